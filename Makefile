@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+# colony: `make help` lists what there is. Output goes to build/ (BUILD=…), never beside sources.
+VERSION := $(shell cat VERSION)
+BUILD   ?= build
+CC      ?= cc
+prefix  ?= /usr/local
+PKGS    := libuv sqlite3 libyaml libcjson
+
+# llhttp: later Debians and Fedora have a library; Debian 12 ships its C sources (DESIGN §8).
+LLHTTP_PC := $(shell pkg-config --exists libllhttp && echo libllhttp)
+ifeq ($(LLHTTP_PC),)
+LLHTTP_DIR ?= /usr/share
+LLHTTP_CFLAGS := -isystem $(LLHTTP_DIR)/include/llhttp
+LLHTTP_OBJS := $(addprefix $(BUILD)/llhttp/,api.o http.o llhttp.o)
+else
+PKGS += libllhttp
+endif
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+        -Wformat=2 -Wvla $(if $(WERROR),-Werror)
+HARDEN := -fPIE -fstack-protector-strong $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
+CFLAGS ?= -O2 -g
+CPPFLAGS += -D_GNU_SOURCE -DCOLONY_VERSION='"$(VERSION)"' -DCOLONY_PREFIX='"$(prefix)"' -Isrc
+ALL_CFLAGS := -std=gnu11 $(WARN) $(HARDEN) $(if $(SANITIZE),-fsanitize=$(SANITIZE) \
+        -fno-omit-frame-pointer -fno-sanitize-recover=undefined) $(LLHTTP_CFLAGS) \
+        $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
+ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed -pthread \
+        $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
+LIBS := $(shell pkg-config --libs $(PKGS)) -lm
+
+SRC := $(wildcard src/*/*.c)
+CLI := $(wildcard cli/*.c)
+OBJ := $(SRC:%.c=$(BUILD)/%.o) $(LLHTTP_OBJS)
+CLI_OBJ := $(CLI:%.c=$(BUILD)/%.o)
+# What the keeper is made of: libc only (tests/integration/test_keeper_links.py holds it to that).
+KEEPER := error log message options table spawn spawner descriptors cgroup sweep adopt keeper
+UNIT := $(filter tests/$(if $(T),$(dir $(T))test_$(notdir $(T)).c,%),$(wildcard tests/core/test_*.c tests/api/test_*.c))
+UNIT_BIN := $(UNIT:%.c=$(BUILD)/%)
+PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider
+
+.PHONY: help all test test-unit test-integration test-asan chaos lint format install clean
+.SECONDARY:
+help: ## what there is
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
+
+all: $(BUILD)/colony ## build the colony binary
+
+$(BUILD)/colony: $(OBJ) $(CLI_OBJ)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/%.o: %.c Makefile VERSION
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+# Somebody else's code: our warnings are not its promises.
+$(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/llhttp/%.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -g -fPIE -fstack-protector-strong $(LLHTTP_CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(OBJ)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+test: test-unit test-integration ## all tests; T=core/template picks one unit test
+
+test-unit: $(UNIT_BIN) ## the unit tests (cmocka), as any user
+	@for t in $(UNIT_BIN); do echo "== $$t"; $$t || exit 1; done
+
+test-integration: all ## the whole binary, by pytest; P=NAME picks a file of tests/integration
+	COLONY=$(abspath $(BUILD))/colony $(PYTEST) $(PYTEST_FLAGS) tests/integration$(if $(P),/test_$(P).py)
+
+test-asan: ## both under AddressSanitizer and UndefinedBehaviorSanitizer, in build/asan
+	$(MAKE) BUILD=build/asan SANITIZE=address,undefined test
+
+chaos: all ## kill engine, keeper and processes at random for T seconds: make chaos T=600 SEED=1
+	COLONY=$(abspath $(BUILD))/colony /usr/bin/python3 tests/chaos.py --seconds $(or $(T),60) $(if $(SEED),--seed $(SEED))
+
+lint: ## clang-tidy and clang-format, as errors
+	clang-format --dry-run -Werror $(SRC) $(CLI) $(wildcard src/*/*.h cli/*.h tests/*/*.c)
+	clang-tidy --quiet $(SRC) $(CLI) -- -std=gnu11 $(CPPFLAGS) $(LLHTTP_CFLAGS)
+
+format: ## let clang-format decide
+	clang-format -i $(SRC) $(CLI) $(wildcard src/*/*.h cli/*.h tests/*/*.[ch])
+
+install: all ## into $(DESTDIR)$(prefix)
+	install -D -m 755 $(BUILD)/colony $(DESTDIR)$(prefix)/bin/colony
+
+clean: ## remove build/
+	rm -rf build
+
+-include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT:%.c=$(BUILD)/%.d)

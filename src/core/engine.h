@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine.h - decides what runs: starts, watches and restarts processes.
+ *
+ * The engine holds all policy; the keeper (keeper.h) holds the processes. It runs on one libuv
+ * loop. Call from the loop thread only.
+ */
+#ifndef COLONY_CORE_ENGINE_H
+#define COLONY_CORE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/slot.h"
+
+struct colony_engine;
+struct colony_error;
+struct colony_events;
+struct colony_settings;
+struct colony_template;
+struct uv_loop_s;
+
+typedef void (*colony_engine_close_cb)(void *data);
+
+/* A look at one slot; pointers are borrowed until the loop's next turn. */
+struct colony_slot_info {
+    const char *name; /* of its template */
+    uint32_t slot;    /* from 1 */
+    enum colony_slot_state state;
+    uint64_t id;      /* internal id of its process; 0: none lives */
+    pid_t os_pid;     /* 0: none lives */
+    uint64_t started_at_ms; /* wall clock, of the living process; 0: none lives */
+    uint64_t uptime_ms;
+    uint64_t restarts;      /* starts by the policy since the user last started it */
+    uint64_t retry_in_ms;   /* SLOT_BACKOFF: until the next start */
+    bool has_exit;          /* a process of it has ended */
+    bool exit_known;        /* false: the kernel could not tell the status */
+    int exit_status;
+    int term_signal;        /* 0: none */
+    const char *failure;    /* why the last spawn failed ("chdir /nope: No such…"), or "" */
+    const char *output;     /* "captured", "direct", "none", "lost", "stalled" or "dropping" */
+    uint64_t dropped_bytes; /* output lost because the log could not be written */
+    uint64_t dropped_lines;
+};
+
+/* What the last stop of a template had to do. */
+struct colony_stop_report {
+    uint32_t stopped;   /* slots that were running */
+    uint32_t killed;    /* processes that had to be killed, strays included */
+    uint32_t unclaimed; /* processes seen that bear no mark of ours and were left alone */
+    bool is_partial;    /* an adopted process without a cgroup: strays may be left */
+};
+
+/* Fits a look at the whole. */
+typedef void (*colony_template_cb)(const struct colony_template *template, void *data);
+typedef void (*colony_slot_cb)(const struct colony_slot_info *info, void *data);
+
+struct colony_events *colony_engine_events(struct colony_engine *engine);
+struct uv_loop_s *colony_engine_loop(struct colony_engine *engine);
+const struct colony_settings *colony_engine_settings(const struct colony_engine *engine);
+
+/* In order of addition. Do not add or remove templates inside @cb. */
+void colony_engine_each_template(struct colony_engine *engine, colony_template_cb cb, void *data);
+
+/* NULL: no such template. */
+const struct colony_template *colony_engine_find_template(struct colony_engine *engine,
+                                                          const char *name);
+
+/* The slots of @name in order. -ENOENT. */
+int colony_engine_each_slot(struct colony_engine *engine, const char *name, colony_slot_cb cb,
+                            void *data);
+
+/* The slot whose living process has the internal id @id. -ENOENT. */
+int colony_engine_find_process(struct colony_engine *engine, uint64_t id,
+                               struct colony_slot_info *out);
+
+/*
+ * Start, stop and restart all slots of @name. They return at once; events tell the rest. @why
+ * says who asked, through which front-end ("http uid 0"); copied. Starting what runs and stopping
+ * what is stopped succeed and change nothing. Restarting a stopped template starts it.
+ * -ENOENT, -ESHUTDOWN.
+ */
+int colony_engine_start_template(struct colony_engine *engine, const char *name, const char *why,
+                                 struct colony_error *err);
+int colony_engine_stop_template(struct colony_engine *engine, const char *name, const char *why,
+                                struct colony_error *err);
+int colony_engine_restart_template(struct colony_engine *engine, const char *name, const char *why,
+                                   struct colony_error *err);
+
+/* Stops the one process with the internal id @id; its slot stays stopped. -ENOENT. */
+int colony_engine_stop_process(struct colony_engine *engine, uint64_t id, const char *why,
+                               struct colony_error *err);
+
+/* Sends @signo (1…64) to every living process of @name: -ENOENT, -EINVAL, -ESRCH: none lives. */
+int colony_engine_signal_template(struct colony_engine *engine, const char *name, int signo,
+                                  struct colony_error *err);
+int colony_engine_signal_process(struct colony_engine *engine, uint64_t id, int signo,
+                                 struct colony_error *err);
+
+/* True while a slot of @name is starting, running or stopping; false also when there is none. */
+bool colony_engine_is_active(struct colony_engine *engine, const char *name);
+/* What the last stop of @name did so far. -ENOENT. */
+int colony_engine_stop_report(struct colony_engine *engine, const char *name,
+                              struct colony_stop_report *out);
+
+/* Path of the log of a slot into @path. -ENOENT: no such slot; -ENOTSUP: `log: none`. */
+int colony_engine_log_path(struct colony_engine *engine, const char *name, uint32_t slot,
+                           char *path, size_t size);
+
+/* Stops all processes, then the engine, then the keeper: `colony serve` ends with status 0. */
+void colony_engine_shutdown(struct colony_engine *engine, const char *why);
+
+/* Replaces keeper and engine by what is installed now; no process is restarted. */
+int colony_engine_upgrade(struct colony_engine *engine, const char *why, struct colony_error *err);
+
+/*
+ * Calls @cb for each listening socket the keeper holds ("http:unix:/run/colony/colony.sock"); they
+ * outlive the engine, so that no client is refused while it is restarted. The sockets stay the
+ * keeper's: a caller that wants one dups it.
+ */
+typedef void (*colony_socket_cb)(const char *name, int fd, void *data);
+void colony_engine_each_socket(struct colony_engine *engine, colony_socket_cb cb, void *data);
+
+/* uid of the keeper: the owner, who may control it. */
+uid_t colony_engine_owner(const struct colony_engine *engine);
+
+#endif

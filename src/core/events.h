@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * events.h - the bus on which parts learn of each other's changes (DESIGN §4).
+ *
+ * An event about a template has two topics, gaffer's: EVENT and proc.NAME.EVENT, where NAME is one
+ * part whatever dots it has. A pattern is a prefix of whole parts; "." is everything. Events are
+ * published after the state has changed and are valid during the call only. Subscribing and
+ * unsubscribing inside a callback is safe. Loop thread only.
+ */
+#ifndef COLONY_CORE_EVENTS_H
+#define COLONY_CORE_EVENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/slot.h"
+
+struct colony_events;
+struct colony_subscription;
+
+enum colony_event_type {
+    EVENT_CREATE,     /* template */
+    EVENT_UPDATE,     /* template */
+    EVENT_DELETE,     /* template */
+    EVENT_START,      /* template: asked to start */
+    EVENT_STOP,       /* template: asked to stop */
+    EVENT_RESTART,    /* template: asked to restart */
+    EVENT_SPAWN,      /* process: runs */
+    EVENT_REAP,       /* process: stopped because there are too many */
+    EVENT_EXIT,       /* process: ended */
+    EVENT_STOP_PID,   /* process: is being stopped */
+    EVENT_FLAP,       /* template: dies too often */
+    EVENT_FAIL,       /* process: could not be spawned; @text says which step failed */
+    EVENT_STATE,      /* slot: @from → @to */
+    EVENT_LOG,        /* slot: its log stalled, dropped output or recovered; @text says */
+    EVENT_STRAY,      /* a process nobody waits for was reaped */
+    EVENT_TYPE_COUNT,
+};
+
+struct colony_event {
+    enum colony_event_type type;
+    const char *name; /* of the template; NULL when it concerns none */
+    uint32_t slot;    /* from 1; 0 when it concerns no slot */
+    uint64_t id;      /* internal id; 0 when it concerns no process */
+    pid_t os_pid;
+    bool detached;           /* EVENT_SPAWN */
+    bool exit_known;         /* EVENT_EXIT: else status and signal are not known */
+    int exit_status;         /* EVENT_EXIT */
+    int term_signal;         /* EVENT_EXIT, 0: none */
+    enum colony_slot_state from; /* EVENT_STATE */
+    enum colony_slot_state to;
+    const char *text;        /* the cause or reason, one line; "" when there is none */
+};
+
+typedef void (*colony_event_cb)(const struct colony_event *event, void *data);
+
+int colony_events_new(struct colony_events **out);
+void colony_events_free(struct colony_events *events);
+
+/*
+ * @callback runs for each event that matches @pattern (copied) until unsubscribed.
+ * Returns 0, -EINVAL for an empty pattern, -ENOMEM.
+ */
+int colony_events_subscribe(struct colony_events *events, const char *pattern,
+                            colony_event_cb callback, void *data,
+                            struct colony_subscription **out);
+/* Ends and frees the subscription; NULL is fine. */
+void colony_events_unsubscribe(struct colony_events *events, struct colony_subscription *sub);
+void colony_events_publish(struct colony_events *events, const struct colony_event *event);
+
+/* gaffer's word for the type: "spawn", "exit", … */
+const char *colony_event_name(enum colony_event_type type);
+
+#endif
