@@ -4,7 +4,7 @@ VERSION := $(shell cat VERSION)
 BUILD   ?= build
 CC      ?= cc
 prefix  ?= /usr/local
-PKGS    := libuv sqlite3 libyaml libcjson
+PKGS    := libuv sqlite3 yaml-0.1 libcjson
 
 # llhttp: later Debians and Fedora have a library; Debian 12 ships its C sources (DESIGN §8).
 LLHTTP_PC := $(shell pkg-config --exists libllhttp && echo libllhttp)
@@ -33,7 +33,8 @@ CLI := $(wildcard cli/*.c)
 OBJ := $(SRC:%.c=$(BUILD)/%.o) $(LLHTTP_OBJS)
 CLI_OBJ := $(CLI:%.c=$(BUILD)/%.o)
 # What the keeper is made of: libc only (tests/integration/test_keeper_links.py holds it to that).
-KEEPER := error log message options table spawn spawner descriptors cgroup sweep adopt keeper
+KEEPER := error log message keeper_options table spawn spawn_plan spawner cgroup sweep adopt keeper \
+          keeper_engine keeper_processes
 UNIT := $(filter tests/$(if $(T),$(dir $(T))test_$(notdir $(T)).c,%),$(wildcard tests/core/test_*.c tests/api/test_*.c))
 UNIT_BIN := $(UNIT:%.c=$(BUILD)/%)
 PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider

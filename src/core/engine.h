@@ -53,7 +53,44 @@ struct colony_stop_report {
     bool is_partial;    /* an adopted process without a cgroup: strays may be left */
 };
 
-/* Fits a look at the whole. */
+/* What the program around the engine is told; any may be NULL. On the loop. */
+struct colony_engine_callbacks {
+    void (*welcome)(void *data);  /* all that lives is known and started: serve now */
+    void (*stopped)(void *data);  /* after a shutdown: no process is left, close now */
+    void (*reload)(void *data);   /* colony got SIGHUP */
+    void (*lost)(void *data);     /* the keeper is gone: colony_engine_become_keeper(), or end */
+    void *data;
+};
+
+struct colony_keeper_options;
+
+/*
+ * An engine for the keeper behind @keeper->link_fd, which it takes over. Borrows @settings and
+ * @keeper for its life. Nothing runs before the loop does; then it takes over what lives, starts
+ * what is to run and calls welcome.
+ * -ENOMEM, and libuv's errors.
+ */
+int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
+                      const struct colony_settings *settings,
+                      const struct colony_keeper_options *keeper,
+                      const struct colony_engine_callbacks *callbacks, struct colony_error *err);
+
+/* Tells the keeper that the front-ends serve. */
+void colony_engine_ready(struct colony_engine *engine);
+
+/*
+ * Lets go of everything, writes what the pipes hold to the logs, tells the keeper to end with
+ * @exit_code if a shutdown was asked for, then calls @cb.
+ */
+void colony_engine_close(struct colony_engine *engine, int exit_code, colony_engine_close_cb cb,
+                         void *data);
+
+/*
+ * Execs the keeper in this process, with the lock, the sockets and the pipes kept. Returns only if
+ * that failed: negative errno.
+ */
+int colony_engine_become_keeper(struct colony_engine *engine, struct colony_error *err);
+
 typedef void (*colony_template_cb)(const struct colony_template *template, void *data);
 typedef void (*colony_slot_cb)(const struct colony_slot_info *info, void *data);
 

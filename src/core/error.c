@@ -46,7 +46,7 @@ static void blank_control_bytes(char *text)
             *text = '?';
 }
 
-static void fill(struct colony_error *err, int code, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void fill(struct colony_error *err, int code, const char *format, va_list args)
 {
     err->code = code;
     if (vsnprintf(err->message, sizeof err->message, format, args) < 0)
@@ -68,7 +68,8 @@ int colony_fail(struct colony_error *err, int code, const char *format, ...)
 
 int colony_fail_os(struct colony_error *err, int code, const char *format, ...)
 {
-    char reason[128];
+    char buffer[128];
+    const char *reason = strerror_r(-code, buffer, sizeof buffer); /* GNU's: always a text */
     size_t used;
     va_list args;
 
@@ -78,8 +79,6 @@ int colony_fail_os(struct colony_error *err, int code, const char *format, ...)
     fill(err, code, format, args);
     va_end(args);
     used = strlen(err->message);
-    if (strerror_r(-code, reason, sizeof reason) != 0)
-        (void)snprintf(reason, sizeof reason, "error %d", -code);
     (void)snprintf(err->message + used, sizeof err->message - used, ": %s", reason);
     return code;
 }

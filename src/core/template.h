@@ -19,10 +19,10 @@ struct colony_error;
 struct colony_value;
 
 enum {
-    COLONY_NAME_MAX = 200,      /* bytes of a name, without the NUL (DESIGN §7) */
-    COLONY_SLOTS_MAX = 10000,   /* numprocesses of one template */
-    COLONY_GROUPS_MAX = 64,     /* supplementary groups */
-    COLONY_RLIMITS_MAX = 16,    /* RLIM_NLIMITS */
+    COLONY_NAME_MAX = 200,    /* bytes of a name, without the NUL (DESIGN §7) */
+    COLONY_SLOTS_MAX = 10000, /* numprocesses of one template */
+    COLONY_GROUPS_MAX = 64,   /* supplementary groups */
+    COLONY_RLIMITS_MAX = 16,  /* RLIM_NLIMITS */
     COLONY_PRIORITY_LAST = 1000000,
 };
 
@@ -62,8 +62,8 @@ struct colony_identity {
 struct colony_template {
     char *name;
     char *cmd;
-    char **argv; /* what is run: cmd and args split and substituted; NULL-terminated */
-    char **env;  /* the template's own, as KEY=VALUE; NULL-terminated */
+    char **argv;        /* what is run: cmd and args split and substituted; NULL-terminated */
+    char **env;         /* the template's own, as KEY=VALUE; NULL-terminated */
     char **env_inherit; /* names; NULL-terminated */
     bool os_env;
     struct colony_identity identity;
@@ -83,7 +83,7 @@ struct colony_template {
     bool start;
     uint32_t priority; /* 0 first; COLONY_PRIORITY_LAST by default */
     struct colony_log_settings log;
-    struct colony_value *source; /* the settings as given, for GET and for comparing */
+    struct colony_value *source; /* the settings as given and `name`: for GET and for comparing */
     uint64_t hash;               /* of @source and @name: equal means nothing changed */
 };
 
@@ -91,11 +91,13 @@ struct colony_template {
  * Makes a template from the map @source. @file stands in messages before LINE:COLUMN (NULL for
  * JSON over HTTP: then no place is given). With @strict an unknown key is an error that names the
  * nearest known one; without, it is kept and given back (gaffer's clients expect that).
- * `name` in the map may be left out when @name is given; if both are, they must be equal.
+ * `name` in the map may be left out when @name is given; if both are, they must be equal. A null
+ * means that a setting is not given.
  *
  * `args` absent: `cmd` is split as a shell splits words. `args` a text: split as shlex.split does.
  * $VAR and ${VAR} in args are replaced from `env`; an unknown one is -EINVAL. `shell: true` runs
- * `/bin/sh -c "CMD ARGS…"`. Users and groups are names or numbers, looked up now.
+ * `/bin/sh -c "CMD ARGS…"`, with CMD as it is. Users and groups are names or numbers, looked up
+ * now.
  *
  * Returns 0, -EINVAL with the reason, or -ENOMEM. Copies what it needs of @source.
  */

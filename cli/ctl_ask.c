@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ctl_ask.c - how the actions of `colony ctl` ask, and tell what went wrong. */
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "columns.h"
+#include "core/error.h"
+#include "core/template.h"
+#include "ctl_internal.h"
+
+enum {
+    NAMES_MAX = 100000, /* that are searched for the nearest */
+    PRINT_MAX = 4096,   /* bytes of one text from the other side */
+};
+
+/* What an answer means for a script; the word decides before the status. */
+static const struct {
+    const char *word;
+    int status;
+    enum colony_exit exit_code;
+} answers[] = {
+    {"not_running", 0, EXIT_NOT_RUNNING},     {"shutting_down", 0, EXIT_NOT_RUNNING},
+    {"resource_not_found", 0, EXIT_FAILED}, /* a route that this colony does not have */
+    {"not_found", 404, EXIT_NO_SUCH_NAME},    {"conflict", 409, EXIT_CONFLICT},
+    {"timeout", 408, EXIT_TIMED_OUT},         {"forbidden", 403, EXIT_NOT_ALLOWED},
+    {"bad_value", 400, EXIT_USAGE},           {"unauthorized", 401, EXIT_NOT_ALLOWED},
+    {"method_not_allowed", 405, EXIT_FAILED}, {"gateway_timeout", 504, EXIT_TIMED_OUT},
+};
+
+int colony__ctl_fail(int exit_code, const char *format, ...)
+{
+    static const struct colony_usage usage = {.command = "colony ctl"};
+    char text[COLONY_ERROR_TEXT_MAX];
+    va_list args;
+
+    va_start(args, format);
+    if (vsnprintf(text, sizeof text, format, args) < 0)
+        text[0] = '\0';
+    va_end(args);
+    colony_options_complain(&usage, "%s", text);
+    return exit_code;
+}
+
+int colony__ctl_path(char path[CTL_PATH_MAX], const char *before, const char *name,
+                     const char *after)
+{
+    char encoded[COLONY_NAME_MAX * 3 + 1];
+    int used;
+
+    if (name[0] == '\0' || colony_client_encode(encoded, sizeof encoded, name) < 0)
+        return colony__ctl_fail(EXIT_USAGE, "cannot ask for \"%.40s\": a name has 1 to %d bytes",
+                                name, COLONY_NAME_MAX);
+    used = snprintf(path, CTL_PATH_MAX, "%s%s%s", before, encoded, after);
+    if (used < 0 || used >= CTL_PATH_MAX)
+        return colony__ctl_fail(EXIT_USAGE, "cannot ask for %.40s: too long", name);
+    return EXIT_OK;
+}
+
+const char *colony__ctl_text(const struct cJSON *object, const char *key)
+{
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
+
+    return text ? text : "";
+}
+
+bool colony__ctl_has_number(const struct cJSON *object, const char *key)
+{
+    return cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(object, key));
+}
+
+double colony__ctl_number(const struct cJSON *object, const char *key)
+{
+    const struct cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+
+    return cJSON_IsNumber(item) ? item->valuedouble : 0;
+}
+
+bool colony__ctl_is_true(const struct cJSON *object, const char *key)
+{
+    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, key));
+}
+
+void colony__ctl_print_text(const char *text)
+{
+    char clean[PRINT_MAX];
+
+    (void)colony_columns_clean(clean, sizeof clean, text, 0);
+    printf("%s", clean);
+}
+
+static int exit_code_of(int status, const char *word)
+{
+    size_t count = sizeof answers / sizeof answers[0];
+
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(answers[i].word, word) == 0)
+            return (int)answers[i].exit_code;
+    for (size_t i = 0; i < count; i++)
+        if (answers[i].status == status)
+            return (int)answers[i].exit_code;
+    return EXIT_FAILED;
+}
+
+/* The known name that is most like @name, in @nearest; "" when none is. Says nothing of errors. */
+static void find_nearest(const struct ctl *ctl, const char *name, char nearest[256])
+{
+    const struct colony_request request = {
+        .method = "GET", .path = "/processes", .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
+    struct colony_reply reply;
+    struct cJSON *json = NULL;
+    const struct cJSON *item;
+    const char **names = NULL;
+    const char *found = NULL;
+    size_t count = 0;
+
+    nearest[0] = '\0';
+    if (colony_client_request(&ctl->target, &request, &reply, NULL) == 0 && reply.status == 200)
+        json = cJSON_ParseWithLength(reply.body, reply.size);
+    names = calloc(NAMES_MAX + 1, sizeof *names);
+    if (names && cJSON_IsArray(json))
+        cJSON_ArrayForEach(item, json)
+        {
+            if (cJSON_IsString(item) && count < NAMES_MAX)
+                names[count++] = item->valuestring;
+        }
+    if (count > 0)
+        found = colony_name_nearest(name, names);
+    if (found)
+        (void)snprintf(nearest, 256, "%s", found);
+    free(names);
+    cJSON_Delete(json);
+    colony_client_clear(&reply);
+}
+
+static int fail_no_such_name(const struct ctl *ctl, const struct ctl_question *question)
+{
+    const char *name = question->name;
+    char nearest[256];
+
+    if (name[strspn(name, "0123456789")] == '\0')
+        return colony__ctl_fail(EXIT_NO_SUCH_NAME,
+                                "cannot %s %s: no process has this id: see `colony ctl ps`",
+                                question->doing, name);
+    find_nearest(ctl, name, nearest);
+    if (nearest[0] != '\0' && strcmp(nearest, name) != 0)
+        return colony__ctl_fail(EXIT_NO_SUCH_NAME, "cannot %s %s: no such name: did you mean %s?",
+                                question->doing, name, nearest);
+    return colony__ctl_fail(EXIT_NO_SUCH_NAME,
+                            "cannot %s %s: no such name: see `colony ctl processes`",
+                            question->doing, name);
+}
+
+static int fail_by_reply(const struct ctl *ctl, const struct ctl_question *question,
+                         const struct colony_reply *reply)
+{
+    struct cJSON *json = cJSON_ParseWithLength(reply->body, reply->size);
+    const char *reason = colony__ctl_text(json, "reason");
+    const char *word = colony__ctl_text(json, "error");
+    int exit_code = exit_code_of(reply->status, word);
+    char fallback[64];
+
+    if (exit_code == EXIT_NO_SUCH_NAME && question->name) {
+        exit_code = fail_no_such_name(ctl, question);
+        cJSON_Delete(json);
+        return exit_code;
+    }
+    (void)snprintf(fallback, sizeof fallback, "it answered with status %d", reply->status);
+    if (reason[0] == '\0')
+        reason = word[0] != '\0' ? word : fallback;
+    if (strncmp(reason, "cannot ", 7) == 0)
+        (void)colony__ctl_fail(exit_code, "%s", reason);
+    else
+        (void)colony__ctl_fail(exit_code, "cannot %s%s%s: %s", question->doing,
+                               question->name ? " " : "", question->name ? question->name : "",
+                               reason);
+    cJSON_Delete(json);
+    return exit_code;
+}
+
+int colony__ctl_ask(const struct ctl *ctl, const struct ctl_question *question,
+                    struct colony_reply *reply)
+{
+    const struct colony_request request = {
+        .method = question->method,
+        .path = question->path,
+        .timeout_ms = question->timeout_ms,
+        .on_body = question->on_body,
+        .watches_stdout = question->on_body != NULL,
+        .keeps_connection = question->keeps_connection,
+    };
+    struct colony_error err = {0};
+    int rc = colony_client_request(&ctl->target, &request, reply, &err);
+
+    if (rc == -EPIPE && question->on_body)
+        return EXIT_OK; /* whoever read our output has had enough */
+    if (rc == -ECANCELED)
+        return EXIT_FAILED; /* told by the callback */
+    if (rc == -EPROTO)
+        return colony__ctl_fail(EXIT_UNREACHABLE, "%s", err.message);
+    if (rc < 0)
+        return colony__ctl_fail((int)colony_error_info(rc)->exit_code, "%s", err.message);
+    if (reply->status / 100 != 2)
+        return fail_by_reply(ctl, question, reply);
+    return EXIT_OK;
+}
+
+int colony__ctl_ask_json(const struct ctl *ctl, const struct ctl_question *question,
+                         struct cJSON **json)
+{
+    struct colony_reply reply;
+    int exit_code = colony__ctl_ask(ctl, question, &reply);
+
+    *json = NULL;
+    if (exit_code == EXIT_OK) {
+        *json = cJSON_ParseWithLength(reply.body, reply.size);
+        if (!*json)
+            exit_code = colony__ctl_fail(
+                EXIT_UNREACHABLE, "cannot understand the answer of %s: not JSON", ctl->target.text);
+    }
+    colony_client_clear(&reply);
+    return exit_code;
+}
+
+int colony__ctl_print_json(const struct ctl *ctl, const struct ctl_question *question)
+{
+    struct colony_reply reply;
+    int exit_code = colony__ctl_ask(ctl, question, &reply);
+
+    if (exit_code == EXIT_OK) {
+        (void)fwrite(reply.body, 1, reply.size, stdout);
+        if (reply.size == 0 || reply.body[reply.size - 1] != '\n')
+            printf("\n");
+    }
+    colony_client_clear(&reply);
+    return exit_code;
+}

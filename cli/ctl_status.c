@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ctl_status.c - `colony ctl status`. */
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "columns.h"
+#include "core/error.h"
+#include "ctl_internal.h"
+
+/* "slot 2: backoff, 5 restarts, last exit SIGKILL, starts again in 3s" */
+static void print_slot(const struct cJSON *slot)
+{
+    struct ctl_slot_view view;
+    bool is_coloured;
+
+    colony__ctl_view_slot(&view, slot);
+    is_coloured = view.colour && colony_columns_wants_colour();
+    printf("  slot %s: ", view.slot);
+    if (is_coloured)
+        printf("\033[%sm", view.colour);
+    colony__ctl_print_text(view.state);
+    printf("%s", is_coloured ? "\033[0m" : "");
+    if (strcmp(view.pid, "-") != 0)
+        printf(", pid %s (id %s)", view.pid, view.id);
+    if (strcmp(view.uptime, "-") != 0)
+        printf(", up %s", view.uptime);
+    if (strcmp(view.restarts, "-") != 0 && strcmp(view.restarts, "0") != 0)
+        printf(", %s restart%s", view.restarts, strcmp(view.restarts, "1") == 0 ? "" : "s");
+    if (strcmp(view.last_exit, "-") != 0) {
+        printf(", last exit ");
+        colony__ctl_print_text(view.last_exit);
+    }
+    if (view.note[0] != '\0') {
+        printf(", ");
+        colony__ctl_print_text(view.note);
+    }
+    printf("\n");
+}
+
+static int ask_status(const struct ctl *ctl, const char *name, struct cJSON **status)
+{
+    char path[CTL_PATH_MAX];
+    const struct ctl_question question = {.method = "GET",
+                                          .path = path,
+                                          .doing = "tell the status of",
+                                          .name = name,
+                                          .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
+    int exit_code = colony__ctl_path(path, "/status/", name, "");
+
+    *status = NULL;
+    return exit_code == EXIT_OK ? colony__ctl_ask_json(ctl, &question, status) : exit_code;
+}
+
+static int print_slots_of(const struct ctl *ctl, const char *name)
+{
+    char path[CTL_PATH_MAX];
+    const struct ctl_question question = {.method = "GET",
+                                          .path = path,
+                                          .doing = "tell the status of",
+                                          .name = name,
+                                          .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
+    struct cJSON *slots;
+    const struct cJSON *slot;
+    int exit_code = colony__ctl_path(path, "/slots?name=", name, "");
+
+    if (exit_code != EXIT_OK)
+        return exit_code;
+    exit_code = colony__ctl_ask_json(ctl, &question, &slots);
+    cJSON_ArrayForEach(slot, slots)
+    {
+        print_slot(slot);
+    }
+    cJSON_Delete(slots);
+    return exit_code;
+}
+
+/* "web: running, 2 of 2 processes" and a line for each slot. */
+static int print_status(const struct ctl *ctl, const char *name, const struct cJSON *status)
+{
+    double running = colony__ctl_number(status, "running");
+    double wanted = colony__ctl_number(status, "numprocesses");
+    const char *state = "running";
+
+    if (running < 1)
+        state = colony__ctl_is_true(status, "active") ? "not running" : "stopped";
+    colony__ctl_print_text(name);
+    printf(": %s, %.0f of %.0f process%s\n", state, running, wanted,
+           wanted > 0.5 && wanted < 1.5 ? "" : "es");
+    return print_slots_of(ctl, name);
+}
+
+/* Tells of @name, or adds it to @list when that is given. */
+static int tell_one(const struct ctl *ctl, const char *name, struct cJSON *list)
+{
+    struct cJSON *status;
+    int exit_code = ask_status(ctl, name, &status);
+    bool is_running = colony__ctl_number(status, "running") >= 1;
+
+    if (exit_code != EXIT_OK)
+        return exit_code;
+    if (list) {
+        bool has_name =
+            cJSON_HasObjectItem(status, "name") || cJSON_AddStringToObject(status, "name", name);
+
+        if (!has_name || !cJSON_AddItemToArray(list, status)) {
+            cJSON_Delete(status);
+            return colony__ctl_fail(EXIT_FAILED, "cannot tell the status: out of memory");
+        }
+        return is_running ? EXIT_OK : EXIT_NOT_RUNNING;
+    }
+    exit_code = print_status(ctl, name, status);
+    cJSON_Delete(status);
+    return exit_code == EXIT_OK && !is_running ? EXIT_NOT_RUNNING : exit_code;
+}
+
+static int print_list(const struct cJSON *list)
+{
+    char *text = cJSON_PrintUnformatted(list);
+
+    if (!text)
+        return colony__ctl_fail(EXIT_FAILED, "cannot tell the status: out of memory");
+    printf("%s\n", text);
+    cJSON_free(text);
+    return EXIT_OK;
+}
+
+/* Every template: that one of them is not running is no failure of this question. */
+static int tell_all(const struct ctl *ctl, struct cJSON *list)
+{
+    const struct ctl_question question = {.method = "GET",
+                                          .path = "/processes",
+                                          .doing = "list templates",
+                                          .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
+    struct cJSON *names;
+    const struct cJSON *name;
+    int exit_code = colony__ctl_ask_json(ctl, &question, &names);
+
+    cJSON_ArrayForEach(name, names)
+    {
+        int one = cJSON_IsString(name) ? tell_one(ctl, name->valuestring, list) : EXIT_OK;
+
+        if (one != EXIT_OK && one != EXIT_NOT_RUNNING && exit_code == EXIT_OK)
+            exit_code = one;
+    }
+    cJSON_Delete(names);
+    return exit_code;
+}
+
+int colony__ctl_status(struct ctl *ctl, int argc, char **argv)
+{
+    struct cJSON *list = NULL;
+    int exit_code = EXIT_OK;
+
+    if (ctl->is_json) {
+        list = cJSON_CreateArray();
+        if (!list)
+            return colony__ctl_fail(EXIT_FAILED, "cannot tell the status: out of memory");
+    }
+    if (argc == 1)
+        exit_code = tell_all(ctl, list);
+    for (int i = 1; i < argc; i++) {
+        int one = tell_one(ctl, argv[i], list);
+
+        if (exit_code == EXIT_OK)
+            exit_code = one;
+    }
+    /* One name: an object, not a list of one. */
+    if (list && argc != 2)
+        exit_code = print_list(list) == EXIT_OK ? exit_code : EXIT_FAILED;
+    else if (list && cJSON_GetArraySize(list) == 1)
+        exit_code = print_list(cJSON_GetArrayItem(list, 0)) == EXIT_OK ? exit_code : EXIT_FAILED;
+    cJSON_Delete(list);
+    return exit_code;
+}

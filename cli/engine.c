@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine.c - `colony engine`: the engine and the front-ends on one loop, started by the keeper. */
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "api/http.h"
+#include "commands.h"
+#include "core/controller.h"
+#include "core/engine.h"
+#include "core/error.h"
+#include "core/keeper_options.h"
+#include "core/log.h"
+#include "core/settings.h"
+#include "core/state_dir.h"
+
+/* The front-ends. One more is one more row. */
+static const struct colony_controller *const controllers[] = {
+    &colony_http_controller,
+};
+
+enum {
+    CONTROLLER_COUNT = sizeof controllers / sizeof controllers[0],
+};
+
+struct program {
+    uv_loop_t loop;
+    uv_signal_t terminate;
+    struct colony_keeper_options keeper;
+    struct colony_settings *settings;
+    struct colony_engine *engine;
+    void *running[CONTROLLER_COUNT];
+    size_t to_close;
+    bool is_ending;
+    int exit_code;
+};
+
+static void on_engine_closed(void *data)
+{
+    struct program *program = data;
+
+    uv_stop(&program->loop);
+}
+
+static void on_controller_closed(void *data)
+{
+    struct program *program = data;
+
+    if (--program->to_close == 0)
+        colony_engine_close(program->engine, program->exit_code, on_engine_closed, program);
+}
+
+/* Front-ends first, so that nobody asks for anything any more; then the engine. */
+static void end(struct program *program, int exit_code)
+{
+    if (program->is_ending)
+        return;
+    program->is_ending = true;
+    program->exit_code = exit_code;
+    uv_close((uv_handle_t *)&program->terminate, NULL);
+    program->to_close = 1;
+    for (size_t i = 0; i < CONTROLLER_COUNT; i++) {
+        if (!program->running[i])
+            continue;
+        program->to_close++;
+        controllers[i]->stop(program->running[i]);
+        controllers[i]->close(program->running[i], on_controller_closed, program);
+    }
+    on_controller_closed(program);
+}
+
+static void on_welcome(void *data)
+{
+    struct program *program = data;
+    struct colony_error err = {0};
+
+    for (size_t i = 0; i < CONTROLLER_COUNT; i++) {
+        int rc = controllers[i]->create(&program->running[i], program->engine, program->settings,
+                                        &err);
+
+        if (rc == 0)
+            rc = controllers[i]->start(program->running[i], &err);
+        if (rc < 0) {
+            colony_log(SEVERITY_ERROR, "%s", err.message);
+            program->exit_code = (int)colony_error_info(rc)->exit_code;
+            colony_engine_shutdown(program->engine, "a front-end that cannot start");
+            return;
+        }
+    }
+    colony_engine_ready(program->engine);
+    colony_log(SEVERITY_INFO, "serves");
+}
+
+static void on_stopped(void *data)
+{
+    struct program *program = data;
+
+    end(program, program->exit_code);
+}
+
+static void on_reload(void *data)
+{
+    (void)data;
+    colony_log(SEVERITY_WARNING, "got SIGHUP: this version reads its settings only when it starts");
+}
+
+static void on_lost(void *data)
+{
+    struct program *program = data;
+    struct colony_error err;
+
+    if (colony_engine_become_keeper(program->engine, &err) < 0)
+        colony_log(SEVERITY_ERROR, "%s", err.message);
+    _exit(EXIT_FAILED); /* what is in the pipes and in the table waits for the next engine */
+}
+
+static void on_terminate(uv_signal_t *handle, int signo)
+{
+    struct program *program = handle->data;
+
+    (void)signo;
+    colony_engine_shutdown(program->engine, "a signal to the engine");
+}
+
+static int run(struct program *program, struct colony_error *err)
+{
+    const struct colony_engine_callbacks callbacks = {
+        .welcome = on_welcome,
+        .stopped = on_stopped,
+        .reload = on_reload,
+        .lost = on_lost,
+        .data = program,
+    };
+    int rc = uv_loop_init(&program->loop);
+
+    if (rc < 0)
+        return colony_fail(err, rc, "cannot start: %s", uv_strerror(rc));
+    rc = colony_state_dir_load_settings(program->keeper.state_dir, &program->settings, err);
+    if (rc == 0)
+        rc = colony_engine_new(&program->engine, &program->loop, program->settings,
+                               &program->keeper, &callbacks, err);
+    if (rc < 0)
+        return rc;
+    (void)uv_signal_init(&program->loop, &program->terminate);
+    program->terminate.data = program;
+    (void)uv_signal_start(&program->terminate, on_terminate, SIGTERM);
+    (void)uv_run(&program->loop, UV_RUN_DEFAULT);
+    colony_settings_free(program->settings);
+    return 0;
+}
+
+int colony_cmd_engine(int argc, char **argv)
+{
+    static struct program program; /* too large for the stack */
+    struct colony_error err = {0};
+    int rc;
+
+    if (colony_keeper_options_parse(&program.keeper, argc, argv, &err) < 0 ||
+        program.keeper.link_fd < 0) {
+        (void)fprintf(stderr, "colony engine: cannot run: this command is for colony's own use, "
+                              "start `colony serve`\n");
+        return EXIT_USAGE;
+    }
+    colony_log_init("engine", (enum colony_log_severity)program.keeper.log_level,
+                    (enum colony_log_style)program.keeper.log_style);
+    (void)prctl(PR_SET_NAME, "colony", 0, 0, 0); /* it was run as /proc/self/exe */
+    (void)signal(SIGPIPE, SIG_IGN);
+    rc = run(&program, &err);
+    if (rc < 0) {
+        colony_log(SEVERITY_ERROR, "%s", err.message);
+        return rc == -EINVAL || rc == -EBADMSG ? EXIT_BAD_CONFIG
+                                               : (int)colony_error_info(rc)->exit_code;
+    }
+    return program.exit_code;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keeper.c - `colony keeper`: what `colony serve` becomes; core/keeper.h says the rest. */
+#include <stdio.h>
+
+#include "commands.h"
+#include "core/error.h"
+#include "core/keeper.h"
+#include "core/keeper_options.h"
+#include "core/log.h"
+
+int colony_cmd_keeper(int argc, char **argv)
+{
+    static struct colony_keeper_options options; /* too large for the stack */
+    struct colony_error err;
+
+    if (colony_keeper_options_parse(&options, argc, argv, &err) < 0) {
+        (void)fprintf(stderr, "colony keeper: %s\n", err.message);
+        return EXIT_USAGE;
+    }
+    colony_log_init("keeper", (enum colony_log_severity)options.log_level,
+                    (enum colony_log_style)options.log_style);
+    return colony_keeper_run(&options);
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c - finds the subcommand: by name, by the name of a symlink, or on PATH. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "core/error.h"
+#include "core/template.h"
+#include "options.h"
+
+#define PREFIX "colony-" /* of symlinks and of commands on PATH */
+
+static int cmd_help(int argc, char **argv);
+static int cmd_version(int argc, char **argv);
+
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *arguments;
+    const char *help;
+    bool is_hidden;
+};
+
+/* clang-format off */
+static const struct command commands[] = {
+    {"check",   colony_cmd_check,  "FILE",            "validate a configuration",       false},
+    {"ctl",     colony_cmd_ctl,    "ACTION [...]",    "control a running colony",       false},
+    {"engine",  colony_cmd_engine, "",                "started by keeper",              true},
+    {"help",    cmd_help,          "[COMMAND...]",    "tell more of a command",         false},
+    {"keeper",  colony_cmd_keeper, "",                "started by serve",               true},
+    {"serve",   colony_cmd_serve,  "[--config FILE]", "keep processes alive",           false},
+    {"version", cmd_version,       "",                "print the version",              false},
+};
+/* clang-format on */
+
+enum {
+    COMMAND_COUNT = sizeof commands / sizeof commands[0],
+};
+
+struct global {
+    bool wants_version;
+};
+
+static const struct colony_option global_options[] = {
+    {"version", 'V', NULL, "print the version and exit", OPTION_FLAG,
+     offsetof(struct global, wants_version), NULL},
+    {NULL, 0, NULL, NULL, OPTION_END, 0, NULL},
+};
+
+static void print_commands(void)
+{
+    printf("\ncommands:\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        int used;
+
+        if (commands[i].is_hidden)
+            continue;
+        used = printf("  %s %s", commands[i].name, commands[i].arguments);
+        printf("%*s%s\n", used < 26 ? 26 - used : 1, "", commands[i].help);
+    }
+}
+
+static const struct colony_usage global_usage = {
+    .command = "colony",
+    .arguments = "COMMAND [ARGUMENT...]",
+    .summary = "Keep processes alive and control them. `colony COMMAND --help` tells more of each "
+               "command.",
+    .examples = "colony serve --config colony.yaml\n"
+                "colony ctl ps\n"
+                "colony help ctl\n",
+    .options = global_options,
+    .operands_max = COLONY_OPERANDS_ANY,
+    .print_table = print_commands,
+    .stops_at_operand = true,
+};
+
+static const struct colony_usage help_usage = {
+    .command = "colony help",
+    .arguments = "[COMMAND...]",
+    .summary = "Tell what there is, or more of a command or of an action of it.",
+    .examples = "colony help\ncolony help serve\ncolony help ctl logs\n",
+    .operands_max = COLONY_OPERANDS_ANY,
+};
+
+static const struct colony_usage version_usage = {
+    .command = "colony version",
+    .arguments = "",
+    .summary = "Print the version.",
+};
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+/* Becomes `colony-NAME` if there is one on PATH; returns if not. */
+static void try_path(char **argv)
+{
+    char *own_name = argv[0];
+    char program[256];
+    int used = snprintf(program, sizeof program, PREFIX "%s", argv[0]);
+
+    if (strchr(argv[0], '/') || used < 0 || (size_t)used >= sizeof program)
+        return;
+    argv[0] = program;
+    (void)execvp(program, argv);
+    argv[0] = own_name;
+}
+
+static int fail_unknown(const char *name)
+{
+    const char *names[COMMAND_COUNT + 1] = {NULL};
+    const char *nearest;
+    size_t count = 0;
+
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (!commands[i].is_hidden)
+            names[count++] = commands[i].name;
+    nearest = colony_name_nearest(name, names);
+    if (nearest)
+        colony_options_complain(&global_usage, "no such command: %s: did you mean %s?", name,
+                                nearest);
+    else
+        colony_options_complain(&global_usage, "no such command: %s: see colony --help", name);
+    return EXIT_USAGE;
+}
+
+/* @argv[0] is the command's name and argv ends with NULL. */
+static int run_command(int argc, char **argv)
+{
+    const struct command *command = find_command(argv[0]);
+
+    if (command)
+        return command->run(argc, argv);
+    try_path(argv);
+    return fail_unknown(argv[0]);
+}
+
+static int print_version(void)
+{
+    printf("colony %s\n", COLONY_VERSION);
+    return EXIT_OK;
+}
+
+static int cmd_version(int argc, char **argv)
+{
+    int exit_code;
+
+    if (!colony_options_parse(&version_usage, NULL, &argc, argv, &exit_code))
+        return exit_code;
+    return print_version();
+}
+
+/* `help X Y` is `X Y --help`. */
+static int cmd_help(int argc, char **argv)
+{
+    static char help[] = "--help";
+    int exit_code;
+
+    if (!colony_options_parse(&help_usage, NULL, &argc, argv, &exit_code))
+        return exit_code;
+    if (argc == 1) {
+        colony_options_help(&global_usage);
+        return EXIT_OK;
+    }
+    for (int i = 1; i < argc; i++)
+        argv[i - 1] = argv[i];
+    argv[argc - 1] = help;
+    return run_command(argc, argv);
+}
+
+/* Else the first file that is opened would become our output. Such output then fails. */
+static void reserve_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) < 0)
+            _exit(EXIT_FAILED);
+}
+
+/* Output that was lost is a failure, whatever the command thought of it. */
+static int flush_output(int exit_code)
+{
+    bool has_failed = ferror(stdout) != 0;
+
+    errno = 0;
+    if (fflush(stdout) == 0 && !has_failed)
+        return exit_code;
+    colony_options_complain(&global_usage, "cannot write to standard output: %s",
+                            errno != 0 ? strerror(errno) : "what was written before is lost");
+    return exit_code == EXIT_OK ? EXIT_FAILED : exit_code;
+}
+
+static int run_global(int argc, char **argv)
+{
+    struct global global = {false};
+    int exit_code;
+
+    if (!colony_options_parse(&global_usage, &global, &argc, argv, &exit_code))
+        return exit_code;
+    if (global.wants_version)
+        return print_version();
+    if (argc < 2) {
+        colony_options_complain(&global_usage, "which command? see colony --help");
+        return EXIT_USAGE;
+    }
+    return run_command(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+    const char *slash;
+    char *own_name;
+
+    if (argc < 1)
+        return EXIT_USAGE;
+    reserve_standard_descriptors();
+    slash = strrchr(argv[0], '/');
+    own_name = slash ? argv[0] + (slash + 1 - argv[0]) : argv[0];
+    if (strncmp(own_name, PREFIX, strlen(PREFIX)) == 0 && find_command(own_name + strlen(PREFIX))) {
+        argv[0] = own_name + strlen(PREFIX);
+        return flush_output(run_command(argc, argv));
+    }
+    return flush_output(run_global(argc, argv));
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "options.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/settings.h"
+#include "core/template.h"
+
+enum {
+    HELP_COLUMN = 26, /* where help texts begin; a longer option has a line of its own */
+    NAMES_MAX = 64,   /* rows of one table */
+};
+
+static const struct colony_option no_options[] = {{NULL, 0, NULL, NULL, OPTION_END, 0, NULL}};
+static const struct colony_option help_option = {"help",      'h', NULL, "show this help and exit",
+                                                 OPTION_FLAG, 0,   NULL};
+
+/* What one call works on. */
+struct parser {
+    const struct colony_usage *usage;
+    const struct colony_option *options;
+    void *target;
+    int argc;
+    char **argv;
+    int next; /* index of the argument to read next */
+    bool wants_help;
+    struct colony_error err;
+};
+
+void colony_options_complain(const struct colony_usage *usage, const char *format, ...)
+{
+    char text[COLONY_ERROR_TEXT_MAX];
+    struct colony_error line;
+    va_list args;
+
+    va_start(args, format);
+    if (vsnprintf(text, sizeof text, format, args) < 0)
+        text[0] = '\0';
+    va_end(args);
+    (void)colony_fail(&line, 0, "%s", text); /* blanks control bytes */
+    (void)fprintf(stderr, "%s: %s\n", usage->command, line.message);
+}
+
+/* Writes "usage: colony serve [OPTION...] NAME" without an end of line. */
+static void usage_line(const struct colony_usage *usage, char *text, size_t size)
+{
+    (void)snprintf(text, size, "usage: %s%s%s%s", usage->command,
+                   usage->options ? " [OPTION...]" : "", usage->arguments[0] ? " " : "",
+                   usage->arguments);
+}
+
+static void print_option(const struct colony_option *option)
+{
+    char left[80];
+    int used =
+        snprintf(left, sizeof left, "  %c%c%c --%s%s%s", option->letter ? '-' : ' ',
+                 option->letter ? option->letter : ' ', option->letter ? ',' : ' ', option->name,
+                 option->argument ? " " : "", option->argument ? option->argument : "");
+
+    if (used < HELP_COLUMN - 1)
+        printf("%-*s%s\n", HELP_COLUMN, left, option->help);
+    else
+        printf("%s\n%*s%s\n", left, HELP_COLUMN, "", option->help);
+}
+
+/* Each line of @text with two spaces before it. */
+static void print_indented(const char *text)
+{
+    while (*text != '\0') {
+        size_t length = strcspn(text, "\n");
+
+        printf("  %.*s\n", (int)length, text);
+        text += length + (text[length] == '\n');
+    }
+}
+
+void colony_options_help(const struct colony_usage *usage)
+{
+    const struct colony_option *options = usage->options ? usage->options : no_options;
+    char line[256];
+
+    usage_line(usage, line, sizeof line);
+    printf("%s\n\n%s\n", line, usage->summary);
+    if (usage->print_table)
+        usage->print_table();
+    printf("\noptions:\n");
+    for (; options->name; options++)
+        if (options->help)
+            print_option(options);
+    print_option(&help_option);
+    if (usage->examples) {
+        printf("\nexamples:\n");
+        print_indented(usage->examples);
+    }
+}
+
+static const struct colony_option *find_long(const struct parser *parser, const char *name,
+                                             size_t length)
+{
+    for (const struct colony_option *row = parser->options; row->name; row++)
+        if (strncmp(row->name, name, length) == 0 && row->name[length] == '\0')
+            return row;
+    return strncmp("help", name, length) == 0 && length == 4 ? &help_option : NULL;
+}
+
+static const struct colony_option *find_letter(const struct parser *parser, char letter)
+{
+    for (const struct colony_option *row = parser->options; row->name; row++)
+        if (row->letter == letter)
+            return row;
+    return letter == 'h' ? &help_option : NULL;
+}
+
+static int fail_unknown(struct parser *parser, const char *name, size_t length)
+{
+    const char *names[NAMES_MAX + 2] = {"help"};
+    char word[64];
+    const char *nearest;
+    size_t count = 1;
+
+    for (const struct colony_option *row = parser->options; row->name; row++)
+        if (row->help && count <= NAMES_MAX)
+            names[count++] = row->name;
+    (void)snprintf(word, sizeof word, "%.*s", (int)length, name);
+    nearest = colony_name_nearest(word, names);
+    if (nearest)
+        return colony_fail(&parser->err, -EINVAL, "unknown option --%s: did you mean --%s?", word,
+                           nearest);
+    return colony_fail(&parser->err, -EINVAL, "unknown option --%s: see %s --help", word,
+                       parser->usage->command);
+}
+
+static int read_number(const char *value, uint64_t *out)
+{
+    char *end;
+    unsigned long long number;
+
+    if (value[0] < '0' || value[0] > '9')
+        return -EINVAL;
+    errno = 0;
+    number = strtoull(value, &end, 10);
+    if (*end != '\0' || errno != 0)
+        return -EINVAL;
+    *out = number;
+    return 0;
+}
+
+static int add_to_list(struct parser *parser, const struct colony_option *row, const char *value)
+{
+    struct colony_option_list *list = (void *)((char *)parser->target + row->offset);
+
+    if (list->count == COLONY_OPTION_LIST_MAX)
+        return colony_fail(&parser->err, -E2BIG, "too many --%s: at most %d", row->name,
+                           COLONY_OPTION_LIST_MAX);
+    list->items[list->count++] = value;
+    list->items[list->count] = NULL;
+    return 0;
+}
+
+static int store_value(struct parser *parser, const struct colony_option *row, const char *value)
+{
+    void *field = (char *)parser->target + row->offset;
+
+    switch (row->type) {
+    case OPTION_FLAG:
+        *(bool *)field = true;
+        return 0;
+    case OPTION_COUNT:
+        ++*(unsigned *)field;
+        return 0;
+    case OPTION_TEXT:
+        *(const char **)field = value;
+        return 0;
+    case OPTION_LIST:
+        return add_to_list(parser, row, value);
+    case OPTION_NUMBER:
+        if (read_number(value, field) < 0)
+            return colony_fail(&parser->err, -EINVAL, "--%s: not a number: %s", row->name, value);
+        return 0;
+    case OPTION_DURATION:
+        if (colony_settings_parse_duration(value, field) < 0)
+            return colony_fail(&parser->err, -EINVAL,
+                               "--%s: not a time such as 10, 500ms or 2m: %s", row->name, value);
+        return 0;
+    case OPTION_CALL:
+        return row->callback(parser->target, value, &parser->err);
+    case OPTION_END:
+        break;
+    }
+    return -EINVAL;
+}
+
+/* @value is what was written with the option, or NULL. Takes the next argument when it needs to. */
+static int handle_option(struct parser *parser, const struct colony_option *row, const char *value)
+{
+    if (row == &help_option) {
+        parser->wants_help = true;
+        return 0;
+    }
+    if (!row->argument && value)
+        return colony_fail(&parser->err, -EINVAL, "option --%s takes no value", row->name);
+    if (row->argument && !value) {
+        if (parser->next >= parser->argc)
+            return colony_fail(&parser->err, -EINVAL, "option --%s needs a value: --%s %s",
+                               row->name, row->name, row->argument);
+        value = parser->argv[parser->next++];
+    }
+    return store_value(parser, row, value);
+}
+
+/* `--name`, `--name=value`, `--name value`. */
+static int parse_long(struct parser *parser, const char *name)
+{
+    size_t length = strcspn(name, "=");
+    const struct colony_option *row = find_long(parser, name, length);
+
+    if (!row)
+        return fail_unknown(parser, name, length);
+    return handle_option(parser, row, name[length] == '=' ? name + length + 1 : NULL);
+}
+
+/* `-f`, `-vv`, `-n 20`, `-n20`. */
+static int parse_short(struct parser *parser, const char *letters)
+{
+    for (; *letters != '\0'; letters++) {
+        const struct colony_option *row = find_letter(parser, *letters);
+        int rc;
+
+        if (!row)
+            return colony_fail(&parser->err, -EINVAL, "unknown option -%c: see %s --help", *letters,
+                               parser->usage->command);
+        if (row->argument)
+            return handle_option(parser, row, letters[1] != '\0' ? letters + 1 : NULL);
+        rc = handle_option(parser, row, NULL);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* Leaves the operands at the front of argv. */
+static int parse_arguments(struct parser *parser)
+{
+    int kept = 1;
+    int rc = 0;
+
+    while (parser->next < parser->argc && !parser->wants_help && rc == 0) {
+        char *text = parser->argv[parser->next];
+
+        if (text[0] != '-' || text[1] == '\0') {
+            if (parser->usage->stops_at_operand)
+                break;
+            parser->argv[kept++] = text;
+            parser->next++;
+            continue;
+        }
+        parser->next++;
+        if (strcmp(text, "--") == 0)
+            break;
+        rc = text[1] == '-' ? parse_long(parser, text + 2) : parse_short(parser, text + 1);
+    }
+    while (parser->next < parser->argc)
+        parser->argv[kept++] = parser->argv[parser->next++];
+    parser->argc = kept;
+    return rc;
+}
+
+static int check_operands(const struct colony_usage *usage, int count)
+{
+    char line[256];
+
+    usage_line(usage, line, sizeof line);
+    if (count < usage->operands_min) {
+        colony_options_complain(usage, "too few arguments: %s", line);
+        return -EINVAL;
+    }
+    if (usage->operands_max != COLONY_OPERANDS_ANY && count > usage->operands_max) {
+        colony_options_complain(usage, "too many arguments: %s", line);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+bool colony_options_parse(const struct colony_usage *usage, void *target, int *argc, char **argv,
+                          int *exit_code)
+{
+    struct parser parser = {
+        .usage = usage,
+        .options = usage->options ? usage->options : no_options,
+        .target = target,
+        .argc = *argc,
+        .argv = argv,
+        .next = 1,
+    };
+    int rc = parse_arguments(&parser);
+
+    *exit_code = EXIT_USAGE;
+    if (rc < 0) {
+        colony_options_complain(usage, "%s", parser.err.message);
+        return false;
+    }
+    if (parser.wants_help) {
+        colony_options_help(usage);
+        *exit_code = EXIT_OK;
+        return false;
+    }
+    if (check_operands(usage, parser.argc - 1) < 0)
+        return false;
+    *argc = parser.argc;
+    argv[parser.argc] = NULL;
+    return true;
+}

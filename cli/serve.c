@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * serve.c - `colony serve`: reads and checks everything, opens what must be open, then becomes the
+ * keeper. What is wrong with the settings or the addresses is told here, before anything runs.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/endpoint.h"
+#include "commands.h"
+#include "core/error.h"
+#include "core/keeper_options.h"
+#include "core/log.h"
+#include "core/paths.h"
+#include "core/settings.h"
+#include "core/state_dir.h"
+#include "options.h"
+#include "serve_internal.h"
+
+#define AT(member) offsetof(struct serve, member)
+
+static const struct colony_option serve_options[] = {
+    {"config", 'c', "FILE", "read settings from FILE (YAML)", OPTION_TEXT, AT(config), NULL},
+    {"state", 0, "DIR", "keep state and the control socket in DIR; no TCP unless --bind says so",
+     OPTION_TEXT, AT(state), NULL},
+    {"bind", 0, "ADDR", "control over HOST:PORT or unix:PATH, may repeat; none: no TCP",
+     OPTION_LIST, AT(bind), NULL},
+    {"user", 0, "NAME", "run the engine as NAME; the keeper stays root", OPTION_TEXT, AT(user),
+     NULL},
+    {"log-file", 0, "FILE", "write colony's own log to FILE", OPTION_TEXT, AT(log_file), NULL},
+    {"log-level", 0, "LEVEL", "error, warning, info or debug", OPTION_TEXT, AT(log_level), NULL},
+    {"log-format", 0, "FORMAT", "text or json", OPTION_TEXT, AT(log_format), NULL},
+    {"daemon", 0, NULL, "go to the background once it serves", OPTION_FLAG, AT(daemon), NULL},
+    {"pidfile", 0, "FILE", "write the keeper's pid to FILE", OPTION_TEXT, AT(pidfile), NULL},
+    {"verbose", 'v', NULL, "say more (log-level debug)", OPTION_COUNT, AT(verbose), NULL},
+    {NULL, 0, NULL, NULL, OPTION_END, 0, NULL},
+};
+
+static const struct colony_usage serve_usage = {
+    .command = "colony serve",
+    .arguments = "",
+    .summary = "Keep processes alive. Runs in the foreground until SIGTERM, SIGINT or SIGQUIT,\n"
+               "which stop the processes first.",
+    .examples = "colony serve --config colony.yaml\n"
+                "colony serve --config colony.yaml --state ./state\n"
+                "colony serve --config colony.yaml --bind 127.0.0.1:5001 --daemon "
+                "--pidfile colony.pid\n",
+    .options = serve_options,
+};
+
+static int replace_text(char **field, const char *text)
+{
+    char *copy;
+
+    if (!text)
+        return 0;
+    copy = strdup(text);
+    if (!copy)
+        return -ENOMEM;
+    free(*field);
+    *field = copy;
+    return 0;
+}
+
+static int apply_log_options(struct colony_settings *settings, const struct serve *serve,
+                             struct colony_error *err)
+{
+    if (serve->verbose > 0)
+        settings->log_level = LOG_DEBUG;
+    if (serve->log_level) {
+        int level = colony_log_parse_level(serve->log_level);
+
+        if (level < 0)
+            return colony_fail(err, -EINVAL,
+                               "cannot log at `%s`: use error, warning, info or debug",
+                               serve->log_level);
+        settings->log_level = (enum colony_log_level)level;
+    }
+    if (!serve->log_format)
+        return 0;
+    if (strcmp(serve->log_format, "text") != 0 && strcmp(serve->log_format, "json") != 0)
+        return colony_fail(err, -EINVAL, "cannot log as `%s`: use text or json",
+                           serve->log_format);
+    settings->log_format =
+        strcmp(serve->log_format, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
+    return 0;
+}
+
+static int apply_bind(struct colony_settings *settings, const struct colony_option_list *bind)
+{
+    char **copy;
+
+    if (bind->count == 0)
+        return 0;
+    copy = calloc(bind->count + 1, sizeof *copy);
+    if (!copy)
+        return -ENOMEM;
+    for (size_t i = 0; i < bind->count; i++) {
+        copy[i] = strdup(bind->items[i]);
+        if (!copy[i])
+            return -ENOMEM; /* the command ends: the rest goes with it */
+    }
+    for (char **item = settings->http.bind; item && *item; item++)
+        free(*item);
+    free(settings->http.bind);
+    settings->http.bind = copy;
+    return 0;
+}
+
+/* The command line wins over the file. */
+static int apply_options(struct colony_settings *settings, const struct serve *serve,
+                         struct colony_error *err)
+{
+    int rc = replace_text(&settings->state_dir, serve->state);
+
+    if (rc == 0)
+        rc = replace_text(&settings->log_file, serve->log_file);
+    if (rc == 0)
+        rc = apply_bind(settings, &serve->bind);
+    if (rc < 0)
+        return colony_fail_os(err, rc, "cannot start");
+    rc = apply_log_options(settings, serve, err);
+    if (rc == 0 && serve->user)
+        rc = serve_apply_user(settings, serve->user, err);
+    return rc;
+}
+
+static int load_settings(struct serve *serve, struct colony_error *err)
+{
+    int rc = serve->config ? colony_settings_load(&serve->settings, serve->config, err)
+                           : colony_settings_new(&serve->settings, err);
+
+    return rc < 0 ? rc : apply_options(serve->settings, serve, err);
+}
+
+static int find_state_dir(const struct serve *serve, char *path, size_t size,
+                          struct colony_error *err)
+{
+    const char *given = serve->settings ? serve->settings->state_dir : serve->state;
+    int rc;
+
+    if (given) {
+        if ((size_t)snprintf(path, size, "%s", given) >= size)
+            return colony_fail_os(err, -ENAMETOOLONG, "cannot use the state folder %s", given);
+        return 0;
+    }
+    rc = colony_default_state_dir(path, size);
+    return rc < 0 ? colony_fail(err, rc,
+                                "cannot find a state folder: you have no home, give one with "
+                                "--state DIR")
+                  : 0;
+}
+
+/*
+ * Settings that cannot be read keep a colony from starting; but where processes of an earlier one
+ * live on, they must not be left alone for it: then it goes on with what was applied last.
+ */
+static int fall_back_to_last_settings(struct serve *serve, const struct colony_error *reason,
+                                      struct colony_error *err)
+{
+    char path[PATH_MAX];
+    int rc = find_state_dir(serve, path, sizeof path, err);
+
+    if (rc == 0)
+        rc = colony_state_dir_open(&serve->state_dir, path, serve->user != NULL, err);
+    if (rc == 0 && !colony_state_dir_has_survivors(&serve->state_dir))
+        rc = -ENOENT;
+    if (rc == 0)
+        rc = colony_state_dir_load_settings(serve->state_dir.path, &serve->settings, err);
+    if (rc < 0) {
+        *err = *reason;
+        return -EINVAL;
+    }
+    colony_log(SEVERITY_ERROR, "%s: goes on with the settings applied last, for the processes "
+                               "that still run",
+               reason->message);
+    return 0;
+}
+
+static int open_state(struct serve *serve, struct colony_error *err)
+{
+    const struct colony_user_settings *user = &serve->settings->user;
+    char path[PATH_MAX];
+    int rc = 0;
+
+    if (serve->state_dir.lock_fd < 0) {
+        rc = find_state_dir(serve, path, sizeof path, err);
+        if (rc == 0)
+            rc = colony_state_dir_open(&serve->state_dir, path, user->name != NULL, err);
+    }
+    if (rc == 0)
+        rc = colony_state_dir_make_log(&serve->state_dir, user->name ? user->engine.uid : geteuid(),
+                                       user->name ? user->engine.gid : getegid(), err);
+    if (rc == 0)
+        rc = colony_state_dir_save_settings(&serve->state_dir, serve->settings, user->name != NULL,
+                                            user->engine.gid, err);
+    return rc;
+}
+
+static int listen_on(struct serve *serve, const char *bind, struct colony_error *err)
+{
+    struct colony_keeper_options *keeper = &serve->keeper;
+    struct colony_held_socket *held = &keeper->sockets[keeper->socket_count];
+    int rc;
+
+    if (keeper->socket_count == KEEPER_SOCKETS_MAX)
+        return colony_fail(err, -E2BIG, "cannot listen on %s: %d addresses at most", bind,
+                           KEEPER_SOCKETS_MAX);
+    rc = colony_endpoint_listen(&held->fd, held->name, sizeof held->name, bind,
+                                &serve->settings->http, err);
+    keeper->socket_count += rc == 0;
+    return rc;
+}
+
+/* The control socket always; then what is asked for, else 127.0.0.1:5000. */
+static int open_endpoints(struct serve *serve, struct colony_error *err)
+{
+    char **bind = serve->settings->http.bind;
+    bool has_state = serve->settings->state_dir != NULL;
+    char path[PATH_MAX];
+    char text[PATH_MAX + 8];
+    int rc = 0;
+
+    if (has_state)
+        (void)snprintf(path, sizeof path, "%.4000s/colony.sock", serve->state_dir.path);
+    else
+        rc = colony_default_socket(path, sizeof path);
+    if (rc < 0)
+        return colony_fail_os(err, rc, "cannot name the control socket");
+    (void)snprintf(text, sizeof text, "unix:%s", path);
+    rc = listen_on(serve, text, err);
+    if (rc == 0 && !has_state && !(bind && bind[0]))
+        rc = listen_on(serve, "127.0.0.1:5000", err);
+    for (; rc == 0 && bind && *bind; bind++)
+        if (strcmp(*bind, "none") != 0)
+            rc = listen_on(serve, *bind, err);
+    return rc;
+}
+
+static void add_identity(struct colony_keeper_options *keeper,
+                         const struct colony_identity *identity)
+{
+    struct colony_keeper_identity *out;
+
+    if (keeper->identity_count == KEEPER_IDENTITIES_MAX)
+        return;
+    out = &keeper->identities[keeper->identity_count++];
+    out->uid = identity->uid;
+    out->gid = identity->gid;
+    out->group_count = (uint32_t)identity->group_count;
+    for (size_t i = 0; i < identity->group_count; i++)
+        out->groups[i] = identity->groups[i];
+}
+
+static int fill_keeper_options(struct serve *serve, struct colony_error *err)
+{
+    const struct colony_settings *settings = serve->settings;
+    struct colony_keeper_options *keeper = &serve->keeper;
+    ssize_t length = readlink("/proc/self/exe", keeper->program, sizeof keeper->program - 1);
+    struct rlimit limit;
+
+    if (length < 0)
+        return colony_fail_os(err, -errno, "cannot find our own program (is /proc mounted?)");
+    (void)snprintf(keeper->state_dir, sizeof keeper->state_dir, "%s", serve->state_dir.path);
+    keeper->lock_fd = serve->state_dir.lock_fd;
+    keeper->log_level = (int)settings->log_level;
+    keeper->log_style = settings->log_format == LOG_FORMAT_JSON;
+    keeper->is_managed = getenv("NOTIFY_SOCKET") != NULL;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+        keeper->nofile_soft = limit.rlim_cur;
+    if (!settings->user.name)
+        return 0;
+    keeper->has_user = true;
+    add_identity(keeper, &settings->user.engine);
+    for (size_t i = 0; i < settings->user.identity_count; i++)
+        add_identity(keeper, &settings->user.identities[i]);
+    keeper->grants = (settings->user.allow_nice ? (uint32_t)GRANT_NICE : 0) |
+                     (settings->user.allow_oom_score_adj ? (uint32_t)GRANT_OOM : 0) |
+                     (settings->user.allow_rlimits ? (uint32_t)GRANT_RLIMITS : 0);
+    return 0;
+}
+
+static int become_keeper(struct serve *serve, struct colony_error *err)
+{
+    char **argv = colony_keeper_options_argv(&serve->keeper, "keeper");
+
+    if (!argv)
+        return colony_fail(err, -ENOMEM, "cannot start: out of memory");
+    (void)fcntl(serve->keeper.lock_fd, F_SETFD, 0);
+    for (size_t i = 0; i < serve->keeper.socket_count; i++)
+        (void)fcntl(serve->keeper.sockets[i].fd, F_SETFD, 0);
+    (void)execv("/proc/self/exe", argv);
+    free(argv);
+    return colony_fail_os(err, -errno, "cannot start the keeper");
+}
+
+static int prepare(struct serve *serve, struct colony_error *err)
+{
+    int rc = load_settings(serve, err);
+
+    if (rc == -EINVAL || rc == -ENOENT || rc == -EACCES) {
+        struct colony_error reason = *err;
+
+        colony_settings_free(serve->settings);
+        serve->settings = NULL;
+        rc = fall_back_to_last_settings(serve, &reason, err);
+    }
+    if (rc < 0)
+        return -EBADMSG; /* the settings are bad: exit code 78 */
+    rc = open_state(serve, err);
+    if (rc == 0)
+        rc = open_endpoints(serve, err);
+    if (rc == 0)
+        rc = fill_keeper_options(serve, err);
+    if (rc == 0)
+        rc = serve_place_pidfile(serve, err);
+    if (rc == 0)
+        rc = serve_open_log(serve, err);
+    return rc;
+}
+
+int colony_cmd_serve(int argc, char **argv)
+{
+    static struct serve serve; /* too large for the stack */
+    struct colony_error err = {0};
+    int exit_code;
+    int rc;
+
+    if (!colony_options_parse(&serve_usage, &serve, &argc, argv, &exit_code))
+        return exit_code;
+    colony_log_init("serve", SEVERITY_INFO, LOG_STYLE_TEXT);
+    colony_keeper_options_init(&serve.keeper);
+    serve.state_dir.fd = serve.state_dir.lock_fd = -1;
+    serve.log_fd = -1;
+    rc = prepare(&serve, &err);
+    if (rc == 0 && serve.daemon && serve_go_to_background(&serve, &exit_code))
+        return exit_code; /* whoever started us knows how it went */
+    if (rc == 0) {
+        serve_use_log(&serve);
+        rc = become_keeper(&serve, &err);
+    }
+    colony_options_complain(&serve_usage, "%s", err.message);
+    return rc == -EBADMSG ? EXIT_BAD_CONFIG : (int)colony_error_info(rc)->exit_code;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve_internal.h - `colony serve` on its way to becoming the keeper. */
+#ifndef COLONY_CLI_SERVE_INTERNAL_H
+#define COLONY_CLI_SERVE_INTERNAL_H
+
+#include <stdbool.h>
+
+#include "core/keeper_options.h"
+#include "core/state_dir.h"
+#include "options.h"
+
+struct colony_error;
+struct colony_settings;
+
+struct serve {
+    const char *config;
+    const char *state;
+    struct colony_option_list bind;
+    const char *user;
+    const char *log_file;
+    const char *log_level;
+    const char *log_format;
+    const char *pidfile;
+    bool daemon;
+    unsigned verbose;
+    int log_fd; /* what descriptor 2 becomes; -1: it stays */
+    struct colony_settings *settings;
+    struct colony_state_dir state_dir;
+    struct colony_keeper_options keeper;
+};
+
+/* serve_place.c */
+int serve_apply_user(struct colony_settings *settings, const char *name, struct colony_error *err);
+int serve_place_pidfile(struct serve *serve, struct colony_error *err);
+int serve_open_log(struct serve *serve, struct colony_error *err);
+void serve_use_log(struct serve *serve);
+/* True in the process that the user started: return *exit_code. */
+bool serve_go_to_background(struct serve *serve, int *exit_code);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve_place.c - where a colony stands: its user, its log, its pid file, fore- or background. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pwd.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "core/settings.h"
+#include "serve_internal.h"
+
+int serve_apply_user(struct colony_settings *settings, const char *name, struct colony_error *err)
+{
+    const struct passwd *user = getpwnam(name);
+    struct colony_identity *engine = &settings->user.engine;
+    int count = COLONY_GROUPS_MAX;
+
+    if (geteuid() != 0)
+        return colony_fail(err, -EINVAL, "cannot run the engine as %s: only root can", name);
+    if (!user)
+        return colony_fail(err, -EINVAL, "cannot run the engine as %s: no such user", name);
+    free(settings->user.name);
+    settings->user.name = strdup(name);
+    if (!settings->user.name)
+        return colony_fail_os(err, -ENOMEM, "cannot start");
+    memset(engine, 0, sizeof *engine);
+    engine->is_set = true;
+    engine->uid = user->pw_uid;
+    engine->gid = user->pw_gid;
+    if (getgrouplist(name, user->pw_gid, engine->groups, &count) < 0)
+        count = COLONY_GROUPS_MAX; /* it has more: those that fit */
+    engine->group_count = (size_t)count;
+    return 0;
+}
+
+int serve_place_pidfile(struct serve *serve, struct colony_error *err)
+{
+    char folder[PATH_MAX];
+    const char *path = serve->pidfile;
+
+    if (!path)
+        return 0;
+    /* The keeper may be told from any folder: it gets a path that is good everywhere. */
+    if (path[0] == '/')
+        folder[0] = '\0';
+    else if (!getcwd(folder, sizeof folder))
+        return colony_fail_os(err, -errno, "cannot place the pid file %s", path);
+    if ((size_t)snprintf(serve->keeper.pidfile, sizeof serve->keeper.pidfile, "%s%s%s", folder,
+                         folder[0] ? "/" : "", path) >= sizeof serve->keeper.pidfile)
+        return colony_fail_os(err, -ENAMETOOLONG, "cannot place the pid file %s", path);
+    return 0;
+}
+
+/* The log becomes descriptor 2 once all is well; in the background it needs a file. */
+int serve_open_log(struct serve *serve, struct colony_error *err)
+{
+    char path[PATH_MAX];
+    int fd;
+
+    if (serve->settings->log_file)
+        (void)snprintf(path, sizeof path, "%.4000s", serve->settings->log_file);
+    else if (serve->daemon)
+        (void)snprintf(path, sizeof path, "%.4000s/colony.log", serve->state_dir.path);
+    else
+        return 0;
+    fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+    if (fd < 0)
+        return colony_fail_os(err, -errno, "cannot open the log %s", path);
+    serve->log_fd = fd;
+    return 0;
+}
+
+void serve_use_log(struct serve *serve)
+{
+    if (serve->log_fd < 0)
+        return;
+    (void)dup2(serve->log_fd, STDERR_FILENO);
+    (void)close(serve->log_fd);
+    serve->log_fd = -1;
+}
+
+/* Waits for the one byte that says how it went. */
+static int wait_until_ready(int fd)
+{
+    char code = EXIT_FAILED;
+    ssize_t count;
+
+    do {
+        count = read(fd, &code, 1);
+    } while (count < 0 && errno == EINTR);
+    if (count != 1 || code != EXIT_OK)
+        (void)fprintf(stderr, "colony serve: cannot start: its log says why\n");
+    return count == 1 ? code : EXIT_FAILED;
+}
+
+bool serve_go_to_background(struct serve *serve, int *exit_code)
+{
+    int ready[2];
+    int null;
+    pid_t pid;
+
+    if (pipe(ready) < 0 || (pid = fork()) < 0) {
+        (void)fprintf(stderr, "colony serve: cannot go to the background: %s\n", strerror(errno));
+        *exit_code = EXIT_FAILED;
+        return true;
+    }
+    if (pid > 0) {
+        (void)close(ready[1]);
+        *exit_code = wait_until_ready(ready[0]);
+        return true;
+    }
+    (void)close(ready[0]);
+    (void)setsid();
+    serve->keeper.ready_fd = ready[1];
+    null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null >= 0) {
+        (void)dup2(null, STDIN_FILENO);
+        (void)dup2(null, STDOUT_FILENO);
+    }
+    return false;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * target.h - where a running colony is reached: `unix:PATH` or `http://HOST:PORT`.
+ */
+#ifndef COLONY_CLI_TARGET_H
+#define COLONY_CLI_TARGET_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct colony_error;
+
+struct colony_target {
+    bool is_unix;
+    char path[PATH_MAX]; /* of the socket */
+    char host[256];      /* without the brackets of an IPv6 address */
+    char port[8];
+    char text[PATH_MAX + 8]; /* for people */
+};
+
+/*
+ * Reads `unix:PATH`, `http://HOST[:PORT]` (a trailing / is fine) and what `serve --bind` takes:
+ * `HOST:PORT`, `[V6]:PORT`, `PORT` of 127.0.0.1. Port 5000 unless given. -EINVAL with the reason.
+ */
+int colony_target_parse(struct colony_target *target, const char *text, struct colony_error *err);
+
+/*
+ * The socket of the colony that this user most likely means: the user's own if something listens
+ * there, else the system's if that is so there, else the user's own. -EACCES when the user's own
+ * stands in a folder of somebody else's.
+ */
+int colony_target_find(struct colony_target *target, struct colony_error *err);
+
+/*
+ * Connects within 5 seconds. Returns a blocking descriptor that the caller closes, or -EACCES when
+ * the system forbids it, -ECONNREFUSED for every other reason (so its exit code is 69). @err says
+ * what to do.
+ */
+int colony_target_connect(const struct colony_target *target, struct colony_error *err);
+
+/* Milliseconds of the monotonic clock, for deadlines. */
+uint64_t colony_target_now_ms(void);
+
+#endif

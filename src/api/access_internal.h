@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * access_internal.h - who may control colony (DESIGN §7).
+ *
+ * The peer is judged by its socket at accept, before a byte is read; then each request by the
+ * rules against browsers that were led here by a foreign page.
+ */
+#ifndef COLONY_API_ACCESS_INTERNAL_H
+#define COLONY_API_ACCESS_INTERNAL_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "api/bind_internal.h"
+
+struct colony__access;
+struct colony__request;
+struct colony_error;
+struct colony_http_settings;
+
+enum colony__rights {
+    ACCESS_READ = 1 << 0,
+    ACCESS_CONTROL = 1 << 1,
+};
+
+enum {
+    COLONY__WHY_MAX = 64 + COLONY__ADDRESS_TEXT_MAX,
+};
+
+/* What a connection is known by. A plain value. */
+struct colony__peer {
+    bool is_unix;
+    unsigned rights;                    /* enum colony__rights */
+    char why[COLONY__WHY_MAX];          /* "http uid 1000", "http unix uid 0" */
+    char own[COLONY__ADDRESS_TEXT_MAX]; /* TCP: the address it came to, "127.0.0.1:5000" */
+};
+
+/* Looks up the users and the group named in @settings; copies what it needs. -EINVAL, -ENOMEM. */
+int colony__access_new(struct colony__access **out, const struct colony_http_settings *settings,
+                       uid_t owner, struct colony_error *err);
+void colony__access_free(struct colony__access *access);
+
+/* False for an endpoint beyond this machine that `insecure: true` opens to all. */
+bool colony__access_has_peer_rule(const struct colony__access *access, int listening_fd);
+
+/*
+ * Judges the accepted socket @fd. -EACCES when its peer may not control colony or nobody can tell
+ * who that is; @peer->is_unix is set in any case.
+ */
+int colony__access_check_peer(const struct colony__access *access, int fd, bool has_peer_rule,
+                              struct colony__peer *peer);
+
+/*
+ * Judges a request by its Host and Origin. *cors_origin is set to the Origin when it is a foreign
+ * one that may read the answer, else to NULL. -EINVAL (no Host or several), -EACCES.
+ */
+int colony__access_check_request(const struct colony__access *access,
+                                 const struct colony__peer *peer,
+                                 const struct colony__request *request, const char **cors_origin,
+                                 struct colony_error *err);
+
+#endif

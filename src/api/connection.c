@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/connection_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/response_internal.h"
+#include "api/server_internal.h"
+#include "core/error.h"
+
+enum {
+    PENDING_MAX = 2 * COLONY__READ_SIZE, /* reading pauses at half of it */
+    IDLE_MS = 75000,
+    LINGER_MS = 2000,
+    STALL_MS = 60000, /* an answer of which nothing is taken for so long */
+};
+
+static void set_deadline(struct colony__connection *connection, uint64_t ms)
+{
+    connection->deadline_ms = ms ? uv_now(connection->server->loop) + ms : 0;
+    if (ms)
+        colony__server_schedule(connection->server, connection->deadline_ms);
+}
+
+/* The one place that assigns the phase. */
+static void enter(struct colony__connection *connection, enum colony__phase phase)
+{
+    const uint64_t limits_ms[PHASE_COUNT] = {
+        [PHASE_READING] = connection->server->request_ms_max,
+        [PHASE_IDLE] = IDLE_MS,
+        [PHASE_LINGERING] = LINGER_MS,
+    };
+
+    if (connection->phase == PHASE_CLOSED)
+        return;
+    connection->phase = phase;
+    set_deadline(connection, limits_ms[phase]);
+}
+
+static void drop_source(struct colony__connection *connection)
+{
+    const struct colony__source *source = connection->source;
+
+    connection->source = NULL;
+    if (source)
+        source->closed(connection->source_data);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct colony__connection *connection = handle->data;
+    struct colony__server *server = connection->server;
+
+    colony__parser_clear(&connection->parser);
+    colony__buffer_clear(&connection->pending);
+    colony__buffer_clear(&connection->out);
+    colony__buffer_clear(&connection->flight);
+    colony__server_remove(server, connection); /* the server may be gone after this */
+    free(connection);
+}
+
+void colony__connection_close(struct colony__connection *connection)
+{
+    if (connection->phase == PHASE_CLOSED)
+        return;
+    enter(connection, PHASE_CLOSED);
+    drop_source(connection);
+    uv_close(&connection->wire.handle, on_closed);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct colony__connection *connection = handle->data;
+
+    (void)suggested;
+    *buf = uv_buf_init(connection->server->read_buffer, COLONY__READ_SIZE);
+}
+
+static void take_bytes(struct colony__connection *connection, const char *data, size_t size);
+static void take_eof(struct colony__connection *connection);
+
+static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
+{
+    struct colony__connection *connection = stream->data;
+
+    if (size > 0)
+        take_bytes(connection, buf->base, (size_t)size);
+    else if (size == UV_EOF)
+        take_eof(connection);
+    else if (size < 0)
+        colony__connection_close(connection);
+}
+
+static void set_reading(struct colony__connection *connection, bool is_reading)
+{
+    if (connection->is_reading == is_reading || connection->has_eof ||
+        connection->phase == PHASE_CLOSED)
+        return;
+    connection->is_reading = is_reading;
+    if (!is_reading)
+        (void)uv_read_stop(&connection->wire.stream);
+    else if (uv_read_start(&connection->wire.stream, on_alloc, on_read) < 0)
+        colony__connection_close(connection);
+}
+
+static void on_shutdown(uv_shutdown_t *request, int status)
+{
+    struct colony__connection *connection = request->data;
+
+    if (status < 0 || connection->has_eof)
+        colony__connection_close(connection);
+}
+
+/* Closing with unread bytes would reset the connection and may destroy the answer on its way. */
+static void linger(struct colony__connection *connection)
+{
+    enter(connection, PHASE_LINGERING);
+    colony__buffer_clear(&connection->pending);
+    set_reading(connection, true);
+    if (connection->phase == PHASE_LINGERING &&
+        uv_shutdown(&connection->shutdown, &connection->wire.stream, on_shutdown) < 0)
+        colony__connection_close(connection);
+}
+
+static void begin_answer(struct colony__connection *connection, bool keeps_alive)
+{
+    enter(connection, PHASE_ANSWERING);
+    connection->allowed = 0;
+    connection->cors_origin = NULL;
+    connection->is_chunked = false;
+    connection->is_begun = false;
+    connection->is_ended = false;
+    connection->keeps_alive = keeps_alive && !connection->server->is_stopped;
+}
+
+static void answer_failure(struct colony__connection *connection,
+                           const struct colony__failure *failure)
+{
+    begin_answer(connection, false);
+    colony__respond_failure(connection, failure->status, failure->word, failure->reason);
+}
+
+static void parse_pending(struct colony__connection *connection)
+{
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    struct colony__parser *parser = &connection->parser;
+    size_t used = 0;
+    enum colony__parse result;
+
+    if (connection->phase == PHASE_IDLE)
+        enter(connection, PHASE_READING);
+    result = colony__parser_feed(parser, connection->pending.data, connection->pending.size, &used);
+    colony__buffer_consume(&connection->pending, used);
+    if (result == PARSE_FAILED) {
+        answer_failure(connection, &parser->failure);
+    } else if (result == PARSE_DONE) {
+        begin_answer(connection, parser->keeps_alive);
+        colony__server_dispatch(connection->server, connection);
+    } else if (parser->wants_continue) {
+        parser->wants_continue = false;
+        if (colony__connection_write(connection, go_on, sizeof go_on - 1) < 0)
+            colony__connection_close(connection);
+        colony__connection_flush(connection);
+    }
+}
+
+/* All that comes from the wire passes here; TLS will open it first. */
+static void take_bytes(struct colony__connection *connection, const char *data, size_t size)
+{
+    if (connection->phase == PHASE_LINGERING || connection->phase == PHASE_CLOSED)
+        return;
+    if (colony__buffer_append(&connection->pending, data, size, PENDING_MAX) < 0) {
+        colony__connection_close(connection);
+        return;
+    }
+    if (connection->phase != PHASE_ANSWERING)
+        parse_pending(connection);
+    set_reading(connection, connection->pending.size < COLONY__READ_SIZE);
+}
+
+static void take_eof(struct colony__connection *connection)
+{
+    bool is_answering = connection->phase == PHASE_ANSWERING;
+
+    set_reading(connection, false);
+    connection->has_eof = true;
+    /* Who has asked and closed only its own side still gets the answer. */
+    if (!is_answering || (connection->source && connection->source->is_patient))
+        colony__connection_close(connection);
+}
+
+/* The answer is sent: the next request's turn. */
+static void end_request(struct colony__connection *connection)
+{
+    bool is_last = !connection->keeps_alive || connection->server->is_stopped ||
+                   (connection->has_eof && connection->pending.size == 0);
+
+    drop_source(connection);
+    colony__parser_next(&connection->parser);
+    connection->is_ended = false;
+    if (is_last) {
+        linger(connection);
+        return;
+    }
+    enter(connection, PHASE_IDLE);
+    if (connection->pending.size > 0)
+        parse_pending(connection);
+    set_reading(connection, connection->pending.size < COLONY__READ_SIZE);
+    if (connection->has_eof && connection->phase == PHASE_READING)
+        colony__connection_close(connection); /* half a request, and no more will come */
+}
+
+static void watch_stall(struct colony__connection *connection)
+{
+    bool is_patient = connection->source && connection->source->is_patient;
+
+    if (connection->phase != PHASE_ANSWERING)
+        return;
+    connection->stalled_size = uv_stream_get_write_queue_size(&connection->wire.stream);
+    set_deadline(connection, is_patient ? 0 : STALL_MS);
+}
+
+static void on_written(uv_write_t *request, int status)
+{
+    struct colony__connection *connection = request->data;
+
+    connection->is_writing = false;
+    if (connection->phase == PHASE_CLOSED)
+        return;
+    colony__buffer_reset(&connection->flight);
+    if (status < 0) {
+        colony__connection_close(connection);
+        return;
+    }
+    if (connection->phase == PHASE_ANSWERING)
+        set_deadline(connection, 0);
+    if (connection->out.size > 0)
+        colony__connection_flush(connection);
+    else if (connection->is_ended)
+        end_request(connection);
+    else if (connection->source && connection->source->writable)
+        connection->source->writable(connection, connection->source_data);
+}
+
+/* All that goes to the wire passes here; TLS will seal it first. */
+static int send_bytes(struct colony__connection *connection)
+{
+    uv_buf_t buf = uv_buf_init(connection->flight.data, (unsigned)connection->flight.size);
+
+    return uv_write(&connection->write, &connection->wire.stream, &buf, 1, on_written);
+}
+
+void colony__connection_flush(struct colony__connection *connection)
+{
+    struct colony__buffer sent = connection->flight;
+
+    if (connection->is_writing || connection->out.size == 0 || connection->phase == PHASE_CLOSED)
+        return;
+    connection->flight = connection->out;
+    connection->out = sent;
+    connection->is_writing = true;
+    if (send_bytes(connection) < 0) {
+        connection->is_writing = false;
+        colony__connection_close(connection);
+        return;
+    }
+    watch_stall(connection);
+}
+
+int colony__connection_write(struct colony__connection *connection, const void *data, size_t size)
+{
+    return colony__buffer_append(&connection->out, data, size, COLONY__ANSWER_MAX);
+}
+
+void colony__connection_end(struct colony__connection *connection)
+{
+    if (connection->phase == PHASE_CLOSED)
+        return;
+    connection->is_ended = true;
+    colony__connection_flush(connection);
+    if (!connection->is_writing && connection->phase == PHASE_ANSWERING)
+        end_request(connection); /* a stream without chunks has nothing left to send */
+}
+
+void colony__connection_set_source(struct colony__connection *connection,
+                                   const struct colony__source *source, void *data)
+{
+    connection->source = source;
+    connection->source_data = data;
+    if (source && source->is_patient && connection->has_eof)
+        colony__connection_close(connection);
+}
+
+void colony__connection_set_timeout(struct colony__connection *connection, uint64_t ms)
+{
+    if (connection->phase == PHASE_ANSWERING && !connection->is_writing)
+        set_deadline(connection, ms);
+}
+
+void colony__connection_expire(struct colony__connection *connection)
+{
+    static const struct colony__failure too_slow = {408, "timeout",
+                                                    "cannot wait any longer for the request"};
+    size_t unsent = uv_stream_get_write_queue_size(&connection->wire.stream);
+
+    connection->deadline_ms = 0;
+    if (connection->phase == PHASE_READING && connection->parser.head_bytes > 0) {
+        answer_failure(connection, &too_slow);
+        return;
+    }
+    if (connection->phase != PHASE_ANSWERING ||
+        (connection->is_writing && unsent >= connection->stalled_size)) {
+        colony__connection_close(connection);
+        return;
+    }
+    if (connection->is_writing)
+        watch_stall(connection);
+    else if (connection->source && connection->source->timed_out)
+        connection->source->timed_out(connection, connection->source_data);
+}
+
+void colony__connection_retire(struct colony__connection *connection)
+{
+    connection->keeps_alive = false;
+    if (connection->phase == PHASE_IDLE ||
+        (connection->phase == PHASE_READING && connection->parser.head_bytes == 0) ||
+        (connection->source && connection->source->is_patient))
+        colony__connection_close(connection);
+}
+
+static int open_wire(struct colony__connection *connection, int fd)
+{
+    int rc;
+
+    if (connection->peer.is_unix)
+        return uv_pipe_open(&connection->wire.pipe, fd);
+    rc = uv_tcp_open(&connection->wire.tcp, fd);
+    if (rc < 0)
+        return rc;
+    (void)uv_tcp_nodelay(&connection->wire.tcp, 1);
+    (void)uv_tcp_keepalive(&connection->wire.tcp, 1, 60);
+    return 0;
+}
+
+int colony__connection_new(struct colony__connection **out, struct colony__server *server, int fd,
+                           const struct colony__peer *peer, bool is_refused)
+{
+    struct colony__connection *connection = calloc(1, sizeof *connection);
+    int rc;
+
+    if (!connection) {
+        (void)close(fd);
+        return -ENOMEM;
+    }
+    rc = peer->is_unix ? uv_pipe_init(server->loop, &connection->wire.pipe, 0)
+                       : uv_tcp_init(server->loop, &connection->wire.tcp);
+    if (rc < 0) {
+        free(connection);
+        (void)close(fd);
+        return rc;
+    }
+    connection->wire.handle.data = connection;
+    connection->write.data = connection;
+    connection->shutdown.data = connection;
+    connection->server = server;
+    connection->peer = *peer;
+    connection->is_refused = is_refused;
+    colony__parser_init(&connection->parser, server->head_max, server->body_max);
+    colony__server_add(server, connection);
+    rc = open_wire(connection, fd);
+    if (rc < 0) {
+        (void)close(fd);
+        colony__connection_close(connection);
+        return rc;
+    }
+    if (is_refused) {
+        begin_answer(connection, false);
+    } else {
+        enter(connection, PHASE_READING);
+        set_reading(connection, true);
+    }
+    *out = connection;
+    return 0;
+}

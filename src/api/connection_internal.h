@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * connection_internal.h - one client: reads requests, answers them in order, one at a time.
+ *
+ * Handlers use the functions of response_internal.h; the fields are for connection.c, response.c
+ * and server.c. A connection belongs to its server and frees itself after
+ * colony__connection_close(), never inside that call.
+ */
+#ifndef COLONY_API_CONNECTION_INTERNAL_H
+#define COLONY_API_CONNECTION_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "api/access_internal.h"
+#include "api/buffer_internal.h"
+#include "api/parser_internal.h"
+
+struct colony__connection;
+struct colony__server;
+
+enum {
+    COLONY__ANSWER_MAX = 64 * 1024 * 1024, /* bytes of an answer that is sent as a whole */
+};
+
+enum colony__phase {
+    PHASE_READING,   /* a request, or waiting for the first one */
+    PHASE_IDLE,      /* between two requests */
+    PHASE_ANSWERING, /* a handler has the request, until the answer is sent */
+    PHASE_LINGERING, /* said goodbye; reads on, so that the answer isn't lost by a reset */
+    PHASE_CLOSED,
+    PHASE_COUNT,
+};
+
+/*
+ * Where an answer comes from that takes longer than one call. `closed` is called exactly once,
+ * when the connection needs it no more: also from inside any call that writes or ends the answer.
+ */
+struct colony__source {
+    void (*writable)(struct colony__connection *connection, void *data); /* all was sent */
+    void (*timed_out)(struct colony__connection *connection, void *data);
+    void (*closed)(void *data);
+    bool is_patient; /* may last for ever: a slow reader is waited for; ends when the peer hangs up */
+};
+
+struct colony__connection {
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } wire;
+    struct colony__server *server;
+    struct colony__connection *next;
+    struct colony__connection *previous;
+    struct colony__peer peer;
+    enum colony__phase phase;
+    uint64_t deadline_ms; /* of the loop's clock; 0: none */
+    struct colony__parser parser;
+    struct colony__buffer pending; /* read and not yet parsed */
+    struct colony__buffer out;     /* to be sent */
+    struct colony__buffer flight;  /* being sent */
+    size_t stalled_size;           /* unsent bytes when the deadline was set */
+    const struct colony__source *source;
+    void *source_data;
+    unsigned allowed;        /* methods for the Allow header; 0: none */
+    const char *cors_origin; /* who may read the answer, or NULL */
+    bool is_refused;         /* told so and closed: counted apart */
+    bool has_eof;
+    bool is_reading;
+    bool is_writing;
+    bool is_chunked;
+    bool is_begun;   /* the head of the answer is written */
+    bool is_ended;   /* the answer is complete, but perhaps not sent */
+    bool keeps_alive;
+    uv_write_t write;
+    uv_shutdown_t shutdown;
+};
+
+/* Takes ownership of @fd, also on failure. Begins to read unless @is_refused. */
+int colony__connection_new(struct colony__connection **out, struct colony__server *server, int fd,
+                           const struct colony__peer *peer, bool is_refused);
+
+/* At once, unsent bytes are lost. May be called again. */
+void colony__connection_close(struct colony__connection *connection);
+
+/* Closes it unless a request is being read or answered; that one will be the last. */
+void colony__connection_retire(struct colony__connection *connection);
+
+/* The deadline is over. */
+void colony__connection_expire(struct colony__connection *connection);
+
+/* Calls source->timed_out in @ms (0: never) unless something is sent meanwhile. */
+void colony__connection_set_timeout(struct colony__connection *connection, uint64_t ms);
+
+/* The answer is going to come from @source, which keeps @data. */
+void colony__connection_set_source(struct colony__connection *connection,
+                                   const struct colony__source *source, void *data);
+
+/* Queues a copy. -EMSGSIZE, -ENOMEM. */
+int colony__connection_write(struct colony__connection *connection, const void *data, size_t size);
+
+/* Sends what is queued. */
+void colony__connection_flush(struct colony__connection *connection);
+
+/* The answer is complete: the next request's turn comes once it is sent. */
+void colony__connection_end(struct colony__connection *connection);
+
+#endif

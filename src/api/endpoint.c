@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/endpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "api/bind_internal.h"
+#include "core/error.h"
+#include "core/settings.h"
+
+/* A unix socket to be made: its folder, opened, and its name there. */
+struct place {
+    const char *path; /* as it was given, for messages */
+    char folder[PATH_MAX];
+    char base[NAME_MAX + 1];
+    int folder_fd;
+};
+
+static gid_t colony_group(void)
+{
+    const struct group *group = getgrnam("colony");
+
+    return group ? group->gr_gid : (gid_t)-1;
+}
+
+/* The hint names the usual cause; the rest of the line is what every tool says. */
+static int fail_in_use(struct colony_error *err, const char *where)
+{
+    return colony_fail(err, -EADDRINUSE,
+                       "cannot listen on %s: Address already in use (by another colony? --state "
+                       "and --bind give this one its own)",
+                       where);
+}
+
+static int resolve(const struct colony__bind *bind, struct sockaddr_storage *address,
+                   socklen_t *size, struct colony_error *err)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+    struct addrinfo *list = NULL;
+    const struct addrinfo *chosen;
+    int rc = getaddrinfo(bind->host, bind->port, &hints, &list);
+
+    if (rc != 0)
+        return colony_fail(err, -EINVAL, "cannot listen on %s:%s: %s", bind->host, bind->port,
+                           gai_strerror(rc));
+    /* A name such as localhost has both: everybody expects 127.0.0.1. */
+    for (chosen = list; chosen->ai_next && chosen->ai_family != AF_INET;)
+        chosen = chosen->ai_next;
+    if (chosen->ai_family != AF_INET)
+        chosen = list;
+    memset(address, 0, sizeof *address);
+    memcpy(address, chosen->ai_addr, chosen->ai_addrlen);
+    *size = chosen->ai_addrlen;
+    freeaddrinfo(list);
+    return 0;
+}
+
+static int open_tcp(const struct sockaddr_storage *address, socklen_t size)
+{
+    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int on = 1;
+    int off = 0;
+    int rc = 0;
+
+    if (fd < 0)
+        return -errno;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
+        rc = -errno;
+    if (rc == 0 && address->ss_family == AF_INET6 &&
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) < 0)
+        rc = -errno;
+    if (rc == 0 && bind(fd, (const struct sockaddr *)address, size) < 0)
+        rc = -errno;
+    if (rc == 0 && listen(fd, SOMAXCONN) < 0)
+        rc = -errno;
+    if (rc == 0)
+        return fd;
+    (void)close(fd);
+    return rc;
+}
+
+static int listen_tcp(int *out, char *name, size_t name_size, const struct colony__bind *bind,
+                      bool insecure, struct colony_error *err)
+{
+    struct sockaddr_storage address;
+    socklen_t size = 0;
+    char text[COLONY__ADDRESS_TEXT_MAX];
+    int fd;
+    int rc = resolve(bind, &address, &size, err);
+
+    if (rc < 0)
+        return rc;
+    colony__address_format(&address, text);
+    if (!colony__address_is_loopback(&address) && !insecure)
+        return colony_fail(err, -EACCES,
+                           "cannot listen on %s: an endpoint beyond this machine needs a token and "
+                           "TLS, which this version doesn't have yet, or `insecure: true`",
+                           text);
+    fd = open_tcp(&address, size);
+    if (fd == -EADDRINUSE)
+        return fail_in_use(err, text);
+    if (fd < 0)
+        return colony_fail_os(err, fd, "cannot listen on %s", text);
+    size = sizeof address;
+    if (getsockname(fd, (struct sockaddr *)&address, &size) == 0) /* port 0 has become one */
+        colony__address_format(&address, text);
+    rc = snprintf(name, name_size, COLONY_ENDPOINT_PREFIX "%s", text);
+    if (rc < 0 || (size_t)rc >= name_size) {
+        (void)close(fd);
+        return colony_fail_os(err, -ENAMETOOLONG, "cannot listen on %s", text);
+    }
+    *out = fd;
+    return 0;
+}
+
+static int make_folder(const char *folder, const char *path, struct colony_error *err)
+{
+    int fd;
+    int rc = 0;
+
+    if (mkdir(folder, 0750) < 0) {
+        if (errno == EEXIST)
+            return 0;
+        return colony_fail_os(err, -errno, "cannot listen on %s: cannot make %s", path, folder);
+    }
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return colony_fail_os(err, -errno, "cannot listen on %s: cannot open %s", path, folder);
+    /* Who is not in the group keeps his own: the peer is looked at anyway. */
+    if (fchown(fd, (uid_t)-1, colony_group()) < 0 && errno != EPERM)
+        rc = -errno;
+    if (rc == 0 && fchmod(fd, 0750) < 0) /* the umask may have taken more away */
+        rc = -errno;
+    (void)close(fd);
+    return rc < 0 ? colony_fail_os(err, rc, "cannot give %s its group and mode", folder) : 0;
+}
+
+static int place_open(struct place *place, const char *path, struct colony_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    const char *base = slash ? slash + 1 : path;
+    char folder[PATH_MAX] = ".";
+    int rc;
+
+    place->path = path;
+    place->folder_fd = -1;
+    if (strlen(base) >= sizeof place->base || strcmp(base, ".") == 0 || strcmp(base, "..") == 0)
+        return colony_fail(err, -EINVAL, "cannot listen on %s: not a path of a socket", path);
+    memcpy(place->base, base, strlen(base) + 1);
+    if (slash)
+        (void)snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path),
+                       path);
+    rc = make_folder(folder, path, err);
+    if (rc < 0)
+        return rc;
+    if (!realpath(folder, place->folder))
+        return colony_fail_os(err, -errno, "cannot listen on %s", path);
+    place->folder_fd = open(place->folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (place->folder_fd < 0)
+        return colony_fail_os(err, -errno, "cannot listen on %s", path);
+    return 0;
+}
+
+/* A path that does not fit is reached through the descriptor of its folder. */
+static int place_address(const struct place *place, struct sockaddr_un *address)
+{
+    const char *separator = strcmp(place->folder, "/") == 0 ? "" : "/";
+    int used;
+
+    memset(address, 0, sizeof *address);
+    address->sun_family = AF_UNIX;
+    if (strlen(place->folder) + strlen(separator) + strlen(place->base) < sizeof address->sun_path)
+        used = snprintf(address->sun_path, sizeof address->sun_path, "%s%s%s", place->folder,
+                        separator, place->base);
+    else
+        used = snprintf(address->sun_path, sizeof address->sun_path, "/proc/self/fd/%d/%s",
+                        place->folder_fd, place->base);
+    return used > 0 && (size_t)used < sizeof address->sun_path ? 0 : -ENAMETOOLONG;
+}
+
+/* -EADDRINUSE when somebody listens there, 0 when nobody does. */
+static int probe(const struct sockaddr_un *address)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int rc = 0;
+
+    if (fd < 0)
+        return -errno;
+    if (connect(fd, (const struct sockaddr *)address, sizeof *address) < 0)
+        rc = -errno;
+    (void)close(fd);
+    if (rc == -ECONNREFUSED || rc == -ENOENT)
+        return 0;
+    return rc == 0 || rc == -EAGAIN ? -EADDRINUSE : rc;
+}
+
+static int remove_stale(const struct place *place, const struct sockaddr_un *address,
+                        struct colony_error *err)
+{
+    struct stat info;
+    int rc;
+
+    if (fstatat(place->folder_fd, place->base, &info, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0
+                               : colony_fail_os(err, -errno, "cannot listen on %s", place->path);
+    if (!S_ISSOCK(info.st_mode))
+        return colony_fail(err, -EEXIST, "cannot listen on %s: it exists and is not a socket",
+                           place->path);
+    rc = probe(address);
+    if (rc == -EADDRINUSE)
+        return fail_in_use(err, place->path);
+    if (rc < 0)
+        return colony_fail_os(err, rc, "cannot listen on %s", place->path);
+    if (unlinkat(place->folder_fd, place->base, 0) < 0 && errno != ENOENT)
+        return colony_fail_os(err, -errno, "cannot replace the old socket %s", place->path);
+    return 0;
+}
+
+static int open_unix(const struct place *place, const struct sockaddr_un *address)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    mode_t old_mask;
+    int rc = 0;
+
+    if (fd < 0)
+        return -errno;
+    old_mask = umask(0177); /* nobody else gets in before it has its group */
+    if (bind(fd, (const struct sockaddr *)address, sizeof *address) < 0)
+        rc = -errno;
+    (void)umask(old_mask);
+    if (rc == 0 &&
+        fchownat(place->folder_fd, place->base, (uid_t)-1, colony_group(), AT_SYMLINK_NOFOLLOW) <
+            0 &&
+        errno != EPERM)
+        rc = -errno;
+    if (rc == 0 && fchmodat(place->folder_fd, place->base, 0660, 0) < 0)
+        rc = -errno;
+    if (rc == 0 && listen(fd, SOMAXCONN) < 0)
+        rc = -errno;
+    if (rc == 0)
+        return fd;
+    (void)close(fd);
+    return rc;
+}
+
+static int listen_unix(int *out, char *name, size_t name_size, const char *path,
+                       struct colony_error *err)
+{
+    struct place place;
+    struct sockaddr_un address;
+    int fd = -1;
+    int rc = place_open(&place, path, err);
+
+    if (rc < 0)
+        goto out;
+    rc = snprintf(name, name_size, COLONY_ENDPOINT_PREFIX "unix:%s/%s",
+                  strcmp(place.folder, "/") == 0 ? "" : place.folder, place.base);
+    rc = rc < 0 || (size_t)rc >= name_size ? -ENAMETOOLONG : place_address(&place, &address);
+    if (rc < 0) {
+        (void)colony_fail_os(err, rc, "cannot listen on %s", path);
+        goto out;
+    }
+    rc = remove_stale(&place, &address, err);
+    if (rc < 0)
+        goto out;
+    fd = open_unix(&place, &address);
+    if (fd < 0) {
+        rc = fd == -EADDRINUSE ? fail_in_use(err, path)
+                               : colony_fail_os(err, fd, "cannot listen on %s", path);
+        goto out;
+    }
+    *out = fd;
+    rc = 0;
+out:
+    if (place.folder_fd >= 0)
+        (void)close(place.folder_fd);
+    return rc;
+}
+
+int colony_endpoint_listen(int *fd, char *name, size_t name_size, const char *bind,
+                           const struct colony_http_settings *settings, struct colony_error *err)
+{
+    struct colony__bind where;
+    int rc = colony__bind_parse(&where, bind, err);
+
+    if (rc < 0)
+        return rc;
+    if (where.is_unix)
+        return listen_unix(fd, name, name_size, where.path, err);
+    return listen_tcp(fd, name, name_size, &where, settings->insecure, err);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * endpoint.h - the listening sockets of the control endpoint, made before there is a loop.
+ *
+ * Called by `colony serve`, whose keeper holds them over restarts of the engine. Calls block. libc
+ * only.
+ */
+#ifndef COLONY_API_ENDPOINT_H
+#define COLONY_API_ENDPOINT_H
+
+#include <stddef.h>
+
+struct colony_error;
+struct colony_http_settings;
+
+#define COLONY_ENDPOINT_PREFIX "http:"
+
+/*
+ * Listens on @bind: "HOST:PORT", "[V6]:PORT", "PORT" (of 127.0.0.1) or "unix:PATH". Port 0 is any
+ * free one. @name becomes "http:" and the canonical address ("http:127.0.0.1:5000",
+ * "http:unix:/run/colony/colony.sock"), which colony_engine_each_socket() tells the engine.
+ *
+ * A unix socket gets mode 0660 and the group `colony` where that exists; so does its folder, with
+ * mode 0750, if it has to be made. A socket file that nobody listens on is replaced.
+ *
+ * Returns 0 and the descriptor in *fd, or -EINVAL, -EACCES (an address beyond this machine without
+ * `insecure: true`), -EADDRINUSE, -EEXIST (there is something else than a socket), or what the
+ * system said.
+ */
+int colony_endpoint_listen(int *fd, char *name, size_t name_size, const char *bind,
+                           const struct colony_http_settings *settings, struct colony_error *err);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <cjson/cJSON.h>
+
+#include "api/handlers_internal.h"
+#include "api/response_internal.h"
+#include "core/engine.h"
+
+int colony__get_welcome(struct colony__connection *connection,
+                        const struct colony__request *request, struct colony_error *err)
+{
+    cJSON *json = cJSON_CreateObject();
+    bool ok = cJSON_AddStringToObject(json, "welcome", "Welcome to colony") &&
+              cJSON_AddStringToObject(json, "version", COLONY_VERSION);
+
+    (void)request;
+    (void)err;
+    if (!ok) {
+        cJSON_Delete(json);
+        json = NULL;
+    }
+    return colony__respond_json(connection, 200, json);
+}
+
+int colony__get_ping(struct colony__connection *connection, const struct colony__request *request,
+                     struct colony_error *err)
+{
+    (void)request;
+    (void)err;
+    colony__respond_text(connection, 200, "text/plain", "OK", 2);
+    return 0;
+}
+
+int colony__post_shutdown(struct colony__connection *connection,
+                          const struct colony__request *request, struct colony_error *err)
+{
+    (void)request;
+    (void)err;
+    (void)colony__respond_ok(connection); /* while there is somebody to send it */
+    colony_engine_shutdown(colony__connection_engine(connection),
+                           colony__connection_why(connection));
+    return 0;
+}
+
+int colony__post_upgrade(struct colony__connection *connection,
+                         const struct colony__request *request, struct colony_error *err)
+{
+    int rc = colony_engine_upgrade(colony__connection_engine(connection),
+                                   colony__connection_why(connection), err);
+
+    (void)request;
+    return rc < 0 ? rc : colony__respond_ok(connection);
+}

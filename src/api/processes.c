@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <string.h>
+
+#include "api/handlers_internal.h"
+#include "api/response_internal.h"
+#include "core/engine.h"
+#include "core/error.h"
+#include "core/signals.h"
+#include "core/template.h"
+
+/* A list being filled by one of the engine's walks. */
+struct list {
+    struct colony_engine *engine;
+    cJSON *array;
+    bool failed;
+};
+
+struct count {
+    uint32_t slots;
+    uint32_t running;
+    uint64_t newest_id;
+};
+
+static bool is_digits(const char *text)
+{
+    return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
+int colony__target_find(struct colony__target *target, struct colony_engine *engine,
+                        const char *text, struct colony_error *err)
+{
+    const struct colony_template *template;
+    struct colony_slot_info info;
+    unsigned long long id;
+
+    if (is_digits(text)) {
+        if (colony__parse_number(text, UINT64_MAX, &id) < 0 || id == 0 ||
+            colony_engine_find_process(engine, id, &info) < 0)
+            return colony_fail(err, -ENOENT, "cannot find the process %s: no such id runs", text);
+        target->name = info.name;
+        target->id = id;
+        return 0;
+    }
+    template = colony_engine_find_template(engine, text);
+    if (!template && strncmp(text, "name:", 5) == 0 && is_digits(text + 5))
+        template = colony_engine_find_template(engine, text + 5);
+    if (!template)
+        return colony_fail(err, -ENOENT, "cannot find '%s': no such process", text);
+    target->name = template->name;
+    target->id = 0;
+    return 0;
+}
+
+/* The same where only a template will do. */
+static int find_template(struct colony__target *target, struct colony_engine *engine,
+                         const char *text, struct colony_error *err)
+{
+    if (is_digits(text))
+        return colony_fail(err, -ENOENT,
+                           "cannot find '%s': a number is the id of one process, and this is asked "
+                           "of a name",
+                           text);
+    return colony__target_find(target, engine, text, err);
+}
+
+static void list_add(struct list *list, cJSON *item)
+{
+    if (!item || !cJSON_AddItemToArray(list->array, item)) {
+        cJSON_Delete(item);
+        list->failed = true;
+    }
+}
+
+static cJSON *list_take(struct list *list)
+{
+    if (!list->failed)
+        return list->array;
+    cJSON_Delete(list->array);
+    return NULL;
+}
+
+static void add_name(const struct colony_template *template, void *data)
+{
+    list_add(data, cJSON_CreateString(template->name));
+}
+
+static void add_id(const struct colony_slot_info *info, void *data)
+{
+    if (info->id != 0)
+        list_add(data, cJSON_CreateNumber((double)info->id));
+}
+
+static void add_ids(const struct colony_template *template, void *data)
+{
+    const struct list *list = data;
+
+    (void)colony_engine_each_slot(list->engine, template->name, add_id, data);
+}
+
+int colony__get_processes(struct colony__connection *connection,
+                          const struct colony__request *request, struct colony_error *err)
+{
+    struct list list = {.engine = colony__connection_engine(connection)};
+    bool is_running;
+    int rc = colony__request_query_bool(request, "running", &is_running, err);
+
+    if (rc < 0)
+        return rc;
+    list.array = cJSON_CreateArray();
+    colony_engine_each_template(list.engine, is_running ? add_ids : add_name, &list);
+    return colony__respond_json(connection, 200, list_take(&list));
+}
+
+int colony__get_process(struct colony__connection *connection,
+                        const struct colony__request *request, struct colony_error *err)
+{
+    struct colony_engine *engine = colony__connection_engine(connection);
+    const struct colony_template *template;
+    struct colony__target target;
+    int rc = colony__target_find(&target, engine, request->args[0], err);
+
+    if (rc < 0)
+        return rc;
+    template = colony_engine_find_template(engine, target.name);
+    if (!template)
+        return colony_fail(err, -ENOENT, "cannot find '%s': no such process", target.name);
+    return colony__respond_json(connection, 200, colony_template_to_json(template));
+}
+
+int colony__get_pids(struct colony__connection *connection, const struct colony__request *request,
+                     struct colony_error *err)
+{
+    struct list list = {.engine = colony__connection_engine(connection)};
+    struct colony__target target;
+    cJSON *json;
+    cJSON *ids;
+    int rc = find_template(&target, list.engine, request->args[0], err);
+
+    if (rc < 0)
+        return rc;
+    list.array = cJSON_CreateArray();
+    (void)colony_engine_each_slot(list.engine, target.name, add_id, &list);
+    ids = list_take(&list);
+    json = cJSON_CreateObject();
+    if (!ids || !cJSON_AddTrueToObject(json, "ok") || !cJSON_AddItemToObject(json, "pids", ids)) {
+        cJSON_Delete(ids);
+        cJSON_Delete(json);
+        json = NULL;
+    }
+    return colony__respond_json(connection, 200, json);
+}
+
+static void count_slot(const struct colony_slot_info *info, void *data)
+{
+    struct count *count = data;
+
+    count->slots++;
+    count->running += info->id != 0;
+    if (info->id > count->newest_id)
+        count->newest_id = info->id;
+}
+
+int colony__get_status(struct colony__connection *connection,
+                       const struct colony__request *request, struct colony_error *err)
+{
+    struct colony_engine *engine = colony__connection_engine(connection);
+    struct colony__target target;
+    struct count count = {0};
+    cJSON *json;
+    int rc = find_template(&target, engine, request->args[0], err);
+
+    if (rc < 0)
+        return rc;
+    (void)colony_engine_each_slot(engine, target.name, count_slot, &count);
+    json = cJSON_CreateObject();
+    if (!cJSON_AddBoolToObject(json, "active", colony_engine_is_active(engine, target.name)) ||
+        !cJSON_AddNumberToObject(json, "running", count.running) ||
+        !cJSON_AddNumberToObject(json, "numprocesses", count.slots) ||
+        !cJSON_AddNumberToObject(json, "max_processes", count.slots)) {
+        cJSON_Delete(json);
+        json = NULL;
+    }
+    return colony__respond_json(connection, 200, json);
+}
+
+int colony__post_start(struct colony__connection *connection,
+                       const struct colony__request *request, struct colony_error *err)
+{
+    struct colony_engine *engine = colony__connection_engine(connection);
+    struct colony__target target;
+    int rc = find_template(&target, engine, request->args[0], err);
+
+    if (rc == 0)
+        rc = colony_engine_start_template(engine, target.name, colony__connection_why(connection),
+                                          err);
+    return rc < 0 ? rc : colony__respond_ok(connection);
+}
+
+int colony__post_stop(struct colony__connection *connection, const struct colony__request *request,
+                      struct colony_error *err)
+{
+    struct colony_engine *engine = colony__connection_engine(connection);
+    const char *why = colony__connection_why(connection);
+    struct colony__target target;
+    uint64_t wait_ms = 0;
+    int rc = colony__wait_parse(request, &wait_ms, err);
+
+    if (rc == 0)
+        rc = colony__target_find(&target, engine, request->args[0], err);
+    if (rc < 0)
+        return rc;
+    rc = target.id ? colony_engine_stop_process(engine, target.id, why, err)
+                   : colony_engine_stop_template(engine, target.name, why, err);
+    if (rc < 0)
+        return rc;
+    if (wait_ms == 0)
+        return colony__respond_ok(connection);
+    return colony__wait_begin(connection, target.id ? WAIT_GONE : WAIT_STOPPED, &target, wait_ms,
+                              err);
+}
+
+int colony__post_restart(struct colony__connection *connection,
+                         const struct colony__request *request, struct colony_error *err)
+{
+    struct colony_engine *engine = colony__connection_engine(connection);
+    struct colony__target target;
+    struct count before = {0};
+    uint64_t wait_ms = 0;
+    int rc = colony__wait_parse(request, &wait_ms, err);
+
+    if (rc == 0)
+        rc = find_template(&target, engine, request->args[0], err);
+    if (rc < 0)
+        return rc;
+    (void)colony_engine_each_slot(engine, target.name, count_slot, &before);
+    rc = colony_engine_restart_template(engine, target.name, colony__connection_why(connection),
+                                        err);
+    if (rc < 0)
+        return rc;
+    if (wait_ms == 0)
+        return colony__respond_ok(connection);
+    target.id = before.newest_id;
+    return colony__wait_begin(connection, WAIT_RESTARTED, &target, wait_ms, err);
+}
+
+int colony__post_signal(struct colony__connection *connection,
+                        const struct colony__request *request, struct colony_error *err)
+{
+    struct colony_engine *engine = colony__connection_engine(connection);
+    struct colony__target target;
+    int signo = colony_signal_parse(request->args[1]);
+    int rc = colony__target_find(&target, engine, request->args[0], err);
+
+    if (rc < 0)
+        return rc;
+    if (signo < 0)
+        return colony_fail(err, -EINVAL, "cannot send '%s': no such signal", request->args[1]);
+    rc = target.id ? colony_engine_signal_process(engine, target.id, signo, err)
+                   : colony_engine_signal_template(engine, target.name, signo, err);
+    return rc < 0 ? rc : colony__respond_ok(connection);
+}

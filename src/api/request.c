@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/request_internal.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/error.h"
+
+/* Bytes of the UTF-8 character at @text (RFC 3629: no overlong ones, no surrogates), 0: none. */
+static size_t utf8_length(const unsigned char *text)
+{
+    static const struct {
+        unsigned char first_min, first_max; /* of the first byte */
+        unsigned char second_min, second_max;
+        size_t length;
+    } forms[] = {
+        {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
+        {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
+        {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+
+    if (text[0] < 0x80)
+        return 1;
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (text[0] < forms[i].first_min || text[0] > forms[i].first_max)
+            continue;
+        if (text[1] < forms[i].second_min || text[1] > forms[i].second_max)
+            return 0;
+        for (size_t k = 2; k < forms[i].length; k++)
+            if ((text[k] & 0xc0) != 0x80)
+                return 0;
+        return forms[i].length;
+    }
+    return 0;
+}
+
+bool colony__utf8_is_valid(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    size_t length;
+
+    for (; *at != '\0'; at += length) {
+        length = utf8_length(at);
+        if (length == 0)
+            return false;
+    }
+    return true;
+}
+
+void colony__utf8_repair(char *text)
+{
+    while (*text != '\0') {
+        size_t length = utf8_length((const unsigned char *)text);
+
+        if (length == 0)
+            *text = '?';
+        text += length ? length : 1;
+    }
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+/* Decodes %XX in place (and '+' in a query), which only shortens the text. */
+static int decode(char *text, bool is_query)
+{
+    char *out = text;
+
+    for (const char *in = text; *in != '\0'; in++, out++) {
+        int high;
+        int low;
+
+        *out = is_query && *in == '+' ? ' ' : *in;
+        if (*in != '%')
+            continue;
+        high = hex_digit(in[1]);
+        low = high < 0 ? -1 : hex_digit(in[2]);
+        if (low < 0 || (high == 0 && low == 0))
+            return -EINVAL;
+        *out = (char)(high << 4 | low);
+        in += 2;
+    }
+    *out = '\0';
+    if (!colony__utf8_is_valid(text))
+        return -EINVAL;
+    for (; *text != '\0' && !is_query; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return -EINVAL;
+    return 0;
+}
+
+static int parse_query(struct colony__request *request, char *text, struct colony_error *err)
+{
+    char *next;
+
+    for (; text; text = next) {
+        char *value;
+
+        next = strchr(text, '&');
+        if (next)
+            *next++ = '\0';
+        if (*text == '\0')
+            continue;
+        if (request->query_count == COLONY__QUERY_MAX)
+            return colony_fail(err, -EINVAL, "cannot read the query: over %d parameters",
+                               COLONY__QUERY_MAX);
+        value = strchr(text, '=');
+        if (value)
+            *value++ = '\0';
+        if (decode(text, true) < 0 || (value && decode(value, true) < 0))
+            return colony_fail(err, -EINVAL,
+                               "cannot read the query: escapes must be %%XX and give UTF-8");
+        request->query[request->query_count].name = text;
+        request->query[request->query_count].value = value ? value : "";
+        request->query_count++;
+    }
+    return 0;
+}
+
+/* "http://HOST:PORT/path" → authority and "/path"; without a path it means "/". */
+static char *split_authority(struct colony__request *request, char *target)
+{
+    static const char scheme[] = "http://";
+    size_t skipped = sizeof scheme - 1;
+    size_t size;
+    char *path;
+
+    if (strncasecmp(target, scheme, skipped) != 0)
+        return target;
+    size = strcspn(target + skipped, "/");
+    path = target + skipped + size;
+    memmove(target, target + skipped, size);
+    target[size] = '\0';
+    if (*path == '\0')
+        path = memcpy(target + size + 1, "/", sizeof "/"); /* in the room that became free */
+    request->authority = target;
+    return path;
+}
+
+static int parse_path(struct colony__request *request, char *path, struct colony_error *err)
+{
+    char *next;
+
+    for (char *segment = path + 1; segment; segment = next) {
+        next = strchr(segment, '/');
+        if (next)
+            *next++ = '\0';
+        if (!next && *segment == '\0') /* "/" and a slash at the end */
+            break;
+        if (request->segment_count == COLONY__SEGMENTS_MAX)
+            return colony_fail(err, -ENOENT, "no such resource");
+        if (decode(segment, false) < 0)
+            return colony_fail(err, -EINVAL,
+                               "cannot read the path: escapes must be %%XX and give UTF-8 without "
+                               "control bytes");
+        request->segments[request->segment_count++] = segment;
+    }
+    return 0;
+}
+
+int colony__request_parse_target(struct colony__request *request, char *target,
+                                 struct colony_error *err)
+{
+    char *path;
+    char *query;
+
+    request->segment_count = 0;
+    request->query_count = 0;
+    request->authority = NULL;
+    if (strcmp(target, "*") == 0 && request->method == METHOD_OPTIONS)
+        return 0;
+    target[strcspn(target, "#")] = '\0';
+    query = strchr(target, '?');
+    if (query)
+        *query++ = '\0';
+    path = split_authority(request, target);
+    if (*path != '/')
+        return colony_fail(err, -EINVAL, "cannot read the path: it must begin with /");
+    if (query) {
+        int rc = parse_query(request, query, err);
+
+        if (rc < 0)
+            return rc;
+    }
+    return parse_path(request, path, err);
+}
+
+const char *colony__request_header(const struct colony__request *request, const char *name,
+                                   size_t *count)
+{
+    const char *end = request->headers + request->headers_size;
+    const char *found = NULL;
+
+    if (count)
+        *count = 0;
+    for (const char *at = request->headers; at < end;) {
+        const char *value = at + strlen(at) + 1;
+
+        if (strcasecmp(at, name) == 0) {
+            if (!found)
+                found = value;
+            if (!count)
+                return found;
+            ++*count;
+        }
+        at = value + strlen(value) + 1;
+    }
+    return found;
+}
+
+const char *colony__request_query(const struct colony__request *request, const char *name)
+{
+    for (size_t i = 0; i < request->query_count; i++)
+        if (strcmp(request->query[i].name, name) == 0)
+            return request->query[i].value;
+    return NULL;
+}
+
+int colony__request_query_bool(const struct colony__request *request, const char *name,
+                               bool *flag, struct colony_error *err)
+{
+    const char *value = colony__request_query(request, name);
+
+    *flag = false;
+    if (!value || strcmp(value, "false") == 0 || strcmp(value, "0") == 0)
+        return 0;
+    if (*value != '\0' && strcmp(value, "true") != 0 && strcmp(value, "1") != 0)
+        return colony_fail(err, -EINVAL, "cannot use %s=%s: true or false", name, value);
+    *flag = true;
+    return 0;
+}
+
+int colony__parse_number(const char *text, unsigned long long max, unsigned long long *number)
+{
+    unsigned long long value = 0;
+
+    if (*text == '\0')
+        return -EINVAL;
+    for (; *text != '\0'; text++) {
+        unsigned digit = (unsigned char)*text - (unsigned)'0';
+
+        if (digit > 9 || digit > max || value > (max - digit) / 10)
+            return -EINVAL;
+        value = value * 10 + digit;
+    }
+    *number = value;
+    return 0;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * response_internal.h - how handlers answer.
+ *
+ * A handler answers once: with one colony__respond…(), or with colony__stream_begin() … _end().
+ * An answer that cannot be queued closes the connection, so callers need not look.
+ */
+#ifndef COLONY_API_RESPONSE_INTERNAL_H
+#define COLONY_API_RESPONSE_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct cJSON;
+struct colony__connection;
+struct colony__source;
+struct colony_engine;
+struct colony_error;
+
+/* NULL in servers without an engine. */
+struct colony_engine *colony__connection_engine(struct colony__connection *connection);
+/* Who asks, for the engine's records: "http uid 1000". */
+const char *colony__connection_why(const struct colony__connection *connection);
+
+void colony__respond_text(struct colony__connection *connection, int status, const char *type,
+                          const char *body, size_t size);
+/* Takes ownership of @json. NULL answers 503 for want of memory. Returns 0 for handlers to return. */
+int colony__respond_json(struct colony__connection *connection, int status, struct cJSON *json);
+/* {"ok": true} */
+int colony__respond_ok(struct colony__connection *connection);
+/* {"error": @word, "reason": @reason} */
+void colony__respond_failure(struct colony__connection *connection, int status, const char *word,
+                             const char *reason);
+/* The same by the table of errors. */
+void colony__respond_error(struct colony__connection *connection, const struct colony_error *err);
+/* 204, for OPTIONS. */
+void colony__respond_nothing(struct colony__connection *connection);
+
+/*
+ * Begins an answer of unknown size with status 200. False when no body is wanted (HEAD): then the
+ * answer is complete and @source is done with.
+ */
+bool colony__stream_begin(struct colony__connection *connection, const char *type,
+                          const struct colony__source *source, void *data);
+/* One chunk. Write again when the source is told that it is writable: nothing else bounds it. */
+void colony__stream_write(struct colony__connection *connection, const char *data, size_t size);
+void colony__stream_end(struct colony__connection *connection);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * route_internal.h - which function answers which request.
+ *
+ * Lookup, 404, 405 with Allow, and help all come from one table of rows. Upper-case parts of a
+ * pattern (/processes/NAME) stand for any one part of the path.
+ */
+#ifndef COLONY_API_ROUTE_INTERNAL_H
+#define COLONY_API_ROUTE_INTERNAL_H
+
+#include <stddef.h>
+
+#include "api/access_internal.h"
+#include "api/request_internal.h"
+
+struct colony__connection;
+struct colony_error;
+
+/*
+ * Answers with the functions of response_internal.h, now or later; or returns a negative errno
+ * and the reason, which is then the answer.
+ */
+typedef int (*colony__handler_cb)(struct colony__connection *connection,
+                                  const struct colony__request *request,
+                                  struct colony_error *err);
+
+struct colony__route {
+    unsigned methods; /* enum colony__method; GET includes HEAD */
+    const char *pattern;
+    unsigned access; /* enum colony__rights that the peer must have */
+    colony__handler_cb handler;
+    const char *help;
+};
+
+struct colony__routes {
+    const struct colony__route *rows;
+    size_t count;
+};
+
+/* All of the control endpoint. */
+extern const struct colony__routes colony__control_routes;
+
+/*
+ * The row of @request, whose args it fills, or NULL. *allowed: the methods of all rows that match
+ * the path; METHOD_NONE when there is none.
+ */
+const struct colony__route *colony__route_find(const struct colony__routes *routes,
+                                               struct colony__request *request,
+                                               unsigned *allowed);
+
+/* "GET, HEAD, OPTIONS"; OPTIONS always is among them. */
+void colony__route_format_methods(unsigned methods, char *text, size_t size);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <cjson/cJSON.h>
+#include <stdio.h>
+
+#include "api/handlers_internal.h"
+#include "api/response_internal.h"
+#include "core/engine.h"
+#include "core/error.h"
+#include "core/signals.h"
+#include "core/template.h"
+
+struct slots {
+    struct colony_engine *engine;
+    cJSON *array;
+    bool failed;
+};
+
+static bool add_text(cJSON *json, const char *key, const char *text)
+{
+    char clean[COLONY_ERROR_TEXT_MAX];
+
+    (void)snprintf(clean, sizeof clean, "%s", text ? text : "");
+    colony__utf8_repair(clean);
+    return cJSON_AddStringToObject(json, key, clean);
+}
+
+/* A number where there is one to tell, else null. */
+static bool add_number_or_null(cJSON *json, const char *key, bool is_known, double number)
+{
+    return is_known ? cJSON_AddNumberToObject(json, key, number)
+                    : cJSON_AddNullToObject(json, key);
+}
+
+static bool add_exit(cJSON *json, const struct colony_slot_info *info)
+{
+    cJSON *last;
+
+    if (!info->has_exit)
+        return cJSON_AddNullToObject(json, "last_exit");
+    last = cJSON_AddObjectToObject(json, "last_exit");
+    if (!cJSON_AddBoolToObject(last, "known", info->exit_known) ||
+        !cJSON_AddNumberToObject(last, "status", info->exit_status))
+        return false;
+    if (info->exit_known && info->term_signal != 0)
+        return cJSON_AddStringToObject(last, "signal", colony_signal_name(info->term_signal));
+    return cJSON_AddNullToObject(last, "signal");
+}
+
+static cJSON *slot_to_json(const struct colony_slot_info *info)
+{
+    cJSON *json = cJSON_CreateObject();
+    bool lives = info->id != 0;
+
+    if (cJSON_AddStringToObject(json, "name", info->name) &&
+        cJSON_AddNumberToObject(json, "slot", info->slot) &&
+        add_number_or_null(json, "id", lives, (double)info->id) &&
+        add_number_or_null(json, "os_pid", lives, info->os_pid) &&
+        cJSON_AddStringToObject(json, "state", colony_slot_state_name(info->state)) &&
+        add_number_or_null(json, "uptime", lives, (double)info->uptime_ms / 1000) &&
+        add_number_or_null(json, "started", lives, (double)info->started_at_ms / 1000) &&
+        cJSON_AddNumberToObject(json, "restarts", (double)info->restarts) &&
+        add_number_or_null(json, "retry_in", info->state == SLOT_BACKOFF,
+                           (double)info->retry_in_ms / 1000) &&
+        add_exit(json, info) && add_text(json, "failure", info->failure) &&
+        add_text(json, "output", info->output) &&
+        cJSON_AddNumberToObject(json, "dropped_bytes", (double)info->dropped_bytes) &&
+        cJSON_AddNumberToObject(json, "dropped_lines", (double)info->dropped_lines))
+        return json;
+    cJSON_Delete(json);
+    return NULL;
+}
+
+static void add_slot(const struct colony_slot_info *info, void *data)
+{
+    struct slots *slots = data;
+    cJSON *json = slots->failed ? NULL : slot_to_json(info);
+
+    if (!json || !cJSON_AddItemToArray(slots->array, json)) {
+        cJSON_Delete(json);
+        slots->failed = true;
+    }
+}
+
+static void add_template(const struct colony_template *template, void *data)
+{
+    const struct slots *slots = data;
+
+    (void)colony_engine_each_slot(slots->engine, template->name, add_slot, data);
+}
+
+int colony__get_slots(struct colony__connection *connection, const struct colony__request *request,
+                      struct colony_error *err)
+{
+    struct slots slots = {.engine = colony__connection_engine(connection)};
+    const char *name = colony__request_query(request, "name");
+    struct colony__target target;
+    int rc = name ? colony__target_find(&target, slots.engine, name, err) : 0;
+
+    if (rc < 0)
+        return rc;
+    slots.array = cJSON_CreateArray();
+    if (name)
+        (void)colony_engine_each_slot(slots.engine, target.name, add_slot, &slots);
+    else
+        colony_engine_each_template(slots.engine, add_template, &slots);
+    if (slots.failed) {
+        cJSON_Delete(slots.array);
+        slots.array = NULL;
+    }
+    return colony__respond_json(connection, 200, slots.array);
+}

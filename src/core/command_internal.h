@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* command_internal.h - what a template runs: `cmd`, `args`, `shell` and `env` as execve wants them.
+ */
+#ifndef COLONY_CORE_COMMAND_INTERNAL_H
+#define COLONY_CORE_COMMAND_INTERNAL_H
+
+struct colony__reading;
+struct colony_template;
+struct colony_value;
+
+/*
+ * Fills @template's `argv` and `env` from its source; `cmd` and `shell` are read already.
+ * -EINVAL with the reason, -ENOMEM.
+ */
+int colony__command_read(struct colony_template *template, const struct colony__reading *reading);
+
+/*
+ * Makes texts of those members of `args`, `env` and `env_inherit` in @source whose writing JSON
+ * can't show (`yes`, `022`): what the process is given must survive the way from the keeper to the
+ * engine.
+ */
+int colony__command_settle(struct colony_value *source);
+
+#endif

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/engine_internal.h"
+#include "core/log.h"
+
+uint64_t engine_boot_ms(void)
+{
+    return colony_boot_now_ns() / 1000000;
+}
+
+struct template_entry *engine_find_entry(struct colony_engine *engine, const char *name)
+{
+    struct template_entry *entry;
+
+    HASH_FIND_STR(engine->entries, name, entry);
+    return entry;
+}
+
+struct slot *engine_entry_slot(struct template_entry *entry, uint32_t number)
+{
+    if (number >= 1 && number <= entry->slot_count && entry->slots[number - 1]->number == number)
+        return entry->slots[number - 1];
+    for (uint32_t i = 0; i < entry->slot_count; i++)
+        if (entry->slots[i]->number == number)
+            return entry->slots[i];
+    return NULL;
+}
+
+const struct colony_record *engine_slot_record(const struct slot *slot)
+{
+    const struct colony_table *table = &slot->entry->engine->table;
+
+    return slot->has_record && table->header ? &table->records[slot->index] : NULL;
+}
+
+void engine_set_why(struct template_entry *entry, const char *why)
+{
+    (void)snprintf(entry->why, sizeof entry->why, "%s", why ? why : "");
+}
+
+void engine_publish(struct template_entry *entry, enum colony_event_type type)
+{
+    struct colony_event event = {
+        .type = type, .name = entry->template->name, .text = entry->why};
+
+    colony_events_publish(entry->engine->events, &event);
+}
+
+/* Owns @template's memory from here on if @owns and the call succeeds. */
+int engine_add_entry(struct colony_engine *engine, struct colony_template *template, bool owns,
+                     struct template_entry **out)
+{
+    struct template_entry *entry = calloc(1, sizeof *entry);
+
+    if (!entry)
+        return -ENOMEM;
+    entry->engine = engine;
+    entry->template = template;
+    entry->owns_template = owns;
+    HASH_ADD_KEYPTR(hh, engine->entries, template->name, strlen(template->name), entry);
+    *out = entry;
+    return 0;
+}
+
+static int add_templates(struct colony_engine *engine, struct colony_error *err)
+{
+    const struct colony_settings *settings = engine->settings;
+
+    for (size_t i = 0; i < settings->template_count; i++) {
+        struct colony_template *template = settings->templates[i];
+        struct template_entry *entry;
+        struct slot *slot;
+
+        if (engine_add_entry(engine, template, false, &entry) < 0)
+            return colony_fail(err, -ENOMEM, "cannot add %s: out of memory", template->name);
+        for (uint32_t number = 1; number <= template->numprocesses; number++)
+            if (engine_slot_new(&slot, entry, number) < 0)
+                return colony_fail(err, -ENOMEM, "cannot add %s: out of memory", template->name);
+    }
+    return 0;
+}
+
+static void on_log_status(void *owner, enum colony_log_status status, void *data)
+{
+    static const char *const texts[] = {
+        [LOG_OK] = "is written again",
+        [LOG_DROPPING] = "cannot be written: output is dropped and counted",
+        [LOG_BLOCKED] = "cannot be written: the process waits",
+        [LOG_STALLED] = "is stalled: a write has not come back",
+    };
+    struct slot *slot = owner;
+    struct colony_event event = {
+        .type = EVENT_LOG,
+        .name = slot->entry->template->name,
+        .slot = slot->number,
+        .id = slot->id,
+        .os_pid = slot->os_pid,
+        .text = texts[status],
+    };
+
+    (void)data;
+    colony_events_publish(slot->entry->engine->events, &event);
+}
+
+/* The keeper's end is seen by its socket or by its pidfd, whichever comes first. */
+void engine_lose(struct colony_engine *engine)
+{
+    if (engine->is_lost || engine->is_closing)
+        return;
+    engine->is_lost = true;
+    if (engine->callbacks.lost)
+        engine->callbacks.lost(engine->callbacks.data);
+}
+
+static void on_keeper_poll(uv_poll_t *poll, int status, int events)
+{
+    (void)status, (void)events;
+    (void)uv_poll_stop(poll);
+    engine_lose(poll->data);
+}
+
+static int watch_keeper(struct colony_engine *engine, struct colony_error *err)
+{
+    int rc;
+
+    engine->keeper_pidfd = (int)syscall(SYS_pidfd_open, getppid(), 0);
+    if (engine->keeper_pidfd < 0)
+        return colony_fail_os(err, -errno, "cannot watch the keeper");
+    rc = uv_poll_init(engine->loop, &engine->keeper_poll, engine->keeper_pidfd);
+    if (rc < 0)
+        return colony_fail_os(err, rc, "cannot watch the keeper");
+    engine->keeper_poll.data = engine;
+    engine->open_handles++;
+    (void)uv_poll_start(&engine->keeper_poll, UV_READABLE, on_keeper_poll);
+    return 0;
+}
+
+int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
+                      const struct colony_settings *settings,
+                      const struct colony_keeper_options *keeper,
+                      const struct colony_engine_callbacks *callbacks, struct colony_error *err)
+{
+    struct colony_engine *engine = calloc(1, sizeof *engine);
+    int rc;
+
+    if (!engine)
+        return colony_fail(err, -ENOMEM, "cannot start: out of memory");
+    engine->loop = loop;
+    engine->settings = settings;
+    engine->keeper = keeper;
+    engine->callbacks = *callbacks;
+    rc = colony_events_new(&engine->events);
+    if (rc == 0)
+        rc = colony_logs_new(&engine->logs, loop, on_log_status, engine);
+    if (rc == 0)
+        rc = colony_link_new(&engine->link, loop, keeper->link_fd, engine_on_message, engine);
+    if (rc < 0)
+        return colony_fail_os(err, rc, "cannot start the engine");
+    rc = watch_keeper(engine, err);
+    if (rc == 0)
+        rc = add_templates(engine, err);
+    if (rc < 0)
+        return rc; /* the program ends now: nothing of this outlives it */
+    *out = engine;
+    return 0;
+}
+
+void colony_engine_ready(struct colony_engine *engine)
+{
+    struct colony_message message = {.type = MESSAGE_READY};
+
+    (void)colony_link_send(engine->link, &message, NULL, 0);
+}
+
+/* Ending. */
+
+void engine_check_stopped(struct colony_engine *engine)
+{
+    if (!engine->is_stopping || !engine->is_welcomed || engine->is_closing)
+        return;
+    if (engine->up_count > 0)
+        return;
+    engine->is_closing = true;
+    if (engine->callbacks.stopped)
+        engine->callbacks.stopped(engine->callbacks.data);
+}
+
+void colony_engine_shutdown(struct colony_engine *engine, const char *why)
+{
+    bool hurry = engine->is_stopping;
+
+    if (!hurry)
+        colony_log(SEVERITY_INFO, "stops all processes: asked by %s", why);
+    engine->is_stopping = true;
+    for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next) {
+        engine_set_why(entry, why);
+        for (uint32_t i = 0; i < entry->slot_count; i++) {
+            if (!hurry)
+                engine_slot_handle(entry->slots[i], SLOT_EVENT_STOP); /* still wanted, later */
+            else
+                engine_slot_hurry(entry->slots[i]); /* asked twice: no more grace */
+        }
+    }
+    engine_check_stopped(engine);
+}
+
+static void free_entries(struct colony_engine *engine)
+{
+    struct template_entry *entry;
+    struct template_entry *next;
+
+    HASH_CLEAR(by_id, engine->living);
+    HASH_ITER(hh, engine->entries, entry, next)
+    {
+        HASH_DEL(engine->entries, entry);
+        if (entry->owns_template)
+            colony_template_free(entry->template);
+        free(entry->slots);
+        free(entry);
+    }
+}
+
+static void on_part_closed(void *data)
+{
+    struct colony_engine *engine = data;
+    colony_engine_close_cb cb = engine->close_cb;
+    void *close_data = engine->close_data;
+
+    if (--engine->open_handles > 0)
+        return;
+    (void)close(engine->keeper_pidfd);
+    for (size_t i = 0; i < engine->socket_count; i++)
+        (void)close(engine->sockets[i].fd);
+    free_entries(engine);
+    colony_table_close(&engine->table);
+    colony_events_free(engine->events);
+    free(engine);
+    if (cb)
+        cb(close_data); /* last, so that the caller may close the loop */
+}
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+    on_part_closed(handle->data);
+}
+
+/* The logs hold all there was to say: now the keeper may end. */
+static void on_logs_closed(void *data)
+{
+    struct colony_engine *engine = data;
+    struct colony_message message = {.type = MESSAGE_SHUTDOWN, .value = engine->exit_code};
+
+    if (engine->is_stopping && !engine->is_lost)
+        (void)colony_link_send(engine->link, &message, NULL, 0);
+    colony_link_close(engine->link, on_part_closed, engine);
+    uv_close((uv_handle_t *)&engine->keeper_poll, on_poll_closed);
+}
+
+void colony_engine_close(struct colony_engine *engine, int exit_code, colony_engine_close_cb cb,
+                         void *data)
+{
+    engine->is_closing = true;
+    engine->exit_code = exit_code;
+    engine->close_cb = cb;
+    engine->close_data = data;
+    engine->open_handles = 2; /* link and poll */
+    for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
+        while (entry->slot_count > 0) {
+            struct slot *slot = entry->slots[entry->slot_count - 1];
+
+            if (slot->os_pid || !engine->is_stopping)
+                slot->has_record = false; /* it lives on, and its record with it */
+            if (slot->log)
+                colony_log_close(slot->log);
+            slot->log = NULL;
+            engine_slot_retire(slot);
+        }
+    colony_logs_close(engine->logs, on_logs_closed, engine);
+}
+
+int colony_engine_upgrade(struct colony_engine *engine, const char *why, struct colony_error *err)
+{
+    struct colony_message message = {.type = MESSAGE_UPGRADE};
+
+    if (engine->is_stopping)
+        return colony_fail(err, -ESHUTDOWN, "cannot upgrade: colony is ending");
+    colony_log(SEVERITY_INFO, "keeper and engine are replaced by what is installed: asked by %s",
+               why);
+    return colony_link_send(engine->link, &message, NULL, 0);
+}
+
+static void keep_over_exec(int fd)
+{
+    (void)fcntl(fd, F_SETFD, 0);
+}
+
+int colony_engine_become_keeper(struct colony_engine *engine, struct colony_error *err)
+{
+    struct colony_keeper_options options = *engine->keeper;
+    struct pollfd keeper = {.fd = engine->keeper_pidfd, .events = POLLIN};
+    char **argv;
+
+    if (poll(&keeper, 1, 1000) != 1)
+        return colony_fail(err, -EBUSY, "cannot take over: the keeper lives");
+    if (options.is_managed || options.has_user)
+        return colony_fail(err, -EPERM,
+                           "ends with the keeper: whoever started colony starts it again");
+    options.link_fd = -1;
+    options.socket_count = engine->socket_count;
+    for (size_t i = 0; i < engine->socket_count; i++) {
+        options.sockets[i] = engine->sockets[i];
+        keep_over_exec(engine->sockets[i].fd);
+    }
+    keep_over_exec(options.lock_fd);
+    colony_logs_keep_over_exec(engine->logs);
+    argv = colony_keeper_options_argv(&options, "keeper");
+    if (!argv)
+        return colony_fail(err, -ENOMEM, "cannot take over: out of memory");
+    colony_log(SEVERITY_ERROR, "the keeper is gone: takes its place, processes go on");
+    (void)execv("/proc/self/exe", argv);
+    free(argv);
+    return colony_fail_os(err, -errno, "cannot take over");
+}

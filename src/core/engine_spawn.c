@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine_spawn.c - the engine's orders to the keeper. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/engine_internal.h"
+#include "core/log.h"
+#include "core/payload.h"
+#include "core/spawn.h"
+
+static struct slot_note make_note(const struct slot *slot)
+{
+    return (struct slot_note){
+        .version = 1,
+        .is_wanted = slot->is_wanted,
+        .state = (uint8_t)slot->state,
+        .attempt = slot->restart.attempt,
+        .restarts = slot->restarts,
+        .template_hash = slot->entry->template->hash,
+        .retry_boot_ms = slot->retry_boot_ms,
+    };
+}
+
+/* Where /dev/null, the pipe or the file goes in the child. */
+static void plan_output(const struct colony_template *template, struct colony_spawn_order *order)
+{
+    uint8_t output = FD_NULL;
+
+    if (template->log.mode == LOG_DIRECT)
+        output = FD_PASSED | 0;
+    else if (template->log.mode == LOG_CAPTURE && !template->detach)
+        output = FD_STREAM | OUTPUT_STREAM;
+    order->plan[0] = FD_NULL;
+    order->plan[1] = output;
+    order->plan[2] = output;
+    if ((output & FD_KIND_MASK) == FD_STREAM)
+        order->stream_kind[OUTPUT_STREAM] = STREAM_OUTPUT;
+}
+
+/* The identity of a template that names none: under `user:` the engine's; else root's groups go. */
+static const struct colony_identity *default_identity(const struct colony_engine *engine,
+                                                      struct colony_identity *out)
+{
+    const struct colony_keeper_identity *user = &engine->keeper->identities[0];
+
+    memset(out, 0, sizeof *out);
+    out->is_set = true;
+    if (engine->keeper->has_user) {
+        out->uid = user->uid;
+        out->gid = user->gid;
+        out->group_count = user->group_count;
+        for (uint32_t i = 0; i < user->group_count; i++)
+            out->groups[i] = user->groups[i];
+        return out;
+    }
+    if (geteuid() != 0)
+        return NULL;
+    out->gid = getegid();
+    return out;
+}
+
+static int open_direct_log(const struct slot *slot, struct colony_error *err)
+{
+    char path[COLONY_LOG_PATH_MAX];
+    int fd;
+    int rc = colony_engine_log_path(slot->entry->engine, slot->entry->template->name, slot->number,
+                                    path, sizeof path);
+
+    if (rc < 0)
+        return colony_fail_os(err, rc, "cannot name the log of %s", slot->entry->template->name);
+    fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return colony_fail_os(err, -errno, "cannot open %s", path);
+    return fd;
+}
+
+static int check_capacity(const struct slot *slot, struct colony_error *err)
+{
+    const struct colony_engine *engine = slot->entry->engine;
+
+    if (HASH_CNT(by_id, engine->living) < engine->hello.capacity)
+        return 0;
+    return colony_fail(err, -EMFILE,
+                       "cannot start %s.%u: %u processes run, as many as descriptors allow "
+                       "(raise the hard limit of open files)",
+                       slot->entry->template->name, slot->number, engine->hello.capacity);
+}
+
+int engine_order_spawn(struct slot *slot, struct colony_error *err)
+{
+    const struct colony_template *template = slot->entry->template;
+    struct colony_engine *engine = slot->entry->engine;
+    struct colony_message message = {.type = MESSAGE_SPAWN, .index = slot->index, .id = slot->id};
+    struct colony_spawn_order *order = &message.u.spawn;
+    struct slot_note note = make_note(slot);
+    struct colony_identity identity;
+    struct colony_payload_context context = {
+        .instance = engine->table.header->instance,
+        .nofile_soft = engine->hello.nofile_soft,
+        .nofile_hard = engine->hello.nofile_hard,
+        .identity = default_identity(engine, &identity),
+    };
+    int fds[2] = {-1, -1};
+    int rc = check_capacity(slot, err);
+
+    if (rc < 0)
+        return rc;
+    (void)snprintf(order->name, sizeof order->name, "%s", template->name);
+    order->slot = slot->number;
+    order->flags = (slot->has_record ? (uint32_t)SPAWN_REPLACES : 0) |
+                   (template->detach ? (uint32_t)SPAWN_DETACHED : 0);
+    memcpy(order->note, &note, sizeof note);
+    plan_output(template, order);
+    fds[0] = colony_payload_make(template, slot->number, &context, err);
+    if (fds[0] < 0)
+        return fds[0];
+    if (template->log.mode == LOG_DIRECT)
+        fds[1] = open_direct_log(slot, err);
+    rc = template->log.mode == LOG_DIRECT && fds[1] < 0 ? fds[1] : 0;
+    if (rc == 0) {
+        rc = colony_link_send(engine->link, &message, fds, fds[1] >= 0 ? 2 : 1);
+        if (rc < 0)
+            (void)colony_fail_os(err, rc, "cannot ask for %s.%u", template->name, slot->number);
+    }
+    (void)close(fds[0]);
+    if (fds[1] >= 0)
+        (void)close(fds[1]);
+    return rc;
+}
+
+/* An order that cannot be sent is one that nobody can carry out: the keeper is gone, or we are. */
+static void send_order(struct colony_engine *engine, struct colony_message *message)
+{
+    int rc = colony_link_send(engine->link, message, NULL, 0);
+
+    if (rc < 0 && rc != -ESHUTDOWN)
+        colony_log(SEVERITY_ERROR, "cannot tell the keeper: %s", strerror(-rc));
+}
+
+void engine_order_signal(struct slot *slot, int signo, uint32_t flags)
+{
+    struct colony_message message = {
+        .type = MESSAGE_SIGNAL,
+        .index = slot->index,
+        .id = slot->id,
+        .signo = signo,
+        .flags = flags,
+    };
+
+    send_order(slot->entry->engine, &message);
+}
+
+void engine_order_sweep(struct slot *slot, int signo)
+{
+    struct colony_message message = {
+        .type = MESSAGE_SWEEP,
+        .index = slot->index,
+        .id = slot->id,
+        .signo = signo,
+    };
+
+    send_order(slot->entry->engine, &message);
+}
+
+void engine_order_forget(struct colony_engine *engine, uint32_t index, uint64_t id)
+{
+    struct colony_message message = {.type = MESSAGE_FORGET, .index = index, .id = id};
+
+    send_order(engine, &message);
+}
+
+/* What must be known again after a death of the engine. SPAWN carries a note of its own. */
+void engine_save_note(struct slot *slot)
+{
+    struct colony_message message = {
+        .type = MESSAGE_NOTE, .index = slot->index, .id = slot->id};
+    struct slot_note note = make_note(slot);
+
+    if (!slot->has_record || slot->is_spawning)
+        return;
+    memcpy(message.u.note, &note, sizeof note);
+    send_order(slot->entry->engine, &message);
+}
+
+/* What the failed step was about, in the words of who wrote the template. */
+static const char *step_object(const struct slot *slot, int step, char *buffer, size_t size)
+{
+    const struct colony_template *template = slot->entry->template;
+    const struct passwd *user;
+    const struct group *group;
+
+    switch (step) {
+    case STEP_CHDIR:
+        return template->cwd ? template->cwd : ".";
+    case STEP_EXEC:
+        return template->argv[0];
+    case STEP_SETUID:
+        user = getpwuid(template->identity.uid);
+        if (user)
+            return user->pw_name;
+        (void)snprintf(buffer, size, "%u", template->identity.uid);
+        return buffer;
+    case STEP_SETGID:
+        group = getgrgid(template->identity.gid);
+        if (group)
+            return group->gr_name;
+        (void)snprintf(buffer, size, "%u", template->identity.gid);
+        return buffer;
+    default:
+        return "";
+    }
+}
+
+/* "chdir /nope: No such file or directory" */
+void engine_describe_failure(struct slot *slot, int step, int error)
+{
+    char text[COLONY_ERROR_TEXT_MAX];
+    char buffer[32];
+    const char *object = step_object(slot, step, buffer, sizeof buffer);
+    const char *reason = strerror(error);
+
+    if (step == STEP_PREPARE && error == EPERM)
+        reason = "the keeper may not do this for the engine's user (see `user:` in the settings)";
+    (void)snprintf(text, sizeof text, "%s%s%.300s: %s", colony_spawn_step_name(step),
+                   *object ? " " : "", object, reason);
+    free(slot->failure);
+    slot->failure = strdup(text);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "core/value_internal.h"
+
+enum {
+    FIRST_READ = 64 << 10,
+};
+
+struct buffer {
+    char *data;
+    size_t size;
+    size_t capacity;
+};
+
+/* Room for one byte more than is there, and the NUL. */
+static int grow(struct buffer *buffer)
+{
+    size_t capacity = buffer->capacity ? buffer->capacity * 2 : FIRST_READ;
+    char *data;
+
+    if (buffer->size + 1 < buffer->capacity)
+        return 0;
+    data = realloc(buffer->data, capacity);
+    if (!data)
+        return -ENOMEM;
+    buffer->data = data;
+    buffer->capacity = capacity;
+    return 0;
+}
+
+static int read_all(int fd, struct buffer *buffer)
+{
+    for (;;) {
+        ssize_t got;
+        int rc = grow(buffer);
+
+        if (rc < 0)
+            return rc;
+        got = read(fd, buffer->data + buffer->size, buffer->capacity - buffer->size - 1);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -errno;
+        if (got == 0)
+            break;
+        buffer->size += (size_t)got;
+        if (buffer->size > COLONY__FILE_BYTES_MAX)
+            return -EFBIG;
+    }
+    buffer->data[buffer->size] = '\0';
+    return 0;
+}
+
+int colony__file_read(char **text, size_t *size, const char *path, struct stat *st,
+                      struct colony_error *err)
+{
+    struct buffer buffer = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int rc = 0;
+
+    if (fd < 0)
+        return colony_fail_os(err, -errno, "cannot open %s", path);
+    if (st && fstat(fd, st) < 0)
+        rc = -errno;
+    if (rc == 0)
+        rc = read_all(fd, &buffer);
+    (void)close(fd);
+    if (rc < 0) {
+        free(buffer.data);
+        if (rc == -EFBIG)
+            return colony_fail(err, rc, "cannot read %s: it is larger than 16 MiB", path);
+        return colony_fail_os(err, rc, "cannot read %s", path);
+    }
+    *text = buffer.data;
+    *size = buffer.size;
+    return 0;
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cJSON builds the tree; what it is too lenient about (numbers, control bytes, NUL, depth) is
+ * checked before, in one pass that also notes the numbers as they were written.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "core/error.h"
+#include "core/utf8_internal.h"
+#include "core/value_internal.h"
+
+struct span {
+    size_t offset;
+    size_t length;
+};
+
+struct json_reader {
+    const char *text; /* NUL-terminated */
+    size_t size;
+    size_t at;
+    unsigned depth;
+    size_t nodes;
+    struct span *numbers; /* in the order of the text */
+    size_t number_count;
+    size_t number_capacity;
+    size_t number_next;
+    struct colony_error *err;
+};
+
+static int fail_syntax(const struct json_reader *reader, size_t offset, const char *reason)
+{
+    return colony_fail(reader->err, -EBADMSG, "cannot read this JSON: %s at byte %zu", reason,
+                       offset + 1);
+}
+
+static size_t span_digits(const char *text)
+{
+    return strspn(text, "0123456789");
+}
+
+size_t colony__json_number_length(const char *text)
+{
+    const char *rest = text + (*text == '-');
+    size_t digits = span_digits(rest);
+
+    if (digits == 0 || (digits > 1 && rest[0] == '0'))
+        return 0;
+    rest += digits;
+    if (*rest == '.') {
+        digits = span_digits(rest + 1);
+        if (digits == 0)
+            return 0;
+        rest += 1 + digits;
+    }
+    if (*rest == 'e' || *rest == 'E') {
+        rest += rest[1] == '+' || rest[1] == '-' ? 2 : 1;
+        digits = span_digits(rest);
+        if (digits == 0)
+            return 0;
+        rest += digits;
+    }
+    return (size_t)(rest - text);
+}
+
+static int scan_string(struct json_reader *reader)
+{
+    for (reader->at++; reader->at < reader->size; reader->at++) {
+        unsigned char byte = (unsigned char)reader->text[reader->at];
+
+        if (byte == '"') {
+            reader->at++;
+            return 0;
+        }
+        if (byte < 0x20)
+            return fail_syntax(reader, reader->at, "a control byte in a string");
+        if (byte != '\\')
+            continue;
+        if (strncmp(reader->text + reader->at, "\\u0000", 6) == 0)
+            return fail_syntax(reader, reader->at, "a NUL in a string");
+        if (reader->at + 1 < reader->size)
+            reader->at++;
+    }
+    return fail_syntax(reader, reader->size, "a string without end");
+}
+
+static int scan_number(struct json_reader *reader)
+{
+    size_t length = colony__json_number_length(reader->text + reader->at);
+    char next = reader->text[reader->at + length];
+
+    if (length == 0 || (next != '\0' && strchr("+-.0123456789eE", next)))
+        return fail_syntax(reader, reader->at, "not a number");
+    if (reader->number_count == reader->number_capacity) {
+        size_t capacity = reader->number_capacity ? reader->number_capacity * 2 : 16;
+        struct span *numbers = reallocarray(reader->numbers, capacity, sizeof *numbers);
+
+        if (!numbers)
+            return -ENOMEM;
+        reader->numbers = numbers;
+        reader->number_capacity = capacity;
+    }
+    reader->numbers[reader->number_count++] = (struct span){reader->at, length};
+    reader->at += length;
+    return 0;
+}
+
+static int scan_open(struct json_reader *reader)
+{
+    if (++reader->depth > COLONY_VALUE_DEPTH_MAX)
+        return colony_fail(reader->err, -EINVAL,
+                           "cannot read this JSON: more than %d lists and maps in each other "
+                           "at byte %zu",
+                           COLONY_VALUE_DEPTH_MAX, reader->at + 1);
+    reader->nodes++;
+    reader->at++;
+    return 0;
+}
+
+static int scan_token(struct json_reader *reader)
+{
+    char byte = reader->text[reader->at];
+
+    if (byte == '"')
+        return scan_string(reader);
+    if (byte == '-' || (byte >= '0' && byte <= '9'))
+        return scan_number(reader);
+    if (byte == '{' || byte == '[')
+        return scan_open(reader);
+    if ((byte == '}' || byte == ']') && reader->depth-- == 0)
+        return fail_syntax(reader, reader->at, "a bracket that was not opened");
+    if ((unsigned char)byte < 0x20 && !strchr("\t\n\r", byte))
+        return fail_syntax(reader, reader->at, "a control byte");
+    if (byte == ',' && ++reader->nodes > COLONY_VALUE_NODES_MAX)
+        return colony_fail(reader->err, -EINVAL, "cannot read this JSON: more than %d values",
+                           COLONY_VALUE_NODES_MAX);
+    reader->at++;
+    return 0;
+}
+
+static int scan(struct json_reader *reader)
+{
+    size_t good = colony__utf8_length(reader->text, reader->size);
+    int rc = 0;
+
+    if (good < reader->size)
+        return fail_syntax(reader, good,
+                           reader->text[good] == '\0' ? "a NUL" : "a byte that is not UTF-8");
+    while (reader->at < reader->size && rc == 0)
+        rc = scan_token(reader);
+    return rc;
+}
+
+static int take_number(struct json_reader *reader, struct colony_value *node)
+{
+    struct span span;
+
+    if (reader->number_next == reader->number_count)
+        return fail_syntax(reader, reader->size, "numbers that do not add up");
+    span = reader->numbers[reader->number_next++];
+    node->type = VALUE_NUMBER;
+    node->text = strndup(reader->text + span.offset, span.length);
+    if (!node->text)
+        return -ENOMEM;
+    node->number = strtod(node->text, NULL);
+    return 0;
+}
+
+static int convert(struct json_reader *reader, const cJSON *json, struct colony_value **out);
+
+static int convert_children(struct json_reader *reader, const cJSON *json,
+                            struct colony_value *node)
+{
+    struct colony_value **tail = &node->child;
+
+    node->type = cJSON_IsArray(json) ? VALUE_LIST : VALUE_MAP;
+    for (const cJSON *child = json->child; child; child = child->next) {
+        int rc = convert(reader, child, tail);
+
+        if (rc < 0)
+            return rc;
+        tail = &(*tail)->next;
+    }
+    if (node->type == VALUE_MAP)
+        return colony__value_check_keys(node, NULL, reader->err);
+    return 0;
+}
+
+static int fill_node(struct json_reader *reader, const cJSON *json, struct colony_value *node)
+{
+    if (json->string) {
+        node->key = strdup(json->string);
+        if (!node->key)
+            return -ENOMEM;
+    }
+    if (cJSON_IsNumber(json))
+        return take_number(reader, node);
+    if (cJSON_IsArray(json) || cJSON_IsObject(json))
+        return convert_children(reader, json, node);
+    if (cJSON_IsBool(json)) {
+        node->type = VALUE_BOOL;
+        node->boolean = cJSON_IsTrue(json);
+    } else if (cJSON_IsString(json)) {
+        node->type = VALUE_STRING;
+        node->text = strdup(json->valuestring);
+        return node->text ? 0 : -ENOMEM;
+    }
+    return 0;
+}
+
+static int convert(struct json_reader *reader, const cJSON *json, struct colony_value **out)
+{
+    struct colony_value *node = colony__value_new(VALUE_NULL);
+    int rc;
+
+    if (!node)
+        return -ENOMEM;
+    rc = fill_node(reader, json, node);
+    if (rc < 0)
+        colony_value_free(node);
+    else
+        *out = node;
+    return rc;
+}
+
+static int read_json(struct json_reader *reader, struct colony_value **out)
+{
+    const char *end = NULL;
+    cJSON *json;
+    int rc = scan(reader);
+
+    if (rc < 0)
+        return rc;
+    json = cJSON_ParseWithOpts(reader->text, &end, 1);
+    if (!json)
+        return fail_syntax(reader, end ? (size_t)(end - reader->text) : 0, "a mistake");
+    rc = convert(reader, json, out);
+    cJSON_Delete(json);
+    return rc;
+}
+
+int colony_value_parse_json(struct colony_value **out, const char *text, size_t size,
+                            struct colony_error *err)
+{
+    struct json_reader reader = {.size = size, .err = err};
+    char *copy = malloc(size + 1); /* cJSON 1.7.15 reads past a text without a NUL */
+    int rc;
+
+    if (!copy)
+        return colony_fail(err, -ENOMEM, "cannot read this JSON: out of memory");
+    if (size > 0)
+        memcpy(copy, text, size);
+    copy[size] = '\0';
+    reader.text = copy;
+    rc = read_json(&reader, out);
+    if (rc == -ENOMEM)
+        (void)colony_fail(err, rc, "cannot read this JSON: out of memory");
+    free(reader.numbers);
+    free(copy);
+    return rc;
+}

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "core/keeper_internal.h"
+#include "core/log.h"
+
+enum {
+    EVENTS_A_TURN = 128,
+    STRAY_CHECK_MS = 1000,     /* strays are reaped at most this often */
+    ENGINE_LEAVES_MS = 5000,   /* after SHUTDOWN */
+    FDS_A_PROCESS = 3,         /* pidfd, output, input or a cgroup in passing */
+    FDS_OF_OUR_OWN = 48,
+    LOW_FDS = 16, /* the numbers that colony_spawn_reserve_fds sets aside */
+};
+
+uint64_t keeper_now_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+int keeper_watch(struct keeper *keeper, int fd, enum keeper_source source, uint32_t index)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)source << 32 | index};
+
+    return epoll_ctl(keeper->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+/* Starting. */
+
+/* Children inherit nothing: no handler, no ignored signal, no mask (signals come by signalfd). */
+static int take_signals(struct keeper *keeper)
+{
+    sigset_t all;
+    sigset_t watched;
+
+    for (int signo = 1; signo < NSIG; signo++)
+        (void)signal(signo, SIG_DFL);
+    (void)sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, NULL);
+    (void)sigemptyset(&watched);
+    (void)sigaddset(&watched, SIGTERM);
+    (void)sigaddset(&watched, SIGINT);
+    (void)sigaddset(&watched, SIGQUIT);
+    (void)sigaddset(&watched, SIGHUP);
+    (void)sigaddset(&watched, SIGCHLD);
+    keeper->signal_fd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
+    return keeper->signal_fd < 0 ? -errno : 0;
+}
+
+static int lift_known_fds(struct colony_keeper_options *options)
+{
+    int rc = colony_spawn_lift_fd(&options->lock_fd);
+
+    if (rc == 0 && options->ready_fd >= 0)
+        rc = colony_spawn_lift_fd(&options->ready_fd);
+    for (size_t i = 0; rc == 0 && i < options->socket_count; i++)
+        rc = colony_spawn_lift_fd(&options->sockets[i].fd);
+    return rc;
+}
+
+/* What else is open at the low numbers is a pipe of a process, or a leak of whoever started us. */
+static int clear_low_fds(void)
+{
+    for (int fd = STDERR_FILENO + 1; fd < LOW_FDS; fd++) {
+        struct stat info;
+        int moved = fd;
+
+        if (fstat(fd, &info) < 0)
+            continue;
+        if (S_ISFIFO(info.st_mode) && colony_spawn_lift_fd(&moved) < 0)
+            return -errno;
+        if (moved == fd)
+            (void)close(fd);
+    }
+    if (syscall(SYS_close_range, LOW_FDS, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */) < 0)
+        for (int fd = LOW_FDS; fd < 65536; fd++)
+            (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return 0;
+}
+
+static void raise_nofile(struct keeper *keeper)
+{
+    struct rlimit limit;
+
+    keeper->capacity = COLONY_TABLE_CAPACITY_MAX;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    if (keeper->options->nofile_soft == 0)
+        keeper->options->nofile_soft = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_max < (rlim_t)COLONY_TABLE_CAPACITY_MAX * FDS_A_PROCESS)
+        keeper->capacity = limit.rlim_max > FDS_OF_OUR_OWN
+                               ? (uint32_t)((limit.rlim_max - FDS_OF_OUR_OWN) / FDS_A_PROCESS)
+                               : 0;
+}
+
+static int open_table(struct keeper *keeper, uint32_t *damaged, struct colony_error *err)
+{
+    uint32_t records;
+    int rc = colony_boot_read(&keeper->boot, err);
+
+    if (rc < 0)
+        return rc;
+    keeper->state_fd = open(keeper->options->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (keeper->state_fd < 0)
+        return colony_fail_os(err, -errno, "cannot open the state folder %s",
+                              keeper->options->state_dir);
+    records = keeper->capacity < COLONY_TABLE_CAPACITY_MAX / 2 ? keeper->capacity * 2 + 64
+                                                               : COLONY_TABLE_CAPACITY_MAX;
+    rc = colony_table_open(&keeper->table, keeper->state_fd, records, damaged, err);
+    if (rc < 0)
+        return rc;
+    keeper->processes = calloc(keeper->table.header->capacity, sizeof *keeper->processes);
+    if (!keeper->processes)
+        return colony_fail(err, -ENOMEM, "cannot start: out of memory");
+    return 0;
+}
+
+static void open_cgroups(struct keeper *keeper)
+{
+    struct colony_error err;
+
+    if (colony_cgroups_open(&keeper->cgroups, keeper->state_fd, keeper->table.header->instance,
+                            &err) < 0)
+        colony_log(SEVERITY_INFO, "works without cgroups: %s", err.message);
+}
+
+static int write_pidfile(const struct keeper *keeper, struct colony_error *err)
+{
+    char text[32];
+    char temporary[sizeof keeper->options->pidfile + 8];
+    const char *path = keeper->options->pidfile;
+    int length = snprintf(text, sizeof text, "%d\n", (int)getpid());
+    ssize_t written;
+    int fd;
+
+    /* The lock says who holds the state folder; a second instance reads it there. */
+    if (ftruncate(keeper->options->lock_fd, 0) < 0 ||
+        pwrite(keeper->options->lock_fd, text, (size_t)length, 0) < 0)
+        colony_log(SEVERITY_WARNING, "cannot write the pid to the lock: %s", strerror(errno));
+    if (path[0] == '\0')
+        return 0;
+    (void)snprintf(temporary, sizeof temporary, "%s.new", path);
+    fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return colony_fail_os(err, -errno, "cannot write the pid file %s", path);
+    written = write(fd, text, (size_t)length);
+    (void)close(fd);
+    if (written != length || rename(temporary, path) < 0)
+        return colony_fail_os(err, -errno, "cannot write the pid file %s", path);
+    return 0;
+}
+
+static int start_spawner(struct keeper *keeper, struct colony_error *err)
+{
+    int rc = colony_spawner_new(&keeper->spawner, &keeper->spawner_fd);
+
+    if (rc == 0)
+        rc = keeper_watch(keeper, keeper->spawner_fd, SOURCE_SPAWNER, 0);
+    return rc < 0 ? colony_fail_os(err, rc, "cannot start a thread to spawn with") : 0;
+}
+
+static int start(struct keeper *keeper, struct colony_error *err)
+{
+    uint32_t damaged = 0;
+    int rc;
+
+    rc = lift_known_fds(keeper->options);
+    if (rc == 0)
+        rc = clear_low_fds();
+    if (rc == 0)
+        rc = colony_spawn_reserve_fds();
+    if (rc == 0)
+        rc = take_signals(keeper);
+    if (rc < 0)
+        return colony_fail_os(err, rc, "cannot start: descriptors or signals");
+    (void)prctl(PR_SET_NAME, "colony", 0, 0, 0);
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    raise_nofile(keeper);
+    keeper->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (keeper->epoll_fd < 0)
+        return colony_fail_os(err, -errno, "cannot start");
+    rc = open_table(keeper, &damaged, err);
+    if (rc == 0)
+        rc = write_pidfile(keeper, err);
+    if (rc < 0)
+        return rc;
+    open_cgroups(keeper);
+    rc = keeper_watch(keeper, keeper->signal_fd, SOURCE_SIGNALS, 0);
+    if (rc < 0)
+        return colony_fail_os(err, rc, "cannot start");
+    memset(keeper->pid_buckets, 0xff, sizeof keeper->pid_buckets);
+    keeper_take_over(keeper, damaged);
+    rc = start_spawner(keeper, err);
+    if (rc == 0 && (rc = keeper_start_engine(keeper)) < 0)
+        return colony_fail_os(err, rc, "cannot start the engine");
+    return rc;
+}
+
+/* The loop. */
+
+static void ask_engine_to_end(struct keeper *keeper, int signo)
+{
+    keeper->ended_requests++;
+    keeper->requests |= 1U << signo;
+    if (keeper->ended_requests == 3) {
+        colony_log(SEVERITY_WARNING, "asked to end for the third time: ends at once, what still "
+                                     "runs is left running and taken over by the next start");
+        keeper->is_ending = true;
+        keeper->exit_code = EXIT_FAILED;
+        if (keeper->engine_pidfd >= 0)
+            (void)syscall(SYS_pidfd_send_signal, keeper->engine_pidfd, SIGKILL, NULL, 0);
+    }
+}
+
+static void on_signals(struct keeper *keeper)
+{
+    struct signalfd_siginfo info;
+
+    while (read(keeper->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGCHLD) {
+            if (keeper->stray_check_at_ms == 0)
+                keeper->stray_check_at_ms = keeper_now_ms() + STRAY_CHECK_MS;
+        } else if (info.ssi_signo == SIGHUP) {
+            keeper->requests |= 1U << SIGHUP;
+        } else {
+            ask_engine_to_end(keeper, (int)info.ssi_signo);
+        }
+    }
+    keeper_flush(keeper);
+}
+
+static void on_event(struct keeper *keeper, const struct epoll_event *event)
+{
+    uint32_t index = (uint32_t)event->data.u64;
+
+    switch ((enum keeper_source)(event->data.u64 >> 32)) {
+    case SOURCE_SIGNALS:
+        on_signals(keeper);
+        break;
+    case SOURCE_LINK:
+        if (keeper->link_fd >= 0)
+            keeper_on_link(keeper, event->events);
+        break;
+    case SOURCE_ENGINE:
+        if (keeper->engine_pid > 0)
+            keeper_on_engine_exit(keeper);
+        break;
+    case SOURCE_SPAWNER:
+        keeper_finish_spawns(keeper);
+        break;
+    case SOURCE_PROCESS:
+        keeper_reap(keeper, index);
+        break;
+    }
+}
+
+static void earlier(int *timeout_ms, uint64_t now, uint64_t at_ms)
+{
+    int left = at_ms > now ? (int)(at_ms - now) : 0;
+
+    if (at_ms != 0 && (*timeout_ms < 0 || left < *timeout_ms))
+        *timeout_ms = left;
+}
+
+/* Does what is due and says how long there is nothing to do: for ever, when idle. */
+static int run_timers(struct keeper *keeper)
+{
+    uint64_t now = keeper_now_ms();
+    int timeout_ms;
+
+    if (keeper->stray_check_at_ms != 0 && keeper->stray_check_at_ms <= now)
+        keeper_reap_strays(keeper);
+    if (keeper->status_check_at_ms != 0 && keeper->status_check_at_ms <= now)
+        keeper_check_statuses(keeper);
+    if (keeper->engine_pid == 0 && keeper->engine_restart_at_ms <= now && !keeper->is_ending) {
+        int rc = keeper_start_engine(keeper);
+
+        if (rc < 0) {
+            colony_log(SEVERITY_ERROR, "cannot start the engine: %s", strerror(-rc));
+            keeper->engine_restart_at_ms = now + 1000;
+        }
+    }
+    timeout_ms = colony_spawner_check(keeper->spawner);
+    earlier(&timeout_ms, now, keeper->stray_check_at_ms);
+    earlier(&timeout_ms, now, keeper->status_check_at_ms);
+    if (keeper->engine_pid == 0)
+        earlier(&timeout_ms, now, keeper->engine_restart_at_ms);
+    return timeout_ms;
+}
+
+static void loop(struct keeper *keeper)
+{
+    struct epoll_event events[EVENTS_A_TURN];
+
+    while (!keeper->is_ending) {
+        int count = epoll_wait(keeper->epoll_fd, events, EVENTS_A_TURN, run_timers(keeper));
+
+        for (int i = 0; i < count; i++)
+            on_event(keeper, &events[i]);
+        keeper_flush(keeper);
+    }
+}
+
+/* Ending. */
+
+static void wait_for_engine(struct keeper *keeper)
+{
+    uint64_t deadline = keeper_now_ms() + ENGINE_LEAVES_MS;
+    struct epoll_event event;
+
+    while (keeper->engine_pid > 0) {
+        uint64_t now = keeper_now_ms();
+
+        if (now >= deadline)
+            (void)syscall(SYS_pidfd_send_signal, keeper->engine_pidfd, SIGKILL, NULL, 0);
+        if (epoll_wait(keeper->epoll_fd, &event, 1, now < deadline ? (int)(deadline - now) : 100) ==
+            1)
+            on_event(keeper, &event);
+    }
+}
+
+static void unlink_sockets(const struct keeper *keeper)
+{
+    for (size_t i = 0; i < keeper->options->socket_count; i++) {
+        const char *path = strstr(keeper->options->sockets[i].name, "unix:");
+
+        if (path)
+            (void)unlink(path + strlen("unix:"));
+    }
+}
+
+static void end(struct keeper *keeper)
+{
+    char code = (char)keeper->exit_code;
+    uint32_t left = 0;
+
+    wait_for_engine(keeper);
+    keeper_reap_strays(keeper);
+    for (uint32_t i = 0; keeper->table.header && i < keeper->table.header->high_water; i++)
+        left += colony_record_state(&keeper->table.records[i]) == RECORD_ALIVE &&
+                !(keeper->table.records[i].flags & RECORD_DETACHED);
+    if (left == 0)
+        colony_cgroups_remove(&keeper->cgroups, keeper->state_fd);
+    unlink_sockets(keeper);
+    if (keeper->options->pidfile[0] != '\0')
+        (void)unlink(keeper->options->pidfile);
+    if (keeper->options->ready_fd >= 0 && write(keeper->options->ready_fd, &code, 1) < 0)
+        colony_log(SEVERITY_DEBUG, "whoever started colony is gone");
+}
+
+int colony_keeper_run(struct colony_keeper_options *options)
+{
+    static struct keeper keeper; /* one a process; too large for the stack */
+    struct colony_error err = {0};
+    int rc;
+
+    keeper.options = options;
+    keeper.link_fd = -1;
+    keeper.engine_pidfd = -1;
+    keeper.state_fd = -1;
+    keeper.cgroups.base_fd = -1;
+    keeper.queue_head = NO_INDEX;
+    keeper.queue_tail = NO_INDEX;
+    rc = start(&keeper, &err);
+    if (rc < 0) {
+        char code = (char)colony_error_info(rc)->exit_code;
+
+        colony_log(SEVERITY_ERROR, "%s", err.message);
+        if (options->ready_fd >= 0 && write(options->ready_fd, &code, 1) < 0)
+            return EXIT_FAILED;
+        return code;
+    }
+    loop(&keeper);
+    end(&keeper);
+    return keeper.exit_code;
+}

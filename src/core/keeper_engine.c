@@ -1,0 +1,664 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keeper_engine.c - the keeper's engine: started, told, heard, started again. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "core/keeper_internal.h"
+#include "core/log.h"
+
+enum {
+    ENGINE_DELAY_FIRST_MS = 100,
+    ENGINE_DELAY_MAX_MS = 10000,
+    ENGINE_SETTLED_MS = 10000, /* one that lived this long died for a reason of its own */
+    MESSAGES_A_TURN = 256,
+};
+
+/* The engine's process. */
+
+static void keep_over_exec(int fd)
+{
+    if (fd >= 0)
+        (void)fcntl(fd, F_SETFD, 0);
+}
+
+/* In the engine's process, before its program: it gets what it needs and no right it needs not. */
+static __attribute__((noreturn)) void run_engine(const struct keeper *keeper, int link_fd,
+                                                 char **argv)
+{
+    const struct colony_keeper_options *options = keeper->options;
+    sigset_t none;
+
+    (void)setsid(); /* Ctrl-C is for the keeper: processes are stopped first */
+    if (options->has_user) {
+        const struct colony_keeper_identity *user = &options->identities[0];
+
+        if (setgroups(user->group_count, user->groups) < 0 ||
+            setresgid(user->gid, user->gid, user->gid) < 0 ||
+            setresuid(user->uid, user->uid, user->uid) < 0)
+            _exit(EXIT_NOT_ALLOWED);
+    }
+    keep_over_exec(link_fd);
+    keep_over_exec(options->lock_fd);
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)execv("/proc/self/exe", argv);
+    _exit(EXIT_FAILED);
+}
+
+/* A new engine knows nothing: all is told again. */
+static void reset_told(struct keeper *keeper)
+{
+    keeper->hello_cursor = 0;
+    keeper->hello_sockets = 0;
+    keeper->hello_batch = 0;
+    keeper->hello_is_sent = false;
+    keeper->hello_waits = false;
+    keeper->is_welcomed = false;
+    keeper->wants_write = false;
+    keeper->queue_head = NO_INDEX;
+    keeper->queue_tail = NO_INDEX;
+    if (keeper->ended_requests > 0)
+        keeper->requests |= 1U << SIGTERM; /* the one before it did not get to the end of it */
+    for (uint32_t i = 0; i < keeper->table.header->high_water; i++) {
+        struct keeper_process *process = &keeper->processes[i];
+
+        process->is_told = false;
+        process->is_queued = false;
+        process->notices = 0;
+        process->fresh_streams = 0xff;
+    }
+}
+
+static int fork_engine(struct keeper *keeper, int engine_end)
+{
+    struct colony_keeper_options options = *keeper->options;
+    char **argv;
+    pid_t pid;
+
+    options.link_fd = engine_end;
+    options.ready_fd = -1;
+    argv = colony_keeper_options_argv(&options, "engine");
+    if (!argv)
+        return -ENOMEM;
+    pid = fork();
+    if (pid == 0)
+        run_engine(keeper, engine_end, argv);
+    free(argv);
+    if (pid < 0)
+        return -errno;
+    keeper->engine_pid = pid;
+    keeper->engine_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    return keeper->engine_pidfd < 0 ? -errno : 0;
+}
+
+int keeper_start_engine(struct keeper *keeper)
+{
+    int ends[2];
+    int rc;
+
+    keeper->engine_restart_at_ms = 0;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+        return -errno;
+    reset_told(keeper);
+    rc = fork_engine(keeper, ends[1]);
+    (void)close(ends[1]);
+    if (rc == 0)
+        rc = keeper_watch(keeper, ends[0], SOURCE_LINK, 0);
+    if (rc == 0)
+        rc = keeper_watch(keeper, keeper->engine_pidfd, SOURCE_ENGINE, 0);
+    if (rc < 0) {
+        (void)close(ends[0]);
+        return rc;
+    }
+    keeper->link_fd = ends[0];
+    keeper->engine_started_ms = keeper_now_ms();
+    keeper->engine_is_ready = false;
+    keeper_flush(keeper);
+    return 0;
+}
+
+static void drop_link(struct keeper *keeper)
+{
+    if (keeper->link_fd >= 0)
+        (void)close(keeper->link_fd);
+    keeper->link_fd = -1;
+    /* One that lost its link can do nothing any more, but might still write logs: it must go. */
+    if (keeper->engine_pidfd >= 0)
+        (void)syscall(SYS_pidfd_send_signal, keeper->engine_pidfd, SIGKILL, NULL, 0);
+}
+
+static void describe_end(char *text, size_t size, int status)
+{
+    if (WIFSIGNALED(status))
+        (void)snprintf(text, size, "was ended by signal %d", WTERMSIG(status));
+    else
+        (void)snprintf(text, size, "ended with status %d", WEXITSTATUS(status));
+}
+
+void keeper_on_engine_exit(struct keeper *keeper)
+{
+    uint64_t lived_ms = keeper_now_ms() - keeper->engine_started_ms;
+    char how[64];
+    int status = 0;
+
+    if (waitpid(keeper->engine_pid, &status, WNOHANG) != keeper->engine_pid)
+        return;
+    (void)close(keeper->engine_pidfd);
+    keeper->engine_pidfd = -1;
+    keeper->engine_pid = 0;
+    drop_link(keeper);
+    if (keeper->is_ending)
+        return;
+    if (!keeper->was_ready && WIFEXITED(status) && keeper->table.used == 0) {
+        keeper->is_ending = true; /* it could not begin and has told why */
+        keeper->exit_code = WEXITSTATUS(status) ? WEXITSTATUS(status) : EXIT_FAILED;
+        return;
+    }
+    keeper->engine_delay_ms = keeper->engine_delay_ms * 2;
+    if (keeper->engine_delay_ms > ENGINE_DELAY_MAX_MS)
+        keeper->engine_delay_ms = ENGINE_DELAY_MAX_MS;
+    if (lived_ms >= ENGINE_SETTLED_MS)
+        keeper->engine_delay_ms = 0;
+    keeper->engine_restart_at_ms = keeper_now_ms() + keeper->engine_delay_ms;
+    describe_end(how, sizeof how, status);
+    colony_log(SEVERITY_ERROR, "the engine %s: started again in %llu ms, processes go on", how,
+               (unsigned long long)keeper->engine_delay_ms);
+    if (keeper->engine_delay_ms == 0)
+        keeper->engine_delay_ms = ENGINE_DELAY_FIRST_MS / 2;
+}
+
+/* Telling it. Nothing is queued but what the table holds: a slow engine costs no memory. */
+
+static int send_message(struct keeper *keeper, struct colony_message *message, const int *fds,
+                        size_t fd_count)
+{
+    int rc;
+
+    message->version = COLONY_PROTOCOL_VERSION;
+    rc = colony_message_send(keeper->link_fd, message, fds, fd_count);
+    if (rc == -EAGAIN || rc == -ETOOMANYREFS)
+        keeper->wants_write = true;
+    else if (rc < 0)
+        drop_link(keeper);
+    return rc;
+}
+
+static int send_hello(struct keeper *keeper)
+{
+    struct colony_message message = {.type = MESSAGE_HELLO};
+    struct rlimit limit = {0};
+    int fd = colony_pipe_reopen(keeper->table.fd, O_RDONLY);
+    int rc;
+
+    if (fd < 0)
+        return fd;
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    message.u.hello = (struct colony_hello){
+        .keeper_pid = getpid(),
+        .owner_uid = getuid(),
+        .capacity = keeper->capacity,
+        .record_count = keeper->table.used,
+        .has_cgroups = keeper->cgroups.base_fd >= 0,
+        .nofile_soft = keeper->options->nofile_soft,
+        .nofile_hard = limit.rlim_max,
+    };
+    rc = send_message(keeper, &message, &fd, 1);
+    (void)close(fd);
+    return rc;
+}
+
+/* Sends a notice with the engine's ends of the pipes it has not got yet. */
+static int send_about(struct keeper *keeper, uint32_t index, enum colony_message_type type)
+{
+    const struct colony_record *record = &keeper->table.records[index];
+    struct keeper_process *process = &keeper->processes[index];
+    struct colony_message message = {
+        .type = (uint16_t)type,
+        .index = index,
+        .id = record->id,
+        .value = (int32_t)colony_record_state(record),
+    };
+    int fds[COLONY_STREAMS_MAX];
+    size_t count = 0;
+    int rc;
+
+    for (size_t i = 0; i < COLONY_STREAMS_MAX; i++) {
+        int fd;
+
+        if (process->streams[i] < 0 || !(process->fresh_streams & 1U << i))
+            continue;
+        fd = colony_pipe_reopen(process->streams[i], record->stream_kind[i] == STREAM_OUTPUT
+                                                         ? O_RDONLY | O_NONBLOCK
+                                                         : O_WRONLY | O_NONBLOCK);
+        if (fd < 0)
+            continue;
+        message.flags |= 1U << i;
+        fds[count++] = fd;
+    }
+    if (type == MESSAGE_SWEPT)
+        message.u.swept = process->swept;
+    rc = send_message(keeper, &message, fds, count);
+    for (size_t i = 0; i < count; i++)
+        (void)close(fds[i]);
+    if (rc == 0)
+        process->fresh_streams = 0;
+    return rc;
+}
+
+static int send_simple(struct keeper *keeper, enum colony_message_type type, int32_t value)
+{
+    struct colony_message message = {.type = (uint16_t)type, .value = value};
+
+    return send_message(keeper, &message, NULL, 0);
+}
+
+static int send_held(struct keeper *keeper, const struct colony_held_socket *held)
+{
+    struct colony_message message = {.type = MESSAGE_HELD};
+
+    (void)snprintf(message.u.name, sizeof message.u.name, "%s", held->name);
+    return send_message(keeper, &message, &held->fd, 1);
+}
+
+/* What this engine must know before it decides anything. Returns 0 when all of it is told. */
+static int tell_hello(struct keeper *keeper)
+{
+    int rc = 0;
+
+    if (!keeper->hello_is_sent) {
+        rc = send_hello(keeper);
+        keeper->hello_is_sent = rc == 0;
+    }
+    while (rc == 0 && keeper->hello_sockets < keeper->options->socket_count) {
+        rc = send_held(keeper, &keeper->options->sockets[keeper->hello_sockets]);
+        keeper->hello_sockets += rc == 0;
+    }
+    while (rc == 0 && keeper->hello_cursor < keeper->table.header->high_water) {
+        uint32_t index = keeper->hello_cursor;
+
+        if (keeper->hello_batch == COLONY_HELLO_BATCH && !keeper->hello_waits) {
+            rc = send_simple(keeper, MESSAGE_MORE, 0);
+            keeper->hello_waits = rc == 0;
+        }
+        if (keeper->hello_waits || rc < 0)
+            return -EAGAIN;
+        if (colony_record_state(&keeper->table.records[index]) != RECORD_FREE) {
+            rc = send_about(keeper, index, MESSAGE_RECORD);
+            if (rc < 0)
+                return rc;
+            keeper->processes[index].is_told = true;
+            keeper->hello_batch++;
+        }
+        keeper->hello_cursor++;
+    }
+    if (rc == 0)
+        rc = send_simple(keeper, MESSAGE_WELCOME, 0);
+    keeper->is_welcomed = rc == 0;
+    return rc;
+}
+
+static int tell_notice(struct keeper *keeper, uint32_t index)
+{
+    struct keeper_process *process = &keeper->processes[index];
+    enum colony_record_state state = colony_record_state(&keeper->table.records[index]);
+    int rc = 0;
+
+    if (process->notices & NOTICE_SPAWN) {
+        rc = send_about(keeper, index,
+                        state == RECORD_FAILED ? MESSAGE_SPAWN_FAILED : MESSAGE_SPAWNED);
+        if (rc == 0)
+            process->notices &= (uint8_t)~NOTICE_SPAWN;
+    }
+    if (rc == 0 && process->notices & NOTICE_EXIT) {
+        rc = send_about(keeper, index, MESSAGE_EXITED);
+        if (rc == 0)
+            process->notices &= (uint8_t)~NOTICE_EXIT;
+    }
+    if (rc == 0 && process->notices & NOTICE_SWEPT) {
+        rc = send_about(keeper, index, MESSAGE_SWEPT);
+        if (rc == 0)
+            process->notices &= (uint8_t)~NOTICE_SWEPT;
+    }
+    return rc;
+}
+
+static int tell_requests(struct keeper *keeper)
+{
+    int rc = 0;
+
+    for (int signo = 1; rc == 0 && keeper->requests != 0 && signo < 32; signo++) {
+        if (!(keeper->requests & 1U << signo))
+            continue;
+        rc = send_simple(keeper, MESSAGE_REQUEST, signo);
+        if (rc == 0)
+            keeper->requests &= ~(1U << signo);
+    }
+    if (rc == 0 && keeper->strays > 0) {
+        rc = send_simple(keeper, MESSAGE_STRAY, (int32_t)keeper->strays);
+        if (rc == 0)
+            keeper->strays = 0;
+    }
+    return rc;
+}
+
+static int tell_queue(struct keeper *keeper)
+{
+    int rc = 0;
+
+    while (rc == 0 && keeper->queue_head != NO_INDEX) {
+        uint32_t index = (uint32_t)keeper->queue_head;
+        struct keeper_process *process = &keeper->processes[index];
+
+        rc = tell_notice(keeper, index);
+        if (rc < 0)
+            break;
+        keeper->queue_head = process->next_queued;
+        process->next_queued = NO_INDEX;
+        process->is_queued = false;
+        if (keeper->queue_head == NO_INDEX)
+            keeper->queue_tail = NO_INDEX;
+    }
+    return rc;
+}
+
+void keeper_flush(struct keeper *keeper)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)SOURCE_LINK << 32};
+    bool wanted_write = keeper->wants_write;
+    int rc = 0;
+
+    if (keeper->link_fd < 0)
+        return;
+    keeper->wants_write = false;
+    if (!keeper->is_welcomed)
+        rc = tell_hello(keeper);
+    if (rc == 0)
+        rc = tell_requests(keeper);
+    if (rc == 0)
+        (void)tell_queue(keeper);
+    if (keeper->wants_write != wanted_write && keeper->link_fd >= 0) {
+        event.events |= keeper->wants_write ? (uint32_t)EPOLLOUT : 0;
+        (void)epoll_ctl(keeper->epoll_fd, EPOLL_CTL_MOD, keeper->link_fd, &event);
+    }
+}
+
+/* Notes what the engine must be told; keeper_flush tells it. Before WELCOME, RECORD says it all. */
+void keeper_notify(struct keeper *keeper, uint32_t index, enum keeper_notice notice)
+{
+    struct keeper_process *process = &keeper->processes[index];
+
+    if (keeper->link_fd < 0 || (!keeper->is_welcomed && !process->is_told &&
+                                index >= keeper->hello_cursor))
+        return;
+    process->is_told = true;
+    process->notices |= (uint8_t)notice;
+    if (process->is_queued)
+        return;
+    process->is_queued = true;
+    process->next_queued = NO_INDEX;
+    if (keeper->queue_tail == NO_INDEX)
+        keeper->queue_head = (int32_t)index;
+    else
+        keeper->processes[keeper->queue_tail].next_queued = (int32_t)index;
+    keeper->queue_tail = (int32_t)index;
+}
+
+/* Hearing it. */
+
+static int on_ready(struct keeper *keeper, const struct colony_message *message, const int *fds,
+                    size_t fd_count)
+{
+    const char ok = EXIT_OK;
+
+    (void)message, (void)fds, (void)fd_count;
+    keeper->engine_is_ready = true;
+    keeper->was_ready = true;
+    if (keeper->options->ready_fd >= 0) {
+        if (write(keeper->options->ready_fd, &ok, 1) < 0)
+            colony_log(SEVERITY_DEBUG, "whoever started colony is gone");
+        (void)close(keeper->options->ready_fd);
+        keeper->options->ready_fd = -1;
+    }
+    return 0;
+}
+
+static int on_continue(struct keeper *keeper, const struct colony_message *message, const int *fds,
+                       size_t fd_count)
+{
+    (void)message, (void)fds, (void)fd_count;
+    keeper->hello_waits = false;
+    keeper->hello_batch = 0;
+    return 0;
+}
+
+/* A spawn that cannot even get a record: nothing in the table can tell of it. */
+static int on_spawn(struct keeper *keeper, const struct colony_message *message, const int *fds,
+                    size_t fd_count)
+{
+    struct colony_message answer = {.type = MESSAGE_SPAWN_FAILED, .index = UINT32_MAX};
+    int rc = keeper->is_welcomed ? keeper_spawn(keeper, message, fds, fd_count) : -EBADMSG;
+
+    if (rc == 0 || rc == -EBADMSG)
+        return rc;
+    answer.u.spawn = message->u.spawn;
+    answer.value = rc;
+    if (send_message(keeper, &answer, NULL, 0) < 0)
+        drop_link(keeper); /* it would wait for ever: a new engine asks again */
+    return 0;
+}
+
+static int on_signal(struct keeper *keeper, const struct colony_message *message, const int *fds,
+                     size_t fd_count)
+{
+    (void)fds, (void)fd_count;
+    keeper_signal(keeper, message->index, message);
+    return 0;
+}
+
+static int on_sweep(struct keeper *keeper, const struct colony_message *message, const int *fds,
+                    size_t fd_count)
+{
+    (void)fds, (void)fd_count;
+    keeper_sweep(keeper, message->index, message->signo);
+    return 0;
+}
+
+static int on_close(struct keeper *keeper, const struct colony_message *message, const int *fds,
+                    size_t fd_count)
+{
+    (void)fds, (void)fd_count;
+    keeper_close_stream(keeper, message->index, message->flags);
+    return 0;
+}
+
+static int on_forget(struct keeper *keeper, const struct colony_message *message, const int *fds,
+                     size_t fd_count)
+{
+    enum colony_record_state state = colony_record_state(&keeper->table.records[message->index]);
+
+    (void)fds, (void)fd_count;
+    if (state != RECORD_EXITED && state != RECORD_FAILED)
+        return -EBADMSG; /* what lives is never let go of */
+    keeper_forget(keeper, message->index);
+    return 0;
+}
+
+static int on_note(struct keeper *keeper, const struct colony_message *message, const int *fds,
+                   size_t fd_count)
+{
+    (void)fds, (void)fd_count;
+    memcpy(keeper->table.records[message->index].note, message->u.note, COLONY_NOTE_SIZE);
+    return 0;
+}
+
+static struct colony_held_socket *find_held(struct keeper *keeper, const char *name)
+{
+    for (size_t i = 0; i < keeper->options->socket_count; i++)
+        if (strcmp(keeper->options->sockets[i].name, name) == 0)
+            return &keeper->options->sockets[i];
+    return NULL;
+}
+
+static int on_hold(struct keeper *keeper, const struct colony_message *message, const int *fds,
+                   size_t fd_count)
+{
+    struct colony_keeper_options *options = keeper->options;
+    struct colony_held_socket *held;
+    int fd;
+
+    if (fd_count != 1 || !memchr(message->u.name, '\0', sizeof message->u.name))
+        return -EBADMSG;
+    if (find_held(keeper, message->u.name) || options->socket_count == KEEPER_SOCKETS_MAX)
+        return -EBADMSG;
+    fd = fcntl(fds[0], F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    held = &options->sockets[options->socket_count++];
+    held->fd = fd;
+    memcpy(held->name, message->u.name, sizeof held->name);
+    return 0;
+}
+
+static int on_release(struct keeper *keeper, const struct colony_message *message, const int *fds,
+                      size_t fd_count)
+{
+    struct colony_keeper_options *options = keeper->options;
+    struct colony_held_socket *held;
+
+    (void)fds, (void)fd_count;
+    if (!memchr(message->u.name, '\0', sizeof message->u.name))
+        return -EBADMSG;
+    held = find_held(keeper, message->u.name);
+    if (!held)
+        return 0;
+    (void)close(held->fd);
+    *held = options->sockets[--options->socket_count];
+    return 0;
+}
+
+static int on_shutdown(struct keeper *keeper, const struct colony_message *message, const int *fds,
+                       size_t fd_count)
+{
+    (void)fds, (void)fd_count;
+    keeper->is_ending = true;
+    keeper->exit_code = message->value;
+    return 0;
+}
+
+static int on_upgrade(struct keeper *keeper, const struct colony_message *message, const int *fds,
+                      size_t fd_count)
+{
+    (void)message, (void)fds, (void)fd_count;
+    keeper_upgrade(keeper); /* returns only if it failed */
+    return 0;
+}
+
+struct handler {
+    int (*run)(struct keeper *keeper, const struct colony_message *message, const int *fds,
+               size_t fd_count);
+    bool names_a_record;
+};
+
+static const struct handler handlers[MESSAGE_TYPE_COUNT] = {
+    [MESSAGE_READY] = {on_ready, false},     [MESSAGE_CONTINUE] = {on_continue, false},
+    [MESSAGE_SPAWN] = {on_spawn, false},     [MESSAGE_SIGNAL] = {on_signal, true},
+    [MESSAGE_SWEEP] = {on_sweep, true},      [MESSAGE_CLOSE] = {on_close, true},
+    [MESSAGE_FORGET] = {on_forget, true},    [MESSAGE_NOTE] = {on_note, true},
+    [MESSAGE_HOLD] = {on_hold, false},       [MESSAGE_RELEASE] = {on_release, false},
+    [MESSAGE_SHUTDOWN] = {on_shutdown, false}, [MESSAGE_UPGRADE] = {on_upgrade, false},
+};
+
+static bool names_its_record(const struct keeper *keeper, const struct colony_message *message)
+{
+    return message->index < keeper->table.header->high_water &&
+           keeper->table.records[message->index].id == message->id &&
+           colony_record_state(&keeper->table.records[message->index]) != RECORD_FREE;
+}
+
+static void handle(struct keeper *keeper, const struct colony_message *message, const int *fds,
+                   size_t fd_count)
+{
+    const struct handler *handler = &handlers[message->type];
+    int rc = -EBADMSG;
+
+    if (handler->run && (!handler->names_a_record || names_its_record(keeper, message)))
+        rc = handler->run(keeper, message, fds, fd_count);
+    if (rc < 0)
+        colony_log(SEVERITY_WARNING, "refused message %u of the engine: %s", message->type,
+                   strerror(-rc));
+}
+
+void keeper_on_link(struct keeper *keeper, uint32_t events)
+{
+    struct colony_message message;
+    int fds[COLONY_MESSAGE_FDS_MAX];
+    size_t fd_count;
+    int rc = 0;
+
+    for (int i = 0; i < MESSAGES_A_TURN && keeper->link_fd >= 0; i++) {
+        rc = colony_message_receive(keeper->link_fd, &message, fds, &fd_count);
+        if (rc == -EBADMSG || rc == -EMFILE) { /* refused; MSG_CTRUNC is never fatal to us */
+            colony_log(SEVERITY_WARNING, "refused a message of the engine: %s", strerror(-rc));
+            continue;
+        }
+        if (rc < 0)
+            break;
+        handle(keeper, &message, fds, fd_count);
+        for (size_t j = 0; j < fd_count; j++)
+            (void)close(fds[j]);
+    }
+    if ((rc < 0 && rc != -EAGAIN) || events & EPOLLERR) {
+        drop_link(keeper);
+        return;
+    }
+    keeper_flush(keeper);
+}
+
+/* Execs what is installed now; processes stay our children, all else is found in the table. */
+void keeper_upgrade(struct keeper *keeper)
+{
+    struct colony_keeper_options options = *keeper->options;
+    char **argv;
+
+    options.link_fd = -1;
+    argv = colony_keeper_options_argv(&options, "keeper");
+    if (!argv || access(options.program, X_OK) < 0) {
+        colony_log(SEVERITY_ERROR, "cannot upgrade: cannot run %s: %s", options.program,
+                   strerror(errno));
+        free(argv);
+        return;
+    }
+    drop_link(keeper);
+    if (keeper->engine_pid > 0)
+        (void)waitpid(keeper->engine_pid, NULL, 0);
+    keep_over_exec(options.lock_fd);
+    keep_over_exec(options.ready_fd);
+    for (size_t i = 0; i < options.socket_count; i++)
+        keep_over_exec(options.sockets[i].fd);
+    for (uint32_t i = 0; i < keeper->table.header->high_water; i++)
+        for (size_t j = 0; j < COLONY_STREAMS_MAX; j++)
+            if (colony_record_state(&keeper->table.records[i]) != RECORD_FREE)
+                keep_over_exec(keeper->processes[i].streams[j]);
+    (void)execv(options.program, argv);
+    colony_log(SEVERITY_ERROR, "cannot upgrade: cannot run %s: %s", options.program,
+               strerror(errno));
+    free(argv);
+    if (keeper->engine_pidfd >= 0)
+        (void)close(keeper->engine_pidfd);
+    keeper->engine_pid = 0;
+    keeper->engine_pidfd = -1;
+    if (keeper_start_engine(keeper) < 0)
+        keeper->engine_restart_at_ms = keeper_now_ms() + ENGINE_DELAY_FIRST_MS;
+}

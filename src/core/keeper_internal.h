@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keeper_internal.h - the keeper's own parts: its loop, its processes, its engine. */
+#ifndef COLONY_CORE_KEEPER_INTERNAL_H
+#define COLONY_CORE_KEEPER_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/adopt.h"
+#include "core/cgroup.h"
+#include "core/keeper_options.h"
+#include "core/message.h"
+#include "core/spawner.h"
+#include "core/sweep.h"
+#include "core/table.h"
+
+enum {
+    PID_BUCKETS = 4096, /* a power of two */
+    NO_INDEX = -1,
+};
+
+/* What is behind an epoll event: the kind in the upper half, the record in the lower. */
+enum keeper_source {
+    SOURCE_SIGNALS,
+    SOURCE_LINK,
+    SOURCE_ENGINE,
+    SOURCE_SPAWNER,
+    SOURCE_PROCESS,
+};
+
+/* What the engine has yet to be told of a process. */
+enum keeper_notice {
+    NOTICE_SPAWN = 1 << 0, /* spawned, or failed to */
+    NOTICE_EXIT = 1 << 1,
+    NOTICE_SWEPT = 1 << 2,
+};
+
+/* The keeper's side of one record; lives as long as the record is not free. */
+struct keeper_process {
+    int pidfd;                       /* -1: not alive */
+    int streams[COLONY_STREAMS_MAX]; /* the keeper's ends; -1 */
+    uint8_t fresh_streams;           /* bit i: this engine has not got its end of stream i */
+    uint8_t notices;                 /* enum keeper_notice */
+    bool is_told;                    /* this engine knows of it */
+    bool is_queued;
+    bool awaits_status; /* adopted, ended, and its parent has not reaped it yet */
+    int32_t next_queued;
+    int32_t next_of_pid; /* chain of its bucket */
+    struct colony_swept swept;
+    struct colony_seen seen;
+};
+
+struct keeper {
+    struct colony_keeper_options *options;
+    struct colony_boot boot;
+    struct colony_table table;
+    struct colony_cgroups cgroups;
+    struct colony_spawner *spawner;
+    struct keeper_process *processes; /* one for each record of the table */
+    int32_t pid_buckets[PID_BUCKETS];
+    int state_fd;
+    int epoll_fd;
+    int signal_fd;
+    int spawner_fd;
+    uint32_t capacity; /* processes that can live at once, by descriptors */
+
+    /* the engine */
+    int link_fd;
+    int engine_pidfd; /* -1: none runs */
+    pid_t engine_pid;
+    bool engine_is_ready;
+    bool was_ready; /* an engine has served since this keeper started */
+    uint64_t engine_started_ms;
+    uint64_t engine_restart_at_ms; /* 0: not due */
+    uint64_t engine_delay_ms;
+
+    /* what it has yet to be told */
+    uint32_t hello_cursor;
+    uint32_t hello_sockets;
+    uint32_t hello_batch;
+    bool hello_is_sent;
+    bool hello_waits;
+    bool is_welcomed;
+    int32_t queue_head;
+    int32_t queue_tail;
+    uint32_t strays;
+    uint32_t requests; /* bit N: signal N came */
+    bool wants_write;
+
+    uint64_t stray_check_at_ms;  /* 0: not due */
+    uint64_t status_check_at_ms; /* 0: not due; adopted ones that ended */
+    uint32_t ended_requests;     /* how often the user asked it to end */
+    bool is_ending;              /* all is stopped; the engine is leaving */
+    int exit_code;
+};
+
+uint64_t keeper_now_ms(void);
+int keeper_watch(struct keeper *keeper, int fd, enum keeper_source source, uint32_t index);
+
+/* keeper_processes.c; @fds[0] of a spawn is the payload */
+void keeper_take_over(struct keeper *keeper, uint32_t damaged);
+int keeper_spawn(struct keeper *keeper, const struct colony_message *message, const int *fds,
+                 size_t fd_count);
+void keeper_finish_spawns(struct keeper *keeper);
+void keeper_reap(struct keeper *keeper, uint32_t index);
+void keeper_reap_strays(struct keeper *keeper);
+void keeper_check_statuses(struct keeper *keeper);
+void keeper_signal(struct keeper *keeper, uint32_t index, const struct colony_message *message);
+void keeper_sweep(struct keeper *keeper, uint32_t index, int signo);
+void keeper_forget(struct keeper *keeper, uint32_t index);
+void keeper_close_stream(struct keeper *keeper, uint32_t index, uint32_t stream);
+
+/* keeper_engine.c */
+int keeper_start_engine(struct keeper *keeper);
+void keeper_on_engine_exit(struct keeper *keeper);
+void keeper_on_link(struct keeper *keeper, uint32_t events);
+void keeper_notify(struct keeper *keeper, uint32_t index, enum keeper_notice notice);
+void keeper_flush(struct keeper *keeper);
+void keeper_upgrade(struct keeper *keeper);
+
+#endif

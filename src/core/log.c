@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    LINE_MAX_BYTES = 2048,
+};
+
+static const char *const level_names[] = {"error", "warning", "info", "debug"};
+
+static struct {
+    const char *part;
+    enum colony_log_severity level;
+    enum colony_log_style style;
+} logger = {"colony", SEVERITY_INFO, LOG_STYLE_TEXT};
+
+void colony_log_init(const char *part, enum colony_log_severity level, enum colony_log_style style)
+{
+    logger.part = part;
+    logger.level = level;
+    logger.style = style;
+}
+
+int colony_log_parse_level(const char *text)
+{
+    for (size_t i = 0; i < sizeof level_names / sizeof level_names[0]; i++)
+        if (strcasecmp(text, level_names[i]) == 0)
+            return (int)i;
+    return -EINVAL;
+}
+
+/* Quotes @text for JSON, cutting it where @out is full. A line holds no control bytes raw. */
+static void quote_json(char *out, size_t size, const char *text)
+{
+    size_t used = 0;
+
+    for (; *text != '\0' && used + 7 < size; text++) {
+        unsigned char byte = (unsigned char)*text;
+
+        if (byte == '"' || byte == '\\') {
+            out[used++] = '\\';
+            out[used++] = (char)byte;
+        } else if (byte < 0x20) {
+            used += (size_t)snprintf(out + used, size - used, "\\u%04x", byte);
+        } else {
+            out[used++] = (char)byte;
+        }
+    }
+    out[used] = '\0';
+}
+
+static void blank_control_bytes(char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
+static int format_line(char *line, size_t size, enum colony_log_severity severity, char *message)
+{
+    char stamp[32];
+    char quoted[LINE_MAX_BYTES];
+    struct timespec now;
+    struct tm local;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    (void)localtime_r(&now.tv_sec, &local);
+    (void)strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", &local);
+    if (logger.style == LOG_STYLE_JSON) {
+        quote_json(quoted, sizeof quoted, message);
+        return snprintf(line, size,
+                        "{\"time\": \"%s.%03ld\", \"level\": \"%s\", \"part\": \"%s\", "
+                        "\"message\": \"%s\"}\n",
+                        stamp, now.tv_nsec / 1000000, level_names[severity], logger.part, quoted);
+    }
+    blank_control_bytes(message);
+    return snprintf(line, size, "%s.%03ld %-7s %s: %s\n", stamp, now.tv_nsec / 1000000,
+                    level_names[severity], logger.part, message);
+}
+
+void colony_log(enum colony_log_severity severity, const char *format, ...)
+{
+    char message[LINE_MAX_BYTES / 2];
+    char line[LINE_MAX_BYTES + 256];
+    int saved = errno;
+    va_list args;
+    int length;
+
+    if (severity > logger.level)
+        return;
+    va_start(args, format);
+    length = vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    if (length < 0)
+        return;
+    length = format_line(line, sizeof line, severity, message);
+    if (length > 0) {
+        size_t count = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
+        ssize_t written = write(STDERR_FILENO, line, count); /* one write: lines are not torn */
+
+        (void)written; /* a log that cannot be written has nowhere to be told */
+    }
+    errno = saved;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * log.h - colony's own log: one line an event, on descriptor 2.
+ *
+ * Whoever starts colony puts its log file there. libc only; any thread; never blocks longer than
+ * the write itself and never fails.
+ */
+#ifndef COLONY_CORE_LOG_H
+#define COLONY_CORE_LOG_H
+
+enum colony_log_severity {
+    SEVERITY_ERROR,
+    SEVERITY_WARNING,
+    SEVERITY_INFO,
+    SEVERITY_DEBUG,
+};
+
+enum colony_log_style {
+    LOG_STYLE_TEXT, /* 2026-11-22 12:54:16.123 info    engine: text */
+    LOG_STYLE_JSON, /* {"time": …, "level": …, "part": …, "message": …} */
+};
+
+/* @part ("keeper", "engine") is kept, not copied. Lines above @level are left out. */
+void colony_log_init(const char *part, enum colony_log_severity level, enum colony_log_style style);
+
+void colony_log(enum colony_log_severity severity, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* "info" → SEVERITY_INFO; -EINVAL. */
+int colony_log_parse_level(const char *text);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * logs.h - moves what processes write into their log files, on a thread of its own (DESIGN §4).
+ *
+ * A byte leaves a pipe only by being in the file: blocks are spliced at an explicit offset, so that
+ * an engine killed at any moment loses nothing and repeats nothing. A thread stuck in a bad disk is
+ * replaced by another; only its own log is stalled.
+ */
+#ifndef COLONY_CORE_LOGS_H
+#define COLONY_CORE_LOGS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/template.h"
+
+struct colony_log;
+struct colony_logs;
+struct uv_loop_s;
+
+enum {
+    COLONY_LOG_PATH_MAX = 4400,
+};
+
+enum colony_log_status {
+    LOG_OK,
+    LOG_DROPPING, /* the file cannot be written: output is dropped and counted */
+    LOG_BLOCKED,  /* the same with on_full: block: the process waits */
+    LOG_STALLED,  /* a write has not come back for 5 s */
+};
+
+/* Called on the loop when the status of the log with @owner has changed. */
+typedef void (*colony_log_status_cb)(void *owner, enum colony_log_status status, void *data);
+/* Called on the loop with what a watched log was given; valid during the call. */
+typedef void (*colony_log_output_cb)(void *owner, const char *bytes, size_t size, void *data);
+typedef void (*colony_logs_close_cb)(void *data);
+
+/* -ENOMEM, -EAGAIN: no thread to be had, and libuv's errors. */
+int colony_logs_new(struct colony_logs **out, struct uv_loop_s *loop, colony_log_status_cb cb,
+                    void *data);
+/* Moves what the pipes of all logs hold, ends the threads and frees everything, then calls @cb. */
+void colony_logs_close(struct colony_logs *logs, colony_logs_close_cb cb, void *data);
+
+/*
+ * A log that is moved from the pipe @pipe_fd (taken over; non-blocking) to the file @path, which is
+ * made when there is something to write. @owner is handed back to callbacks. -ENOMEM; then @pipe_fd
+ * is still the caller's.
+ */
+int colony_log_open(struct colony_log **out, struct colony_logs *logs, const char *path,
+                    const struct colony_log_settings *settings, int pipe_fd, void *owner);
+/* Moves what the pipe still holds, then frees the log. The owner hears of it no more. */
+void colony_log_close(struct colony_log *log);
+
+enum colony_log_status colony_log_status(const struct colony_log *log);
+void colony_log_dropped(const struct colony_log *log, uint64_t *bytes, uint64_t *lines);
+
+/* The pipes of all logs stay open over an exec: what they hold is not lost by it. */
+void colony_logs_keep_over_exec(struct colony_logs *logs);
+
+/* The name of a slot's log file in its folder. */
+void colony_log_file_name(char *out, size_t size, const char *name, uint32_t slot);
+
+#endif

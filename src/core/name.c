@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/name_internal.h"
+#include "core/template.h"
+#include "core/utf8_internal.h"
+
+static bool has_control_byte(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return true;
+    return false;
+}
+
+static const char *find_fault(const char *name)
+{
+    size_t length = strnlen(name, COLONY_NAME_MAX + 1);
+
+    if (length == 0)
+        return "it is empty";
+    if (length > COLONY_NAME_MAX)
+        return "it is longer than 200 bytes";
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return "it means a folder";
+    if (strchr(name, '/'))
+        return "it has a `/`";
+    if (has_control_byte(name))
+        return "it has a control byte";
+    if (colony__utf8_length(name, length) < length)
+        return "it is not UTF-8";
+    if (strspn(name, "0123456789") == length)
+        return "it is only digits, as the ids of processes are";
+    return NULL;
+}
+
+int colony_name_check(const char *name, struct colony_error *err)
+{
+    const char *fault = find_fault(name);
+
+    if (!fault)
+        return 0;
+    /* What is too long or is no text is not shown. */
+    if (strnlen(name, COLONY_NAME_MAX + 1) > COLONY_NAME_MAX ||
+        colony__utf8_length(name, strlen(name)) < strlen(name))
+        return colony_fail(err, -EINVAL, "cannot use this name: %s", fault);
+    return colony_fail(err, -EINVAL, "cannot use the name `%s`: %s", name, fault);
+}
+
+static unsigned least(unsigned a, unsigned b, unsigned c)
+{
+    unsigned smaller = a < b ? a : b;
+
+    return smaller < c ? smaller : c;
+}
+
+/* Three rows of the table of optimal string alignment are all it needs. */
+unsigned colony__name_distance(const char *left, const char *right)
+{
+    unsigned rows[3][COLONY_NAME_MAX + 1];
+    size_t height = strnlen(left, COLONY_NAME_MAX + 1);
+    size_t width = strnlen(right, COLONY_NAME_MAX + 1);
+
+    if (height > COLONY_NAME_MAX || width > COLONY_NAME_MAX)
+        return COLONY_NAME_MAX;
+    for (size_t j = 0; j <= width; j++)
+        rows[0][j] = (unsigned)j;
+    for (size_t i = 1; i <= height; i++) {
+        const unsigned *above2 = rows[(i + 1) % 3];
+        const unsigned *above = rows[(i + 2) % 3];
+        unsigned *row = rows[i % 3];
+
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= width; j++) {
+            row[j] =
+                least(above[j] + 1, row[j - 1] + 1, above[j - 1] + (left[i - 1] != right[j - 1]));
+            if (i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1])
+                row[j] = least(row[j], above2[j - 2] + 1, row[j]);
+        }
+    }
+    return rows[height % 3][width];
+}
+
+const char *colony_name_nearest(const char *word, const char *const *names)
+{
+    unsigned best = 1 + (unsigned)strnlen(word, COLONY_NAME_MAX) / 3;
+    const char *nearest = NULL;
+
+    for (; *names; names++) {
+        unsigned distance = colony__name_distance(word, *names);
+
+        if (distance < best || (distance == best && !nearest)) {
+            best = distance;
+            nearest = *names;
+        }
+    }
+    return nearest;
+}

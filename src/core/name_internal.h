@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* name_internal.h - how far two names are apart. */
+#ifndef COLONY_CORE_NAME_INTERNAL_H
+#define COLONY_CORE_NAME_INTERNAL_H
+
+/*
+ * How many bytes must be changed, added, removed or swapped with their neighbour to make @right
+ * of @left. COLONY_NAME_MAX when one of them is longer than that.
+ */
+unsigned colony__name_distance(const char *left, const char *right);
+
+#endif

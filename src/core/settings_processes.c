@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "core/settings_internal.h"
+#include "core/value.h"
+
+/* A template and where it stands. */
+struct named {
+    const char *name;
+    const struct colony_value *place;
+};
+
+static int compare_named(const void *left, const void *right)
+{
+    const struct named *a = left;
+    const struct named *b = right;
+    int order = strcmp(a->name, b->name);
+
+    if (order != 0)
+        return order;
+    return a->place->line < b->place->line ? -1 : a->place->line > b->place->line;
+}
+
+/* In a map the parser has seen to it; in a list it is our turn. */
+static int check_names(const struct colony_settings *settings, const struct colony_value *value,
+                       const struct colony__reading *reading)
+{
+    const struct colony_value *place = value->child;
+    size_t count = settings->template_count;
+    struct named *named = calloc(count + 1, sizeof *named);
+    int rc = 0;
+
+    if (!named)
+        return -ENOMEM;
+    for (size_t i = 0; i < count && place; i++, place = place->next)
+        named[i] = (struct named){settings->templates[i]->name, place};
+    qsort(named, count, sizeof *named, compare_named);
+    for (size_t i = 1; i < count && rc == 0; i++)
+        if (strcmp(named[i - 1].name, named[i].name) == 0)
+            rc = colony__setting_fail(reading, named[i].place, -EINVAL,
+                                      "cannot use the name `%s` twice: it is on line %u already",
+                                      named[i].name, named[i - 1].place->line);
+    free(named);
+    return rc;
+}
+
+int colony__processes_read(struct colony_settings *settings, const struct colony_value *value,
+                           const struct colony__reading *reading)
+{
+    size_t count = 0;
+
+    if (value->type != VALUE_MAP && value->type != VALUE_LIST)
+        return colony__setting_fail(reading, value, -EINVAL,
+                                    "cannot use `processes`: it must be a map of names and "
+                                    "settings, or a list of settings");
+    for (const struct colony_value *child = value->child; child; child = child->next)
+        count++;
+    settings->templates = calloc(count + 1, sizeof(struct colony_template *));
+    if (!settings->templates)
+        return -ENOMEM;
+    for (const struct colony_value *child = value->child; child; child = child->next) {
+        int rc = colony_template_new(&settings->templates[settings->template_count], child->key,
+                                     child, reading->file, reading->strict, reading->err);
+
+        if (rc < 0)
+            return rc;
+        settings->template_count++;
+    }
+    return check_names(settings, value, reading);
+}
+
+cJSON *colony__processes_write(const struct colony_settings *settings)
+{
+    cJSON *json = cJSON_CreateArray();
+    int rc = json ? 0 : -ENOMEM;
+
+    for (size_t i = 0; i < settings->template_count && rc == 0; i++)
+        rc = colony__json_add(json, NULL, colony_value_to_json(settings->templates[i]->source));
+    if (rc < 0) {
+        cJSON_Delete(json);
+        return NULL;
+    }
+    return json;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of sections, and those that are no more than a table of settings. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "core/error.h"
+#include "core/settings_internal.h"
+#include "core/value.h"
+
+#define AT(field) offsetof(struct colony_settings, field)
+#define RANGE(min, max) (&(const struct colony__setting_range){min, max})
+#define TEXT &colony__setting_text
+#define FLAG &colony__setting_flag
+#define COUNT &colony__setting_count
+#define SECONDS &colony__setting_seconds
+#define BYTES &colony__setting_bytes
+#define TEXTS &colony__setting_texts
+#define CHOICE &colony__setting_choice
+
+enum {
+    PORT_MAX = 65535,
+};
+
+static const char *const level_names[] = {[LOG_ERROR] = "error",
+                                          [LOG_WARNING] = "warning",
+                                          [LOG_INFO] = "info",
+                                          [LOG_DEBUG] = "debug",
+                                          NULL};
+static const char *const format_names[] = {
+    [LOG_FORMAT_TEXT] = "text", [LOG_FORMAT_JSON] = "json", NULL};
+
+/* clang-format off */
+static const struct colony__setting http_settings[] = {
+    {"bind",             TEXTS,   0, "[]",      AT(http.bind), NULL,
+     "addresses: HOST:PORT, [V6]:PORT or unix:PATH; `none` for no TCP"},
+    {"allow",            TEXTS,   0, "[]",      AT(http.allow), NULL,
+     "users who may control besides root and the owner"},
+    {"hosts",            TEXTS,   0, "[]",      AT(http.hosts), NULL,
+     "names that browsers may know this machine by"},
+    {"cors_origins",     TEXTS,   0, "[]",      AT(http.cors_origins), NULL,
+     "foreign pages that may control"},
+    {"insecure",         FLAG,    0, "false",   AT(http.insecure), NULL,
+     "allow TCP beyond this machine without token and TLS"},
+    {"max_header_bytes", BYTES,   0, "16384",   AT(http.header_bytes_max),
+     RANGE(1024, 1 << 20), "largest head of a request"},
+    {"max_body_bytes",   BYTES,   0, "1048576", AT(http.body_bytes_max),
+     RANGE(1024, 1 << 30), "largest body of a request"},
+    {"request_timeout",  SECONDS, 0, "30",      AT(http.request_ms_max), NULL,
+     "how long a client may take to send a request"},
+    {"max_connections",  COUNT,   0, "1024",    AT(http.connections_max), RANGE(1, 1000000),
+     "most connections at a time"},
+    {0},
+};
+
+static const struct colony__setting log_settings[] = {
+    {"file",   TEXT,   0, NULL,   AT(log_file),   NULL,         "where colony logs; stderr by default"},
+    {"level",  CHOICE, 0, "info", AT(log_level),  level_names,  "least level that is logged"},
+    {"format", CHOICE, 0, "text", AT(log_format), format_names, "how lines look"},
+    {0},
+};
+
+static const struct colony__setting state_settings[] = {
+    {"directory", TEXT, 0, NULL, AT(state_dir), NULL, "where colony keeps what must survive it"},
+    {0},
+};
+/* clang-format on */
+
+static int fail_bind(const struct colony__reading *reading, const struct colony_value *value,
+                     const char *address)
+{
+    return colony__setting_fail(reading, value, -EINVAL,
+                                "cannot bind `%.200s`: write HOST:PORT, [V6]:PORT, unix:PATH, or "
+                                "`none` alone",
+                                address);
+}
+
+static bool is_port(const char *text)
+{
+    size_t length = strspn(text, "0123456789");
+
+    return length > 0 && length <= 5 && text[length] == '\0' && strtol(text, NULL, 10) <= PORT_MAX;
+}
+
+static bool is_address(const char *address)
+{
+    const char *colon = strrchr(address, ':');
+
+    if (strncmp(address, "unix:", 5) == 0)
+        return address[5] != '\0';
+    if (!colon || colon == address || !is_port(colon + 1))
+        return false;
+    if (address[0] == '[')
+        return colon[-1] == ']' && colon > address + 2;
+    return memchr(address, ':', (size_t)(colon - address)) == NULL;
+}
+
+static int read_http(struct colony_settings *settings, const struct colony_value *value,
+                     const struct colony__reading *reading)
+{
+    const struct colony_value *bind = colony_value_get(value, "bind");
+    int rc = colony__settings_read(reading, http_settings, value, settings);
+
+    if (rc < 0)
+        return rc;
+    for (char **address = settings->http.bind; *address; address++) {
+        bool is_none = strcmp(*address, "none") == 0;
+
+        if (is_none ? settings->http.bind[1] != NULL : !is_address(*address))
+            return fail_bind(reading, bind, *address);
+    }
+    return 0;
+}
+
+static int read_log(struct colony_settings *settings, const struct colony_value *value,
+                    const struct colony__reading *reading)
+{
+    return colony__settings_read(reading, log_settings, value, settings);
+}
+
+static int read_state(struct colony_settings *settings, const struct colony_value *value,
+                      const struct colony__reading *reading)
+{
+    return colony__settings_read(reading, state_settings, value, settings);
+}
+
+static int read_name(struct colony_settings *settings, const struct colony_value *value,
+                     const struct colony__reading *reading)
+{
+    struct colony_error reason;
+    char *name;
+
+    if (value->type != VALUE_STRING)
+        return colony__setting_fail(reading, value, -EINVAL,
+                                    "cannot use `name`: it must be a text");
+    if (colony_name_check(value->text, &reason) < 0)
+        return colony__setting_fail(reading, value, -EINVAL, "%s", reason.message);
+    name = strdup(value->text);
+    if (!name)
+        return -ENOMEM;
+    free(settings->name);
+    settings->name = name;
+    return 0;
+}
+
+static cJSON *write_http(const struct colony_settings *settings)
+{
+    return colony__settings_write(http_settings, settings);
+}
+
+static cJSON *write_log(const struct colony_settings *settings)
+{
+    return colony__settings_write(log_settings, settings);
+}
+
+static cJSON *write_state(const struct colony_settings *settings)
+{
+    return colony__settings_write(state_settings, settings);
+}
+
+static cJSON *write_name(const struct colony_settings *settings)
+{
+    return settings->name ? cJSON_CreateString(settings->name) : cJSON_CreateNull();
+}
+
+/* clang-format off */
+const struct colony__section colony__sections[] = {
+    {"name",        read_name,              write_name,              "what this colony is called"},
+    {"state",       read_state,             write_state,             "where its state is kept"},
+    {"log",         read_log,               write_log,               "its own log"},
+    {"user",        colony__user_read,      colony__user_write,      "who the engine runs as"},
+    {"http",        read_http,              write_http,              "control over HTTP"},
+    {"processes",   colony__processes_read, colony__processes_write, "what it keeps alive"},
+    {"cluster",     NULL, NULL, "several machines as one"},
+    {"controllers", NULL, NULL, "front-ends loaded from files"},
+    {"events",      NULL, NULL, "handlers of events"},
+    {"files",       NULL, NULL, "control by files in directories"},
+    {"juggler",     NULL, NULL, "events sent to Juggler"},
+    {"master",      NULL, NULL, "the daemon of status and events"},
+    {"ping",        NULL, NULL, "what /ping answers"},
+    {"rpc",         NULL, NULL, "control over ZeroMQ"},
+    {"session",     NULL, NULL, "sessions of a workspace"},
+    {"status",      NULL, NULL, "what /status shows"},
+    {"webhooks",    NULL, NULL, "events sent to URLs"},
+    {0},
+};
+/* clang-format on */
+
+const struct colony__section *colony__section_find(const char *name)
+{
+    for (const struct colony__section *section = colony__sections; section->name; section++)
+        if (strcmp(section->name, name) == 0)
+            return section;
+    return NULL;
+}
+
+int colony__sections_default(struct colony_settings *settings,
+                             const struct colony__reading *reading)
+{
+    const struct colony_value nothing = {.type = VALUE_MAP};
+    int rc = colony__settings_read(reading, http_settings, &nothing, settings);
+
+    if (rc == 0)
+        rc = colony__settings_read(reading, log_settings, &nothing, settings);
+    if (rc < 0)
+        return rc;
+    settings->name = strdup("colony");
+    return settings->name ? 0 : -ENOMEM;
+}

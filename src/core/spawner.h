@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * spawner.h - threads that spawn, so that one stuck in a hung folder holds up nobody.
+ *
+ * vfork semantics stop the calling thread until exec, so spawning is done by a thread of its own.
+ * When the one at work is stuck, another takes over the queue (at most SPAWNER_THREADS_MAX).
+ * Jobs are done in order otherwise. libc only.
+ */
+#ifndef COLONY_CORE_SPAWNER_H
+#define COLONY_CORE_SPAWNER_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/message.h"
+#include "core/spawn.h"
+
+enum {
+    SPAWNER_THREADS_MAX = 8,
+    SPAWNER_STUCK_MS = 100,
+};
+
+struct colony_spawner;
+
+struct colony_spawn_job {
+    struct colony_spawn_job *next;
+    uint32_t index; /* of the record */
+    pid_t *pid;     /* in the record; the kernel writes it */
+    struct colony_spawn_plan plan;
+    int fds[COLONY_CHILD_FDS_MAX]; /* as descriptor i of the child; -1: closed; borrowed */
+    int passed[COLONY_MESSAGE_FDS_MAX]; /* owned by the job; -1 */
+    int cgroup_fd;                 /* owned by the job; -1 */
+    struct colony_spawn_result result;
+};
+
+/* *event_fd becomes readable when jobs are done; it stays the spawner's. Negative errno. */
+int colony_spawner_new(struct colony_spawner **out, int *event_fd);
+
+/* Takes ownership of @job, which comes back from colony_spawner_take_done. */
+void colony_spawner_submit(struct colony_spawner *spawner, struct colony_spawn_job *job);
+
+/* All done jobs as a list in order; the caller frees them with colony_spawn_job_free. */
+struct colony_spawn_job *colony_spawner_take_done(struct colony_spawner *spawner);
+void colony_spawn_job_free(struct colony_spawn_job *job);
+
+/*
+ * Milliseconds until the queue should be looked at again (-1: never): call when it is over. It
+ * then starts another thread if the one at work is stuck.
+ */
+int colony_spawner_check(struct colony_spawner *spawner);
+
+#endif

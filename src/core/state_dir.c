@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/state_dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "core/settings.h"
+#include "core/table.h"
+
+enum {
+    SETTINGS_BYTES_MAX = 256 << 20,
+};
+
+/* mkdir -p, for this user alone. */
+static int make_folders(const char *path, mode_t mode)
+{
+    char partial[PATH_MAX];
+    size_t length = strlen(path);
+
+    if (length >= sizeof partial)
+        return -ENAMETOOLONG;
+    memcpy(partial, path, length + 1);
+    for (char *slash = strchr(partial + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(partial, 0755) < 0 && errno != EEXIST)
+            return -errno;
+        *slash = '/';
+    }
+    return mkdir(partial, mode) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int lock(struct colony_state_dir *state, struct colony_error *err)
+{
+    char pid[16] = "";
+    ssize_t count;
+
+    state->lock_fd = openat(state->fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (state->lock_fd < 0)
+        return colony_fail_os(err, -errno, "cannot lock the state folder %s", state->path);
+    if (flock(state->lock_fd, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    if (errno != EWOULDBLOCK)
+        return colony_fail_os(err, -errno, "cannot lock the state folder %s", state->path);
+    count = pread(state->lock_fd, pid, sizeof pid - 1, 0);
+    pid[count > 0 ? count : 0] = '\0';
+    pid[strcspn(pid, "\n")] = '\0';
+    return colony_fail(err, -EBUSY,
+                       "cannot use the state folder %s: colony runs on it already, pid %s "
+                       "(give another one with --state)",
+                       state->path, pid[0] ? pid : "unknown");
+}
+
+int colony_state_dir_open(struct colony_state_dir *state, const char *path, bool has_user,
+                          struct colony_error *err)
+{
+    const mode_t mode = has_user ? 0711 : 0700;
+    struct stat info;
+    int rc = make_folders(path, mode);
+
+    state->fd = -1;
+    state->lock_fd = -1;
+    if (rc < 0)
+        return colony_fail_os(err, rc, "cannot make the state folder %s", path);
+    if (!realpath(path, state->path))
+        return colony_fail_os(err, -errno, "cannot use the state folder %s", path);
+    state->fd = open(state->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (state->fd < 0 || fstat(state->fd, &info) < 0)
+        return colony_fail_os(err, -errno, "cannot use the state folder %s", path);
+    if (info.st_uid != geteuid() || info.st_mode & (S_IWGRP | S_IWOTH))
+        return colony_fail(err, -EPERM,
+                           "cannot use the state folder %s: it must belong to you and be writable "
+                           "by nobody else",
+                           path);
+    if (has_user && fchmod(state->fd, mode) < 0)
+        return colony_fail_os(err, -errno, "cannot open the state folder %s to the engine", path);
+    return lock(state, err);
+}
+
+void colony_state_dir_close(struct colony_state_dir *state)
+{
+    if (state->lock_fd >= 0)
+        (void)close(state->lock_fd);
+    if (state->fd >= 0)
+        (void)close(state->fd);
+    state->lock_fd = state->fd = -1;
+}
+
+int colony_state_dir_make_log(const struct colony_state_dir *state, uid_t uid, gid_t gid,
+                              struct colony_error *err)
+{
+    if (mkdirat(state->fd, "log", 0700) < 0 && errno != EEXIST)
+        return colony_fail_os(err, -errno, "cannot make %s/log", state->path);
+    if (geteuid() == 0 && fchownat(state->fd, "log", uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+        return colony_fail_os(err, -errno, "cannot give %s/log to its user", state->path);
+    return 0;
+}
+
+bool colony_state_dir_has_survivors(const struct colony_state_dir *state)
+{
+    struct colony_table table;
+    struct colony_boot boot;
+    bool found = false;
+    int fd = openat(state->fd, "table", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0 || colony_boot_read(&boot, NULL) < 0 || colony_table_map(&table, fd, NULL) < 0)
+        return false;
+    for (uint32_t i = 0; i < table.header->high_water && !found; i++) {
+        const struct colony_record *record = &table.records[i];
+
+        found = colony_record_state(record) == RECORD_ALIVE && record->start_ticks != 0 &&
+                memcmp(record->boot_id, boot.boot_id, sizeof boot.boot_id) == 0 &&
+                colony_proc_start_ticks(record->pid) == record->start_ticks;
+    }
+    colony_table_close(&table);
+    return found;
+}
+
+static int write_all(int fd, const char *text, size_t size)
+{
+    while (size > 0) {
+        ssize_t count = write(fd, text, size);
+
+        if (count < 0)
+            return -errno;
+        text += count;
+        size -= (size_t)count;
+    }
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+int colony_state_dir_save_settings(const struct colony_state_dir *state,
+                                   const struct colony_settings *settings, bool has_user,
+                                   gid_t gid, struct colony_error *err)
+{
+    char *text = NULL;
+    int fd;
+    int rc = colony_settings_to_json(settings, &text);
+
+    if (rc < 0)
+        return colony_fail_os(err, rc, "cannot keep the settings");
+    (void)unlinkat(state->fd, "settings.json.new", 0);
+    fd = openat(state->fd, "settings.json.new", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                0600);
+    rc = fd < 0 ? -errno : write_all(fd, text, strlen(text));
+    if (rc == 0 && has_user && (fchown(fd, 0, gid) < 0 || fchmod(fd, 0640) < 0))
+        rc = -errno;
+    if (rc == 0 && renameat(state->fd, "settings.json.new", state->fd, "settings.json") < 0)
+        rc = -errno;
+    if (fd >= 0)
+        (void)close(fd);
+    free(text);
+    return rc < 0 ? colony_fail_os(err, rc, "cannot write %s/settings.json", state->path) : 0;
+}
+
+static int read_all(int fd, char **text, size_t *size)
+{
+    struct stat info;
+    size_t done = 0;
+
+    if (fstat(fd, &info) < 0)
+        return -errno;
+    if (info.st_size > SETTINGS_BYTES_MAX)
+        return -EFBIG;
+    *text = malloc((size_t)info.st_size + 1);
+    if (!*text)
+        return -ENOMEM;
+    while (done < (size_t)info.st_size) {
+        ssize_t count = read(fd, *text + done, (size_t)info.st_size - done);
+
+        if (count <= 0)
+            break;
+        done += (size_t)count;
+    }
+    (*text)[done] = '\0';
+    *size = done;
+    return 0;
+}
+
+int colony_state_dir_load_settings(const char *path, struct colony_settings **out,
+                                   struct colony_error *err)
+{
+    char file[PATH_MAX];
+    char *text = NULL;
+    size_t size = 0;
+    int fd;
+    int rc;
+
+    if ((size_t)snprintf(file, sizeof file, "%s/settings.json", path) >= sizeof file)
+        return colony_fail_os(err, -ENAMETOOLONG, "cannot read the settings in %s", path);
+    fd = open(file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return colony_fail_os(err, -errno, "cannot open %s", file);
+    rc = read_all(fd, &text, &size);
+    (void)close(fd);
+    if (rc < 0)
+        (void)colony_fail_os(err, rc, "cannot read %s", file);
+    else
+        rc = colony_settings_parse_json(out, text, size, err);
+    free(text);
+    return rc;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * state_dir.h - the folder in which one colony keeps everything (DESIGN §5).
+ *
+ * lock, table, instance, cgroup: the keeper's; settings.json: what was applied last; log/: the
+ * engine's.
+ */
+#ifndef COLONY_CORE_STATE_DIR_H
+#define COLONY_CORE_STATE_DIR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct colony_error;
+struct colony_settings;
+
+struct colony_state_dir {
+    char path[4096]; /* canonical */
+    int fd;          /* of the folder */
+    int lock_fd;     /* locked; free again when all that hold this description are gone */
+};
+
+/*
+ * Makes the folder if it is not there (0700; 0711 under @user, so that the engine's user gets
+ * through to its own) and locks it. -EBUSY: another colony holds it, with its pid in the message.
+ */
+int colony_state_dir_open(struct colony_state_dir *state, const char *path, bool has_user,
+                          struct colony_error *err);
+void colony_state_dir_close(struct colony_state_dir *state);
+
+/* Makes log/ for the engine's user. */
+int colony_state_dir_make_log(const struct colony_state_dir *state, uid_t uid, gid_t gid,
+                              struct colony_error *err);
+
+/* True when a process of an earlier colony still lives by the table. */
+bool colony_state_dir_has_survivors(const struct colony_state_dir *state);
+
+/* Writes settings.json (0600, or readable by group @gid), replaced by write, fsync, rename. */
+int colony_state_dir_save_settings(const struct colony_state_dir *state,
+                                   const struct colony_settings *settings, bool has_user,
+                                   gid_t gid, struct colony_error *err);
+/* Reads it back. */
+int colony_state_dir_load_settings(const char *path, struct colony_settings **out,
+                                   struct colony_error *err);
+
+#endif

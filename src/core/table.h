@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * table.h - the keeper's memory: one record a process, in a file mapped shared (DESIGN §2).
+ *
+ * Only the keeper writes it; the engine maps it read-only. It is the only record of what lives:
+ * the queue of exits, the source of ids and the state kept over a takeover. A record stays until
+ * the engine lets go of it. A reboot voids it, so nothing is synced to disk. libc only.
+ */
+#ifndef COLONY_CORE_TABLE_H
+#define COLONY_CORE_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct colony_error;
+
+enum {
+    COLONY_TABLE_VERSION = 1,
+    COLONY_TABLE_CAPACITY_MAX = 65536,
+    COLONY_RECORD_NAME_SIZE = 208,
+    COLONY_STREAMS_MAX = 4, /* pipes of one process */
+    COLONY_NOTE_SIZE = 64,
+    COLONY_INSTANCE_SIZE = 17, /* 16 hexadecimal digits and a NUL */
+};
+
+enum colony_record_state {
+    RECORD_FREE,
+    RECORD_CLAIMED, /* is being spawned: pid is written by the kernel during the clone */
+    RECORD_ALIVE,
+    RECORD_EXITED,
+    RECORD_FAILED, /* the spawn failed: step and errno say where */
+};
+
+enum colony_record_flag {
+    RECORD_DETACHED = 1 << 0,     /* left out of stop, sweep and shutdown */
+    RECORD_HAS_CGROUP = 1 << 1,
+    RECORD_ADOPTED = 1 << 2,      /* not our child any more: its parent keeper died */
+    RECORD_OUTPUT_LOST = 1 << 3,  /* a pipe of it could not be reopened */
+    RECORD_STATUS_KNOWN = 1 << 4, /* the exit status was told by the kernel */
+};
+
+struct colony_record {
+    /* Who it is: written before the clone and covered by the checksum. */
+    uint64_t id;
+    uint64_t claimed_boot_ns; /* CLOCK_BOOTTIME */
+    uint64_t pid_namespace;   /* inode of /proc/self/ns/pid */
+    uint8_t boot_id[16];
+    uint32_t slot;
+    char name[COLONY_RECORD_NAME_SIZE];
+    uint64_t checksum;
+
+    /* What became of it. */
+    _Atomic uint32_t state; /* enum colony_record_state; stored last */
+    uint32_t flags;
+    pid_t pid; /* written by the kernel (CLONE_PARENT_SETTID) */
+    int32_t wait_status; /* as waitpid(2) gives it */
+    int32_t failed_step;
+    int32_t failed_errno;
+    uint64_t start_ticks;   /* field 22 of /proc/PID/stat */
+    uint64_t spawned_at_ms; /* wall clock, for people */
+    uint64_t exited_boot_ns;
+    uint64_t cpu_us; /* user and system time, from wait4(2) */
+    uint64_t rss_max_bytes;
+    uint64_t stream_inode[COLONY_STREAMS_MAX];
+    uint8_t stream_kind[COLONY_STREAMS_MAX]; /* enum colony_stream_kind of message.h */
+    uint8_t note[COLONY_NOTE_SIZE]; /* the engine's own memory of the slot */
+};
+
+struct colony_table_header {
+    char magic[8];
+    uint32_t version;
+    uint32_t record_size;
+    uint32_t capacity;
+    uint32_t reserved;
+    char instance[COLONY_INSTANCE_SIZE + 7];
+    uint64_t checksum; /* of all above */
+    uint64_t next_id;
+    uint32_t high_water; /* records from here on were never used */
+};
+
+struct colony_table {
+    struct colony_table_header *header;
+    struct colony_record *records;
+    size_t size_bytes;
+    int fd;
+    uint32_t free_hint;
+    uint32_t used;
+};
+
+/* Facts a record is matched by. */
+struct colony_boot {
+    uint8_t boot_id[16];
+    uint64_t pid_namespace;
+    uint64_t ticks_per_second;
+};
+
+int colony_boot_read(struct colony_boot *out, struct colony_error *err);
+uint64_t colony_boot_now_ns(void);
+
+/*
+ * Opens or makes the table `table` in the folder @state_fd, to be written. A file that is not a
+ * table or of another shape is moved aside to `table.damaged` and *was_damaged is set; records whose
+ * checksum does not hold are freed and counted in *damaged_records.
+ */
+int colony_table_open(struct colony_table *table, int state_fd, uint32_t capacity,
+                      uint32_t *damaged_records, struct colony_error *err);
+/* Maps the table behind @fd read-only; takes ownership of @fd. -EBADMSG: not a table of ours. */
+int colony_table_map(struct colony_table *table, int fd, struct colony_error *err);
+void colony_table_close(struct colony_table *table);
+
+/*
+ * Takes a free record, fills in who it is and makes it CLAIMED: from here on a takeover knows of
+ * it. -ENOSPC when all are taken.
+ */
+int colony_table_claim(struct colony_table *table, const char *name, uint32_t slot,
+                       const struct colony_boot *boot, uint32_t *index);
+void colony_table_free_record(struct colony_table *table, uint32_t index);
+
+enum colony_record_state colony_record_state(const struct colony_record *record);
+void colony_record_set_state(struct colony_record *record, enum colony_record_state state);
+
+/* True when @record's checksum holds. */
+bool colony_record_is_sound(const struct colony_record *record);
+
+/* Start time of @pid in ticks since boot, 0 when there is no such process. */
+uint64_t colony_proc_start_ticks(pid_t pid);
+
+#endif
