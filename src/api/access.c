@@ -20,12 +20,13 @@
 
 enum {
     UIDS_MAX = 1024,
-    TEXTS_MAX = 256, /* hosts or origins */
+    TEXTS_MAX = 256,         /* hosts or origins */
     PEER_GROUPS_MAX = 65536, /* NGROUPS_MAX */
 };
 
 struct colony__access {
-    uid_t uids[UIDS_MAX]; /* root, the owner and whom the settings or the group name */
+    uid_t owner;
+    uid_t uids[UIDS_MAX]; /* whom the settings or the group name */
     size_t uid_count;
     gid_t group; /* (gid_t)-1: there is no group `colony` */
     char *hosts[TEXTS_MAX];
@@ -117,7 +118,7 @@ static int add_hosts(struct colony__access *access, const struct colony_http_set
 }
 
 int colony__access_new(struct colony__access **out, const struct colony_http_settings *settings,
-                       uid_t owner, struct colony_error *err)
+                       struct colony_error *err)
 {
     struct colony__access *access = calloc(1, sizeof *access);
     int rc = 0;
@@ -126,8 +127,6 @@ int colony__access_new(struct colony__access **out, const struct colony_http_set
         return colony_fail_os(err, -ENOMEM, "cannot open the control endpoint");
     access->is_insecure = settings->insecure;
     access->diag_fd = -1;
-    (void)add_uid(access, 0);
-    (void)add_uid(access, owner);
     add_group(access);
     for (char **name = settings->allow; name && *name && rc == 0; name++)
         rc = add_user(access, *name, err);
@@ -161,8 +160,15 @@ void colony__access_free(struct colony__access *access)
     free(access);
 }
 
+void colony__access_set_owner(struct colony__access *access, uid_t owner)
+{
+    access->owner = owner;
+}
+
 static bool is_allowed_uid(const struct colony__access *access, uid_t uid)
 {
+    if (uid == 0 || uid == access->owner)
+        return true;
     for (size_t i = 0; i < access->uid_count; i++)
         if (access->uids[i] == uid)
             return true;
@@ -210,8 +216,7 @@ bool colony__access_has_peer_rule(const struct colony__access *access, int liste
     struct sockaddr_storage own = {0};
     socklen_t size = sizeof own;
 
-    return !access->is_insecure ||
-           getsockname(listening_fd, (struct sockaddr *)&own, &size) < 0 ||
+    return !access->is_insecure || getsockname(listening_fd, (struct sockaddr *)&own, &size) < 0 ||
            own.ss_family == AF_UNIX || colony__address_is_loopback(&own);
 }
 
@@ -307,8 +312,7 @@ static int check_host(const struct colony__access *access, const struct colony__
 
     authority->host_size = 0;
     if (count > 1)
-        return colony_fail(err, -EINVAL, "cannot tell the host: there are %zu Host headers",
-                           count);
+        return colony_fail(err, -EINVAL, "cannot tell the host: there are %zu Host headers", count);
     if (!host && !request->is_http10 && !peer->is_unix)
         return colony_fail(err, -EINVAL, "cannot tell the host: HTTP/1.1 needs a Host header");
     if (request->authority)
@@ -317,7 +321,8 @@ static int check_host(const struct colony__access *access, const struct colony__
         return 0;
     if (parse_authority(host, authority) < 0) {
         authority->host_size = 0;
-        return peer->is_unix ? 0 : colony_fail(err, -EINVAL, "cannot tell the host from '%s'", host);
+        return peer->is_unix ? 0
+                             : colony_fail(err, -EINVAL, "cannot tell the host from '%s'", host);
     }
     if (is_known_host(access, peer, authority))
         return 0;
@@ -336,8 +341,8 @@ int colony__access_check_request(const struct colony__access *access,
                                  struct colony_error *err)
 {
     const char *origin;
-    struct authority host;
-    struct authority from;
+    struct authority host = {0};
+    struct authority from = {0};
     size_t count;
     int rc = check_host(access, peer, request, &host, err);
 
@@ -350,7 +355,7 @@ int colony__access_check_request(const struct colony__access *access,
     if (!origin)
         return 0;
     if (strncasecmp(origin, "http://", 7) == 0 && parse_authority(origin + 7, &from) == 0 &&
-        from.host_size == host.host_size && from.port == host.port &&
+        host.host && from.host_size == host.host_size && from.port == host.port &&
         strncasecmp(from.host, host.host, host.host_size) == 0)
         return 0;
     for (size_t i = 0; i < TEXTS_MAX && access->origins[i]; i++)

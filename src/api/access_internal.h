@@ -37,8 +37,11 @@ struct colony__peer {
 
 /* Looks up the users and the group named in @settings; copies what it needs. -EINVAL, -ENOMEM. */
 int colony__access_new(struct colony__access **out, const struct colony_http_settings *settings,
-                       uid_t owner, struct colony_error *err);
+                       struct colony_error *err);
 void colony__access_free(struct colony__access *access);
+
+/* Until it is told, root counts as the owner. */
+void colony__access_set_owner(struct colony__access *access, uid_t owner);
 
 /* False for an endpoint beyond this machine that `insecure: true` opens to all. */
 bool colony__access_has_peer_rule(const struct colony__access *access, int listening_fd);

@@ -60,9 +60,9 @@ int colony__bind_parse(struct colony__bind *bind, const char *text, struct colon
         return 0;
     }
     if (split(bind, text) < 0)
-        return colony_fail(err, -EINVAL,
-                           "cannot listen on '%s': neither HOST:PORT, [V6]:PORT, PORT nor unix:PATH",
-                           text);
+        return colony_fail(
+            err, -EINVAL, "cannot listen on '%s': neither HOST:PORT, [V6]:PORT, PORT nor unix:PATH",
+            text);
     return 0;
 }
 

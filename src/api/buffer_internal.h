@@ -15,8 +15,7 @@ struct colony__buffer {
 };
 
 /* Appends a copy. -EMSGSIZE when it would hold more than @max bytes, -ENOMEM. */
-int colony__buffer_append(struct colony__buffer *buffer, const void *data, size_t size,
-                          size_t max);
+int colony__buffer_append(struct colony__buffer *buffer, const void *data, size_t size, size_t max);
 /* Drops the first @size bytes. */
 void colony__buffer_consume(struct colony__buffer *buffer, size_t size);
 /* Drops the content; keeps at most a few KB for the next one. */

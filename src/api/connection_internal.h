@@ -41,7 +41,8 @@ struct colony__source {
     void (*writable)(struct colony__connection *connection, void *data); /* all was sent */
     void (*timed_out)(struct colony__connection *connection, void *data);
     void (*closed)(void *data);
-    bool is_patient; /* may last for ever: a slow reader is waited for; ends when the peer hangs up */
+    bool is_patient; /* may last for ever: a slow reader is waited for; ends when the peer hangs up
+                      */
 };
 
 struct colony__connection {
@@ -71,8 +72,8 @@ struct colony__connection {
     bool is_reading;
     bool is_writing;
     bool is_chunked;
-    bool is_begun;   /* the head of the answer is written */
-    bool is_ended;   /* the answer is complete, but perhaps not sent */
+    bool is_begun; /* the head of the answer is written */
+    bool is_ended; /* the answer is complete, but perhaps not sent */
     bool keeps_alive;
     uv_write_t write;
     uv_shutdown_t shutdown;

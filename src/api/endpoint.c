@@ -19,6 +19,13 @@
 #include "core/error.h"
 #include "core/settings.h"
 
+/* What the caller gets. */
+struct result {
+    int fd;
+    char *name;
+    size_t name_size;
+};
+
 /* A unix socket to be made: its folder, opened, and its name there. */
 struct place {
     const char *path; /* as it was given, for messages */
@@ -90,10 +97,10 @@ static int open_tcp(const struct sockaddr_storage *address, socklen_t size)
     return rc;
 }
 
-static int listen_tcp(int *out, char *name, size_t name_size, const struct colony__bind *bind,
-                      bool insecure, struct colony_error *err)
+static int listen_tcp(struct result *out, const struct colony__bind *bind, bool insecure,
+                      struct colony_error *err)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = 0;
     char text[COLONY__ADDRESS_TEXT_MAX];
     int fd;
@@ -115,12 +122,12 @@ static int listen_tcp(int *out, char *name, size_t name_size, const struct colon
     size = sizeof address;
     if (getsockname(fd, (struct sockaddr *)&address, &size) == 0) /* port 0 has become one */
         colony__address_format(&address, text);
-    rc = snprintf(name, name_size, COLONY_ENDPOINT_PREFIX "%s", text);
-    if (rc < 0 || (size_t)rc >= name_size) {
+    rc = snprintf(out->name, out->name_size, COLONY_ENDPOINT_PREFIX "%s", text);
+    if (rc < 0 || (size_t)rc >= out->name_size) {
         (void)close(fd);
         return colony_fail_os(err, -ENAMETOOLONG, "cannot listen on %s", text);
     }
-    *out = fd;
+    out->fd = fd;
     return 0;
 }
 
@@ -254,8 +261,7 @@ static int open_unix(const struct place *place, const struct sockaddr_un *addres
     return rc;
 }
 
-static int listen_unix(int *out, char *name, size_t name_size, const char *path,
-                       struct colony_error *err)
+static int listen_unix(struct result *out, const char *path, struct colony_error *err)
 {
     struct place place;
     struct sockaddr_un address;
@@ -264,9 +270,9 @@ static int listen_unix(int *out, char *name, size_t name_size, const char *path,
 
     if (rc < 0)
         goto out;
-    rc = snprintf(name, name_size, COLONY_ENDPOINT_PREFIX "unix:%s/%s",
+    rc = snprintf(out->name, out->name_size, COLONY_ENDPOINT_PREFIX "unix:%s/%s",
                   strcmp(place.folder, "/") == 0 ? "" : place.folder, place.base);
-    rc = rc < 0 || (size_t)rc >= name_size ? -ENAMETOOLONG : place_address(&place, &address);
+    rc = rc < 0 || (size_t)rc >= out->name_size ? -ENAMETOOLONG : place_address(&place, &address);
     if (rc < 0) {
         (void)colony_fail_os(err, rc, "cannot listen on %s", path);
         goto out;
@@ -280,7 +286,7 @@ static int listen_unix(int *out, char *name, size_t name_size, const char *path,
                                : colony_fail_os(err, fd, "cannot listen on %s", path);
         goto out;
     }
-    *out = fd;
+    out->fd = fd;
     rc = 0;
 out:
     if (place.folder_fd >= 0)
@@ -288,15 +294,18 @@ out:
     return rc;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the name is a result of its own, with its size */
 int colony_endpoint_listen(int *fd, char *name, size_t name_size, const char *bind,
                            const struct colony_http_settings *settings, struct colony_error *err)
 {
+    struct result result = {.fd = -1, .name = name, .name_size = name_size};
     struct colony__bind where;
     int rc = colony__bind_parse(&where, bind, err);
 
-    if (rc < 0)
-        return rc;
-    if (where.is_unix)
-        return listen_unix(fd, name, name_size, where.path, err);
-    return listen_tcp(fd, name, name_size, &where, settings->insecure, err);
+    if (rc == 0)
+        rc = where.is_unix ? listen_unix(&result, where.path, err)
+                           : listen_tcp(&result, &where, settings->insecure, err);
+    if (rc == 0)
+        *fd = result.fd;
+    return rc;
 }

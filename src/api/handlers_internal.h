@@ -29,10 +29,10 @@ int colony__get_process(struct colony__connection *connection,
                         const struct colony__request *request, struct colony_error *err);
 int colony__get_pids(struct colony__connection *connection, const struct colony__request *request,
                      struct colony_error *err);
-int colony__get_status(struct colony__connection *connection,
-                       const struct colony__request *request, struct colony_error *err);
-int colony__post_start(struct colony__connection *connection,
-                       const struct colony__request *request, struct colony_error *err);
+int colony__get_status(struct colony__connection *connection, const struct colony__request *request,
+                       struct colony_error *err);
+int colony__post_start(struct colony__connection *connection, const struct colony__request *request,
+                       struct colony_error *err);
 int colony__post_stop(struct colony__connection *connection, const struct colony__request *request,
                       struct colony_error *err);
 int colony__post_restart(struct colony__connection *connection,

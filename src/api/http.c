@@ -36,7 +36,7 @@ static int create(void **out, struct colony_engine *engine, const struct colony_
     if (!http)
         return colony_fail_os(err, -ENOMEM, "cannot open the control endpoint");
     http->engine = engine;
-    rc = colony__access_new(&options.access, &settings->http, colony_engine_owner(engine), err);
+    rc = colony__access_new(&options.access, &settings->http, err);
     if (rc == 0)
         rc = colony__server_new(&http->server, &options, err);
     if (rc < 0) {
@@ -52,8 +52,7 @@ static void listen_on(const char *name, int fd, void *data)
 {
     struct http *http = data;
 
-    if (strncmp(name, COLONY_ENDPOINT_PREFIX, strlen(COLONY_ENDPOINT_PREFIX)) == 0 &&
-        http->rc == 0)
+    if (strncmp(name, COLONY_ENDPOINT_PREFIX, strlen(COLONY_ENDPOINT_PREFIX)) == 0 && http->rc == 0)
         http->rc = colony__server_listen(http->server, fd, http->err);
 }
 
@@ -61,6 +60,7 @@ static int start(void *controller, struct colony_error *err)
 {
     struct http *http = controller;
 
+    colony__access_set_owner(http->server->access, colony_engine_owner(http->engine));
     http->err = err;
     http->rc = 0;
     colony_engine_each_socket(http->engine, listen_on, http);

@@ -41,8 +41,7 @@ void colony__logfile_clear(struct colony__logfile *file)
     file->fd = -1;
 }
 
-static void format_path(const struct colony__logfile *file, uint32_t index, char *path,
-                        size_t size)
+static void format_path(const struct colony__logfile *file, uint32_t index, char *path, size_t size)
 {
     if (index == 0)
         (void)snprintf(path, size, "%s", file->path);
@@ -80,7 +79,7 @@ static void adopt(struct colony__logfile *file, int fd, const struct stat *info,
 static int find_index(const struct colony__logfile *file, uint32_t *index)
 {
     char path[PATH_MAX];
-    struct stat info;
+    struct stat info = {0};
 
     for (uint32_t i = 0; i <= file->rotated_max; i++) {
         format_path(file, i, path, sizeof path);
@@ -208,7 +207,7 @@ static int seek_back(struct colony__logfile *file, uint64_t lines)
     struct scan scan = {.left = lines};
 
     for (;;) {
-        struct stat info;
+        struct stat info = {0};
         uint64_t start = 0;
         int rc = 0;
         int fd;
@@ -229,7 +228,7 @@ static int seek_back(struct colony__logfile *file, uint64_t lines)
 
 int colony__logfile_seek(struct colony__logfile *file, uint64_t lines)
 {
-    struct stat info;
+    struct stat info = {0};
     int fd = open_end(file, false, &info);
 
     if (fd < 0)
@@ -265,7 +264,7 @@ static ssize_t read_on(struct colony__logfile *file, char *buffer, size_t size)
 
 static void rewind_if_cut(struct colony__logfile *file)
 {
-    struct stat info;
+    struct stat info = {0};
 
     if (fstat(file->fd, &info) == 0 && (uint64_t)info.st_size < file->offset)
         file->offset = 0;
@@ -274,7 +273,7 @@ static void rewind_if_cut(struct colony__logfile *file)
 /* 1: on with the next file; 0: there is none; more: bytes that were still read from this one. */
 static ssize_t turn_page(struct colony__logfile *file, char *buffer, size_t size, bool *has_turned)
 {
-    struct stat info;
+    struct stat info = {0};
     bool is_lost = false;
     ssize_t got = 0;
     int fd = file->fd < 0 ? open_end(file, false, &info) : open_newer(file, &info, &is_lost);
@@ -319,8 +318,7 @@ static int append(struct colony__buffer *out, const char *data, size_t size)
     return colony__buffer_append(out, data, size, OUT_MAX);
 }
 
-static int append_line(struct colony__buffer *out, struct colony__buffer *carry,
-                       const char *prefix)
+static int append_line(struct colony__buffer *out, struct colony__buffer *carry, const char *prefix)
 {
     int rc = append(out, prefix, strlen(prefix));
 

@@ -98,33 +98,35 @@ static void feed_release(struct feed *feed)
     colony__server_release(server);
 }
 
+static int tell_gap(struct feed *feed, struct log_slot *slot, const char *prefix)
+{
+    static const char gap[] =
+        "[colony: lines are missing here: this log was rotated away before it was read]\n";
+    int rc = colony__lines_flush(&feed->out, &slot->carry, prefix);
+
+    slot->file.has_gap = false;
+    if (rc == 0)
+        rc = colony__buffer_append(&feed->out, prefix, strlen(prefix), OUT_MAX);
+    return rc < 0 ? rc : colony__buffer_append(&feed->out, gap, sizeof gap - 1, OUT_MAX);
+}
+
+/* Reads until there is something to send. Returns 0 with nothing at the end of what there is. */
 static int fill(struct feed *feed, struct log_slot *slot)
 {
     char block[BLOCK_SIZE];
     char prefix[PREFIX_MAX] = "";
     size_t size = feed->has_prefix ? PREFIXED_BLOCK_SIZE : BLOCK_SIZE;
-    ssize_t got;
+    ssize_t got = 1;
     int rc = 0;
 
     if (feed->has_prefix)
         (void)snprintf(prefix, sizeof prefix, "%s.%u: ", feed->name, slot->slot);
-    while (rc == 0 && feed->out.size == 0) {
+    while (rc == 0 && got > 0 && feed->out.size == 0) {
         got = colony__logfile_read(&slot->file, block, size);
         if (got < 0)
             return (int)got;
-        if (slot->file.has_gap) {
-            static const char gap[] = "[colony: lines are missing here: this log was rotated away "
-                                      "before it was read]\n";
-
-            slot->file.has_gap = false;
-            rc = colony__lines_flush(&feed->out, &slot->carry, prefix);
-            if (rc == 0)
-                rc = colony__buffer_append(&feed->out, prefix, strlen(prefix), OUT_MAX);
-            if (rc == 0)
-                rc = colony__buffer_append(&feed->out, gap, sizeof gap - 1, OUT_MAX);
-        }
-        if (got == 0)
-            break;
+        if (slot->file.has_gap)
+            rc = tell_gap(feed, slot, prefix);
         if (rc == 0 && feed->has_prefix)
             rc = colony__lines_prefix(&feed->out, &slot->carry, prefix, block, (size_t)got);
         else if (rc == 0)
@@ -288,7 +290,8 @@ static const struct colony__source follow_source = {
 /* One watch on the folder tells of all its files, also of those that are still to come. */
 static void watch_folder(struct feed *feed)
 {
-    char *folder = strdup(feed->slots[0].file.path);
+    const char *path = feed->slots[0].file.path;
+    char *folder = path ? strdup(path) : NULL;
 
     if (!folder)
         return;
@@ -345,6 +348,13 @@ static int list_slots(struct numbers *numbers, struct colony_engine *engine, con
     return 0;
 }
 
+static const char *base_of(const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+
+    return slash ? slash + 1 : path;
+}
+
 static int add_slots(struct feed *feed, struct colony_engine *engine,
                      const struct colony_template *template, const struct numbers *numbers,
                      struct colony_error *err)
@@ -355,8 +365,8 @@ static int add_slots(struct feed *feed, struct colony_engine *engine,
     for (size_t i = 0; i < numbers->count; i++) {
         struct log_slot *slot = &feed->slots[i];
         char path[PATH_MAX];
-        int rc = colony_engine_log_path(engine, template->name, numbers->list[i], path,
-                                        sizeof path);
+        int rc =
+            colony_engine_log_path(engine, template->name, numbers->list[i], path, sizeof path);
 
         if (rc == -ENOTSUP)
             return colony_fail(err, -EBUSY, "cannot show the log of %s: its settings say log: none",
@@ -370,14 +380,13 @@ static int add_slots(struct feed *feed, struct colony_engine *engine,
             return colony_fail_os(err, rc, "cannot show the log of %s", template->name);
         feed->slot_count = i + 1;
         slot->slot = numbers->list[i];
-        slot->base = strrchr(slot->file.path, '/');
-        slot->base = slot->base ? slot->base + 1 : slot->file.path;
+        slot->base = base_of(slot->file.path);
     }
     feed->has_prefix = feed->slot_count > 1;
     feed->is_tail = feed->slot_count > 0;
     if (feed->follows && feed->slot_count > FOLLOWED_MAX)
-        return colony_fail(err, -EINVAL, "cannot follow over %d slots at once: choose one by slot=",
-                           FOLLOWED_MAX);
+        return colony_fail(
+            err, -EINVAL, "cannot follow over %d slots at once: choose one by slot=", FOLLOWED_MAX);
     return 0;
 }
 
@@ -416,17 +425,17 @@ int colony__get_logs(struct colony__connection *connection, const struct colony_
                      struct colony_error *err)
 {
     struct colony_engine *engine = colony__connection_engine(connection);
-    struct colony__target target;
+    struct colony__target target = {0};
     struct feed *feed = NULL;
-    struct wish wish;
+    struct wish wish = {0};
     int rc = parse_wish(&wish, request, err);
 
     if (rc == 0)
         rc = colony__target_find(&target, engine, request->args[0], err);
-    if (rc == 0)
+    if (rc == 0) /* sets feed */
         rc = feed_new(&feed, connection, colony_engine_find_template(engine, target.name), &wish,
                       err);
-    if (rc < 0)
+    if (rc < 0 || !feed)
         return rc;
     colony__server_hold(feed->server);
     feed->is_sending = true; /* the head of the answer; then it is told that it is writable */

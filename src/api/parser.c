@@ -55,12 +55,25 @@ static int on_target_complete(llhttp_t *http)
     return rc;
 }
 
+/* llhttp lets blanks pass in a name, which RFC 9112 5.1 wants refused. */
+static bool has_blank_in_name(const struct colony__buffer *head)
+{
+    const char *end = head->data + head->size;
+    const char *name = end;
+
+    while (name > head->data && name[-1] != '\0')
+        name--;
+    return memchr(name, ' ', (size_t)(end - name)) || memchr(name, '\t', (size_t)(end - name));
+}
+
 static int on_field_complete(llhttp_t *http)
 {
     struct colony__parser *parser = http->data;
 
     if (parser->has_head)
         return 0;
+    if (has_blank_in_name(&parser->head))
+        return fail(parser, &bad_request);
     if (++parser->header_count > HEADERS_MAX)
         return fail(parser, &head_too_large);
     return append(parser, "", 1);
@@ -184,8 +197,8 @@ void colony__parser_clear(struct colony__parser *parser)
     colony__buffer_clear(&parser->body);
 }
 
-enum colony__parse colony__parser_feed(struct colony__parser *parser, const char *data,
-                                       size_t size, size_t *used)
+enum colony__parse colony__parser_feed(struct colony__parser *parser, const char *data, size_t size,
+                                       size_t *used)
 {
     enum llhttp_errno rc;
 

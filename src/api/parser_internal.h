@@ -50,8 +50,8 @@ void colony__parser_next(struct colony__parser *parser);
 void colony__parser_clear(struct colony__parser *parser);
 
 /* *used: how many of the @size bytes belong to this request. */
-enum colony__parse colony__parser_feed(struct colony__parser *parser, const char *data,
-                                       size_t size, size_t *used);
+enum colony__parse colony__parser_feed(struct colony__parser *parser, const char *data, size_t size,
+                                       size_t *used);
 
 /* The target of a complete request, to be decoded in place by colony__request_parse_target(). */
 char *colony__parser_target(struct colony__parser *parser);

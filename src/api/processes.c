@@ -118,7 +118,7 @@ int colony__get_process(struct colony__connection *connection,
 {
     struct colony_engine *engine = colony__connection_engine(connection);
     const struct colony_template *template;
-    struct colony__target target;
+    struct colony__target target = {0};
     int rc = colony__target_find(&target, engine, request->args[0], err);
 
     if (rc < 0)
@@ -133,7 +133,7 @@ int colony__get_pids(struct colony__connection *connection, const struct colony_
                      struct colony_error *err)
 {
     struct list list = {.engine = colony__connection_engine(connection)};
-    struct colony__target target;
+    struct colony__target target = {0};
     cJSON *json;
     cJSON *ids;
     int rc = find_template(&target, list.engine, request->args[0], err);
@@ -162,11 +162,11 @@ static void count_slot(const struct colony_slot_info *info, void *data)
         count->newest_id = info->id;
 }
 
-int colony__get_status(struct colony__connection *connection,
-                       const struct colony__request *request, struct colony_error *err)
+int colony__get_status(struct colony__connection *connection, const struct colony__request *request,
+                       struct colony_error *err)
 {
     struct colony_engine *engine = colony__connection_engine(connection);
-    struct colony__target target;
+    struct colony__target target = {0};
     struct count count = {0};
     cJSON *json;
     int rc = find_template(&target, engine, request->args[0], err);
@@ -185,11 +185,11 @@ int colony__get_status(struct colony__connection *connection,
     return colony__respond_json(connection, 200, json);
 }
 
-int colony__post_start(struct colony__connection *connection,
-                       const struct colony__request *request, struct colony_error *err)
+int colony__post_start(struct colony__connection *connection, const struct colony__request *request,
+                       struct colony_error *err)
 {
     struct colony_engine *engine = colony__connection_engine(connection);
-    struct colony__target target;
+    struct colony__target target = {0};
     int rc = find_template(&target, engine, request->args[0], err);
 
     if (rc == 0)
@@ -203,7 +203,7 @@ int colony__post_stop(struct colony__connection *connection, const struct colony
 {
     struct colony_engine *engine = colony__connection_engine(connection);
     const char *why = colony__connection_why(connection);
-    struct colony__target target;
+    struct colony__target target = {0};
     uint64_t wait_ms = 0;
     int rc = colony__wait_parse(request, &wait_ms, err);
 
@@ -225,7 +225,7 @@ int colony__post_restart(struct colony__connection *connection,
                          const struct colony__request *request, struct colony_error *err)
 {
     struct colony_engine *engine = colony__connection_engine(connection);
-    struct colony__target target;
+    struct colony__target target = {0};
     struct count before = {0};
     uint64_t wait_ms = 0;
     int rc = colony__wait_parse(request, &wait_ms, err);
@@ -249,7 +249,7 @@ int colony__post_signal(struct colony__connection *connection,
                         const struct colony__request *request, struct colony_error *err)
 {
     struct colony_engine *engine = colony__connection_engine(connection);
-    struct colony__target target;
+    struct colony__target target = {0};
     int signo = colony_signal_parse(request->args[1]);
     int rc = colony__target_find(&target, engine, request->args[0], err);
 

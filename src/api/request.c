@@ -80,14 +80,16 @@ static int decode(char *text, bool is_query)
         int high;
         int low;
 
-        *out = is_query && *in == '+' ? ' ' : *in;
+        *out = *in;
+        if (is_query && *in == '+')
+            *out = ' ';
         if (*in != '%')
             continue;
         high = hex_digit(in[1]);
         low = high < 0 ? -1 : hex_digit(in[2]);
         if (low < 0 || (high == 0 && low == 0))
             return -EINVAL;
-        *out = (char)(high << 4 | low);
+        *out = (char)(unsigned char)(high << 4 | low);
         in += 2;
     }
     *out = '\0';
@@ -158,7 +160,7 @@ static int parse_path(struct colony__request *request, char *path, struct colony
         if (!next && *segment == '\0') /* "/" and a slash at the end */
             break;
         if (request->segment_count == COLONY__SEGMENTS_MAX)
-            return colony_fail(err, -ENOENT, "no such resource");
+            return colony_fail(err, -ENOENT, "cannot find this path: there is no such resource");
         if (decode(segment, false) < 0)
             return colony_fail(err, -EINVAL,
                                "cannot read the path: escapes must be %%XX and give UTF-8 without "
@@ -226,8 +228,8 @@ const char *colony__request_query(const struct colony__request *request, const c
     return NULL;
 }
 
-int colony__request_query_bool(const struct colony__request *request, const char *name,
-                               bool *flag, struct colony_error *err)
+int colony__request_query_bool(const struct colony__request *request, const char *name, bool *flag,
+                               struct colony_error *err)
 {
     const char *value = colony__request_query(request, name);
 

@@ -65,8 +65,8 @@ const char *colony__request_header(const struct colony__request *request, const 
 const char *colony__request_query(const struct colony__request *request, const char *name);
 
 /* *flag from "true", "1", "", "false" or "0"; false when it is absent. -EINVAL. */
-int colony__request_query_bool(const struct colony__request *request, const char *name,
-                               bool *flag, struct colony_error *err);
+int colony__request_query_bool(const struct colony__request *request, const char *name, bool *flag,
+                               struct colony_error *err);
 
 /* Digits only. -EINVAL, also above @max. */
 int colony__parse_number(const char *text, unsigned long long max, unsigned long long *number);

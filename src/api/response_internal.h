@@ -24,7 +24,8 @@ const char *colony__connection_why(const struct colony__connection *connection);
 
 void colony__respond_text(struct colony__connection *connection, int status, const char *type,
                           const char *body, size_t size);
-/* Takes ownership of @json. NULL answers 503 for want of memory. Returns 0 for handlers to return. */
+/* Takes ownership of @json. NULL answers 503 for want of memory. Returns 0 for handlers to return.
+ */
 int colony__respond_json(struct colony__connection *connection, int status, struct cJSON *json);
 /* {"ok": true} */
 int colony__respond_ok(struct colony__connection *connection);

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Does @pattern ("/processes/NAME/_stop") fit the path? Fills @args with what its names stand for. */
+/* Does @pattern ("/processes/NAME/_stop") fit the path? Fills @args with what its names stand for.
+ */
 static bool is_match(const char *pattern, const struct colony__request *request,
                      const char *args[COLONY__ARGS_MAX])
 {
@@ -28,8 +29,7 @@ static bool is_match(const char *pattern, const struct colony__request *request,
 }
 
 const struct colony__route *colony__route_find(const struct colony__routes *routes,
-                                               struct colony__request *request,
-                                               unsigned *allowed)
+                                               struct colony__request *request, unsigned *allowed)
 {
     const struct colony__route *found = NULL;
     const char *args[COLONY__ARGS_MAX] = {NULL};
@@ -56,9 +56,8 @@ void colony__route_format_methods(unsigned methods, char *text, size_t size)
         enum colony__method method;
         const char *name;
     } names[] = {
-        {METHOD_GET, "GET, "},       {METHOD_HEAD, "HEAD, "}, {METHOD_POST, "POST, "},
-        {METHOD_PUT, "PUT, "},       {METHOD_DELETE, "DELETE, "},
-        {METHOD_OPTIONS, "OPTIONS"},
+        {METHOD_GET, "GET, "}, {METHOD_HEAD, "HEAD, "},     {METHOD_POST, "POST, "},
+        {METHOD_PUT, "PUT, "}, {METHOD_DELETE, "DELETE, "}, {METHOD_OPTIONS, "OPTIONS"},
     };
     size_t used = 0;
 

@@ -21,13 +21,12 @@ struct colony_error;
  * and the reason, which is then the answer.
  */
 typedef int (*colony__handler_cb)(struct colony__connection *connection,
-                                  const struct colony__request *request,
-                                  struct colony_error *err);
+                                  const struct colony__request *request, struct colony_error *err);
 
 struct colony__route {
     unsigned methods; /* enum colony__method; GET includes HEAD */
+    unsigned access;  /* enum colony__rights that the peer must have */
     const char *pattern;
-    unsigned access; /* enum colony__rights that the peer must have */
     colony__handler_cb handler;
     const char *help;
 };
@@ -45,8 +44,7 @@ extern const struct colony__routes colony__control_routes;
  * the path; METHOD_NONE when there is none.
  */
 const struct colony__route *colony__route_find(const struct colony__routes *routes,
-                                               struct colony__request *request,
-                                               unsigned *allowed);
+                                               struct colony__request *request, unsigned *allowed);
 
 /* "GET, HEAD, OPTIONS"; OPTIONS always is among them. */
 void colony__route_format_methods(unsigned methods, char *text, size_t size);

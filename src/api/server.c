@@ -330,12 +330,12 @@ static int call_route(struct colony__server *server, struct colony__connection *
         bool is_action = request->segment_count > 2 && request->segments[2][0] == '_';
 
         colony__respond_failure(connection, 404, is_action ? "resource_not_found" : "not_found",
-                                "no such resource");
+                                "cannot find this path: there is no such resource");
         return 0;
     }
     if (!route) {
         connection->allowed = allowed;
-        return colony_fail(err, -ENOTSUP, "the method is not one of this resource's");
+        return colony_fail(err, -ENOTSUP, "cannot use this method here: see Allow");
     }
     if ((connection->peer.rights & route->access) != route->access)
         return colony_fail(err, -EACCES, "cannot do this: you may not");

@@ -27,8 +27,7 @@ static bool add_text(cJSON *json, const char *key, const char *text)
 /* A number where there is one to tell, else null. */
 static bool add_number_or_null(cJSON *json, const char *key, bool is_known, double number)
 {
-    return is_known ? cJSON_AddNumberToObject(json, key, number)
-                    : cJSON_AddNullToObject(json, key);
+    return is_known ? cJSON_AddNumberToObject(json, key, number) : cJSON_AddNullToObject(json, key);
 }
 
 static bool add_exit(cJSON *json, const struct colony_slot_info *info)
@@ -93,7 +92,7 @@ int colony__get_slots(struct colony__connection *connection, const struct colony
 {
     struct slots slots = {.engine = colony__connection_engine(connection)};
     const char *name = colony__request_query(request, "name");
-    struct colony__target target;
+    struct colony__target target = {0};
     int rc = name ? colony__target_find(&target, slots.engine, name, err) : 0;
 
     if (rc < 0)

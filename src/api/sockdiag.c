@@ -94,8 +94,8 @@ static int ask(int fd, const struct end *peer, const struct end *own, uint32_t s
     return 0;
 }
 
-static int read_answer(const struct nlmsghdr *header, const struct end *peer,
-                       const struct end *own, uid_t *uid)
+static int read_answer(const struct nlmsghdr *header, const struct end *peer, const struct end *own,
+                       uid_t *uid)
 {
     struct inet_diag_msg answer;
 

@@ -276,10 +276,8 @@ static void copy_slot(const struct colony_slot_info *info, void *data)
 
     if (!slot)
         return;
-    *slot = (struct tree_slot){.slot = info->slot,
-                               .id = info->id,
-                               .os_pid = info->os_pid,
-                               .state = info->state};
+    *slot = (struct tree_slot){
+        .slot = info->slot, .id = info->id, .os_pid = info->os_pid, .state = info->state};
 }
 
 static void copy_template(const struct colony_template *template, void *data)
@@ -308,8 +306,7 @@ int colony__get_tree(struct colony__connection *connection, const struct colony_
     tree->work.data = tree;
     colony__server_hold(tree->server);
     colony_engine_each_template(tree->engine, copy_template, tree);
-    if (tree->failed ||
-        uv_queue_work(tree->server->loop, &tree->work, on_work, on_worked) < 0) {
+    if (tree->failed || uv_queue_work(tree->server->loop, &tree->work, on_work, on_worked) < 0) {
         tree_release(tree);
         return colony_fail_os(err, -ENOMEM, "cannot read the process tree");
     }

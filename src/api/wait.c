@@ -120,8 +120,8 @@ static void on_timed_out(struct colony__connection *connection, void *data)
     struct colony_error err;
 
     wait->is_answered = true;
-    (void)colony_fail(&err, -ETIMEDOUT, "cannot wait any longer for %s: it is still %s",
-                      wait->name, wait->kind == WAIT_RESTARTED ? "restarting" : "stopping");
+    (void)colony_fail(&err, -ETIMEDOUT, "cannot wait any longer for %s: it is still %s", wait->name,
+                      wait->kind == WAIT_RESTARTED ? "restarting" : "stopping");
     colony__respond_error(connection, &err);
 }
 

@@ -134,14 +134,16 @@ static int watch_keeper(struct colony_engine *engine, struct colony_error *err)
 {
     int rc;
 
-    engine->keeper_pidfd = (int)syscall(SYS_pidfd_open, getppid(), 0);
-    if (engine->keeper_pidfd < 0)
+    /* One that has ended already is noticed by its socket. */
+    engine->keeper_pidfd = (int)syscall(SYS_pidfd_open, engine->keeper->keeper_pid, 0);
+    if (engine->keeper_pidfd < 0 && errno != ESRCH)
         return colony_fail_os(err, -errno, "cannot watch the keeper");
+    if (engine->keeper_pidfd < 0)
+        return 0;
     rc = uv_poll_init(engine->loop, &engine->keeper_poll, engine->keeper_pidfd);
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot watch the keeper");
     engine->keeper_poll.data = engine;
-    engine->open_handles++;
     (void)uv_poll_start(&engine->keeper_poll, UV_READABLE, on_keeper_poll);
     return 0;
 }
@@ -239,7 +241,8 @@ static void on_part_closed(void *data)
 
     if (--engine->open_handles > 0)
         return;
-    (void)close(engine->keeper_pidfd);
+    if (engine->keeper_pidfd >= 0)
+        (void)close(engine->keeper_pidfd);
     for (size_t i = 0; i < engine->socket_count; i++)
         (void)close(engine->sockets[i].fd);
     free_entries(engine);
@@ -264,7 +267,8 @@ static void on_logs_closed(void *data)
     if (engine->is_stopping && !engine->is_lost)
         (void)colony_link_send(engine->link, &message, NULL, 0);
     colony_link_close(engine->link, on_part_closed, engine);
-    uv_close((uv_handle_t *)&engine->keeper_poll, on_poll_closed);
+    if (engine->keeper_pidfd >= 0)
+        uv_close((uv_handle_t *)&engine->keeper_poll, on_poll_closed);
 }
 
 void colony_engine_close(struct colony_engine *engine, int exit_code, colony_engine_close_cb cb,
@@ -274,7 +278,7 @@ void colony_engine_close(struct colony_engine *engine, int exit_code, colony_eng
     engine->exit_code = exit_code;
     engine->close_cb = cb;
     engine->close_data = data;
-    engine->open_handles = 2; /* link and poll */
+    engine->open_handles = engine->keeper_pidfd >= 0 ? 2 : 1; /* link and poll */
     for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
         while (entry->slot_count > 0) {
             struct slot *slot = entry->slots[entry->slot_count - 1];
@@ -311,8 +315,10 @@ int colony_engine_become_keeper(struct colony_engine *engine, struct colony_erro
     struct pollfd keeper = {.fd = engine->keeper_pidfd, .events = POLLIN};
     char **argv;
 
-    if (poll(&keeper, 1, 1000) != 1)
+    /* It may only have let go of us; and a parent that is another's says surely that it ended. */
+    if (getppid() == options.keeper_pid && poll(&keeper, 1, 1000) != 1)
         return colony_fail(err, -EBUSY, "cannot take over: the keeper lives");
+    options.keeper_pid = -1;
     if (options.is_managed || options.has_user)
         return colony_fail(err, -EPERM,
                            "ends with the keeper: whoever started colony starts it again");

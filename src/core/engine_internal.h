@@ -32,7 +32,7 @@ struct slot_note {
     uint8_t version;
     uint8_t is_wanted;
     uint8_t state; /* enum colony_slot_state when it was written */
-    uint8_t reserved;
+    uint8_t exit_is_told;
     uint32_t attempt;
     uint64_t restarts;
     uint64_t template_hash;
@@ -76,6 +76,7 @@ struct slot {
     /* its last end */
     bool has_exit;
     bool exit_known;
+    bool exit_is_told; /* that of the process in its record */
     int32_t wait_status;
     char *failure; /* why the last spawn failed; NULL: it did not */
 };

@@ -36,16 +36,19 @@ static const struct colony_record *record_of(const struct inbox *in)
 }
 
 /* Something lives that no settings know: a place for it, until it is stopped. */
-static struct template_entry *make_leaving_entry(struct colony_engine *engine, const char *name)
+static struct template_entry *make_leaving_entry(struct colony_engine *engine,
+                                                 const struct colony_record *record)
 {
-    static const char settings[] = "{\"cmd\": \"-\", \"start\": false}";
+    const char *settings = record->flags & RECORD_DETACHED
+                               ? "{\"cmd\": \"-\", \"start\": false, \"detach\": true}"
+                               : "{\"cmd\": \"-\", \"start\": false}";
     struct colony_template *template = NULL;
     struct colony_value *source = NULL;
     struct template_entry *entry = NULL;
     struct colony_error err;
 
-    if (colony_value_parse_json(&source, settings, sizeof settings - 1, &err) == 0 &&
-        colony_template_new(&template, name, source, NULL, false, &err) == 0 &&
+    if (colony_value_parse_json(&source, settings, strlen(settings), &err) == 0 &&
+        colony_template_new(&template, record->name, source, NULL, false, &err) == 0 &&
         engine_add_entry(engine, template, true, &entry) < 0)
         colony_template_free(template);
     colony_value_free(source);
@@ -61,7 +64,7 @@ static struct slot *slot_for(struct colony_engine *engine, const struct colony_r
     if (slot)
         return slot;
     if (!entry)
-        entry = make_leaving_entry(engine, record->name);
+        entry = make_leaving_entry(engine, record);
     if (!entry || engine_slot_new(&slot, entry, record->slot) < 0) {
         colony_log(SEVERITY_ERROR, "cannot look after %s.%u: out of memory", record->name,
                    record->slot);
@@ -244,15 +247,18 @@ static void adopt_ended(struct slot *slot, const struct colony_record *record,
             engine_slot_start(slot);
         return;
     }
-    /* It ended while no engine looked: that is told and decided now. */
-    if (colony_record_state(record) == RECORD_EXITED) {
-        adopt_living(slot, record);
-        set_dead(slot);
-        engine_slot_on_exited(slot);
-    } else {
+    if (colony_record_state(record) == RECORD_FAILED) {
         slot->is_spawning = true;
         engine_slot_handle(slot, SLOT_EVENT_START);
         engine_slot_on_failed(slot, record->failed_step, record->failed_errno);
+    } else if (note->exit_is_told) { /* what it left behind was being stopped */
+        slot->exit_is_told = true;
+        engine_slot_handle(slot, SLOT_EVENT_SPAWNED);
+        engine_slot_handle(slot, SLOT_EVENT_STOP);
+    } else { /* it ended while no engine looked: that is told and decided now */
+        adopt_living(slot, record);
+        set_dead(slot);
+        engine_slot_on_exited(slot);
     }
 }
 

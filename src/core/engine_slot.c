@@ -2,6 +2,7 @@
 /* engine_slot.c - the life of a slot: the one function that moves it and what each state does. */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -62,12 +63,16 @@ static void enter_starting(struct slot *slot)
 
     if (slot->is_spawning)
         return; /* taken over in the middle of a spawn: the keeper will tell */
-    free(slot->failure);
-    slot->failure = NULL;
+    if (slot->os_pid) {
+        engine_slot_handle(slot, SLOT_EVENT_COMPLETE); /* detached, and it lives on: no second one */
+        return;
+    }
+    /* Why the last try failed stays to be seen until one succeeds: this may take its time, too. */
     if (engine_order_spawn(slot, &err) == 0) {
         slot->is_spawning = true;
         return;
     }
+    free(slot->failure);
     slot->failure = strdup(err.message);
     colony_log(SEVERITY_ERROR, "%s", err.message);
     publish_process(slot, EVENT_FAIL, err.message);
@@ -96,9 +101,9 @@ static void on_grace_over(uv_timer_t *timer)
         report->killed++;
     colony_log(SEVERITY_WARNING, "%s.%u is killed: it did not end within its grace",
                slot->entry->template->name, slot->number);
+    begin_sweep(slot, SIGKILL); /* first, while all that must be killed can be counted */
     engine_order_signal(slot, SIGKILL,
                         slot->entry->template->stop_group ? (uint32_t)SIGNAL_GROUP : 0);
-    begin_sweep(slot, SIGKILL);
     /* Something stuck in the kernel goes when it can. */
     (void)uv_timer_start(&slot->timer, on_grace_over, KILL_CHECK_MS, 0);
 }
@@ -115,10 +120,21 @@ static void ask_to_end(struct slot *slot)
     (void)uv_timer_start(&slot->timer, on_grace_over, left, 0);
 }
 
+/* Detached is started and forgotten: a stop is none of its business. */
+static void leave_alone(struct slot *slot)
+{
+    if (!slot->is_spawning) /* else as soon as it is there */
+        engine_slot_handle(slot, SLOT_EVENT_GONE);
+}
+
 static void enter_stopping(struct slot *slot)
 {
     const struct colony_template *template = slot->entry->template;
 
+    if (template->detach) {
+        leave_alone(slot);
+        return;
+    }
     slot->deadline_ms = uv_now(slot->entry->engine->loop) + template->grace_ms;
     slot->sweep_delay_ms = SWEEP_DELAY_FIRST_MS;
     slot->swept_with = -1;
@@ -129,7 +145,7 @@ static void enter_stopping(struct slot *slot)
         ask_to_end(slot);
     else if (slot->is_spawning)
         return; /* told to end as soon as it is there */
-    else if (slot->has_record && !template->detach)
+    else if (slot->has_record)
         begin_sweep(slot, template->stop_signal); /* what it left behind */
     else
         engine_slot_handle(slot, SLOT_EVENT_GONE);
@@ -142,6 +158,7 @@ static void enter_stopped(struct slot *slot)
     slot->restarts = 0;
     slot->restart.attempt = 0;
     if (slot->is_leaving) {
+        slot->has_record &= slot->os_pid == 0; /* what lives is never forgotten */
         engine_slot_retire(slot);
         engine_check_stopped(engine);
         return;
@@ -270,21 +287,45 @@ void engine_slot_retry_later(struct slot *slot, uint64_t delay_ms)
 
 /* What the keeper tells of its process. */
 
+static void log_spawn(const struct slot *slot)
+{
+    colony_log(SEVERITY_INFO, "%s.%u started: pid %d, id %llu", slot->entry->template->name,
+               slot->number, (int)slot->os_pid, (unsigned long long)slot->id);
+}
+
+static void log_exit(const struct slot *slot)
+{
+    char how[64];
+
+    if (!slot->exit_known)
+        (void)snprintf(how, sizeof how, "ended, nobody can tell how");
+    else if (WIFSIGNALED(slot->wait_status))
+        (void)snprintf(how, sizeof how, "was ended by %s",
+                       colony_signal_name(WTERMSIG(slot->wait_status)));
+    else
+        (void)snprintf(how, sizeof how, "ended with status %d", WEXITSTATUS(slot->wait_status));
+    colony_log(SEVERITY_INFO, "%s.%u %s: pid %d, id %llu", slot->entry->template->name,
+               slot->number, how, (int)slot->os_pid, (unsigned long long)slot->id);
+}
+
 void engine_slot_on_spawned(struct slot *slot)
 {
     const struct colony_record *record = engine_slot_record(slot);
 
     slot->is_spawning = false;
+    slot->exit_is_told = false;
     slot->os_pid = record->pid;
     slot->started_boot_ms = record->claimed_boot_ns / 1000000;
     slot->started_at_ms = record->spawned_at_ms;
     free(slot->failure);
     slot->failure = NULL;
+    log_spawn(slot);
     publish_process(slot, EVENT_SPAWN, slot->entry->why);
-    if (slot->state == SLOT_STOPPING)
+    if (slot->entry->template->detach)
+        engine_slot_handle(slot, slot->state == SLOT_STOPPING ? SLOT_EVENT_GONE
+                                                              : SLOT_EVENT_COMPLETE);
+    else if (slot->state == SLOT_STOPPING)
         ask_to_end(slot); /* the stop came while it was being spawned */
-    else if (slot->entry->template->detach)
-        engine_slot_handle(slot, SLOT_EVENT_COMPLETE);
     else
         engine_slot_handle(slot, SLOT_EVENT_SPAWNED);
 }
@@ -311,18 +352,18 @@ void engine_slot_on_exited(struct slot *slot)
     slot->has_exit = true;
     slot->exit_known = record->flags & RECORD_STATUS_KNOWN;
     slot->wait_status = record->wait_status;
+    log_exit(slot);
     publish_process(slot, EVENT_EXIT, "");
     slot->os_pid = 0;
     slot->started_at_ms = 0;
+    slot->exit_is_told = true;
     if (slot->state != SLOT_STOPPING) {
         engine_slot_handle(slot, SLOT_EVENT_EXIT);
         return;
     }
+    engine_save_note(slot); /* an engine after this one must not tell it again */
     (void)uv_timer_stop(&slot->timer);
-    if (slot->entry->template->detach)
-        engine_slot_handle(slot, SLOT_EVENT_GONE);
-    else
-        begin_sweep(slot, now < slot->deadline_ms ? slot->entry->template->stop_signal : SIGKILL);
+    begin_sweep(slot, now < slot->deadline_ms ? slot->entry->template->stop_signal : SIGKILL);
 }
 
 static void on_sweep_due(uv_timer_t *timer)
@@ -408,6 +449,8 @@ void engine_slot_retire(struct slot *slot)
 {
     struct template_entry *entry = slot->entry;
 
+    if (slot->os_pid)
+        HASH_DELETE(by_id, entry->engine->living, slot); /* detached: it outlives us */
     if (slot->has_record)
         engine_order_forget(entry->engine, slot->index, slot->id);
     if (slot->log)

@@ -20,6 +20,7 @@ static struct slot_note make_note(const struct slot *slot)
         .version = 1,
         .is_wanted = slot->is_wanted,
         .state = (uint8_t)slot->state,
+        .exit_is_told = slot->exit_is_told,
         .attempt = slot->restart.attempt,
         .restarts = slot->restarts,
         .template_hash = slot->entry->template->hash,
@@ -115,6 +116,7 @@ int engine_order_spawn(struct slot *slot, struct colony_error *err)
     order->slot = slot->number;
     order->flags = (slot->has_record ? (uint32_t)SPAWN_REPLACES : 0) |
                    (template->detach ? (uint32_t)SPAWN_DETACHED : 0);
+    note.exit_is_told = false; /* of the one to come */
     memcpy(order->note, &note, sizeof note);
     plan_output(template, order);
     fds[0] = colony_payload_make(template, slot->number, &context, err);

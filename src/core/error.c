@@ -15,6 +15,7 @@ static const struct colony_error_info infos[] = {
     {-ESRCH,        409, "not_running",        -32002, EXIT_NOT_RUNNING},
     {-EEXIST,       409, "conflict",           -32003, EXIT_CONFLICT},
     {-EBUSY,        409, "conflict",           -32003, EXIT_CONFLICT},
+    {-EADDRINUSE,   409, "conflict",           -32003, EXIT_CONFLICT},
     {-EACCES,       403, "forbidden",          -32004, EXIT_NOT_ALLOWED},
     {-EPERM,        403, "forbidden",          -32004, EXIT_NOT_ALLOWED},
     {-ETIMEDOUT,    408, "timeout",            -32005, EXIT_TIMED_OUT},

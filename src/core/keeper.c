@@ -157,8 +157,8 @@ static int write_pidfile(const struct keeper *keeper, struct colony_error *err)
     int fd;
 
     /* The lock says who holds the state folder; a second instance reads it there. */
-    if (ftruncate(keeper->options->lock_fd, 0) < 0 ||
-        pwrite(keeper->options->lock_fd, text, (size_t)length, 0) < 0)
+    if (pwrite(keeper->options->lock_fd, text, (size_t)length, 0) < 0 ||
+        ftruncate(keeper->options->lock_fd, length) < 0)
         colony_log(SEVERITY_WARNING, "cannot write the pid to the lock: %s", strerror(errno));
     if (path[0] == '\0')
         return 0;

@@ -19,8 +19,9 @@
 #include "core/log.h"
 
 enum {
-    ENGINE_DELAY_FIRST_MS = 100,
-    ENGINE_DELAY_MAX_MS = 10000,
+    ENGINE_DELAY_FIRST_MS = 50,
+    ENGINE_DELAY_SERVED_MS = 100, /* at most, for one that had begun to serve */
+    ENGINE_DELAY_MAX_MS = 10000,  /* at most, for one that cannot even begin */
     ENGINE_SETTLED_MS = 10000, /* one that lived this long died for a reason of its own */
     MESSAGES_A_TURN = 256,
 };
@@ -89,6 +90,7 @@ static int fork_engine(struct keeper *keeper, int engine_end)
 
     options.link_fd = engine_end;
     options.ready_fd = -1;
+    options.keeper_pid = (int)getpid();
     argv = colony_keeper_options_argv(&options, "engine");
     if (!argv)
         return -ENOMEM;
@@ -147,6 +149,20 @@ static void describe_end(char *text, size_t size, int status)
         (void)snprintf(text, size, "ended with status %d", WEXITSTATUS(status));
 }
 
+/* The first at once, then later and later while it keeps dying. */
+static uint64_t next_delay(struct keeper *keeper, uint64_t lived_ms)
+{
+    uint64_t most = keeper->engine_is_ready ? ENGINE_DELAY_SERVED_MS : ENGINE_DELAY_MAX_MS;
+    uint64_t delay_ms = keeper->engine_delay_ms;
+
+    if (lived_ms >= ENGINE_SETTLED_MS)
+        delay_ms = 0;
+    keeper->engine_delay_ms = delay_ms == 0 ? ENGINE_DELAY_FIRST_MS : delay_ms * 2;
+    if (keeper->engine_delay_ms > most)
+        keeper->engine_delay_ms = most;
+    return delay_ms < most ? delay_ms : most;
+}
+
 void keeper_on_engine_exit(struct keeper *keeper)
 {
     uint64_t lived_ms = keeper_now_ms() - keeper->engine_started_ms;
@@ -166,17 +182,9 @@ void keeper_on_engine_exit(struct keeper *keeper)
         keeper->exit_code = WEXITSTATUS(status) ? WEXITSTATUS(status) : EXIT_FAILED;
         return;
     }
-    keeper->engine_delay_ms = keeper->engine_delay_ms * 2;
-    if (keeper->engine_delay_ms > ENGINE_DELAY_MAX_MS)
-        keeper->engine_delay_ms = ENGINE_DELAY_MAX_MS;
-    if (lived_ms >= ENGINE_SETTLED_MS)
-        keeper->engine_delay_ms = 0;
-    keeper->engine_restart_at_ms = keeper_now_ms() + keeper->engine_delay_ms;
+    keeper->engine_restart_at_ms = keeper_now_ms() + next_delay(keeper, lived_ms);
     describe_end(how, sizeof how, status);
-    colony_log(SEVERITY_ERROR, "the engine %s: started again in %llu ms, processes go on", how,
-               (unsigned long long)keeper->engine_delay_ms);
-    if (keeper->engine_delay_ms == 0)
-        keeper->engine_delay_ms = ENGINE_DELAY_FIRST_MS / 2;
+    colony_log(SEVERITY_ERROR, "the engine %s: it is started again, processes go on", how);
 }
 
 /* Telling it. Nothing is queued but what the table holds: a slow engine costs no memory. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@ void colony_keeper_options_init(struct colony_keeper_options *options)
     options->lock_fd = -1;
     options->link_fd = -1;
     options->ready_fd = -1;
+    options->keeper_pid = -1;
 }
 
 enum option_type {
@@ -42,6 +44,7 @@ static const struct option option_table[] = {
     {"lock-fd",   TYPE_INT,  AT(lock_fd)},
     {"link-fd",   TYPE_INT,  AT(link_fd)},
     {"ready-fd",  TYPE_INT,  AT(ready_fd)},
+    {"keeper",    TYPE_INT,  AT(keeper_pid)},
     {"log-level", TYPE_INT,  AT(log_level)},
     {"log-style", TYPE_INT,  AT(log_style)},
     {"managed",   TYPE_BOOL, AT(is_managed)},
@@ -55,13 +58,43 @@ enum {
     OPTION_COUNT = sizeof option_table / sizeof option_table[0],
 };
 
-static int parse_number(const char *text, uint64_t *out)
+/* The number at *text, which is moved behind it. Digits alone: strtoull(3) takes signs and blanks.
+ */
+static int take_number(const char **text, uint64_t max, uint64_t *out)
 {
     char *end;
 
+    if (**text < '0' || **text > '9')
+        return -EINVAL;
     errno = 0;
-    *out = strtoull(text, &end, 10);
-    return errno != 0 || end == text || *end != '\0' ? -EINVAL : 0;
+    *out = strtoull(*text, &end, 10);
+    *text = end;
+    return errno != 0 || *out > max ? -EINVAL : 0;
+}
+
+static int take_u32(const char **text, uint32_t *out)
+{
+    uint64_t number = 0;
+    int rc = take_number(text, UINT32_MAX, &number);
+
+    *out = (uint32_t)number;
+    return rc;
+}
+
+static uint64_t largest(enum option_type type)
+{
+    switch (type) {
+    case TYPE_INT:
+        return INT_MAX;
+    case TYPE_BOOL:
+        return 1;
+    case TYPE_U32:
+        return UINT32_MAX;
+    case TYPE_U64:
+    case TYPE_TEXT:
+        break;
+    }
+    return UINT64_MAX;
 }
 
 static int parse_scalar(struct colony_keeper_options *options, const struct option *option,
@@ -76,7 +109,7 @@ static int parse_scalar(struct colony_keeper_options *options, const struct opti
         memcpy(target, text, strlen(text) + 1);
         return 0;
     }
-    if (parse_number(text, &number) < 0)
+    if (take_number(&text, largest(option->type), &number) < 0 || *text != '\0')
         return -EINVAL;
     switch (option->type) {
     case TYPE_INT:
@@ -101,19 +134,18 @@ static int parse_scalar(struct colony_keeper_options *options, const struct opti
 static int parse_identity(struct colony_keeper_options *options, const char *text)
 {
     struct colony_keeper_identity *identity = &options->identities[options->identity_count];
-    int used = 0;
 
     if (options->identity_count == KEEPER_IDENTITIES_MAX)
         return -E2BIG;
-    if (sscanf(text, "%" SCNu32 ":%" SCNu32 "%n", &identity->uid, &identity->gid, &used) != 2)
+    if (take_u32(&text, &identity->uid) < 0 || *text++ != ':' ||
+        take_u32(&text, &identity->gid) < 0)
         return -EINVAL;
-    text += used;
-    while (*text == ':' || *text == ',') {
+    while (*text == (identity->group_count == 0 ? ':' : ',')) {
+        text++;
         if (identity->group_count == COLONY_PAYLOAD_GROUPS ||
-            sscanf(text + 1, "%" SCNu32 "%n", &identity->groups[identity->group_count], &used) != 1)
+            take_u32(&text, &identity->groups[identity->group_count]) < 0)
             return -EINVAL;
         identity->group_count++;
-        text += 1 + used;
     }
     options->identity_count++;
     return *text == '\0' ? 0 : -EINVAL;
@@ -123,14 +155,14 @@ static int parse_identity(struct colony_keeper_options *options, const char *tex
 static int parse_socket(struct colony_keeper_options *options, const char *text)
 {
     struct colony_held_socket *held = &options->sockets[options->socket_count];
-    int used = 0;
+    uint64_t fd = 0;
 
     if (options->socket_count == KEEPER_SOCKETS_MAX)
         return -E2BIG;
-    if (sscanf(text, "%d=%n", &held->fd, &used) != 1 || used == 0 ||
-        strlen(text + used) >= sizeof held->name)
+    if (take_number(&text, INT_MAX, &fd) < 0 || *text++ != '=' || strlen(text) >= sizeof held->name)
         return -EINVAL;
-    memcpy(held->name, text + used, strlen(text + used) + 1);
+    held->fd = (int)fd;
+    memcpy(held->name, text, strlen(text) + 1);
     options->socket_count++;
     return 0;
 }

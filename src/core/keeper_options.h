@@ -47,6 +47,7 @@ struct colony_keeper_options {
     char pidfile[4096]; /* "": none */
     int lock_fd;        /* flock on the state folder */
     int link_fd;        /* engine only: its end of the socketpair; -1 */
+    int keeper_pid;     /* engine only: whose child it is while that one lives; -1 */
     int ready_fd;       /* gets one byte, the exit code, when it serves or fails; -1 */
     int log_level;
     int log_style;

@@ -173,7 +173,7 @@ static void inherit_streams(struct keeper *keeper, uint32_t from, uint32_t to)
             record->stream_kind[i] != STREAM_OUTPUT)
             continue;
         keeper->processes[to].streams[i] = old->streams[i];
-        keeper->processes[to].fresh_streams |= old->fresh_streams & (uint8_t)(1U << i);
+        keeper->processes[to].fresh_streams |= (uint8_t)(old->fresh_streams & 1U << i);
         record->stream_inode[i] = old_record->stream_inode[i];
         old->streams[i] = -1;
     }
@@ -612,6 +612,7 @@ static void sweep_by_mark(struct keeper *keeper, uint32_t index, int signo)
     struct colony_sweep sweep = {
         .mark = mark,
         .instance = keeper->table.header->instance,
+        .leader = process->pidfd >= 0 ? record->pid : 0,
         .seen = &process->seen,
         .everywhere = record->flags & RECORD_ADOPTED,
         .signo = signo,
@@ -630,10 +631,12 @@ void keeper_sweep(struct keeper *keeper, uint32_t index, int signo)
     const struct colony_record *record = &keeper->table.records[index];
     int count;
 
-    if (signo < 0 || signo > 64 || record->flags & RECORD_DETACHED)
+    if (signo < 0 || signo > 64)
         return;
     memset(&process->swept, 0, sizeof process->swept);
-    if (record->flags & RECORD_HAS_CGROUP) {
+    if (record->flags & RECORD_DETACHED) {
+        ; /* forgotten: what it has left behind is nobody's business */
+    } else if (record->flags & RECORD_HAS_CGROUP) {
         count = colony_cgroup_signal(&keeper->cgroups, record->name, record->slot, signo);
         if (count >= 0)
             process->swept.found = (uint32_t)count;
@@ -680,10 +683,14 @@ static void adopt_streams(struct keeper *keeper, uint32_t index,
         if (record->stream_kind[i] == STREAM_NONE || record->stream_inode[i] == 0)
             continue;
         fd = colony_adopt_stream(record, i, pipes);
-        if (fd >= 0)
+        if (fd >= 0) {
             keeper->processes[index].streams[i] = fd;
-        else if (record->stream_kind[i] == STREAM_OUTPUT && !is_ended(record))
+        } else if (record->stream_kind[i] == STREAM_OUTPUT && !(record->flags & RECORD_OUTPUT_LOST)) {
+            /* Its pipe could not be opened, or went with it while nobody else held it. */
             record->flags |= RECORD_OUTPUT_LOST;
+            colony_log(SEVERITY_WARNING, "output of %s.%u may be lost: pid %d", record->name,
+                       record->slot, (int)record->pid);
+        }
     }
 }
 

@@ -78,14 +78,14 @@ int colony_message_receive(int socket, struct colony_message *message, int *fds,
     } while (size < 0 && errno == EINTR);
     if (size < 0)
         return errno == EWOULDBLOCK ? -EAGAIN : -errno;
-    if (size == 0)
-        return -ECONNRESET;
-    *fd_count = take_fds(&packet, fds);
+    *fd_count = take_fds(&packet, fds); /* an empty packet can have some, too */
     if (!(packet.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) &&
         (size_t)size >= offsetof(struct colony_message, u) && message->version >= 1 &&
         message->type > MESSAGE_NONE && message->type < MESSAGE_TYPE_COUNT)
         return 0;
     close_all(fds, *fd_count);
     *fd_count = 0;
+    if (size == 0)
+        return -ECONNRESET;
     return packet.msg_flags & MSG_CTRUNC ? -EMFILE : -EBADMSG;
 }

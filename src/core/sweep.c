@@ -92,6 +92,19 @@ void colony_seen_note(struct colony_seen *seen, pid_t pid)
     free(pids);
 }
 
+static void add_seen(struct colony_seen *seen, pid_t pid)
+{
+    struct colony_seen_process *grown;
+
+    if (seen->count >= COLONY_SEEN_MAX)
+        return;
+    grown = realloc(seen->items, (seen->count + 1) * sizeof *grown);
+    if (!grown)
+        return;
+    grown[seen->count++] = (struct colony_seen_process){pid, colony_proc_start_ticks(pid)};
+    seen->items = grown;
+}
+
 static bool was_seen(const struct colony_seen *seen, pid_t pid)
 {
     for (size_t i = 0; i < seen->count; i++)
@@ -148,8 +161,16 @@ bool colony_proc_get_env(pid_t pid, const char *key, char *value, size_t value_s
     return found;
 }
 
-static bool is_zombie(pid_t pid)
+enum life {
+    LIFE_OVER, /* a zombie at most */
+    LIFE_ENDING, /* on its way through exit: it may have lost its environment already */
+    LIFE_FULL,
+};
+
+static enum life look_at_life(pid_t pid)
 {
+    const unsigned exiting = 0x4; /* PF_EXITING */
+    unsigned flags = 0;
     char path[32];
     char text[512] = "";
     const char *cursor;
@@ -159,31 +180,37 @@ static bool is_zombie(pid_t pid)
     (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return true; /* gone altogether */
+        return LIFE_OVER;
     count = read(fd, text, sizeof text - 1);
     (void)close(fd);
     text[count > 0 ? count : 0] = '\0';
     cursor = strrchr(text, ')');
-    return !cursor || strlen(cursor) < 3 || cursor[2] == 'Z' || cursor[2] == 'X';
+    if (!cursor || strlen(cursor) < 3 || cursor[2] == 'Z' || cursor[2] == 'X')
+        return LIFE_OVER;
+    return sscanf(cursor + 3, "%*d %*d %*d %*d %*d %u", &flags) == 1 && flags & exiting
+               ? LIFE_ENDING
+               : LIFE_FULL;
 }
 
 static void look_at(const struct colony_sweep *sweep, pid_t pid, struct colony_swept *out)
 {
     int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     char mark[COLONY_RECORD_NAME_SIZE + COLONY_INSTANCE_SIZE + 16];
-    bool has_mark;
+    bool has_mark = colony_proc_get_env(pid, "COLONY_ID", mark, sizeof mark);
+    bool seen = was_seen(sweep->seen, pid);
+    enum life life;
 
     if (pidfd < 0)
         return;
-    if (!is_zombie(pid)) {
-        has_mark = colony_proc_get_env(pid, "COLONY_ID", mark, sizeof mark);
-        if ((has_mark && strcmp(mark, sweep->mark) == 0) || was_seen(sweep->seen, pid)) {
-            out->found++;
-            if (sweep->signo > 0)
-                (void)syscall(SYS_pidfd_send_signal, pidfd, sweep->signo, NULL, 0);
-        } else if (!has_mark && !sweep->everywhere) {
-            out->unclaimed++;
-        }
+    life = look_at_life(pid); /* after its environment was read: one that is there is whole */
+    if (life != LIFE_OVER && (seen || (has_mark && strcmp(mark, sweep->mark) == 0))) {
+        out->found++;
+        if (!seen)
+            add_seen(sweep->seen, pid);
+        if (sweep->signo > 0)
+            (void)syscall(SYS_pidfd_send_signal, pidfd, sweep->signo, NULL, 0);
+    } else if (life == LIFE_FULL && !has_mark && !sweep->everywhere) {
+        out->unclaimed++;
     }
     (void)close(pidfd);
 }
@@ -213,7 +240,11 @@ static size_t find_strays(const struct colony_sweep *sweep, pid_t *pids, size_t 
     for (size_t i = 0; i < count; i++)
         if (!sweep->is_known(pids[i], sweep->data))
             pids[kept++] = pids[i];
-    return sweep->everywhere ? kept : add_descendants(pids, kept, max);
+    if (sweep->everywhere)
+        return kept;
+    if (sweep->leader > 0)
+        kept += colony_proc_children(sweep->leader, pids + kept, max - kept);
+    return add_descendants(pids, kept, max);
 }
 
 void colony_sweep_run(const struct colony_sweep *sweep, struct colony_swept *out)

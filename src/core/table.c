@@ -360,11 +360,13 @@ static struct colony_record *find_free(struct colony_table *table, uint32_t *ind
 }
 
 /* A full disk is told here; a page that cannot be had later would be a SIGBUS. */
-static int allocate_chunk(int fd, uint32_t first)
+static int allocate_chunk(const struct colony_table *table, uint32_t first)
 {
     const off_t size = (off_t)sizeof(struct colony_record);
+    uint32_t left = table->header->capacity - first; /* the file must not grow by this */
+    uint32_t count = left < RECORDS_A_CHUNK ? left : RECORDS_A_CHUNK;
 
-    return -posix_fallocate(fd, HEADER_BYTES + first * size, RECORDS_A_CHUNK * size);
+    return -posix_fallocate(table->fd, HEADER_BYTES + first * size, count * size);
 }
 
 int colony_table_claim(struct colony_table *table, const char *name, uint32_t slot,
@@ -375,7 +377,7 @@ int colony_table_claim(struct colony_table *table, const char *name, uint32_t sl
     if (!record)
         return -ENOSPC;
     if (*index == table->header->high_water) {
-        int rc = *index % RECORDS_A_CHUNK == 0 ? allocate_chunk(table->fd, *index) : 0;
+        int rc = *index % RECORDS_A_CHUNK == 0 ? allocate_chunk(table, *index) : 0;
 
         if (rc < 0)
             return rc;

@@ -28,7 +28,8 @@ def eventually(look, seconds=None, what="it"):
             result = look()
             if result:
                 return result
-        except (AssertionError, OSError, http.client.HTTPException, KeyError, IndexError) as error:
+        except (AssertionError, OSError, http.client.HTTPException, LookupError, TypeError,
+                StopIteration) as error:
             last = error
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not happen in time: {last}")

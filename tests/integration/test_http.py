@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from conftest import eventually
+
 PROCESSES = {
     "web": {"cmd": "sleep", "args": ["1000"], "numprocesses": 2},
     "silent": {"cmd": "sleep", "args": ["1000"], "log": "none"},
@@ -18,17 +20,6 @@ PROCESSES = {
 
 def start(colony, **http):
     colony.start({"http": http, "processes": PROCESSES} if http else {"processes": PROCESSES})
-
-
-def wait_for(what, seconds=20):
-    """Asks @what until it is true, and gives its answer."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = what()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 class Client:
@@ -189,7 +180,7 @@ def test_http_1_0_closes_unless_asked_to_keep_alive(colony):
 
 def test_http_1_0_gets_a_stream_without_chunks(colony):
     start(colony)
-    wait_for(lambda: "three" in colony.http("GET", "/logs/talk").text)
+    eventually(lambda: "three" in colony.http("GET", "/logs/talk").text)
     with Client(colony) as client:
         client.send(b"GET /logs/talk HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
         _, headers, body = client.answer()
@@ -448,13 +439,13 @@ def test_clients_over_the_limit_are_told_so(colony):
             if client.answer()[0] == 200:
                 clients.append(client)
             return len(clients) == 8
-        wait_for(add)
+        eventually(add)
         with Client(colony) as extra:
             assert error_of(extra.answer()) == (503, "unavailable")
             assert extra.ends()
         for client in clients:
             assert client.send(request("GET", "/ping")).answer()[0] == 200
-    wait_for(lambda: colony.http("GET", "/ping").status == 200)
+    eventually(lambda: colony.http("GET", "/ping").status == 200)
 
 
 def test_1100_connections_leave_1024_served_and_the_rest_refused(colony):
@@ -471,14 +462,14 @@ def test_1100_connections_leave_1024_served_and_the_rest_refused(colony):
                 client.send(request("GET", "/ping"))
                 served += client.answer()[0] == 200
     assert 1000 < served <= 1024  # those of who asked before us may still be counted
-    wait_for(lambda: colony.http("GET", "/ping").status == 200)
+    eventually(lambda: colony.http("GET", "/ping").status == 200)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_names_and_ids_are_listed(colony):
     start(colony)
     assert colony.http("GET", "/processes").json() == ["web", "silent", "talk"]
-    ids = wait_for(lambda: len(colony.http("GET", "/processes?running=true").json()) == 4
+    ids = eventually(lambda: len(colony.http("GET", "/processes?running=true").json()) == 4
                    and colony.http("GET", "/processes?running=1").json())
     pids = colony.http("GET", "/processes/web/_pids").json()
     assert pids["ok"] is True and len(pids["pids"]) == 2
@@ -489,19 +480,19 @@ def test_names_and_ids_are_listed(colony):
 
 def test_stop_and_start_are_waited_for(colony):
     start(colony)
-    wait_for(lambda: colony.http("GET", "/status/web").json()["running"] == 2)
+    eventually(lambda: colony.http("GET", "/status/web").json()["running"] == 2)
     answer = colony.http("POST", "/processes/web/_stop?wait=20")
     assert (answer.status, answer.json()["ok"], answer.json()["stopped"]) == (200, True, 2)
     status = colony.http("GET", "/status/web").json()
     assert status == {"active": False, "running": 0, "numprocesses": 2, "max_processes": 2}
     assert colony.http("POST", "/processes/web/_stop?wait=true").status == 200
     assert colony.http("POST", "/processes/web/_start").json() == {"ok": True}
-    wait_for(lambda: colony.http("GET", "/status/web").json()["running"] == 2)
+    eventually(lambda: colony.http("GET", "/status/web").json()["running"] == 2)
 
 
 def test_restart_waits_for_new_processes(colony):
     start(colony)
-    wait_for(lambda: colony.http("GET", "/status/web").json()["running"] == 2)
+    eventually(lambda: colony.http("GET", "/status/web").json()["running"] == 2)
     old = colony.http("GET", "/processes/web/_pids").json()["pids"]
     assert colony.http("POST", "/processes/web/_restart?wait=20").json()["ok"] is True
     new = colony.http("GET", "/processes/web/_pids").json()["pids"]
@@ -512,7 +503,7 @@ def test_waiting_ends_with_408_when_the_time_is_over(colony):
     colony.start({"processes": {"deaf": {
         "cmd": "sh", "args": ["-c", "trap '' TERM; echo up; while :; do sleep 1; done"],
         "graceful_timeout": 5}}})
-    wait_for(lambda: "up" in colony.http("GET", "/logs/deaf").text)
+    eventually(lambda: "up" in colony.http("GET", "/logs/deaf").text)
     answer = colony.http("POST", "/processes/deaf/_stop?wait=0.2")
     assert (answer.status, answer.json()["error"]) == (408, "timeout")
     answer = colony.http("POST", "/processes/deaf/_stop?wait=20")
@@ -525,7 +516,7 @@ def test_waiting_ends_with_408_when_the_time_is_over(colony):
 ])
 def test_a_bad_value_changes_nothing(colony, path):
     start(colony)
-    wait_for(lambda: colony.http("GET", "/status/web").json()["running"] == 2)
+    eventually(lambda: colony.http("GET", "/status/web").json()["running"] == 2)
     before = colony.http("GET", "/processes/web/_pids").json()
     answer = colony.http("POST", path)
     assert (answer.status, answer.json()["error"]) == (400, "bad_value")
@@ -534,7 +525,7 @@ def test_a_bad_value_changes_nothing(colony, path):
 
 def test_one_process_is_signalled_and_stopped_by_id(colony):
     start(colony)
-    wait_for(lambda: colony.http("GET", "/status/web").json()["running"] == 2)
+    eventually(lambda: colony.http("GET", "/status/web").json()["running"] == 2)
     first, second = colony.http("GET", "/processes/web/_pids").json()["pids"]
     assert colony.http("POST", f"/processes/{first}/_signal/0x0").status == 400
     assert colony.http("POST", f"/processes/{first}/_signal/CONT").json() == {"ok": True}
@@ -545,7 +536,7 @@ def test_one_process_is_signalled_and_stopped_by_id(colony):
 
 def test_slots_tell_what_runs(colony):
     start(colony)
-    wait_for(lambda: colony.http("GET", "/status/web").json()["running"] == 2)
+    eventually(lambda: colony.http("GET", "/status/web").json()["running"] == 2)
     slots = colony.http("GET", "/slots?name=web").json()
     assert [slot["slot"] for slot in slots] == [1, 2]
     for slot in slots:
@@ -562,7 +553,7 @@ def test_the_tree_shows_descendants(colony):
     def find():
         tree = colony.http("GET", "/tree").json()
         return "sleep 1002" in json.dumps(tree) and "sleep 1001" in json.dumps(tree) and tree
-    [template] = wait_for(find)
+    [template] = eventually(find)
     [slot] = template["slots"]
     [process] = slot["processes"]
     assert template["name"] == "parent" and process["pid"] == slot["os_pid"]
@@ -572,7 +563,7 @@ def test_the_tree_shows_descendants(colony):
 
 def test_logs_show_the_last_lines(colony):
     start(colony)
-    wait_for(lambda: "three" in colony.http("GET", "/logs/talk").text)
+    eventually(lambda: "three" in colony.http("GET", "/logs/talk").text)
     assert colony.http("GET", "/logs/talk").text == "one\ntwo\nthree\n"
     assert colony.http("GET", "/logs/talk?lines=2").text == "two\nthree\n"
     assert colony.http("GET", "/logs/talk?lines=0").text == ""
@@ -591,13 +582,13 @@ def test_log_none_says_so(colony):
 def test_logs_of_several_slots_are_prefixed(colony):
     colony.start({"processes": {"twin": {
         "cmd": "sh", "args": ["-c", "echo hi; exec sleep 1000"], "numprocesses": 2}}})
-    assert wait_for(lambda: (text := colony.http("GET", "/logs/twin").text).count("hi") == 2
+    assert eventually(lambda: (text := colony.http("GET", "/logs/twin").text).count("hi") == 2
                     and text) == "twin.1: hi\ntwin.2: hi\n"
 
 
 def test_following_a_log_misses_and_doubles_nothing_over_rotations(colony):
     count = 20000
-    script = f"i=0; while [ $i -lt {count} ]; do i=$((i+1)); echo line $i; done; exec sleep 1000"
+    script = f"seq -f 'line %.0f' {count}; exec sleep 1000"
     colony.start({"processes": {"busy": {
         "cmd": "sh", "args": ["-c", script], "start": False,
         "log": {"size": "64KiB", "count": 50}}}})
@@ -617,7 +608,7 @@ def test_a_follower_that_hangs_up_is_forgotten(colony):
             with Client(colony) as client:
                 client.send(request("GET", "/logs/talk?follow=true"))
                 return client._until(b"\r\n\r\n").startswith(b"HTTP/1.1 200")
-        wait_for(follow)
+        eventually(follow)
 
 
 def test_shutdown_is_answered_before_it_happens(colony):
