@@ -207,7 +207,7 @@ void colony_engine_shutdown(struct colony_engine *engine, const char *why)
     engine->is_stopping = true;
     for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next) {
         engine_set_why(entry, why);
-        for (uint32_t i = 0; i < entry->slot_count; i++) {
+        for (uint32_t i = entry->slot_count; i-- > 0;) { /* backwards: it may be retired */
             if (!hurry)
                 engine_slot_handle(entry->slots[i], SLOT_EVENT_STOP); /* still wanted, later */
             else

@@ -7,6 +7,19 @@
 
 #include "core/engine_internal.h"
 
+/* A template that no settings know was there for its slots alone. */
+static bool is_gone(const struct template_entry *entry)
+{
+    return entry->owns_template && entry->slot_count == 0;
+}
+
+static struct template_entry *find_entry(struct colony_engine *engine, const char *name)
+{
+    struct template_entry *entry = engine_find_entry(engine, name);
+
+    return entry && !is_gone(entry) ? entry : NULL;
+}
+
 struct colony_events *colony_engine_events(struct colony_engine *engine)
 {
     return engine->events;
@@ -36,13 +49,14 @@ void colony_engine_each_socket(struct colony_engine *engine, colony_socket_cb cb
 void colony_engine_each_template(struct colony_engine *engine, colony_template_cb cb, void *data)
 {
     for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
-        cb(entry->template, data);
+        if (!is_gone(entry))
+            cb(entry->template, data);
 }
 
 const struct colony_template *colony_engine_find_template(struct colony_engine *engine,
                                                           const char *name)
 {
-    struct template_entry *entry = engine_find_entry(engine, name);
+    struct template_entry *entry = find_entry(engine, name);
 
     return entry ? entry->template : NULL;
 }
@@ -97,7 +111,7 @@ static void describe_slot(const struct slot *slot, struct colony_slot_info *info
 int colony_engine_each_slot(struct colony_engine *engine, const char *name, colony_slot_cb cb,
                             void *data)
 {
-    struct template_entry *entry = engine_find_entry(engine, name);
+    struct template_entry *entry = find_entry(engine, name);
 
     if (!entry)
         return -ENOENT;
@@ -133,7 +147,7 @@ int colony_engine_find_process(struct colony_engine *engine, uint64_t id,
 static struct template_entry *entry_to_change(struct colony_engine *engine, const char *name,
                                               const char *why, struct colony_error *err)
 {
-    struct template_entry *entry = engine_find_entry(engine, name);
+    struct template_entry *entry = find_entry(engine, name);
 
     if (!entry) {
         (void)colony_fail(err, -ENOENT, "no such process: %s", name);
@@ -216,7 +230,7 @@ static int check_signal(int signo, struct colony_error *err)
 int colony_engine_signal_template(struct colony_engine *engine, const char *name, int signo,
                                   struct colony_error *err)
 {
-    struct template_entry *entry = engine_find_entry(engine, name);
+    struct template_entry *entry = find_entry(engine, name);
     uint32_t count = 0;
 
     if (!entry)
@@ -246,7 +260,7 @@ int colony_engine_signal_process(struct colony_engine *engine, uint64_t id, int 
 
 bool colony_engine_is_active(struct colony_engine *engine, const char *name)
 {
-    struct template_entry *entry = engine_find_entry(engine, name);
+    struct template_entry *entry = find_entry(engine, name);
 
     for (uint32_t i = 0; entry && i < entry->slot_count; i++) {
         enum colony_slot_state state = entry->slots[i]->state;
@@ -260,7 +274,7 @@ bool colony_engine_is_active(struct colony_engine *engine, const char *name)
 int colony_engine_stop_report(struct colony_engine *engine, const char *name,
                               struct colony_stop_report *out)
 {
-    struct template_entry *entry = engine_find_entry(engine, name);
+    struct template_entry *entry = find_entry(engine, name);
 
     if (!entry)
         return -ENOENT;
@@ -271,7 +285,7 @@ int colony_engine_stop_report(struct colony_engine *engine, const char *name,
 int colony_engine_log_path(struct colony_engine *engine, const char *name, uint32_t slot,
                            char *path, size_t size)
 {
-    struct template_entry *entry = engine_find_entry(engine, name);
+    struct template_entry *entry = find_entry(engine, name);
     char file[COLONY_NAME_MAX + 32];
     int length;
 

@@ -291,9 +291,10 @@ static void adopt(struct slot *slot)
     }
     if (!slot->is_wanted) {
         engine_set_why(slot->entry, slot->is_leaving ? "no settings know it any more" : "");
-        engine_slot_handle(slot, SLOT_EVENT_STOP);
         if (slot->state == SLOT_STOPPED && slot->is_leaving)
             engine_slot_retire(slot);
+        else
+            engine_slot_handle(slot, SLOT_EVENT_STOP); /* and retire it, perhaps at once */
     } else if (settings_changed(slot, &note)) {
         engine_set_why(slot->entry, "its settings have changed");
         engine_slot_handle(slot, SLOT_EVENT_STOP);
@@ -323,8 +324,13 @@ static void in_order(struct colony_engine *engine, void (*fn)(struct slot *slot)
     if (order)
         qsort(order, used, sizeof *order, by_priority); /* glibc's is a merge sort: stable */
     for (size_t i = 0; i < used; i++)
-        for (uint32_t j = 0; j < order[i]->slot_count; j++)
-            fn(order[i]->slots[j]);
+        for (uint32_t j = 0; j < order[i]->slot_count;) {
+            struct slot *slot = order[i]->slots[j];
+
+            fn(slot);
+            if (j < order[i]->slot_count && order[i]->slots[j] == slot)
+                j++; /* it has not been retired */
+        }
     free(order);
 }
 

@@ -441,7 +441,7 @@ def test_logs_gives_the_last_lines(colony):
 
 def test_logs_follows_what_is_written(colony):
     colony.start({"processes": {"count": {
-        "cmd": "sh", "args": ["-c", "i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done"]}}})
+        "cmd": "sh", "args": ["-c", "i=0; while :; do i=$$((i+1)); echo $$i; sleep 0.1; done"]}}})
     wait_for(lambda: colony.ctl("logs", "count").stdout)
     follower = subprocess.Popen([COLONY, "ctl", "--state", str(colony.state), "logs", "-f",
                                  "count"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -406,11 +406,12 @@ def test_a_process_whose_template_is_gone_is_stopped_by_the_next_colony(colony):
 def kill_both(colony):
     """Keeper and engine end at the same time, as far as anybody can tell."""
     engine = colony.engine
-    os.kill(engine, signal.SIGSTOP)
-    os.kill(colony.keeper, signal.SIGKILL)
-    colony.process.wait()
-    os.kill(engine, signal.SIGKILL)
-    eventually(lambda: not alive(engine))
+    with watch(engine) as wait:
+        os.kill(engine, signal.SIGSTOP)
+        os.kill(colony.keeper, signal.SIGKILL)
+        colony.process.wait()
+        os.kill(engine, signal.SIGKILL)
+        wait()
 
 
 # Asking twice.
