@@ -24,9 +24,9 @@
 
 enum {
     EVENTS_A_TURN = 128,
-    STRAY_CHECK_MS = 1000,     /* strays are reaped at most this often */
-    ENGINE_LEAVES_MS = 5000,   /* after SHUTDOWN */
-    FDS_A_PROCESS = 3,         /* pidfd, output, input or a cgroup in passing */
+    STRAY_CHECK_MS = 1000,   /* strays are reaped at most this often */
+    ENGINE_LEAVES_MS = 5000, /* after SHUTDOWN */
+    FDS_A_PROCESS = 3,       /* pidfd, output, input or a cgroup in passing */
     FDS_OF_OUR_OWN = 48,
     LOW_FDS = 16, /* the numbers that colony_spawn_reserve_fds sets aside */
 };

@@ -98,11 +98,14 @@ struct keeper {
 uint64_t keeper_now_ms(void);
 int keeper_watch(struct keeper *keeper, int fd, enum keeper_source source, uint32_t index);
 
-/* keeper_processes.c; @fds[0] of a spawn is the payload */
-void keeper_take_over(struct keeper *keeper, uint32_t damaged);
-int keeper_spawn(struct keeper *keeper, const struct colony_message *message, const int *fds,
-                 size_t fd_count);
-void keeper_finish_spawns(struct keeper *keeper);
+/* keeper_processes.c */
+void keeper_init_process(struct keeper_process *process);
+void keeper_clear_process(struct keeper_process *process);
+void keeper_remember_pid(struct keeper *keeper, uint32_t index);
+int32_t keeper_find_pid(struct keeper *keeper, pid_t pid);
+bool keeper_is_being_spawned(struct keeper *keeper, pid_t pid);
+bool keeper_is_ended(const struct colony_record *record);
+uint64_t keeper_wall_clock_ms(void);
 void keeper_reap(struct keeper *keeper, uint32_t index);
 void keeper_reap_strays(struct keeper *keeper);
 void keeper_check_statuses(struct keeper *keeper);
@@ -111,12 +114,25 @@ void keeper_sweep(struct keeper *keeper, uint32_t index, int signo);
 void keeper_forget(struct keeper *keeper, uint32_t index);
 void keeper_close_stream(struct keeper *keeper, uint32_t index, uint32_t stream);
 
+/* keeper_spawn.c; @fds[0] is the payload */
+int keeper_spawn(struct keeper *keeper, const struct colony_message *message, const int *fds,
+                 size_t fd_count);
+void keeper_finish_spawns(struct keeper *keeper);
+
+/* keeper_takeover.c */
+void keeper_take_over(struct keeper *keeper, uint32_t damaged);
+
 /* keeper_engine.c */
 int keeper_start_engine(struct keeper *keeper);
 void keeper_on_engine_exit(struct keeper *keeper);
-void keeper_on_link(struct keeper *keeper, uint32_t events);
+int keeper_send_message(struct keeper *keeper, struct colony_message *message, const int *fds,
+                        size_t fd_count);
+void keeper_drop_link(struct keeper *keeper);
 void keeper_notify(struct keeper *keeper, uint32_t index, enum keeper_notice notice);
 void keeper_flush(struct keeper *keeper);
 void keeper_upgrade(struct keeper *keeper);
+
+/* keeper_orders.c */
+void keeper_on_link(struct keeper *keeper, uint32_t events);
 
 #endif

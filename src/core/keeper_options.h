@@ -51,9 +51,9 @@ struct colony_keeper_options {
     int ready_fd;       /* gets one byte, the exit code, when it serves or fails; -1 */
     int log_level;
     int log_style;
-    bool is_managed; /* a service manager restarts us: an engine without keeper just ends */
-    bool has_user;   /* the engine runs as identities[0]; others may only be spawned as */
-    uint32_t grants; /* enum colony_grant */
+    bool is_managed;      /* a service manager restarts us: an engine without keeper just ends */
+    bool has_user;        /* the engine runs as identities[0]; others may only be spawned as */
+    uint32_t grants;      /* enum colony_grant */
     uint64_t nofile_soft; /* as it was before colony raised it */
     struct colony_keeper_identity identities[KEEPER_IDENTITIES_MAX];
     size_t identity_count;

@@ -366,6 +366,12 @@ static int stage_descriptors(const int *fds, int cgroup_fd)
     return 0;
 }
 
+void colony_spawn_release_fds(void)
+{
+    for (int i = 0; i < COLONY_CHILD_FDS_MAX; i++)
+        (void)dup3(COLONY_RESERVED_NULL_FD, STAGE_BASE + i, O_CLOEXEC);
+}
+
 /* A child that shares memory and fails an identity change takes the keeper's dumpable flag along. */
 static void restore_dumpable(void)
 {

@@ -76,6 +76,8 @@ static void *run_thread(void *data)
         colony_spawn(&job->plan, job->fds, job->cgroup_fd, job->pid, &job->result);
         (void)pthread_mutex_lock(&spawner->lock);
         was_stuck = spawner->current != job;
+        if (!was_stuck)
+            colony_spawn_release_fds();
         put_done(spawner, job);
         if (was_stuck)
             break; /* another thread has taken the queue over: only one may stage descriptors */

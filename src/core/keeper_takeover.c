@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keeper_takeover.c - what an earlier keeper left: processes, pipes, ends that nobody saw. */
+#include <errno.h>
+#include <string.h>
+
+#include "core/keeper_internal.h"
+#include "core/log.h"
+
+static void adopt_streams(struct keeper *keeper, uint32_t index,
+                          const struct colony_own_pipes *pipes)
+{
+    struct colony_record *record = &keeper->table.records[index];
+
+    for (size_t i = 0; i < COLONY_STREAMS_MAX; i++) {
+        int fd;
+
+        if (record->stream_kind[i] == STREAM_NONE || record->stream_inode[i] == 0)
+            continue;
+        fd = colony_adopt_stream(record, i, pipes);
+        if (fd >= 0) {
+            keeper->processes[index].streams[i] = fd;
+        } else if (record->stream_kind[i] == STREAM_OUTPUT &&
+                   !(record->flags & RECORD_OUTPUT_LOST)) {
+            /* Its pipe could not be opened, or went with it while nobody else held it. */
+            record->flags |= RECORD_OUTPUT_LOST;
+            colony_log(SEVERITY_WARNING, "output of %s.%u may be lost: pid %d", record->name,
+                       record->slot, (int)record->pid);
+        }
+    }
+}
+
+static void adopt_record(struct keeper *keeper, uint32_t index,
+                         const struct colony_own_pipes *pipes)
+{
+    struct colony_record *record = &keeper->table.records[index];
+    struct keeper_process *process = &keeper->processes[index];
+    bool was_claimed = colony_record_state(record) == RECORD_CLAIMED;
+
+    if (keeper_is_ended(record)) {
+        adopt_streams(keeper, index, pipes); /* of its slot */
+        return;
+    }
+    process->pidfd = colony_adopt_process(record, &keeper->boot);
+    if (process->pidfd < 0 && was_claimed && record->pid == 0) {
+        record->failed_step = STEP_CLONE;
+        record->failed_errno = ECANCELED;
+        colony_record_set_state(record, RECORD_FAILED);
+        return;
+    }
+    if (process->pidfd < 0) {
+        /* Ended while nobody watched. Nothing can tell how. */
+        record->flags &= ~(uint32_t)RECORD_STATUS_KNOWN;
+        record->exited_boot_ns = colony_boot_now_ns();
+        colony_record_set_state(record, RECORD_EXITED);
+        adopt_streams(keeper, index, pipes);
+        return;
+    }
+    if (!colony_is_our_child(process->pidfd))
+        record->flags |= RECORD_ADOPTED;
+    if (was_claimed)
+        record->spawned_at_ms = keeper_wall_clock_ms();
+    record->start_ticks = colony_proc_start_ticks(record->pid);
+    colony_record_set_state(record, RECORD_ALIVE);
+    keeper_remember_pid(keeper, index);
+    adopt_streams(keeper, index, pipes);
+    if (keeper_watch(keeper, process->pidfd, SOURCE_PROCESS, index) < 0)
+        colony_log(SEVERITY_ERROR, "cannot watch %s.%u: %s", record->name, record->slot,
+                   strerror(errno));
+}
+
+/* A process whose record was damaged is found by its mark; it gets a new id. */
+static void recover_marked(const struct colony_marked *marked, void *data)
+{
+    struct keeper *keeper = data;
+    struct colony_record *record;
+    uint32_t index;
+
+    if (keeper_find_pid(keeper, marked->pid) != NO_INDEX ||
+        colony_table_claim(&keeper->table, marked->name, marked->slot, &keeper->boot, &index) < 0)
+        return;
+    record = &keeper->table.records[index];
+    keeper_clear_process(&keeper->processes[index]);
+    record->pid = marked->pid;
+    record->start_ticks = colony_proc_start_ticks(marked->pid);
+    if (marked->output_inode != 0) {
+        record->stream_kind[0] = STREAM_OUTPUT;
+        record->stream_inode[0] = marked->output_inode;
+    }
+    colony_log(SEVERITY_WARNING, "found %s.%u again as pid %d by its mark", record->name,
+               record->slot, (int)record->pid);
+}
+
+static void recover_from_damage(struct keeper *keeper, uint32_t damaged)
+{
+    colony_log(SEVERITY_ERROR, "the table of processes was damaged%s",
+               damaged == UINT32_MAX ? ": moved aside to table.damaged" : " in part");
+    for (uint32_t i = 0; i < keeper->table.header->high_water; i++)
+        if (colony_record_state(&keeper->table.records[i]) == RECORD_ALIVE)
+            keeper_remember_pid(keeper, i);
+    colony_find_marked(keeper->table.header->instance, recover_marked, keeper);
+    memset(keeper->pid_buckets, 0xff, sizeof keeper->pid_buckets);
+}
+
+void keeper_take_over(struct keeper *keeper, uint32_t damaged)
+{
+    struct colony_own_pipes pipes;
+    uint32_t alive = 0;
+
+    for (uint32_t i = 0; i < keeper->table.header->high_water; i++)
+        keeper_init_process(&keeper->processes[i]);
+    if (damaged > 0)
+        recover_from_damage(keeper, damaged);
+    if (colony_own_pipes_read(&pipes) < 0)
+        colony_log(SEVERITY_WARNING, "cannot read /proc/self/fd: output may be lost");
+    for (uint32_t i = 0; i < keeper->table.header->high_water; i++) {
+        struct colony_record *record = &keeper->table.records[i];
+
+        if (colony_record_state(record) == RECORD_FREE)
+            continue;
+        if (memcmp(record->boot_id, keeper->boot.boot_id, sizeof record->boot_id) != 0 ||
+            record->pid_namespace != keeper->boot.pid_namespace) {
+            colony_table_free_record(&keeper->table, i); /* of before a reboot */
+            continue;
+        }
+        adopt_record(keeper, i, &pipes);
+        alive += colony_record_state(record) == RECORD_ALIVE;
+    }
+    colony_own_pipes_clear(&pipes);
+    if (alive > 0)
+        colony_log(SEVERITY_INFO, "took over %u running process%s", alive, alive == 1 ? "" : "es");
+}
