@@ -11,8 +11,8 @@
 #include "core/logs_internal.h"
 
 enum {
-    TURN_BYTES = 1 << 20,       /* then it is another log's turn */
-    LONG_LINE_BYTES = 1 << 20,  /* over the size by this much, a line is torn after all */
+    TURN_BYTES = 1 << 20,      /* then it is another log's turn */
+    LONG_LINE_BYTES = 1 << 20, /* over the size by this much, a line is torn after all */
 };
 
 static void close_file(struct colony_log *log)

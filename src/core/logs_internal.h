@@ -3,9 +3,12 @@
 #ifndef COLONY_CORE_LOGS_INTERNAL_H
 #define COLONY_CORE_LOGS_INTERNAL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
+
+#include <uv.h>
 
 #include "core/logs.h"
 
@@ -15,11 +18,11 @@ enum {
 
 struct colony_log {
     struct colony_logs *logs;
-    struct colony_log *next;    /* of all logs; under the lock */
+    struct colony_log *next; /* of all logs; under the lock */
     struct colony_log *previous;
     struct colony_log *changed_next; /* whose status is to be told; under the lock */
     bool is_changed;
-    void *owner;                /* loop thread only; NULL: closed */
+    void *owner; /* loop thread only; NULL: closed */
     struct colony_log_settings settings;
     int pipe_fd;
     int file_fd; /* -1: not open */
@@ -32,10 +35,48 @@ struct colony_log {
     bool is_closing;     /* to be moved a last time and freed */
     bool is_leaving;     /* a mover is doing just that */
     bool is_stalled;     /* its mover is stuck in it: nobody else may touch it */
-    _Atomic int status; /* enum colony_log_status */
+    _Atomic int status;  /* enum colony_log_status */
     _Atomic uint64_t dropped_bytes;
     _Atomic uint64_t dropped_lines;
     char path[];
+};
+
+/* One mover at work; those that are stuck have given the queue to a newer one. */
+struct mover {
+    struct colony_logs *logs;
+    struct mover *next;
+    pthread_t thread;
+    int peek[2];
+    char *buffer;
+};
+
+struct colony_logs {
+    uv_async_t async;    /* something is to be told on the loop */
+    uv_timer_t watchdog; /* runs only while logs are being moved */
+    uv_loop_t *loop;
+    colony_log_status_cb cb;
+    void *data;
+    colony_logs_close_cb close_cb;
+    void *close_data;
+    unsigned open_handles;
+
+    pthread_mutex_t lock;
+    int epoll_fd;
+    int wake_fd;
+    struct colony_log *all;
+    struct colony_log *changed; /* whose status is to be told */
+    struct colony_log *closing; /* to be moved a last time and freed */
+    struct mover *movers;
+    struct mover *active;
+    struct colony_log *busy; /* what the active mover is at work on */
+    uint64_t busy_since_ms;
+    unsigned threads;
+    unsigned blocked;
+    bool wants_watchdog;
+    bool watchdog_runs;
+    bool is_closing;
+    bool is_done;         /* the last mover has left */
+    uint64_t pipe_budget; /* bytes that pipes may still grow by */
 };
 
 enum colony_move_result {
@@ -47,6 +88,14 @@ enum colony_move_result {
 /* log_file.c: the way of a block. @buffer has LOG_COPY_BYTES, @peek is a pipe of the thread's. */
 enum colony_move_result colony__log_move(struct colony_log *log, char *buffer, const int peek[2]);
 
+/* log_movers.c; _locked: the caller holds the lock. */
+uint64_t colony__logs_now_ms(void);
+void colony__logs_wake(const struct colony_logs *logs);
+/* Starts a mover, which takes the queue over from the one before it. -ENOMEM, -EAGAIN. */
+int colony__logs_start_mover_locked(struct colony_logs *logs);
+void colony__logs_free_mover(struct mover *mover);
+void colony__log_set_status_locked(struct colony_log *log, enum colony_log_status status);
+void colony__log_watch_pipe(const struct colony_log *log, int operation);
 /* Makes the pipe larger when it was found full, within the budget all logs share. */
 uint64_t colony__log_grow_pipe(struct colony_logs *logs, int pipe_fd, uint64_t bytes);
 
