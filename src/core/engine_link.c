@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "core/engine_internal.h"
+#include "core/forward.h"
 #include "core/log.h"
 #include "core/value.h"
 
@@ -107,6 +108,8 @@ static void take_output(struct inbox *in, struct slot *slot)
             colony_log(SEVERITY_ERROR, "cannot log %s.%u: out of memory",
                        slot->entry->template->name, slot->number);
             (void)close(fd);
+        } else if (settings.forward) {
+            colony_forward(slot->log, slot->entry->template->name, slot->number);
         }
     }
 }
@@ -222,8 +225,8 @@ static void adopt_living(struct slot *slot, const struct colony_record *record)
     slot->started_boot_ms = record->claimed_boot_ns / 1000000;
     slot->started_at_ms = record->spawned_at_ms;
     set_living(slot);
-    engine_slot_handle(slot, slot->entry->template->detach ? SLOT_EVENT_COMPLETE
-                                                           : SLOT_EVENT_SPAWNED);
+    engine_slot_handle(slot,
+                       slot->entry->template->detach ? SLOT_EVENT_COMPLETE : SLOT_EVENT_SPAWNED);
 }
 
 static void adopt_ended(struct slot *slot, const struct colony_record *record,
@@ -275,8 +278,8 @@ static void adopt(struct slot *slot)
 
     memcpy(&note, record->note, sizeof note);
     if (note.version != 1) /* found by its mark: all that is known is that it runs */
-        note = (struct slot_note){.is_wanted = 1, .state = SLOT_RUNNING,
-                                  .template_hash = slot->entry->template->hash};
+        note = (struct slot_note){
+            .is_wanted = 1, .state = SLOT_RUNNING, .template_hash = slot->entry->template->hash};
     slot->is_wanted = note.is_wanted && !slot->is_leaving;
     slot->restart.attempt = note.attempt;
     slot->restarts = note.restarts;

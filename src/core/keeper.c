@@ -51,11 +51,13 @@ int keeper_watch(struct keeper *keeper, int fd, enum keeper_source source, uint3
 /* Children inherit nothing: no handler, no ignored signal, no mask (signals come by signalfd). */
 static int take_signals(struct keeper *keeper)
 {
+    static const unsigned long default_action[8]; /* the kernel's struct sigaction: SIG_DFL */
     sigset_t all;
     sigset_t watched;
 
+    /* The raw call: libc keeps 32 and 33 to itself, and whoever started us may ignore them. */
     for (int signo = 1; signo < NSIG; signo++)
-        (void)signal(signo, SIG_DFL);
+        (void)syscall(SYS_rt_sigaction, signo, default_action, NULL, sizeof(uint64_t));
     (void)sigfillset(&all);
     (void)sigprocmask(SIG_SETMASK, &all, NULL);
     (void)sigemptyset(&watched);

@@ -103,6 +103,7 @@ static ssize_t drop(struct colony_log *log, char *buffer)
     if (count > 0) {
         (void)atomic_fetch_add(&log->dropped_bytes, (uint64_t)count);
         (void)atomic_fetch_add(&log->dropped_lines, count_lines(buffer, (size_t)count));
+        colony__log_tee_copy(log, buffer, (size_t)count);
     }
     return count;
 }
@@ -113,6 +114,8 @@ static ssize_t copy(struct colony_log *log, char *buffer, size_t size)
     ssize_t count = read(log->pipe_fd, buffer, size < LOG_COPY_BYTES ? size : LOG_COPY_BYTES);
     ssize_t done = 0;
 
+    if (count > 0)
+        colony__log_tee_copy(log, buffer, (size_t)count);
     while (done < count) {
         ssize_t written = write(log->file_fd, buffer + done, (size_t)(count - done));
 
@@ -133,7 +136,7 @@ static ssize_t move_block(struct colony_log *log, char *buffer, size_t size)
 
     if (log->cannot_splice)
         return copy(log, buffer, size);
-    count = splice(log->pipe_fd, NULL, log->file_fd, &log->offset, size,
+    count = splice(log->pipe_fd, NULL, log->file_fd, &log->offset, colony__log_tee(log, size),
                    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (count >= 0 || errno != EINVAL)
         return count;

@@ -99,9 +99,8 @@ static void tell_changes(struct colony_logs *logs)
     }
 }
 
-static void on_handle_closed(uv_handle_t *handle)
+void colony__logs_on_handle_closed(struct colony_logs *logs)
 {
-    struct colony_logs *logs = handle->data;
     colony_logs_close_cb cb = logs->close_cb;
     void *data = logs->close_data;
 
@@ -113,6 +112,11 @@ static void on_handle_closed(uv_handle_t *handle)
     free(logs);
     if (cb)
         cb(data);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    colony__logs_on_handle_closed(handle->data);
 }
 
 /* All movers that can leave have left; one that is stuck for ever ends with the process. */
@@ -240,6 +244,7 @@ int colony_log_open(struct colony_log **out, struct colony_logs *logs, const cha
     log->settings = *settings;
     log->pipe_fd = pipe_fd;
     log->file_fd = -1;
+    log->tee_fd = log->tee_wanted = -1;
     log->limit = settings->size_bytes;
     bytes = fcntl(pipe_fd, F_GETPIPE_SZ);
     log->pipe_bytes = bytes > 0 ? (uint64_t)bytes : PIPE_BYTES_FIRST;

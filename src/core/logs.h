@@ -31,8 +31,8 @@ enum colony_log_status {
 
 /* Called on the loop when the status of the log with @owner has changed. */
 typedef void (*colony_log_status_cb)(void *owner, enum colony_log_status status, void *data);
-/* Called on the loop with what a watched log was given; valid during the call. */
-typedef void (*colony_log_output_cb)(void *owner, const char *bytes, size_t size, void *data);
+/* Called on the loop with output as it passes; valid during the call. @size 0: it has ended. */
+typedef void (*colony_log_output_cb)(const char *bytes, size_t size, void *data);
 typedef void (*colony_logs_close_cb)(void *data);
 
 /* -ENOMEM, -EAGAIN: no thread to be had, and libuv's errors. */
@@ -50,6 +50,15 @@ int colony_log_open(struct colony_log **out, struct colony_logs *logs, const cha
                     const struct colony_log_settings *settings, int pipe_fd, void *owner);
 /* Moves what the pipe still holds, then frees the log. The owner hears of it no more. */
 void colony_log_close(struct colony_log *log);
+
+/*
+ * @cb gets all output from now on, beside the log (tee(2)), until @size 0 says that the log was
+ * closed. A reader that is too slow loses what its pipe does not take; that is counted and holds up
+ * nobody. One at a time for each log: -EBUSY. -ENOMEM, -EMFILE.
+ */
+int colony_log_tap(struct colony_log *log, colony_log_output_cb cb, void *data);
+/* Bytes that the tap was too slow for. */
+uint64_t colony_log_tap_dropped(const struct colony_log *log);
 
 enum colony_log_status colony_log_status(const struct colony_log *log);
 void colony_log_dropped(const struct colony_log *log, uint64_t *bytes, uint64_t *lines);

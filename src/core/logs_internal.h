@@ -35,7 +35,11 @@ struct colony_log {
     bool is_closing;     /* to be moved a last time and freed */
     bool is_leaving;     /* a mover is doing just that */
     bool is_stalled;     /* its mover is stuck in it: nobody else may touch it */
-    _Atomic int status;  /* enum colony_log_status */
+    int tee_fd;          /* the mover's: its end of the tap's pipe; -1 */
+    int tee_wanted;      /* under the lock: what tee_fd is to become */
+    bool has_tap;        /* loop thread only */
+    _Atomic uint64_t tee_dropped;
+    _Atomic int status; /* enum colony_log_status */
     _Atomic uint64_t dropped_bytes;
     _Atomic uint64_t dropped_lines;
     char path[];
@@ -58,7 +62,7 @@ struct colony_logs {
     void *data;
     colony_logs_close_cb close_cb;
     void *close_data;
-    unsigned open_handles;
+    unsigned open_handles; /* taps included */
 
     pthread_mutex_t lock;
     int epoll_fd;
@@ -87,6 +91,13 @@ enum colony_move_result {
 
 /* log_file.c: the way of a block. @buffer has LOG_COPY_BYTES, @peek is a pipe of the thread's. */
 enum colony_move_result colony__log_move(struct colony_log *log, char *buffer, const int peek[2]);
+
+/* log_tap.c: copies at most @size bytes of what waits in the pipe; how many the log may take now.
+ */
+size_t colony__log_tee(struct colony_log *log, size_t size);
+void colony__log_tee_copy(struct colony_log *log, const char *bytes, size_t size);
+/* logs.c: one of the open handles has been closed. */
+void colony__logs_on_handle_closed(struct colony_logs *logs);
 
 /* log_movers.c; _locked: the caller holds the lock. */
 uint64_t colony__logs_now_ms(void);

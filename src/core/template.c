@@ -40,6 +40,8 @@ static const struct colony__setting log_settings[] = {
      "how many old files are kept"},
     {"on_full", CHOICE, 0, "drop",     LOG_AT(on_full),    log_full_names,
      "when the log can't be written: lose output and count it, or let the process wait"},
+    {"forward", FLAG,   0, "false",    LOG_AT(forward),    NULL,
+     "lines also go to colony's own log, as `NAME.N: line`"},
     {"direct",  &colony__log_mode, 0, "false", LOG_AT(mode), &direct_mode,
      "the process writes to the file itself; it is not rotated"},
     {"none",    &colony__log_mode, 0, "false", LOG_AT(mode), &none_mode,

@@ -42,6 +42,7 @@ struct colony_log_settings {
     enum colony_log_full on_full;
     uint64_t size_bytes; /* rotate at this size; default 16 MiB */
     uint32_t count;      /* rotated files kept; default 5 */
+    bool forward;        /* lines also go to colony's own log */
 };
 
 struct colony_rlimit {

@@ -37,12 +37,20 @@ static inline struct spawned spawned_none(void)
     return (struct spawned){.extra_fd = -1, .cgroup_fd = -1};
 }
 
+/* Also those that libc keeps to itself; the action is the kernel's struct sigaction. */
+static inline void reset_signals(void)
+{
+    const unsigned long default_action[8] = {0};
+
+    for (int signo = 1; signo < NSIG; signo++)
+        (void)syscall(SYS_rt_sigaction, signo, default_action, NULL, sizeof(uint64_t));
+}
+
 /* What a process must be before it can spawn. */
 static inline void prepare_to_spawn(void)
 {
     (void)syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
-    for (int signo = 1; signo < NSIG; signo++)
-        (void)signal(signo, SIG_DFL);
+    reset_signals();
     CHECK(colony_spawn_reserve_fds() == 0);
 }
 
