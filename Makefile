@@ -77,7 +77,7 @@ chaos: all ## kill engine, keeper and processes at random for T seconds: make ch
 
 lint: ## clang-tidy and clang-format, as errors
 	clang-format --dry-run -Werror $(SRC) $(CLI) $(wildcard src/*/*.h cli/*.h tests/*/*.c)
-	clang-tidy --quiet $(SRC) $(CLI) -- -std=gnu11 $(CPPFLAGS) $(LLHTTP_CFLAGS)
+	printf '%s\n' $(SRC) $(CLI) | xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- -std=gnu11 $(CPPFLAGS) $(LLHTTP_CFLAGS)
 
 format: ## let clang-format decide
 	clang-format -i $(SRC) $(CLI) $(wildcard src/*/*.h cli/*.h tests/*/*.[ch])

@@ -81,8 +81,8 @@ static void on_welcome(void *data)
     struct colony_error err = {0};
 
     for (size_t i = 0; i < CONTROLLER_COUNT; i++) {
-        int rc = controllers[i]->create(&program->running[i], program->engine, program->settings,
-                                        &err);
+        int rc =
+            controllers[i]->create(&program->running[i], program->engine, program->settings, &err);
 
         if (rc == 0)
             rc = controllers[i]->start(program->running[i], &err);

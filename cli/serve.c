@@ -86,8 +86,7 @@ static int apply_log_options(struct colony_settings *settings, const struct serv
     if (!serve->log_format)
         return 0;
     if (strcmp(serve->log_format, "text") != 0 && strcmp(serve->log_format, "json") != 0)
-        return colony_fail(err, -EINVAL, "cannot log as `%s`: use text or json",
-                           serve->log_format);
+        return colony_fail(err, -EINVAL, "cannot log as `%s`: use text or json", serve->log_format);
     settings->log_format =
         strcmp(serve->log_format, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
     return 0;
@@ -178,8 +177,9 @@ static int fall_back_to_last_settings(struct serve *serve, const struct colony_e
         *err = *reason;
         return -EINVAL;
     }
-    colony_log(SEVERITY_ERROR, "%s: goes on with the settings applied last, for the processes "
-                               "that still run",
+    colony_log(SEVERITY_ERROR,
+               "%s: goes on with the settings applied last, for the processes "
+               "that still run",
                reason->message);
     return 0;
 }

@@ -2,9 +2,9 @@
 /* serve_place.c - where a colony stands: its user, its log, its pid file, fore- or background. */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <pwd.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -91,6 +91,16 @@ static inline uint64_t clock_ms(void)
         }                                                                                          \
     } while (0)
 
+#define CHECK_SOON(condition)                                                                      \
+    do {                                                                                           \
+        uint64_t until_ms = clock_ms() + DEADLINE_MS;                                              \
+                                                                                                   \
+        while (!(condition)) {                                                                     \
+            CHECK(clock_ms() < until_ms && #condition);                                            \
+            (void)poll(NULL, 0, 1);                                                                \
+        }                                                                                          \
+    } while (0)
+
 static inline int pidfd_of(pid_t pid)
 {
     return (int)syscall(SYS_pidfd_open, pid, 0);
@@ -131,6 +141,15 @@ static inline void run_forked(void (*body)(void *data), void *data)
         fail_msg("the child ended with wait status %#x", (unsigned)status);
 }
 
+/* A test that is a forked child of its own. */
+#define FORKED_TEST(name)                                                                          \
+    static void name##_in_child(void *data __attribute__((unused)));                               \
+    TEST(name)                                                                                     \
+    {                                                                                              \
+        run_forked(name##_in_child, NULL);                                                         \
+    }                                                                                              \
+    static void name##_in_child(void *data __attribute__((unused)))
+
 /* Becomes a user without rights, if it has any to lose. */
 static inline void drop_rights(void)
 {
@@ -139,6 +158,14 @@ static inline void drop_rights(void)
     CHECK(syscall(SYS_setgroups, 0, NULL) == 0);
     CHECK(setresgid(NOBODY, NOBODY, NOBODY) == 0);
     CHECK(setresuid(NOBODY, NOBODY, NOBODY) == 0);
+}
+
+/* The same in a forked child. */
+static inline void skip_in_child(const char *why)
+{
+    (void)printf("           skipped: %s\n", why);
+    (void)fflush(stdout);
+    _exit(CHILD_SKIPPED);
 }
 
 static inline unsigned count_fds(void)

@@ -140,7 +140,8 @@ static int enter_known_base(struct colony_cgroups *cgroups, int state_fd)
 
 static int remember_base(const struct colony_cgroups *cgroups, int state_fd)
 {
-    int fd = openat(state_fd, "cgroup", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int fd =
+        openat(state_fd, "cgroup", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     ssize_t written;
 
     if (fd < 0)

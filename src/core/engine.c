@@ -51,8 +51,7 @@ void engine_set_why(struct template_entry *entry, const char *why)
 
 void engine_publish(struct template_entry *entry, enum colony_event_type type)
 {
-    struct colony_event event = {
-        .type = type, .name = entry->template->name, .text = entry->why};
+    struct colony_event event = {.type = type, .name = entry->template->name, .text = entry->why};
 
     colony_events_publish(entry->engine->events, &event);
 }

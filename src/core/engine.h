@@ -29,14 +29,14 @@ struct colony_slot_info {
     const char *name; /* of its template */
     uint32_t slot;    /* from 1 */
     enum colony_slot_state state;
-    uint64_t id;      /* internal id of its process; 0: none lives */
-    pid_t os_pid;     /* 0: none lives */
+    uint64_t id;            /* internal id of its process; 0: none lives */
+    pid_t os_pid;           /* 0: none lives */
     uint64_t started_at_ms; /* wall clock, of the living process; 0: none lives */
     uint64_t uptime_ms;
-    uint64_t restarts;      /* starts by the policy since the user last started it */
-    uint64_t retry_in_ms;   /* SLOT_BACKOFF: until the next start */
-    bool has_exit;          /* a process of it has ended */
-    bool exit_known;        /* false: the kernel could not tell the status */
+    uint64_t restarts;    /* starts by the policy since the user last started it */
+    uint64_t retry_in_ms; /* SLOT_BACKOFF: until the next start */
+    bool has_exit;        /* a process of it has ended */
+    bool exit_known;      /* false: the kernel could not tell the status */
     int exit_status;
     int term_signal;        /* 0: none */
     const char *failure;    /* why the last spawn failed ("chdir /nope: No such…"), or "" */
@@ -55,10 +55,10 @@ struct colony_stop_report {
 
 /* What the program around the engine is told; any may be NULL. On the loop. */
 struct colony_engine_callbacks {
-    void (*welcome)(void *data);  /* all that lives is known and started: serve now */
-    void (*stopped)(void *data);  /* after a shutdown: no process is left, close now */
-    void (*reload)(void *data);   /* colony got SIGHUP */
-    void (*lost)(void *data);     /* the keeper is gone: colony_engine_become_keeper(), or end */
+    void (*welcome)(void *data); /* all that lives is known and started: serve now */
+    void (*stopped)(void *data); /* after a shutdown: no process is left, close now */
+    void (*reload)(void *data);  /* colony got SIGHUP */
+    void (*lost)(void *data);    /* the keeper is gone: colony_engine_become_keeper(), or end */
     void *data;
 };
 

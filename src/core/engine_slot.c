@@ -64,7 +64,8 @@ static void enter_starting(struct slot *slot)
     if (slot->is_spawning)
         return; /* taken over in the middle of a spawn: the keeper will tell */
     if (slot->os_pid) {
-        engine_slot_handle(slot, SLOT_EVENT_COMPLETE); /* detached, and it lives on: no second one */
+        engine_slot_handle(slot,
+                           SLOT_EVENT_COMPLETE); /* detached, and it lives on: no second one */
         return;
     }
     /* Why the last try failed stays to be seen until one succeeds: this may take its time, too. */
@@ -221,10 +222,10 @@ static void enter_rest(struct slot *slot)
 }
 
 static void (*const on_enter[SLOT_STATE_COUNT])(struct slot *slot) = {
-    [SLOT_STOPPED] = enter_stopped,   [SLOT_STARTING] = enter_starting,
-    [SLOT_RUNNING] = enter_running,   [SLOT_STOPPING] = enter_stopping,
-    [SLOT_EXITED] = enter_exited,     [SLOT_BACKOFF] = enter_backoff,
-    [SLOT_FAILED] = enter_rest,       [SLOT_COMPLETED] = enter_rest,
+    [SLOT_STOPPED] = enter_stopped, [SLOT_STARTING] = enter_starting,
+    [SLOT_RUNNING] = enter_running, [SLOT_STOPPING] = enter_stopping,
+    [SLOT_EXITED] = enter_exited,   [SLOT_BACKOFF] = enter_backoff,
+    [SLOT_FAILED] = enter_rest,     [SLOT_COMPLETED] = enter_rest,
 };
 
 void engine_slot_handle(struct slot *slot, enum colony_slot_event event)
@@ -322,8 +323,8 @@ void engine_slot_on_spawned(struct slot *slot)
     log_spawn(slot);
     publish_process(slot, EVENT_SPAWN, slot->entry->why);
     if (slot->entry->template->detach)
-        engine_slot_handle(slot, slot->state == SLOT_STOPPING ? SLOT_EVENT_GONE
-                                                              : SLOT_EVENT_COMPLETE);
+        engine_slot_handle(slot,
+                           slot->state == SLOT_STOPPING ? SLOT_EVENT_GONE : SLOT_EVENT_COMPLETE);
     else if (slot->state == SLOT_STOPPING)
         ask_to_end(slot); /* the stop came while it was being spawned */
     else

@@ -180,8 +180,7 @@ void engine_order_forget(struct colony_engine *engine, uint32_t index, uint64_t 
 /* What must be known again after a death of the engine. SPAWN carries a note of its own. */
 void engine_save_note(struct slot *slot)
 {
-    struct colony_message message = {
-        .type = MESSAGE_NOTE, .index = slot->index, .id = slot->id};
+    struct colony_message message = {.type = MESSAGE_NOTE, .index = slot->index, .id = slot->id};
     struct slot_note note = make_note(slot);
 
     if (!slot->has_record || slot->is_spawning)

@@ -47,7 +47,8 @@ static void blank_control_bytes(char *text)
             *text = '?';
 }
 
-__attribute__((format(printf, 3, 0))) static void fill(struct colony_error *err, int code, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void fill(struct colony_error *err, int code,
+                                                       const char *format, va_list args)
 {
     err->code = code;
     if (vsnprintf(err->message, sizeof err->message, format, args) < 0)

@@ -20,21 +20,21 @@ struct colony_events;
 struct colony_subscription;
 
 enum colony_event_type {
-    EVENT_CREATE,     /* template */
-    EVENT_UPDATE,     /* template */
-    EVENT_DELETE,     /* template */
-    EVENT_START,      /* template: asked to start */
-    EVENT_STOP,       /* template: asked to stop */
-    EVENT_RESTART,    /* template: asked to restart */
-    EVENT_SPAWN,      /* process: runs */
-    EVENT_REAP,       /* process: stopped because there are too many */
-    EVENT_EXIT,       /* process: ended */
-    EVENT_STOP_PID,   /* process: is being stopped */
-    EVENT_FLAP,       /* template: dies too often */
-    EVENT_FAIL,       /* process: could not be spawned; @text says which step failed */
-    EVENT_STATE,      /* slot: @from → @to */
-    EVENT_LOG,        /* slot: its log stalled, dropped output or recovered; @text says */
-    EVENT_STRAY,      /* a process nobody waits for was reaped */
+    EVENT_CREATE,   /* template */
+    EVENT_UPDATE,   /* template */
+    EVENT_DELETE,   /* template */
+    EVENT_START,    /* template: asked to start */
+    EVENT_STOP,     /* template: asked to stop */
+    EVENT_RESTART,  /* template: asked to restart */
+    EVENT_SPAWN,    /* process: runs */
+    EVENT_REAP,     /* process: stopped because there are too many */
+    EVENT_EXIT,     /* process: ended */
+    EVENT_STOP_PID, /* process: is being stopped */
+    EVENT_FLAP,     /* template: dies too often */
+    EVENT_FAIL,     /* process: could not be spawned; @text says which step failed */
+    EVENT_STATE,    /* slot: @from → @to */
+    EVENT_LOG,      /* slot: its log stalled, dropped output or recovered; @text says */
+    EVENT_STRAY,    /* a process nobody waits for was reaped */
     EVENT_TYPE_COUNT,
 };
 
@@ -44,13 +44,13 @@ struct colony_event {
     uint32_t slot;    /* from 1; 0 when it concerns no slot */
     uint64_t id;      /* internal id; 0 when it concerns no process */
     pid_t os_pid;
-    bool detached;           /* EVENT_SPAWN */
-    bool exit_known;         /* EVENT_EXIT: else status and signal are not known */
-    int exit_status;         /* EVENT_EXIT */
-    int term_signal;         /* EVENT_EXIT, 0: none */
+    bool detached;               /* EVENT_SPAWN */
+    bool exit_known;             /* EVENT_EXIT: else status and signal are not known */
+    int exit_status;             /* EVENT_EXIT */
+    int term_signal;             /* EVENT_EXIT, 0: none */
     enum colony_slot_state from; /* EVENT_STATE */
     enum colony_slot_state to;
-    const char *text;        /* the cause or reason, one line; "" when there is none */
+    const char *text; /* the cause or reason, one line; "" when there is none */
 };
 
 typedef void (*colony_event_cb)(const struct colony_event *event, void *data);
@@ -63,8 +63,7 @@ void colony_events_free(struct colony_events *events);
  * Returns 0, -EINVAL for an empty pattern, -ENOMEM.
  */
 int colony_events_subscribe(struct colony_events *events, const char *pattern,
-                            colony_event_cb callback, void *data,
-                            struct colony_subscription **out);
+                            colony_event_cb callback, void *data, struct colony_subscription **out);
 /* Ends and frees the subscription; NULL is fine. */
 void colony_events_unsubscribe(struct colony_events *events, struct colony_subscription *sub);
 void colony_events_publish(struct colony_events *events, const struct colony_event *event);

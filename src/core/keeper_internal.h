@@ -44,7 +44,8 @@ struct keeper_process {
     uint8_t notices;                 /* enum keeper_notice */
     bool is_told;                    /* this engine knows of it */
     bool is_queued;
-    bool awaits_status; /* adopted, ended, and its parent has not reaped it yet */
+    uint64_t
+        status_until_ms; /* adopted, ended, not reaped by its parent yet: so long it may take */
     int32_t next_queued;
     int32_t next_of_pid; /* chain of its bucket */
     struct colony_swept swept;

@@ -129,7 +129,7 @@ static void set_exited(struct keeper *keeper, uint32_t index)
         if (record->stream_kind[i] == STREAM_INPUT)
             close_fd(&process->streams[i]);
     record->exited_boot_ns = colony_boot_now_ns();
-    process->awaits_status = false;
+    process->status_until_ms = 0;
     colony_record_set_state(record, RECORD_EXITED);
     keeper_notify(keeper, index, NOTICE_EXIT);
 }
@@ -170,11 +170,11 @@ static void reap_adopted(struct keeper *keeper, uint32_t index)
     struct epoll_event event = {.events = 0, .data.u64 = (uint64_t)SOURCE_PROCESS << 32 | index};
     int rc = colony_exit_status(process->pidfd, &record->wait_status);
 
-    if (rc == -EAGAIN && !process->awaits_status) {
-        process->awaits_status = true;
+    if (rc == -EAGAIN && process->status_until_ms == 0) {
+        process->status_until_ms = keeper_now_ms() + STATUS_WAIT_MS;
         (void)epoll_ctl(keeper->epoll_fd, EPOLL_CTL_MOD, process->pidfd, &event);
         if (keeper->status_check_at_ms == 0)
-            keeper->status_check_at_ms = keeper_now_ms() + STATUS_WAIT_MS;
+            keeper->status_check_at_ms = process->status_until_ms;
         return;
     }
     if (rc == 0)
@@ -197,11 +197,20 @@ void keeper_reap(struct keeper *keeper, uint32_t index)
 /* Adopted ones whose parent never reaps them: their status stays unknown. */
 void keeper_check_statuses(struct keeper *keeper)
 {
+    uint64_t now = keeper_now_ms();
+
     keeper->status_check_at_ms = 0;
-    for (uint32_t i = 0; i < keeper->table.header->high_water; i++)
-        if (colony_record_state(&keeper->table.records[i]) == RECORD_ALIVE &&
-            keeper->processes[i].awaits_status)
+    for (uint32_t i = 0; i < keeper->table.header->high_water; i++) {
+        uint64_t until_ms = keeper->processes[i].status_until_ms;
+
+        if (colony_record_state(&keeper->table.records[i]) != RECORD_ALIVE || until_ms == 0)
+            continue;
+        if (until_ms <= now)
             keeper_reap(keeper, i);
+        else if (keeper->status_check_at_ms == 0 || until_ms < keeper->status_check_at_ms)
+            keeper->status_check_at_ms = until_ms;
+    }
+    keeper_flush(keeper);
 }
 
 /*

@@ -41,17 +41,17 @@ enum colony_message_type {
     MESSAGE_SHUTDOWN, /* value: exit code; all is stopped */
     MESSAGE_UPGRADE,
     /* keeper → engine */
-    MESSAGE_HELLO,    /* hello + table */
-    MESSAGE_HELD,     /* name + a listening socket */
-    MESSAGE_RECORD,   /* index, id + pipes: a process from before this engine */
-    MESSAGE_MORE,     /* answer with CONTINUE */
-    MESSAGE_WELCOME,  /* all records told; spawning may begin */
-    MESSAGE_SPAWNED,  /* index, id + new pipes */
+    MESSAGE_HELLO,   /* hello + table */
+    MESSAGE_HELD,    /* name + a listening socket */
+    MESSAGE_RECORD,  /* index, id + pipes: a process from before this engine */
+    MESSAGE_MORE,    /* answer with CONTINUE */
+    MESSAGE_WELCOME, /* all records told; spawning may begin */
+    MESSAGE_SPAWNED, /* index, id + new pipes */
     MESSAGE_SPAWN_FAILED,
     MESSAGE_EXITED,
-    MESSAGE_STRAY,    /* value: how many were reaped */
-    MESSAGE_SWEPT,    /* id, swept */
-    MESSAGE_REQUEST,  /* value: the signal colony got */
+    MESSAGE_STRAY,   /* value: how many were reaped */
+    MESSAGE_SWEPT,   /* id, swept */
+    MESSAGE_REQUEST, /* value: the signal colony got */
     MESSAGE_TYPE_COUNT,
 };
 

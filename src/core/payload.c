@@ -21,8 +21,8 @@ static const char default_path[] = "/usr/local/bin:/usr/bin:/bin";
 
 /* What is ours or our service manager's alone; a name that ends in `_` is a prefix. */
 static const char *const own_variables[] = {
-    "NOTIFY_SOCKET", "LISTEN_",          "WATCHDOG_",        "MAINPID", "JOURNAL_STREAM",
-    "INVOCATION_ID", "SYSTEMD_EXEC_PID", "MANAGERPID",       "COLONY_",
+    "NOTIFY_SOCKET", "LISTEN_",          "WATCHDOG_",  "MAINPID", "JOURNAL_STREAM",
+    "INVOCATION_ID", "SYSTEMD_EXEC_PID", "MANAGERPID", "COLONY_",
 };
 
 /* A text that grows; after a failure it takes nothing more. */
@@ -171,7 +171,7 @@ static void set_rlimits(struct colony_payload *payload, const struct colony_temp
 
     for (size_t i = 0; i < template->rlimit_count; i++) {
         payload->rlimits[payload->rlimit_count++] = (struct colony_payload_rlimit){
-            .resource = (uint32_t)template->rlimits[i].resource,
+            .resource = (uint32_t) template->rlimits[i].resource,
             .soft = template->rlimits[i].soft,
             .hard = template->rlimits[i].hard,
         };

@@ -29,7 +29,6 @@ extern const struct colony_restart_policy colony_restart_default;
  * the jitter comes of it.
  */
 uint64_t colony_restart_delay(const struct colony_restart_policy *policy,
-                              struct colony_restart_state *state, uint64_t ran_ms,
-                              uint32_t random);
+                              struct colony_restart_state *state, uint64_t ran_ms, uint32_t random);
 
 #endif

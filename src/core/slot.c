@@ -33,9 +33,9 @@ static const enum colony_slot_state next_state[SLOT_STATE_COUNT][SLOT_EVENT_COUN
 /* clang-format on */
 
 static const char *const state_names[SLOT_STATE_COUNT] = {
-    [SLOT_NONE] = "none",         [SLOT_STOPPED] = "stopped",   [SLOT_STARTING] = "starting",
-    [SLOT_RUNNING] = "running",   [SLOT_STOPPING] = "stopping", [SLOT_EXITED] = "exited",
-    [SLOT_BACKOFF] = "backoff",   [SLOT_FAILED] = "failed",     [SLOT_COMPLETED] = "completed",
+    [SLOT_NONE] = "none",       [SLOT_STOPPED] = "stopped",   [SLOT_STARTING] = "starting",
+    [SLOT_RUNNING] = "running", [SLOT_STOPPING] = "stopping", [SLOT_EXITED] = "exited",
+    [SLOT_BACKOFF] = "backoff", [SLOT_FAILED] = "failed",     [SLOT_COMPLETED] = "completed",
 };
 
 enum colony_slot_state colony_slot_next(enum colony_slot_state state, enum colony_slot_event event)

@@ -11,7 +11,7 @@
 enum colony_slot_state {
     SLOT_NONE, /* as a result of colony_slot_next: the event is ignored in that state */
     SLOT_STOPPED,
-    SLOT_STARTING,  /* the keeper was asked to spawn */
+    SLOT_STARTING, /* the keeper was asked to spawn */
     SLOT_RUNNING,
     SLOT_STOPPING,  /* told to stop, until nothing of it is left */
     SLOT_EXITED,    /* ended by itself; the policy decides at once what comes next */
@@ -22,9 +22,9 @@ enum colony_slot_state {
 };
 
 enum colony_slot_event {
-    SLOT_EVENT_START,    /* wanted: by the settings, a user or a restart */
+    SLOT_EVENT_START, /* wanted: by the settings, a user or a restart */
     SLOT_EVENT_SPAWNED,
-    SLOT_EVENT_FAIL,     /* the spawn failed */
+    SLOT_EVENT_FAIL, /* the spawn failed */
     SLOT_EVENT_EXIT,
     SLOT_EVENT_STOP,
     SLOT_EVENT_GONE,     /* nothing of it is left after a stop */

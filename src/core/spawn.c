@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 enum {
-    STAGE_BASE = COLONY_CHILD_FDS_MAX,               /* where a child's descriptors are put */
+    STAGE_BASE = COLONY_CHILD_FDS_MAX,                /* where a child's descriptors are put */
     RESERVED_FDS = STAGE_BASE + COLONY_CHILD_FDS_MAX, /* a child's table is cut off here */
     STACK_BYTES = 64 << 10,
     SPAWN_SECONDS_MAX = 5,
@@ -36,11 +36,11 @@ struct child {
 };
 
 static const char *const step_names[STEP_COUNT] = {
-    [STEP_NONE] = "spawn",          [STEP_PREPARE] = "prepare",   [STEP_CLONE] = "clone",
-    [STEP_TIMER] = "timer_create",  [STEP_DESCRIPTORS] = "dup2",  [STEP_SETSID] = "setsid",
-    [STEP_CGROUP] = "cgroup",       [STEP_RLIMIT] = "setrlimit",  [STEP_NICE] = "setpriority",
-    [STEP_OOM] = "oom_score_adj",   [STEP_SETGROUPS] = "setgroups", [STEP_SETGID] = "setgid",
-    [STEP_SETUID] = "setuid",       [STEP_CHDIR] = "chdir",       [STEP_SIGNALS] = "sigprocmask",
+    [STEP_NONE] = "spawn",         [STEP_PREPARE] = "prepare",     [STEP_CLONE] = "clone",
+    [STEP_TIMER] = "timer_create", [STEP_DESCRIPTORS] = "dup2",    [STEP_SETSID] = "setsid",
+    [STEP_CGROUP] = "cgroup",      [STEP_RLIMIT] = "setrlimit",    [STEP_NICE] = "setpriority",
+    [STEP_OOM] = "oom_score_adj",  [STEP_SETGROUPS] = "setgroups", [STEP_SETGID] = "setgid",
+    [STEP_SETUID] = "setuid",      [STEP_CHDIR] = "chdir",         [STEP_SIGNALS] = "sigprocmask",
     [STEP_EXEC] = "exec",
 };
 
@@ -305,15 +305,21 @@ static bool clone3_is_missing(long result)
 /* clone(2) with the same flags; CLONE_PIDFD excludes CLONE_PARENT_SETTID there. */
 static long legacy_clone(struct child *child, char *stack, pid_t *pid, int *pidfd)
 {
-    long result = clone(run_child, stack + STACK_BYTES,
-                        CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PARENT_SETTID | SIGCHLD, child,
-                        pid);
+    long result =
+        clone(run_child, stack + STACK_BYTES,
+              CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PARENT_SETTID | SIGCHLD, child, pid);
+    int error;
 
     if (result < 0)
         return -errno;
     /* It is our child and not yet waited for: the number cannot have been given away. */
     *pidfd = (int)syscall(SYS_pidfd_open, result, 0);
-    return *pidfd < 0 ? -errno : result;
+    if (*pidfd >= 0)
+        return result;
+    error = -errno;
+    (void)kill((pid_t)result, SIGKILL); /* what cannot be watched must not run */
+    (void)waitpid((pid_t)result, NULL, 0);
+    return error;
 }
 
 static long clone_child(struct child *child, pid_t *pid, int *pidfd)
@@ -372,7 +378,8 @@ void colony_spawn_release_fds(void)
         (void)dup3(COLONY_RESERVED_NULL_FD, STAGE_BASE + i, O_CLOEXEC);
 }
 
-/* A child that shares memory and fails an identity change takes the keeper's dumpable flag along. */
+/* A child that shares memory and fails an identity change takes the keeper's dumpable flag along.
+ */
 static void restore_dumpable(void)
 {
     (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);

@@ -168,7 +168,8 @@ void colony_spawn_job_free(struct colony_spawn_job *job)
     free(job);
 }
 
-/* Its descriptors are staged in numbers that all threads share until its child has cut itself off. */
+/* Its descriptors are staged in numbers that all threads share until its child has cut itself off.
+ */
 static bool is_stuck(const struct colony_spawner *spawner, uint64_t now)
 {
     return spawner->current && spawner->current->result.step > STEP_DESCRIPTORS &&

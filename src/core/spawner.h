@@ -27,9 +27,9 @@ struct colony_spawn_job {
     uint32_t index; /* of the record */
     pid_t *pid;     /* in the record; the kernel writes it */
     struct colony_spawn_plan plan;
-    int fds[COLONY_CHILD_FDS_MAX]; /* as descriptor i of the child; -1: closed; borrowed */
+    int fds[COLONY_CHILD_FDS_MAX];      /* as descriptor i of the child; -1: closed; borrowed */
     int passed[COLONY_MESSAGE_FDS_MAX]; /* owned by the job; -1 */
-    int cgroup_fd;                 /* owned by the job; -1 */
+    int cgroup_fd;                      /* owned by the job; -1 */
     struct colony_spawn_result result;
 };
 

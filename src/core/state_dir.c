@@ -137,8 +137,8 @@ static int write_all(int fd, const char *text, size_t size)
 }
 
 int colony_state_dir_save_settings(const struct colony_state_dir *state,
-                                   const struct colony_settings *settings, bool has_user,
-                                   gid_t gid, struct colony_error *err)
+                                   const struct colony_settings *settings, bool has_user, gid_t gid,
+                                   struct colony_error *err)
 {
     char *text = NULL;
     int fd;
@@ -147,8 +147,8 @@ int colony_state_dir_save_settings(const struct colony_state_dir *state,
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot keep the settings");
     (void)unlinkat(state->fd, "settings.json.new", 0);
-    fd = openat(state->fd, "settings.json.new", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                0600);
+    fd = openat(state->fd, "settings.json.new",
+                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     rc = fd < 0 ? -errno : write_all(fd, text, strlen(text));
     if (rc == 0 && has_user && (fchown(fd, 0, gid) < 0 || fchmod(fd, 0640) < 0))
         rc = -errno;

@@ -38,8 +38,8 @@ bool colony_state_dir_has_survivors(const struct colony_state_dir *state);
 
 /* Writes settings.json (0600, or readable by group @gid), replaced by write, fsync, rename. */
 int colony_state_dir_save_settings(const struct colony_state_dir *state,
-                                   const struct colony_settings *settings, bool has_user,
-                                   gid_t gid, struct colony_error *err);
+                                   const struct colony_settings *settings, bool has_user, gid_t gid,
+                                   struct colony_error *err);
 /* Reads it back. */
 int colony_state_dir_load_settings(const char *path, struct colony_settings **out,
                                    struct colony_error *err);

@@ -162,7 +162,7 @@ bool colony_proc_get_env(pid_t pid, const char *key, char *value, size_t value_s
 }
 
 enum life {
-    LIFE_OVER, /* a zombie at most */
+    LIFE_OVER,   /* a zombie at most */
     LIFE_ENDING, /* on its way through exit: it may have lost its environment already */
     LIFE_FULL,
 };
@@ -233,8 +233,8 @@ static size_t all_processes(pid_t *pids, size_t max)
 /* A leader's strays become our children when their parents end (PR_SET_CHILD_SUBREAPER). */
 static size_t find_strays(const struct colony_sweep *sweep, pid_t *pids, size_t max)
 {
-    size_t count = sweep->everywhere ? all_processes(pids, max)
-                                     : colony_proc_children(getpid(), pids, max);
+    size_t count =
+        sweep->everywhere ? all_processes(pids, max) : colony_proc_children(getpid(), pids, max);
     size_t kept = 0;
 
     for (size_t i = 0; i < count; i++)

@@ -33,7 +33,7 @@ struct colony_seen {
 struct colony_sweep {
     const char *mark; /* INSTANCE/TEMPLATE/SLOT */
     const char *instance;
-    pid_t leader;           /* while it lives, what still descends from it is looked at, too */
+    pid_t leader;             /* while it lives, what still descends from it is looked at, too */
     struct colony_seen *seen; /* what is found by its mark is added: an ending process has none */
     bool everywhere; /* an adopted one's strays are not our children: all of /proc is read */
     int signo;       /* 0: only count */

@@ -180,8 +180,7 @@ static bool is_table(const struct colony_table *table, size_t size)
     return memcmp(header->magic, table_magic, sizeof table_magic) == 0 &&
            header->version == COLONY_TABLE_VERSION &&
            header->record_size == sizeof(struct colony_record) &&
-           header->checksum == header_checksum(header) &&
-           header->high_water <= header->capacity &&
+           header->checksum == header_checksum(header) && header->high_water <= header->capacity &&
            size == HEADER_BYTES + (size_t)header->capacity * sizeof(struct colony_record);
 }
 

@@ -34,7 +34,7 @@ enum colony_record_state {
 };
 
 enum colony_record_flag {
-    RECORD_DETACHED = 1 << 0,     /* left out of stop, sweep and shutdown */
+    RECORD_DETACHED = 1 << 0, /* left out of stop, sweep and shutdown */
     RECORD_HAS_CGROUP = 1 << 1,
     RECORD_ADOPTED = 1 << 2,      /* not our child any more: its parent keeper died */
     RECORD_OUTPUT_LOST = 1 << 3,  /* a pipe of it could not be reopened */
@@ -54,7 +54,7 @@ struct colony_record {
     /* What became of it. */
     _Atomic uint32_t state; /* enum colony_record_state; stored last */
     uint32_t flags;
-    pid_t pid; /* written by the kernel (CLONE_PARENT_SETTID) */
+    pid_t pid;           /* written by the kernel (CLONE_PARENT_SETTID) */
     int32_t wait_status; /* as waitpid(2) gives it */
     int32_t failed_step;
     int32_t failed_errno;
@@ -65,7 +65,7 @@ struct colony_record {
     uint64_t rss_max_bytes;
     uint64_t stream_inode[COLONY_STREAMS_MAX];
     uint8_t stream_kind[COLONY_STREAMS_MAX]; /* enum colony_stream_kind of message.h */
-    uint8_t note[COLONY_NOTE_SIZE]; /* the engine's own memory of the slot */
+    uint8_t note[COLONY_NOTE_SIZE];          /* the engine's own memory of the slot */
 };
 
 struct colony_table_header {
@@ -101,8 +101,8 @@ uint64_t colony_boot_now_ns(void);
 
 /*
  * Opens or makes the table `table` in the folder @state_fd, to be written. A file that is not a
- * table or of another shape is moved aside to `table.damaged` and *was_damaged is set; records whose
- * checksum does not hold are freed and counted in *damaged_records.
+ * table or of another shape is moved aside to `table.damaged` and *was_damaged is set; records
+ * whose checksum does not hold are freed and counted in *damaged_records.
  */
 int colony_table_open(struct colony_table *table, int state_fd, uint32_t capacity,
                       uint32_t *damaged_records, struct colony_error *err);

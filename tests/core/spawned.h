@@ -139,21 +139,9 @@ static inline void forbid_new_calls(int error)
     struct sock_fprog filter = {sizeof steps / sizeof steps[0], steps};
 
     CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0) {
-        (void)printf("           skipped: no seccomp filter here\n");
-        (void)fflush(stdout);
-        _exit(CHILD_SKIPPED);
-    }
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0)
+        skip_in_child("no seccomp filter here");
     CHECK(syscall(SYS_clone3, NULL, 0) < 0 && errno == error);
 }
-
-/* A test that is a forked child of its own. */
-#define FORKED_TEST(name)                                                                          \
-    static void name##_in_child(void *data __attribute__((unused)));                               \
-    TEST(name)                                                                                     \
-    {                                                                                              \
-        run_forked(name##_in_child, NULL);                                                         \
-    }                                                                                              \
-    static void name##_in_child(void *data __attribute__((unused)))
 
 #endif

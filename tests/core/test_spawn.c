@@ -186,11 +186,8 @@ FORKED_TEST(test_root_gives_it_another_identity)
     struct made_payload made = {0};
     const char *status;
 
-    if (geteuid() != 0) {
-        (void)fprintf(stdout, "           skipped: needs root\n");
-        (void)fflush(stdout);
-        _exit(CHILD_SKIPPED);
-    }
+    if (geteuid() != 0)
+        skip_in_child("needs root");
     prepare_to_spawn();
     made_set_identity(&made, 1234, 2345);
     made.header.group_count = 2;
@@ -257,11 +254,8 @@ FORKED_TEST(test_all_that_the_kernel_takes_can_be_given)
     struct rlimit stack;
 
     CHECK(getrlimit(RLIMIT_STACK, &stack) == 0);
-    if (stack.rlim_max < (64 << 20)) {
-        (void)printf("           skipped: the stack may not be raised\n");
-        (void)fflush(stdout);
-        _exit(CHILD_SKIPPED);
-    }
+    if (stack.rlim_max < (64 << 20))
+        skip_in_child("the stack may not be raised");
     prepare_to_spawn();
     spawn_with_environment(&spawned, 52); /* of 6 MiB, execve(2) */
     CHECK(spawned.result.error == 0);

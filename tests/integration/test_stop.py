@@ -403,6 +403,18 @@ def test_a_process_whose_template_is_gone_is_stopped_by_the_next_colony(colony):
     eventually(lambda: colony.http("GET", "/processes").json() == ["other"])
 
 
+def test_the_end_of_an_adopted_process_is_noticed_also_when_another_just_ended(colony):
+    settings = {"processes": {"one": sleeper(), "two": sleeper()}}
+    colony.start(settings)
+    pids = {name: colony.wait_state(name, "running")["os_pid"] for name in ("one", "two")}
+    kill_both(colony)
+    colony.start(settings)
+    for name, pid in pids.items():
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda name=name, pid=pid: colony.slot(name)["os_pid"] not in (None, pid), 5,
+                   f"a restart of {name}")
+
+
 def kill_both(colony):
     """Keeper and engine end at the same time, as far as anybody can tell."""
     engine = colony.engine
