@@ -130,21 +130,22 @@ static void on_terminate(uv_signal_t *handle, int signo)
 
 static int run(struct program *program, struct colony_error *err)
 {
-    const struct colony_engine_callbacks callbacks = {
-        .welcome = on_welcome,
-        .stopped = on_stopped,
-        .reload = on_reload,
-        .lost = on_lost,
-        .data = program,
+    struct colony_engine_options options = {
+        .keeper = &program->keeper,
+        .callbacks = {.welcome = on_welcome,
+                      .stopped = on_stopped,
+                      .reload = on_reload,
+                      .lost = on_lost,
+                      .data = program},
     };
     int rc = uv_loop_init(&program->loop);
 
     if (rc < 0)
         return colony_fail(err, rc, "cannot start: %s", uv_strerror(rc));
     rc = colony_state_dir_load_settings(program->keeper.state_dir, &program->settings, err);
+    options.settings = program->settings;
     if (rc == 0)
-        rc = colony_engine_new(&program->engine, &program->loop, program->settings,
-                               &program->keeper, &callbacks, err);
+        rc = colony_engine_new(&program->engine, &program->loop, &options, err);
     if (rc < 0)
         return rc;
     (void)uv_signal_init(&program->loop, &program->terminate);

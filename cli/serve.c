@@ -92,6 +92,13 @@ static int apply_log_options(struct colony_settings *settings, const struct serv
     return 0;
 }
 
+static void free_texts(char **texts)
+{
+    for (char **text = texts; text && *text; text++)
+        free(*text);
+    free(texts);
+}
+
 static int apply_bind(struct colony_settings *settings, const struct colony_option_list *bind)
 {
     char **copy;
@@ -103,12 +110,12 @@ static int apply_bind(struct colony_settings *settings, const struct colony_opti
         return -ENOMEM;
     for (size_t i = 0; i < bind->count; i++) {
         copy[i] = strdup(bind->items[i]);
-        if (!copy[i])
-            return -ENOMEM; /* the command ends: the rest goes with it */
+        if (!copy[i]) {
+            free_texts(copy);
+            return -ENOMEM;
+        }
     }
-    for (char **item = settings->http.bind; item && *item; item++)
-        free(*item);
-    free(settings->http.bind);
+    free_texts(settings->http.bind);
     settings->http.bind = copy;
     return 0;
 }
@@ -312,7 +319,7 @@ static int prepare(struct serve *serve, struct colony_error *err)
         serve->settings = NULL;
         rc = fall_back_to_last_settings(serve, &reason, err);
     }
-    if (rc < 0)
+    if (rc < 0 || !serve->settings)
         return -EBADMSG; /* the settings are bad: exit code 78 */
     rc = open_state(serve, err);
     if (rc == 0)

@@ -14,10 +14,12 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/sweep.h"
 
 enum {
     LEAF_SIZE = 256,
-    ROUNDS_MAX = 16, /* of signalling members that fork meanwhile */
+    MEMBERS_MAX = 16384, /* of one cgroup that are looked at in one go */
+    ROUNDS_MAX = 16,     /* of signalling members that fork meanwhile */
 };
 
 static const char supervisor_leaf[] = "supervisor";
@@ -266,25 +268,16 @@ static void signal_member(pid_t pid, const char *leaf, int signo)
 
 static int each_member(int folder, const char *leaf, int signo)
 {
-    FILE *file;
-    long pid;
-    int count = 0;
-    int fd = openat(folder, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+    pid_t *pids = calloc(MEMBERS_MAX, sizeof *pids);
+    size_t count;
 
-    if (fd < 0)
-        return -errno;
-    file = fdopen(fd, "re");
-    if (!file) {
-        (void)close(fd);
+    if (!pids)
         return -ENOMEM;
-    }
-    while (fscanf(file, "%ld", &pid) == 1) {
-        count++;
-        if (signo > 0)
-            signal_member((pid_t)pid, leaf, signo);
-    }
-    (void)fclose(file);
-    return count;
+    count = colony_proc_read_pids(folder, "cgroup.procs", pids, MEMBERS_MAX);
+    for (size_t i = 0; i < count && signo > 0; i++)
+        signal_member(pids[i], leaf, signo);
+    free(pids);
+    return (int)count;
 }
 
 int colony_cgroup_signal(const struct colony_cgroups *cgroups, const char *name, uint32_t slot,

@@ -19,14 +19,6 @@ uint64_t engine_boot_ms(void)
     return colony_boot_now_ns() / 1000000;
 }
 
-struct template_entry *engine_find_entry(struct colony_engine *engine, const char *name)
-{
-    struct template_entry *entry;
-
-    HASH_FIND_STR(engine->entries, name, entry);
-    return entry;
-}
-
 struct slot *engine_entry_slot(struct template_entry *entry, uint32_t number)
 {
     if (number >= 1 && number <= entry->slot_count && entry->slots[number - 1]->number == number)
@@ -54,22 +46,6 @@ void engine_publish(struct template_entry *entry, enum colony_event_type type)
     struct colony_event event = {.type = type, .name = entry->template->name, .text = entry->why};
 
     colony_events_publish(entry->engine->events, &event);
-}
-
-/* Owns @template's memory from here on if @owns and the call succeeds. */
-int engine_add_entry(struct colony_engine *engine, struct colony_template *template, bool owns,
-                     struct template_entry **out)
-{
-    struct template_entry *entry = calloc(1, sizeof *entry);
-
-    if (!entry)
-        return -ENOMEM;
-    entry->engine = engine;
-    entry->template = template;
-    entry->owns_template = owns;
-    HASH_ADD_KEYPTR(hh, engine->entries, template->name, strlen(template->name), entry);
-    *out = entry;
-    return 0;
 }
 
 static int add_templates(struct colony_engine *engine, struct colony_error *err)
@@ -148,9 +124,7 @@ static int watch_keeper(struct colony_engine *engine, struct colony_error *err)
 }
 
 int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
-                      const struct colony_settings *settings,
-                      const struct colony_keeper_options *keeper,
-                      const struct colony_engine_callbacks *callbacks, struct colony_error *err)
+                      const struct colony_engine_options *options, struct colony_error *err)
 {
     struct colony_engine *engine = calloc(1, sizeof *engine);
     int rc;
@@ -158,14 +132,15 @@ int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
     if (!engine)
         return colony_fail(err, -ENOMEM, "cannot start: out of memory");
     engine->loop = loop;
-    engine->settings = settings;
-    engine->keeper = keeper;
-    engine->callbacks = *callbacks;
+    engine->settings = options->settings;
+    engine->keeper = options->keeper;
+    engine->callbacks = options->callbacks;
     rc = colony_events_new(&engine->events);
     if (rc == 0)
         rc = colony_logs_new(&engine->logs, loop, on_log_status, engine);
     if (rc == 0)
-        rc = colony_link_new(&engine->link, loop, keeper->link_fd, engine_on_message, engine);
+        rc = colony_link_new(&engine->link, loop, engine->keeper->link_fd, engine_on_message,
+                             engine);
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot start the engine");
     rc = watch_keeper(engine, err);
@@ -216,22 +191,6 @@ void colony_engine_shutdown(struct colony_engine *engine, const char *why)
     engine_check_stopped(engine);
 }
 
-static void free_entries(struct colony_engine *engine)
-{
-    struct template_entry *entry;
-    struct template_entry *next;
-
-    HASH_CLEAR(by_id, engine->living);
-    HASH_ITER(hh, engine->entries, entry, next)
-    {
-        HASH_DEL(engine->entries, entry);
-        if (entry->owns_template)
-            colony_template_free(entry->template);
-        free(entry->slots);
-        free(entry);
-    }
-}
-
 static void on_part_closed(void *data)
 {
     struct colony_engine *engine = data;
@@ -244,7 +203,7 @@ static void on_part_closed(void *data)
         (void)close(engine->keeper_pidfd);
     for (size_t i = 0; i < engine->socket_count; i++)
         (void)close(engine->sockets[i].fd);
-    free_entries(engine);
+    engine_free_entries(engine);
     colony_table_close(&engine->table);
     colony_events_free(engine->events);
     free(engine);

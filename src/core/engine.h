@@ -64,16 +64,20 @@ struct colony_engine_callbacks {
 
 struct colony_keeper_options;
 
+/* Both are borrowed for the engine's life. */
+struct colony_engine_options {
+    const struct colony_settings *settings;
+    const struct colony_keeper_options *keeper;
+    struct colony_engine_callbacks callbacks;
+};
+
 /*
- * An engine for the keeper behind @keeper->link_fd, which it takes over. Borrows @settings and
- * @keeper for its life. Nothing runs before the loop does; then it takes over what lives, starts
- * what is to run and calls welcome.
+ * An engine for the keeper behind options->keeper->link_fd, which it takes over. Nothing runs
+ * before the loop does; then it takes over what lives, starts what is to run and calls welcome.
  * -ENOMEM, and libuv's errors.
  */
 int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
-                      const struct colony_settings *settings,
-                      const struct colony_keeper_options *keeper,
-                      const struct colony_engine_callbacks *callbacks, struct colony_error *err);
+                      const struct colony_engine_options *options, struct colony_error *err);
 
 /* Tells the keeper that the front-ends serve. */
 void colony_engine_ready(struct colony_engine *engine);

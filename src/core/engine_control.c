@@ -124,18 +124,10 @@ int colony_engine_each_slot(struct colony_engine *engine, const char *name, colo
     return 0;
 }
 
-static struct slot *find_living(struct colony_engine *engine, uint64_t id)
-{
-    struct slot *slot;
-
-    HASH_FIND(by_id, engine->living, &id, sizeof id, slot);
-    return slot;
-}
-
 int colony_engine_find_process(struct colony_engine *engine, uint64_t id,
                                struct colony_slot_info *out)
 {
-    struct slot *slot = find_living(engine, id);
+    struct slot *slot = engine_find_living(engine, id);
 
     if (!slot)
         return -ENOENT;
@@ -210,7 +202,7 @@ int colony_engine_restart_template(struct colony_engine *engine, const char *nam
 int colony_engine_stop_process(struct colony_engine *engine, uint64_t id, const char *why,
                                struct colony_error *err)
 {
-    struct slot *slot = find_living(engine, id);
+    struct slot *slot = engine_find_living(engine, id);
 
     if (!slot)
         return colony_fail(err, -ENOENT, "no such process: %llu", (unsigned long long)id);
@@ -248,7 +240,7 @@ int colony_engine_signal_template(struct colony_engine *engine, const char *name
 int colony_engine_signal_process(struct colony_engine *engine, uint64_t id, int signo,
                                  struct colony_error *err)
 {
-    struct slot *slot = find_living(engine, id);
+    struct slot *slot = engine_find_living(engine, id);
 
     if (!slot)
         return colony_fail(err, -ENOENT, "no such process: %llu", (unsigned long long)id);

@@ -144,10 +144,16 @@ void engine_describe_failure(struct slot *slot, int step, int error);
 void engine_on_message(const struct colony_message *message, const int *fds, size_t fd_count,
                        void *data);
 
-/* engine.c */
+/* engine_index.c */
 struct template_entry *engine_find_entry(struct colony_engine *engine, const char *name);
 int engine_add_entry(struct colony_engine *engine, struct colony_template *template, bool owns,
                      struct template_entry **out);
+void engine_free_entries(struct colony_engine *engine);
+struct slot *engine_find_living(struct colony_engine *engine, uint64_t id);
+void engine_add_living(struct slot *slot);
+void engine_remove_living(struct slot *slot);
+
+/* engine.c */
 struct slot *engine_entry_slot(struct template_entry *entry, uint32_t number);
 void engine_set_why(struct template_entry *entry, const char *why);
 void engine_publish(struct template_entry *entry, enum colony_event_type type);

@@ -89,6 +89,7 @@ static void take_output(struct inbox *in, struct slot *slot)
     struct colony_engine *engine = in->engine;
     struct colony_log_settings settings = slot->entry->template->log;
     char path[COLONY_LOG_PATH_MAX];
+    struct colony_log_options options = {.path = path, .settings = &settings, .owner = slot};
 
     for (uint32_t stream = 0; stream < COLONY_STREAMS_MAX; stream++) {
         int fd;
@@ -101,10 +102,11 @@ static void take_output(struct inbox *in, struct slot *slot)
         if (slot->log)
             colony_log_close(slot->log);
         slot->log = NULL;
+        options.pipe_fd = fd;
         settings.mode = LOG_CAPTURE; /* also of one that no settings know any more */
         if (colony_engine_log_path(engine, slot->entry->template->name, slot->number, path,
                                    sizeof path) < 0 ||
-            colony_log_open(&slot->log, engine->logs, path, &settings, fd, slot) < 0) {
+            colony_log_open(&slot->log, engine->logs, &options) < 0) {
             colony_log(SEVERITY_ERROR, "cannot log %s.%u: out of memory",
                        slot->entry->template->name, slot->number);
             (void)close(fd);
@@ -122,20 +124,6 @@ static void bind_record(const struct inbox *in, struct slot *slot)
     slot->index = in->message->index;
     slot->id = in->message->id;
     slot->output_lost = record->flags & RECORD_OUTPUT_LOST;
-}
-
-static void set_living(struct slot *slot)
-{
-    HASH_ADD(by_id, slot->entry->engine->living, id, sizeof slot->id, slot);
-}
-
-static void set_dead(struct slot *slot)
-{
-    struct slot *found = NULL;
-
-    HASH_FIND(by_id, slot->entry->engine->living, &slot->id, sizeof slot->id, found);
-    if (found == slot)
-        HASH_DELETE(by_id, slot->entry->engine->living, slot);
 }
 
 /* What was there before us. */
@@ -224,7 +212,7 @@ static void adopt_living(struct slot *slot, const struct colony_record *record)
     slot->os_pid = record->pid;
     slot->started_boot_ms = record->claimed_boot_ns / 1000000;
     slot->started_at_ms = record->spawned_at_ms;
-    set_living(slot);
+    engine_add_living(slot);
     engine_slot_handle(slot,
                        slot->entry->template->detach ? SLOT_EVENT_COMPLETE : SLOT_EVENT_SPAWNED);
 }
@@ -260,7 +248,7 @@ static void adopt_ended(struct slot *slot, const struct colony_record *record,
         engine_slot_handle(slot, SLOT_EVENT_STOP);
     } else { /* it ended while no engine looked: that is told and decided now */
         adopt_living(slot, record);
-        set_dead(slot);
+        engine_remove_living(slot);
         engine_slot_on_exited(slot);
     }
 }
@@ -318,14 +306,15 @@ static int by_priority(const void *left, const void *right)
 static void in_order(struct colony_engine *engine, void (*fn)(struct slot *slot))
 {
     size_t count = HASH_COUNT(engine->entries);
-    struct template_entry **order = calloc(count + 1, sizeof *order);
+    struct template_entry **order = calloc(count + 1, sizeof(struct template_entry *));
     size_t used = 0;
 
     for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
         if (order)
             order[used++] = entry;
     if (order)
-        qsort(order, used, sizeof *order, by_priority); /* glibc's is a merge sort: stable */
+        qsort(order, used, sizeof(struct template_entry *),
+              by_priority); /* glibc's is a merge sort: stable */
     for (size_t i = 0; i < used; i++)
         for (uint32_t j = 0; j < order[i]->slot_count;) {
             struct slot *slot = order[i]->slots[j];
@@ -368,7 +357,7 @@ static void on_spawned(struct inbox *in)
         return;
     bind_record(in, slot);
     take_output(in, slot);
-    set_living(slot);
+    engine_add_living(slot);
     engine_slot_on_spawned(slot);
 }
 
@@ -399,7 +388,7 @@ static void on_exited(struct inbox *in)
 
     if (!slot || slot->id != in->message->id || !slot->os_pid)
         return;
-    set_dead(slot);
+    engine_remove_living(slot);
     engine_slot_on_exited(slot);
 }
 

@@ -421,7 +421,7 @@ int engine_slot_new(struct slot **out, struct template_entry *entry, uint32_t nu
 
     if (!slot)
         return -ENOMEM;
-    grown = realloc(entry->slots, (entry->slot_count + 1) * sizeof *grown);
+    grown = realloc(entry->slots, (entry->slot_count + 1) * sizeof(struct slot *));
     if (!grown) {
         free(slot);
         return -ENOMEM;
@@ -450,8 +450,7 @@ void engine_slot_retire(struct slot *slot)
 {
     struct template_entry *entry = slot->entry;
 
-    if (slot->os_pid)
-        HASH_DELETE(by_id, entry->engine->living, slot); /* detached: it outlives us */
+    engine_remove_living(slot); /* one that is detached outlives us */
     if (slot->has_record)
         engine_order_forget(entry->engine, slot->index, slot->id);
     if (slot->log)
@@ -460,7 +459,7 @@ void engine_slot_retire(struct slot *slot)
         if (entry->slots[i] == slot) {
             entry->slot_count--;
             memmove(&entry->slots[i], &entry->slots[i + 1],
-                    (entry->slot_count - i) * sizeof *entry->slots);
+                    (entry->slot_count - i) * sizeof(struct slot *));
             break;
         }
     uv_close((uv_handle_t *)&slot->timer, on_timer_closed);

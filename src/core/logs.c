@@ -32,11 +32,12 @@ void colony_log_file_name(char *out, size_t size, const char *name, uint32_t slo
 static uint64_t read_pipe_budget(void)
 {
     unsigned long pages = 16384;
+    char text[32];
     FILE *file = fopen("/proc/sys/fs/pipe-user-pages-soft", "re");
 
     if (file) {
-        if (fscanf(file, "%lu", &pages) != 1)
-            pages = 16384;
+        if (fgets(text, sizeof text, file))
+            pages = strtoul(text, NULL, 10);
         (void)fclose(file);
     }
     return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE) / 4;
@@ -230,23 +231,23 @@ void colony_logs_close(struct colony_logs *logs, colony_logs_close_cb cb, void *
     colony__logs_wake(logs);
 }
 
-int colony_log_open(struct colony_log **out, struct colony_logs *logs, const char *path,
-                    const struct colony_log_settings *settings, int pipe_fd, void *owner)
+int colony_log_open(struct colony_log **out, struct colony_logs *logs,
+                    const struct colony_log_options *options)
 {
-    struct colony_log *log = calloc(1, sizeof *log + strlen(path) + 1);
+    struct colony_log *log = calloc(1, sizeof *log + strlen(options->path) + 1);
     int bytes;
 
     if (!log)
         return -ENOMEM;
-    memcpy(log->path, path, strlen(path) + 1);
+    memcpy(log->path, options->path, strlen(options->path) + 1);
     log->logs = logs;
-    log->owner = owner;
-    log->settings = *settings;
-    log->pipe_fd = pipe_fd;
+    log->owner = options->owner;
+    log->settings = *options->settings;
+    log->pipe_fd = options->pipe_fd;
     log->file_fd = -1;
     log->tee_fd = log->tee_wanted = -1;
-    log->limit = settings->size_bytes;
-    bytes = fcntl(pipe_fd, F_GETPIPE_SZ);
+    log->limit = options->settings->size_bytes;
+    bytes = fcntl(options->pipe_fd, F_GETPIPE_SZ);
     log->pipe_bytes = bytes > 0 ? (uint64_t)bytes : PIPE_BYTES_FIRST;
     (void)pthread_mutex_lock(&logs->lock);
     log->next = logs->all;

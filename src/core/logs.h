@@ -41,13 +41,19 @@ int colony_logs_new(struct colony_logs **out, struct uv_loop_s *loop, colony_log
 /* Moves what the pipes of all logs hold, ends the threads and frees everything, then calls @cb. */
 void colony_logs_close(struct colony_logs *logs, colony_logs_close_cb cb, void *data);
 
+struct colony_log_options {
+    const char *path;                           /* the file; copied */
+    const struct colony_log_settings *settings; /* copied */
+    int pipe_fd;                                /* non-blocking; taken over */
+    void *owner;                                /* handed back to callbacks */
+};
+
 /*
- * A log that is moved from the pipe @pipe_fd (taken over; non-blocking) to the file @path, which is
- * made when there is something to write. @owner is handed back to callbacks. -ENOMEM; then @pipe_fd
- * is still the caller's.
+ * A log that is moved from the pipe to the file, which is made when there is something to write.
+ * -ENOMEM; then the pipe is still the caller's.
  */
-int colony_log_open(struct colony_log **out, struct colony_logs *logs, const char *path,
-                    const struct colony_log_settings *settings, int pipe_fd, void *owner);
+int colony_log_open(struct colony_log **out, struct colony_logs *logs,
+                    const struct colony_log_options *options);
 /* Moves what the pipe still holds, then frees the log. The owner hears of it no more. */
 void colony_log_close(struct colony_log *log);
 

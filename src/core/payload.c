@@ -142,15 +142,15 @@ static uint32_t put_paths(struct buffer *buffer, const char *program, const char
     if (!path)
         path = default_path;
     for (;;) {
-        size_t length = strcspn(path, ":");
+        const char *end = strchrnul(path, ':');
 
-        put(buffer, length > 0 ? path : ".", length > 0 ? length : 1);
+        put(buffer, end > path ? path : ".", end > path ? (size_t)(end - path) : 1);
         put(buffer, "/", 1);
         put_string(buffer, program);
         count++;
-        if (path[length] == '\0')
+        if (*end == '\0')
             return count;
-        path += length + 1;
+        path = end + 1;
     }
 }
 

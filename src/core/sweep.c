@@ -19,17 +19,30 @@ enum {
     FAMILY_MAX = 16384, /* processes looked at in one sweep */
 };
 
-static size_t read_pids(const char *path, pid_t *pids, size_t max)
+size_t colony_proc_read_pids(int folder, const char *path, pid_t *pids, size_t max)
 {
-    FILE *file = fopen(path, "re");
+    char text[4096];
+    size_t held = 0; /* of a number that the end of the block cut */
     size_t count = 0;
-    long pid;
+    ssize_t size;
+    int fd = openat(folder, path, O_RDONLY | O_CLOEXEC);
 
-    if (!file)
+    if (fd < 0)
         return 0;
-    while (count < max && fscanf(file, "%ld", &pid) == 1)
-        pids[count++] = (pid_t)pid;
-    (void)fclose(file);
+    while ((size = read(fd, text + held, sizeof text - held - 1)) > 0) {
+        char *cursor = text;
+        char *end;
+
+        text[held + (size_t)size] = '\0';
+        for (end = cursor + strcspn(cursor, " \n"); *end && count < max;
+             end = cursor + strcspn(cursor, " \n")) {
+            pids[count++] = (pid_t)strtol(cursor, NULL, 10);
+            cursor = end + 1;
+        }
+        held = strlen(cursor);
+        memmove(text, cursor, held + 1);
+    }
+    (void)close(fd);
     return count;
 }
 
@@ -48,7 +61,7 @@ size_t colony_proc_children(pid_t pid, pid_t *pids, size_t max)
         if (!isdigit((unsigned char)task->d_name[0]))
             continue;
         (void)snprintf(path, sizeof path, "/proc/%d/task/%.16s/children", (int)pid, task->d_name);
-        count += read_pids(path, pids + count, max - count);
+        count += colony_proc_read_pids(AT_FDCWD, path, pids + count, max - count);
     }
     (void)closedir(tasks);
     return count;
@@ -187,9 +200,10 @@ static enum life look_at_life(pid_t pid)
     cursor = strrchr(text, ')');
     if (!cursor || strlen(cursor) < 3 || cursor[2] == 'Z' || cursor[2] == 'X')
         return LIFE_OVER;
-    return sscanf(cursor + 3, "%*d %*d %*d %*d %*d %u", &flags) == 1 && flags & exiting
-               ? LIFE_ENDING
-               : LIFE_FULL;
+    for (int field = 3; cursor && field <= 9; field++) /* flags is the 9th */
+        cursor = strchr(cursor + 1, ' ');
+    flags = cursor ? (unsigned)strtoul(cursor, NULL, 10) : 0;
+    return flags & exiting ? LIFE_ENDING : LIFE_FULL;
 }
 
 static void look_at(const struct colony_sweep *sweep, pid_t pid, struct colony_swept *out)

@@ -51,6 +51,9 @@ void colony_sweep_run(const struct colony_sweep *sweep, struct colony_swept *out
 /* The value of @key in the environment @pid was started with; false when it has none. */
 bool colony_proc_get_env(pid_t pid, const char *key, char *value, size_t size);
 
+/* The pids in a file of /proc or of a cgroup; each ends in a blank or a newline. */
+size_t colony_proc_read_pids(int folder, const char *path, pid_t *pids, size_t max);
+
 /* The children of @pid, from all its threads: returns how many were put in @pids. */
 size_t colony_proc_children(pid_t pid, pid_t *pids, size_t max);
 

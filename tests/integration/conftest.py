@@ -154,6 +154,8 @@ class Colony:
         """SIGTERM to the keeper, whoever that is by now; returns the exit status if it was ours."""
         with contextlib.suppress(OSError, ValueError):
             keeper = self.keeper
+            if keeper == 1:
+                raise ValueError("of another pid namespace: that is not our PID 1")
             os.kill(keeper, signal.SIGTERM)
             if self.process and self.process.pid == keeper:
                 return self.process.wait(seconds or DEADLINE)

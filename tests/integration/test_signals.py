@@ -237,11 +237,11 @@ def as_pid_1(colony, settings, *args):
         colony.start(settings, *args, prefix=["unshare", "--pid", "--fork", "--mount-proc"])
         yield next(pid for pid in children(colony.process.pid))
     finally:
-        for pid in children(colony.process.pid):
-            with contextlib.suppress(OSError):
+        (colony.state / "lock").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            for pid in children(colony.process.pid):
                 os.kill(pid, signal.SIGKILL)
         colony.process.wait(20)
-        (colony.state / "lock").unlink(missing_ok=True)
 
 
 @needs_root
