@@ -75,23 +75,41 @@ static void end(struct program *program, int exit_code)
     on_controller_closed(program);
 }
 
+/* What is wrong here was wrong in the settings. */
+static int exit_code_of(int rc)
+{
+    if (rc == -EINVAL || rc == -EBADMSG)
+        return EXIT_BAD_CONFIG;
+    return (int)colony_error_info(rc)->exit_code;
+}
+
+static int start_controller(struct program *program, size_t i, struct colony_error *err)
+{
+    int rc = controllers[i]->create(&program->running[i], program->engine, program->settings, err);
+
+    return rc < 0 ? rc : controllers[i]->start(program->running[i], err);
+}
+
+/*
+ * A front-end that cannot start keeps a new colony from starting; where processes were taken over
+ * they matter more, and colony goes on without it.
+ */
 static void on_welcome(void *data)
 {
     struct program *program = data;
     struct colony_error err = {0};
 
     for (size_t i = 0; i < CONTROLLER_COUNT; i++) {
-        int rc =
-            controllers[i]->create(&program->running[i], program->engine, program->settings, &err);
+        int rc = start_controller(program, i, &err);
 
         if (rc == 0)
-            rc = controllers[i]->start(program->running[i], &err);
-        if (rc < 0) {
-            colony_log(SEVERITY_ERROR, "%s", err.message);
-            program->exit_code = (int)colony_error_info(rc)->exit_code;
-            colony_engine_shutdown(program->engine, "a front-end that cannot start");
-            return;
-        }
+            continue;
+        colony_log(SEVERITY_ERROR, "%s", err.message);
+        if (colony_engine_has_history(program->engine))
+            continue;
+        program->exit_code = exit_code_of(rc);
+        colony_engine_shutdown(program->engine, "a front-end that cannot start");
+        return;
     }
     colony_engine_ready(program->engine);
     colony_log(SEVERITY_INFO, "serves");
@@ -175,8 +193,7 @@ int colony_cmd_engine(int argc, char **argv)
     rc = run(&program, &err);
     if (rc < 0) {
         colony_log(SEVERITY_ERROR, "%s", err.message);
-        return rc == -EINVAL || rc == -EBADMSG ? EXIT_BAD_CONFIG
-                                               : (int)colony_error_info(rc)->exit_code;
+        return exit_code_of(rc);
     }
     return program.exit_code;
 }

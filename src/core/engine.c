@@ -152,6 +152,11 @@ int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
     return 0;
 }
 
+bool colony_engine_has_history(const struct colony_engine *engine)
+{
+    return engine->hello.record_count > 0;
+}
+
 void colony_engine_ready(struct colony_engine *engine)
 {
     struct colony_message message = {.type = MESSAGE_READY};

@@ -79,6 +79,9 @@ struct colony_engine_options {
 int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
                       const struct colony_engine_options *options, struct colony_error *err);
 
+/* True when processes were taken over from an engine before this one. */
+bool colony_engine_has_history(const struct colony_engine *engine);
+
 /* Tells the keeper that the front-ends serve. */
 void colony_engine_ready(struct colony_engine *engine);
 

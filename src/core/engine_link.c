@@ -83,16 +83,33 @@ static struct slot *slot_of(const struct inbox *in)
     return entry ? engine_entry_slot(entry, record->slot) : NULL;
 }
 
+/* Opens the log of a slot on the pipe @fd, which it takes over. */
+static int open_log(struct slot *slot, int fd)
+{
+    const struct colony_template *template = slot->entry->template;
+    struct colony_log_settings settings = template->log;
+    char path[COLONY_LOG_PATH_MAX];
+    struct colony_log_options options = {
+        .path = path, .settings = &settings, .pipe_fd = fd, .owner = slot};
+    int rc = colony_engine_log_path(slot->entry->engine, template->name, slot->number, path,
+                                    sizeof path);
+
+    settings.mode = LOG_CAPTURE; /* also of one that no settings know any more */
+    if (rc == 0 && settings.forward)
+        rc = colony_forward_init(&options, template->name, slot->number);
+    if (rc == 0)
+        rc = colony_log_open(&slot->log, slot->entry->engine->logs, &options);
+    if (rc < 0)
+        colony_forward_clear(&options);
+    return rc;
+}
+
 /* The pipe of a slot has come: its log begins, or goes on with another pipe. */
 static void take_output(struct inbox *in, struct slot *slot)
 {
-    struct colony_engine *engine = in->engine;
-    struct colony_log_settings settings = slot->entry->template->log;
-    char path[COLONY_LOG_PATH_MAX];
-    struct colony_log_options options = {.path = path, .settings = &settings, .owner = slot};
-
     for (uint32_t stream = 0; stream < COLONY_STREAMS_MAX; stream++) {
         int fd;
+        int rc;
 
         if (!(in->message->flags & 1U << stream))
             continue;
@@ -102,16 +119,11 @@ static void take_output(struct inbox *in, struct slot *slot)
         if (slot->log)
             colony_log_close(slot->log);
         slot->log = NULL;
-        options.pipe_fd = fd;
-        settings.mode = LOG_CAPTURE; /* also of one that no settings know any more */
-        if (colony_engine_log_path(engine, slot->entry->template->name, slot->number, path,
-                                   sizeof path) < 0 ||
-            colony_log_open(&slot->log, engine->logs, &options) < 0) {
-            colony_log(SEVERITY_ERROR, "cannot log %s.%u: out of memory",
-                       slot->entry->template->name, slot->number);
+        rc = open_log(slot, fd);
+        if (rc < 0) {
+            colony_log(SEVERITY_ERROR, "cannot log %s.%u: %s", slot->entry->template->name,
+                       slot->number, strerror(-rc));
             (void)close(fd);
-        } else if (settings.forward) {
-            colony_forward(slot->log, slot->entry->template->name, slot->number);
         }
     }
 }
@@ -326,24 +338,29 @@ static void in_order(struct colony_engine *engine, void (*fn)(struct slot *slot)
     free(order);
 }
 
-static void take_up(struct slot *slot)
+static void adopt_if_recorded(struct slot *slot)
 {
-    struct colony_engine *engine = slot->entry->engine;
-
     if (slot->has_record)
         adopt(slot);
-    else if (slot->entry->template->start && !engine->is_stopping)
+}
+
+static void start_if_wanted(struct slot *slot)
+{
+    if (!slot->has_record && !slot->is_spawning && slot->state == SLOT_STOPPED &&
+        slot->entry->template->start && !slot->entry->engine->is_stopping)
         engine_slot_start(slot);
 }
 
+/* What lives comes first, then those who may ask about it, then what is new. */
 static void on_welcome(struct inbox *in)
 {
     struct colony_engine *engine = in->engine;
 
     engine->is_welcomed = true;
-    in_order(engine, take_up);
+    in_order(engine, adopt_if_recorded);
     if (engine->callbacks.welcome)
         engine->callbacks.welcome(engine->callbacks.data);
+    in_order(engine, start_if_wanted);
     engine_check_stopped(engine);
 }
 

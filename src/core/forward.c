@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/forward.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,20 +43,22 @@ static void on_output(const char *bytes, size_t size, void *data)
     free(forward);
 }
 
-void colony_forward(struct colony_log *log, const char *name, uint32_t slot)
+int colony_forward_init(struct colony_log_options *options, const char *name, uint32_t slot)
 {
     struct forward *forward = calloc(1, sizeof *forward + strlen(name) + 1);
-    int rc;
 
-    if (!forward) {
-        colony_log(SEVERITY_ERROR, "cannot forward the output of %s.%u: out of memory", name, slot);
-        return;
-    }
+    if (!forward)
+        return -ENOMEM;
     forward->slot = slot;
     memcpy(forward->name, name, strlen(name) + 1);
-    rc = colony_log_tap(log, on_output, forward);
-    if (rc == 0)
-        return;
-    free(forward);
-    colony_log(SEVERITY_ERROR, "cannot forward the output of %s.%u: %s", name, slot, strerror(-rc));
+    options->tap = on_output;
+    options->tap_data = forward;
+    return 0;
+}
+
+void colony_forward_clear(struct colony_log_options *options)
+{
+    if (options->tap == on_output)
+        free(options->tap_data);
+    options->tap = NULL;
 }

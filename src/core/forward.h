@@ -5,12 +5,14 @@
 
 #include <stdint.h>
 
-struct colony_log;
+struct colony_log_options;
 
 /*
- * Each line that @log is given is also logged as `NAME.SLOT: line`, until the log is closed. A
- * failure is told in the log: the process's own log is not touched by it.
+ * Has each line of the log that is opened with @options also logged as `NAME.SLOT: line`, until
+ * that log is closed. -ENOMEM: then @options are as they were.
  */
-void colony_forward(struct colony_log *log, const char *name, uint32_t slot);
+int colony_forward_init(struct colony_log_options *options, const char *name, uint32_t slot);
+/* For a log that could not be opened. */
+void colony_forward_clear(struct colony_log_options *options);
 
 #endif

@@ -236,6 +236,7 @@ int colony_log_open(struct colony_log **out, struct colony_logs *logs,
 {
     struct colony_log *log = calloc(1, sizeof *log + strlen(options->path) + 1);
     int bytes;
+    int rc;
 
     if (!log)
         return -ENOMEM;
@@ -249,6 +250,11 @@ int colony_log_open(struct colony_log **out, struct colony_logs *logs,
     log->limit = options->settings->size_bytes;
     bytes = fcntl(options->pipe_fd, F_GETPIPE_SZ);
     log->pipe_bytes = bytes > 0 ? (uint64_t)bytes : PIPE_BYTES_FIRST;
+    rc = options->tap ? colony_log_tap(log, options->tap, options->tap_data) : 0;
+    if (rc < 0) {
+        free(log);
+        return rc;
+    }
     (void)pthread_mutex_lock(&logs->lock);
     log->next = logs->all;
     if (logs->all)

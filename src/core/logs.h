@@ -46,6 +46,8 @@ struct colony_log_options {
     const struct colony_log_settings *settings; /* copied */
     int pipe_fd;                                /* non-blocking; taken over */
     void *owner;                                /* handed back to callbacks */
+    colony_log_output_cb tap; /* as colony_log_tap, from the first byte on; may be NULL */
+    void *tap_data;
 };
 
 /*

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`log: {forward: true}`: a process's lines in colony's own log, beside its log file."""
+
+import os
+import signal
+
+from conftest import eventually
+
+
+def forwarded(colony, name):
+    marker = f"engine: {name}: "
+    return [line.split(marker, 1)[1] for line in colony.log.read_text().splitlines()
+            if marker in line]
+
+
+def test_lines_go_to_both_logs_in_order(colony):
+    colony.start({"processes": {"count": {
+        "cmd": "sh", "args": ["-c", "seq 1 500; sleep 1000"], "log": {"forward": True}}}})
+    wanted = [str(i) for i in range(1, 501)]
+    eventually(lambda: forwarded(colony, "count.1") == wanted)
+    assert colony.output("count").decode().split() == wanted
+
+
+def test_the_last_line_is_forwarded_without_its_newline_when_colony_ends(colony):
+    colony.start({"processes": {"tail": {
+        "cmd": "sh", "args": ["-c", "printf 'one\\ntwo'; sleep 1000"], "log": {"forward": True}}}})
+    eventually(lambda: colony.output("tail") == b"one\ntwo")
+    assert colony.stop() == 0
+    assert forwarded(colony, "tail.1") == ["one", "two"]
+
+
+def test_control_bytes_cannot_forge_a_line(colony):
+    colony.start({"processes": {"rude": {
+        "cmd": "printf", "args": ["a\\033[31mb\\rc\\n"], "log": {"forward": True}}}})
+    eventually(lambda: "a?[31mb?c" in forwarded(colony, "rude.1"))
+
+
+def test_forwarding_goes_on_after_a_kill_of_the_engine(colony):
+    colony.start({"processes": {"tick": {
+        "cmd": "sh", "args": ["-c", "while :; do echo tick; sleep 0.05; done"],
+        "log": {"forward": True}}}})
+    eventually(lambda: forwarded(colony, "tick.1"))
+    os.kill(colony.engine, signal.SIGKILL)
+    eventually(colony.answers)
+    before = len(forwarded(colony, "tick.1"))
+    eventually(lambda: len(forwarded(colony, "tick.1")) > before + 5)
