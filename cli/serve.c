@@ -354,5 +354,7 @@ int colony_cmd_serve(int argc, char **argv)
         rc = become_keeper(&serve, &err);
     }
     colony_options_complain(&serve_usage, "%s", err.message);
+    if (rc == -ENOENT)
+        return EXIT_FAILED; /* a missing file is no missing name, which is what that code is for */
     return rc == -EBADMSG ? EXIT_BAD_CONFIG : (int)colony_error_info(rc)->exit_code;
 }

@@ -131,6 +131,8 @@ static inline void run_forked(void (*body)(void *data), void *data)
     assert_true(pid >= 0);
     if (pid == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (int signo = 1; signo < NSIG; signo++) /* cmocka's would go on with the next test */
+            (void)signal(signo, SIG_DFL);
         body(data);
         _exit(0);
     }
@@ -166,6 +168,12 @@ static inline void skip_in_child(const char *why)
     (void)printf("           skipped: %s\n", why);
     (void)fflush(stdout);
     _exit(CHILD_SKIPPED);
+}
+
+/* An instance of colony's like no other: tests may run side by side. */
+static inline void make_instance(char out[17])
+{
+    (void)snprintf(out, 17, "%08x%08x", (unsigned)getpid(), (unsigned)clock_ms());
 }
 
 static inline unsigned count_fds(void)

@@ -48,7 +48,7 @@ int colony_pipe_reopen(int fd, int flags)
     return reopened < 0 ? -errno : reopened;
 }
 
-int colony_own_pipes_read(struct colony_own_pipes *pipes)
+int colony_own_pipes_read(struct colony_own_pipes *pipes, int except_fd)
 {
     struct dirent *entry;
     size_t capacity = 0;
@@ -61,7 +61,8 @@ int colony_own_pipes_read(struct colony_own_pipes *pipes)
         int fd = (int)strtol(entry->d_name, NULL, 10);
         struct stat info;
 
-        if (fd <= STDERR_FILENO || fstat(fd, &info) < 0 || !S_ISFIFO(info.st_mode))
+        if (fd <= STDERR_FILENO || fd == except_fd || fstat(fd, &info) < 0 ||
+            !S_ISFIFO(info.st_mode))
             continue;
         if (pipes->count == capacity) {
             struct colony_own_pipe *grown;

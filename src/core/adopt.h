@@ -21,7 +21,8 @@ struct colony_own_pipes {
     size_t count;
 };
 
-int colony_own_pipes_read(struct colony_own_pipes *pipes);
+/* All but @except_fd, which is no process's pipe (-1: none). */
+int colony_own_pipes_read(struct colony_own_pipes *pipes, int except_fd);
 /* Closes those that nobody asked for. */
 void colony_own_pipes_clear(struct colony_own_pipes *pipes);
 

@@ -177,23 +177,33 @@ void engine_check_stopped(struct colony_engine *engine)
         engine->callbacks.stopped(engine->callbacks.data);
 }
 
-void colony_engine_shutdown(struct colony_engine *engine, const char *why)
+/* Each is still wanted: the next start of colony starts it again. */
+void engine_stop_all(struct colony_engine *engine, const char *why)
 {
-    bool hurry = engine->is_stopping;
-
-    if (!hurry)
-        colony_log(SEVERITY_INFO, "stops all processes: asked by %s", why);
     engine->is_stopping = true;
     for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next) {
         engine_set_why(entry, why);
-        for (uint32_t i = entry->slot_count; i-- > 0;) { /* backwards: it may be retired */
-            if (!hurry)
-                engine_slot_handle(entry->slots[i], SLOT_EVENT_STOP); /* still wanted, later */
-            else
-                engine_slot_hurry(entry->slots[i]); /* asked twice: no more grace */
-        }
+        for (uint32_t i = entry->slot_count; i-- > 0;) /* backwards: it may be retired */
+            engine_slot_handle(entry->slots[i], SLOT_EVENT_STOP);
     }
     engine_check_stopped(engine);
+}
+
+static void hurry_all(struct colony_engine *engine)
+{
+    for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
+        for (uint32_t i = entry->slot_count; i-- > 0;)
+            engine_slot_hurry(entry->slots[i]);
+}
+
+void colony_engine_shutdown(struct colony_engine *engine, const char *why)
+{
+    if (engine->is_stopping) {
+        hurry_all(engine); /* asked twice: no more grace */
+        return;
+    }
+    colony_log(SEVERITY_INFO, "stops all processes: asked by %s", why);
+    engine_stop_all(engine, why);
 }
 
 static void on_part_closed(void *data)
@@ -246,8 +256,7 @@ void colony_engine_close(struct colony_engine *engine, int exit_code, colony_eng
         while (entry->slot_count > 0) {
             struct slot *slot = entry->slots[entry->slot_count - 1];
 
-            if (slot->os_pid || !engine->is_stopping)
-                slot->has_record = false; /* it lives on, and its record with it */
+            slot->has_record = false; /* SHUTDOWN lets go of all records at once */
             if (slot->log)
                 colony_log_close(slot->log);
             slot->log = NULL;

@@ -158,6 +158,7 @@ struct slot *engine_entry_slot(struct template_entry *entry, uint32_t number);
 void engine_set_why(struct template_entry *entry, const char *why);
 void engine_publish(struct template_entry *entry, enum colony_event_type type);
 void engine_check_stopped(struct colony_engine *engine);
+void engine_stop_all(struct colony_engine *engine, const char *why);
 void engine_lose(struct colony_engine *engine);
 uint64_t engine_boot_ms(void);
 const struct colony_record *engine_slot_record(const struct slot *slot);

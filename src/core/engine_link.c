@@ -146,6 +146,7 @@ static void on_hello(struct inbox *in)
     int fd = take_fd(in);
 
     in->engine->hello = in->message->u.hello;
+    in->engine->is_stopping = in->engine->hello.is_ending;
     if (fd >= 0 && colony_table_map(&in->engine->table, fd, &err) == 0)
         return;
     colony_log(SEVERITY_ERROR, "cannot work with this keeper: no table of version %d",
@@ -246,7 +247,7 @@ static void adopt_ended(struct slot *slot, const struct colony_record *record,
         return;
     }
     if (note->state == SLOT_STOPPED) {
-        if (slot->is_wanted)
+        if (slot->is_wanted && !slot->entry->engine->is_stopping)
             engine_slot_start(slot);
         return;
     }
@@ -361,6 +362,8 @@ static void on_welcome(struct inbox *in)
     if (engine->callbacks.welcome)
         engine->callbacks.welcome(engine->callbacks.data);
     in_order(engine, start_if_wanted);
+    if (engine->is_stopping) /* the engine before this one did not get to the end of it */
+        engine_stop_all(engine, "colony was asked to end");
     engine_check_stopped(engine);
 }
 

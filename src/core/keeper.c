@@ -388,9 +388,11 @@ int colony_keeper_run(struct colony_keeper_options *options)
     keeper.queue_tail = NO_INDEX;
     rc = start(&keeper, &err);
     if (rc < 0) {
-        char code = (char)colony_error_info(rc)->exit_code;
+        /* A missing file is no missing name, which is what that code is for. */
+        char code = rc == -ENOENT ? EXIT_FAILED : (char)colony_error_info(rc)->exit_code;
 
         colony_log(SEVERITY_ERROR, "%s", err.message);
+        unlink_sockets(&keeper);
         if (options->ready_fd >= 0 && write(options->ready_fd, &code, 1) < 0)
             return EXIT_FAILED;
         return code;

@@ -69,8 +69,6 @@ static void reset_told(struct keeper *keeper)
     keeper->wants_write = false;
     keeper->queue_head = NO_INDEX;
     keeper->queue_tail = NO_INDEX;
-    if (keeper->ended_requests > 0)
-        keeper->requests |= 1U << SIGTERM; /* the one before it did not get to the end of it */
     for (uint32_t i = 0; i < keeper->table.header->high_water; i++) {
         struct keeper_process *process = &keeper->processes[i];
 
@@ -218,6 +216,7 @@ static int send_hello(struct keeper *keeper)
         .capacity = keeper->capacity,
         .record_count = keeper->table.used,
         .has_cgroups = keeper->cgroups.base_fd >= 0,
+        .is_ending = keeper->ended_requests > 0,
         .nofile_soft = keeper->options->nofile_soft,
         .nofile_hard = limit.rlim_max,
     };

@@ -149,6 +149,9 @@ static int on_shutdown(struct keeper *keeper, const struct colony_message *messa
                        size_t fd_count)
 {
     (void)fds, (void)fd_count;
+    for (uint32_t i = 0; i < keeper->table.header->high_water; i++)
+        if (keeper_is_ended(&keeper->table.records[i]))
+            keeper_forget(keeper, i);
     keeper->is_ending = true;
     keeper->exit_code = message->value;
     return 0;

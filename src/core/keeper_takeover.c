@@ -110,7 +110,7 @@ void keeper_take_over(struct keeper *keeper, uint32_t damaged)
         keeper_init_process(&keeper->processes[i]);
     if (damaged > 0)
         recover_from_damage(keeper, damaged);
-    if (colony_own_pipes_read(&pipes) < 0)
+    if (colony_own_pipes_read(&pipes, keeper->options->ready_fd) < 0)
         colony_log(SEVERITY_WARNING, "cannot read /proc/self/fd: output may be lost");
     for (uint32_t i = 0; i < keeper->table.header->high_water; i++) {
         struct colony_record *record = &keeper->table.records[i];

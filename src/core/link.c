@@ -30,6 +30,7 @@ struct colony_link {
     struct packet **queue_end;
     bool is_lost;
     bool is_closing;
+    bool is_closed;
     colony_link_close_cb close_cb;
     void *close_data;
 };
@@ -41,13 +42,42 @@ static void free_packet(struct packet *packet)
     free(packet);
 }
 
+static void on_closed(uv_handle_t *handle)
+{
+    struct colony_link *link = handle->data;
+    colony_link_close_cb cb = link->close_cb;
+    void *data = link->close_data;
+
+    while (link->queue) {
+        struct packet *next = link->queue->next;
+
+        free_packet(link->queue);
+        link->queue = next;
+    }
+    (void)close(link->fd);
+    free(link);
+    if (cb)
+        cb(data);
+}
+
+static void finish_close(struct colony_link *link)
+{
+    if (link->is_closed)
+        return;
+    link->is_closed = true;
+    uv_close((uv_handle_t *)&link->poll, on_closed);
+}
+
 static void lose(struct colony_link *link)
 {
     if (link->is_lost)
         return;
     link->is_lost = true;
     (void)uv_poll_stop(&link->poll);
-    link->cb(NULL, NULL, 0, link->data);
+    if (link->is_closing)
+        finish_close(link);
+    else
+        link->cb(NULL, NULL, 0, link->data);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events);
@@ -74,7 +104,10 @@ static void send_queue(struct colony_link *link)
             link->queue_end = &link->queue;
         free_packet(packet);
     }
-    (void)want(link);
+    if (link->is_closing)
+        finish_close(link);
+    else
+        (void)want(link);
 }
 
 static void receive(struct colony_link *link)
@@ -100,9 +133,9 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct colony_link *link = poll->data;
 
-    if (events & UV_READABLE || status < 0)
+    if (!link->is_closing && (events & UV_READABLE || status < 0))
         receive(link);
-    if (!link->is_lost && !link->is_closing && events & UV_WRITABLE)
+    if (!link->is_lost && !link->is_closed && events & UV_WRITABLE)
         send_queue(link);
 }
 
@@ -129,30 +162,16 @@ int colony_link_new(struct colony_link **out, struct uv_loop_s *loop, int fd, co
     return 0;
 }
 
-static void on_closed(uv_handle_t *handle)
-{
-    struct colony_link *link = handle->data;
-    colony_link_close_cb cb = link->close_cb;
-    void *data = link->close_data;
-
-    while (link->queue) {
-        struct packet *next = link->queue->next;
-
-        free_packet(link->queue);
-        link->queue = next;
-    }
-    (void)close(link->fd);
-    free(link);
-    if (cb)
-        cb(data);
-}
-
+/* What was said before is still sent: the keeper must hear the last order of all. */
 void colony_link_close(struct colony_link *link, colony_link_close_cb cb, void *data)
 {
     link->is_closing = true;
     link->close_cb = cb;
     link->close_data = data;
-    uv_close((uv_handle_t *)&link->poll, on_closed);
+    if (!link->queue || link->is_lost)
+        finish_close(link);
+    else
+        (void)uv_poll_start(&link->poll, UV_WRITABLE, on_poll); /* nobody listens any more */
 }
 
 static int enqueue(struct colony_link *link, const struct colony_message *message, const int *fds,

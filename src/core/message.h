@@ -38,7 +38,7 @@ enum colony_message_type {
     MESSAGE_NOTE,     /* id, note */
     MESSAGE_HOLD,     /* name + a listening socket */
     MESSAGE_RELEASE,  /* name */
-    MESSAGE_SHUTDOWN, /* value: exit code; all is stopped */
+    MESSAGE_SHUTDOWN, /* value: exit code; all is stopped, what has ended is forgotten */
     MESSAGE_UPGRADE,
     /* keeper → engine */
     MESSAGE_HELLO,   /* hello + table */
@@ -96,6 +96,7 @@ struct colony_hello {
     uint32_t capacity;     /* processes that can live at once */
     uint32_t record_count; /* RECORD messages that follow */
     uint32_t has_cgroups;
+    uint32_t is_ending; /* colony was asked to end: nothing is to be started */
     uint64_t nofile_soft; /* what children are given back */
     uint64_t nofile_hard;
 };

@@ -11,36 +11,28 @@ enum {
     FAMILY_MAX = 16,
 };
 
-static const char instance[] = "0123456789abcdef";
-static const char mark[] = "0123456789abcdef/web/1";
+static char instance[17];
+static char mark[64]; /* of web.1 of it */
 
 static __attribute__((noreturn)) void be_sleep(const char *value)
 {
     char entry[300];
     char *argv[] = {"sleep", "60", NULL};
-    char *env[] = {"A=1", entry, NULL};
+    char *env[] = {"COLONY_TEST_A=1", entry, NULL};
 
     (void)snprintf(entry, sizeof entry, "COLONY_ID=%s", value ? value : "");
     if (!value)
         env[1] = NULL;
-    (void)prctl(PR_SET_PDEATHSIG, 0);
     (void)execve("/bin/sleep", argv, env);
     _exit(127);
 }
 
+/* Its environment is there a moment later than its name. */
 static bool is_sleep(pid_t pid)
 {
-    char path[32];
-    char text[64] = "";
-    int fd;
+    char value[2];
 
-    (void)snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    CHECK(read(fd, text, sizeof text - 1) >= 0);
-    (void)close(fd);
-    return strcmp(text, "sleep\n") == 0;
+    return colony_proc_get_env(pid, "COLONY_TEST_A", value, sizeof value);
 }
 
 /* A child of ours that sleeps, marked with @value (NULL: not at all). */
@@ -90,7 +82,7 @@ static pid_t start_family(pid_t *child)
     if (leader == 0) {
         if (fork() == 0)
             be_sleep(NULL);
-        (void)prctl(PR_SET_PDEATHSIG, 0);
+        (void)alarm(60);
         for (;;)
             (void)pause();
     }
@@ -130,10 +122,9 @@ static bool is_one_of(pid_t pid, void *data)
     return false;
 }
 
-static struct colony_swept sweep(const struct colony_seen *seen, pid_t *known, int signo,
-                                 bool everywhere)
+static struct colony_swept sweep(struct colony_seen *seen, pid_t *known, int signo, bool everywhere)
 {
-    const struct colony_seen none = {0};
+    struct colony_seen none = {0};
     const struct colony_sweep order = {.mark = mark,
                                        .instance = instance,
                                        .seen = seen ? seen : &none,
@@ -144,6 +135,7 @@ static struct colony_swept sweep(const struct colony_seen *seen, pid_t *known, i
     struct colony_swept swept;
 
     colony_sweep_run(&order, &swept);
+    colony_seen_clear(&none);
     return swept;
 }
 
@@ -176,14 +168,18 @@ FORKED_TEST(test_with_signal_0_they_are_only_counted)
 
 FORKED_TEST(test_what_bears_anothers_mark_is_left_alone)
 {
-    static const char *const others[] = {"0123456789abcdef/web/2", "0123456789abcdef/web/11",
-                                         "0123456789abcdef/db/1", "fedcba9876543210/web/1",
-                                         "0123456789abcdef/web/1 "};
+    static const char *const others[][2] = {
+        {"", "/web/2"}, {"", "/web/11"}, {"", "/db/1"}, {"x", "/web/1"}, {"", "/web/1 "}};
+    char other[64];
 
     CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        pid_t stray = start_stray(others[i]);
-        struct colony_swept swept = sweep(NULL, NULL, SIGKILL, false);
+        struct colony_swept swept;
+        pid_t stray;
+
+        (void)snprintf(other, sizeof other, "%s%s%s", others[i][0], instance, others[i][1]);
+        stray = start_stray(other);
+        swept = sweep(NULL, NULL, SIGKILL, false);
 
         CHECK(swept.found == 0 && swept.unclaimed == 0);
         CHECK(is_alive(stray));
@@ -250,11 +246,10 @@ FORKED_TEST(test_noting_again_forgets_what_was_noted_before)
 
     colony_seen_note(&seen, leader);
     CHECK(seen.count == 1);
-    end(child);
-    CHECK_SOON(colony_proc_start_ticks(child) == 0 || !is_sleep(child));
+    (void)kill(child, SIGKILL);
     end(leader);
     colony_seen_note(&seen, leader);
-    CHECK(seen.count == 0);
+    CHECK(seen.count == 0 && !seen.items);
     colony_seen_clear(&seen);
 }
 
@@ -290,6 +285,21 @@ FORKED_TEST(test_the_children_of_a_stray_are_found_too)
     end(child);
 }
 
+FORKED_TEST(test_what_was_found_by_its_mark_is_known_without_it_from_then_on)
+{
+    struct colony_seen seen = {0};
+    pid_t stray;
+
+    CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+    stray = start_stray(mark);
+    CHECK(sweep(&seen, NULL, 0, false).found == 1);
+    CHECK(seen.count == 1 && seen.items[0].pid == stray);
+    CHECK(sweep(&seen, NULL, 0, false).found == 1);
+    CHECK(seen.count == 1);
+    end(stray);
+    colony_seen_clear(&seen);
+}
+
 FORKED_TEST(test_a_zombie_is_not_counted)
 {
     siginfo_t info;
@@ -306,22 +316,22 @@ FORKED_TEST(test_a_zombie_is_not_counted)
 
 FORKED_TEST(test_strays_of_an_adopted_one_are_found_everywhere)
 {
-    char unique[] = "0123456789abcdef/web/1";
     struct colony_swept swept;
+    char value[64];
     pid_t child;
     pid_t leader = fork(); /* its child is not ours, as that of an earlier keeper */
 
     if (leader == 0) {
         if (fork() == 0)
-            be_sleep(unique);
+            be_sleep(mark);
+        (void)alarm(60);
         for (;;)
             (void)pause();
     }
     CHECK_SOON(colony_proc_children(leader, &child, 1) == 1 && is_sleep(child));
     swept = sweep(NULL, NULL, SIGKILL, true);
     CHECK(swept.found == 1 && swept.unclaimed == 0 && swept.is_partial);
-    CHECK_SOON(!is_sleep(child) || colony_proc_start_ticks(child) == 0 || kill(child, 0) < 0 ||
-               !colony_proc_get_env(child, "COLONY_ID", unique, 1));
+    CHECK_SOON(!colony_proc_get_env(child, "COLONY_ID", value, sizeof value));
     CHECK(is_alive(leader));
     end(leader);
 }
@@ -335,10 +345,11 @@ FORKED_TEST(test_an_environment_is_read_by_whole_names)
     CHECK(strcmp(value, "x=y/z") == 0);
     CHECK(!colony_proc_get_env(pid, "COLONY", value, sizeof value));
     CHECK(!colony_proc_get_env(pid, "ID", value, sizeof value));
-    CHECK(colony_proc_get_env(pid, "A", value, sizeof value) && strcmp(value, "1") == 0);
+    CHECK(colony_proc_get_env(pid, "COLONY_TEST_A", value, sizeof value) &&
+          strcmp(value, "1") == 0);
     CHECK(colony_proc_get_env(pid, "COLONY_ID", value, 3) && strcmp(value, "x=") == 0);
     end(pid);
-    CHECK(!colony_proc_get_env(pid, "A", value, sizeof value));
+    CHECK(!colony_proc_get_env(pid, "COLONY_TEST_A", value, sizeof value));
 }
 
 FORKED_TEST(test_children_are_told_up_to_the_limit)
@@ -367,11 +378,14 @@ int main(void)
         cmocka_unit_test(test_noting_again_forgets_what_was_noted_before),
         cmocka_unit_test(test_known_processes_are_never_touched),
         cmocka_unit_test(test_the_children_of_a_stray_are_found_too),
+        cmocka_unit_test(test_what_was_found_by_its_mark_is_known_without_it_from_then_on),
         cmocka_unit_test(test_a_zombie_is_not_counted),
         cmocka_unit_test(test_strays_of_an_adopted_one_are_found_everywhere),
         cmocka_unit_test(test_an_environment_is_read_by_whole_names),
         cmocka_unit_test(test_children_are_told_up_to_the_limit),
     };
 
+    make_instance(instance);
+    (void)snprintf(mark, sizeof mark, "%s/web/1", instance);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

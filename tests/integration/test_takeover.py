@@ -213,3 +213,26 @@ def test_what_a_stopped_keeper_is_sent_waits_for_it(colony):
     time.sleep(0.1)
     os.kill(keeper, signal.SIGCONT)
     eventually(lambda: all(s["state"] == "running" for s in colony.slots("sleeper")))
+
+
+def test_a_shutdown_of_many_ends_even_if_the_engine_is_killed_in_it(colony):
+    """So many that what the engine says last does not fit the socket at once."""
+    colony.start({"processes": {"many": {"cmd": "sleep", "args": "1000", "numprocesses": 600},
+                                "slow": {"cmd": "sh", "graceful_timeout": 1,
+                                         "args": ["-c", "trap '' TERM; while :; do sleep 1; done"]}}})
+    eventually(lambda: all(s["state"] == "running" for s in colony.slots()))
+    pids = [s["os_pid"] for s in colony.slots()]
+    engine = colony.engine
+    os.kill(colony.keeper, signal.SIGTERM)
+    eventually(lambda: not alive(pids[0]))
+    os.kill(engine, signal.SIGKILL)
+    assert colony.process.wait(30) == 0
+    assert not [pid for pid in pids if alive(pid)]
+
+
+def test_what_was_running_at_a_shutdown_runs_again_at_the_next_start(colony):
+    start(colony)
+    colony.ctl("stop", "sleeper")
+    assert colony.stop() == 0
+    colony.start(SETTINGS)
+    eventually(lambda: all(s["state"] == "running" for s in colony.slots()))
