@@ -2,8 +2,10 @@
 /* log_file.c - one log: from the pipe to the file, rotated at line ends, exact when it is full. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -204,11 +206,21 @@ static enum colony_move_result handle_full(struct colony_log *log, char *buffer,
     return drop(log, buffer) > 0 ? MOVE_MORE : MOVE_EMPTY;
 }
 
+static bool has_output(const struct colony_log *log)
+{
+    int waiting = 0;
+
+    return ioctl(log->pipe_fd, FIONREAD, &waiting) < 0 || waiting > 0;
+}
+
 enum colony_move_result colony__log_move(struct colony_log *log, char *buffer, const int peek[2])
 {
     size_t moved = 0;
-    int rc = check_file(log);
+    int rc;
 
+    if (log->is_closing && !has_output(log))
+        return MOVE_EMPTY; /* no file is made for nothing */
+    rc = check_file(log);
     while (rc == 0 && moved < TURN_BYTES) {
         size_t rest = rest_of_file(log, buffer, peek);
         ssize_t count;

@@ -297,13 +297,13 @@ LOG_TEST(test_with_block_a_full_file_loses_nothing)
     const size_t size = 4 << 20;
     uint64_t bytes = 1;
     uint64_t lines = 1;
-    size_t sent;
+    size_t sent = 0;
 
     make_lines(given, size / 64, 64);
     limit_files(100000);
     logged_init(&logged, data);
-    sent = fill_pipe(logged.write_fd, given, size);
-    TURN_UNTIL(&logged, logged.status_count == 1 && logged.statuses[0] == LOG_BLOCKED);
+    TURN_UNTIL(&logged, (sent += fill_pipe(logged.write_fd, given + sent, size - sent),
+                         logged.status_count == 1 && logged.statuses[0] == LOG_BLOCKED));
     sent += fill_pipe(logged.write_fd, given + sent, size - sent);
     CHECK(sent < size); /* the process waits */
     CHECK(size_of(logged.path) == 100000);

@@ -162,22 +162,29 @@ class Colony:
             eventually(lambda: not alive(keeper), seconds)
         return None
 
+    def complaints(self):
+        """What a sanitizer found, if the binary was built with one."""
+        if not self.log.exists():
+            return []
+        text = self.log.read_text(errors="replace")
+        return [text] if "Sanitizer" in text or "runtime error:" in text else []
+
     def clear(self):
         """Whatever a test left, by the mark that all of this instance bear."""
         with contextlib.suppress(Exception):
             self.stop(5)
         with contextlib.suppress(OSError):
-            mark = b"=" + (self.state / "instance").read_bytes() + b"/"
+            instance = (self.state / "instance").read_bytes()
+            mark = b"ID=" + instance + b"/" if len(instance) == 16 else b"\0no mark\0"
             for pid in filter(str.isdigit, os.listdir("/proc")):
                 with contextlib.suppress(OSError):
                     if mark in pathlib.Path(f"/proc/{pid}/environ").read_bytes():
                         os.kill(int(pid), signal.SIGKILL)
-        for name in ("state",):
-            for pid in filter(str.isdigit, os.listdir("/proc")):
-                with contextlib.suppress(OSError):
-                    line = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
-                    if b"--state=" + str(self.folder / name).encode() in line:
-                        os.kill(int(pid), signal.SIGKILL)
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                line = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+                if b"--state=" + str(self.state).encode() in line:
+                    os.kill(int(pid), signal.SIGKILL)
         if self.process:
             with contextlib.suppress(Exception):
                 self.process.kill()
@@ -216,9 +223,12 @@ def make_colony():
         return made[-1]
 
     yield make
+    complaints = []
     for one in made:
         one.clear()
+        complaints += one.complaints()
         shutil.rmtree(one.folder, ignore_errors=True)
+    assert not complaints, "\n".join(complaints)
 
 
 @pytest.fixture
