@@ -37,9 +37,9 @@ KEEPER := error log message keeper_options table spawn spawn_plan spawner cgroup
           keeper_engine keeper_orders keeper_processes keeper_spawn keeper_takeover
 UNIT := $(filter tests/$(if $(T),$(dir $(T))test_$(notdir $(T)).c,%),$(wildcard tests/core/test_*.c tests/api/test_*.c))
 UNIT_BIN := $(UNIT:%.c=$(BUILD)/%)
-PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider
+PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider
 
-.PHONY: help all test test-unit test-integration test-asan chaos lint format install clean
+.PHONY: help all test test-unit test-integration test-asan test-tsan chaos dist lint format install clean
 .SECONDARY:
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -72,6 +72,9 @@ test-integration: all ## the whole binary, by pytest; P=NAME picks a file of tes
 test-asan: ## both under AddressSanitizer and UndefinedBehaviorSanitizer, in build/asan
 	$(MAKE) BUILD=build/asan SANITIZE=address,undefined test
 
+test-tsan: ## both under ThreadSanitizer, in build/tsan
+	$(MAKE) BUILD=build/tsan SANITIZE=thread test
+
 chaos: all ## kill engine, keeper and processes at random for T seconds: make chaos T=600 SEED=1
 	COLONY=$(abspath $(BUILD))/colony /usr/bin/python3 tests/chaos.py --seconds $(or $(T),60) $(if $(SEED),--seed $(SEED))
 
@@ -84,6 +87,9 @@ format: ## let clang-format decide
 
 install: all ## into $(DESTDIR)$(prefix)
 	install -D -m 755 $(BUILD)/colony $(DESTDIR)$(prefix)/bin/colony
+
+dist: ## a tarball of what is committed, the same bytes each time
+	git archive --format=tar --prefix=colony-$(VERSION)/ HEAD | gzip -n9 > colony-$(VERSION).tar.gz
 
 clean: ## remove build/
 	rm -rf build

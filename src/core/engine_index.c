@@ -28,6 +28,7 @@ int engine_add_entry(struct colony_engine *engine, struct colony_template *templ
     entry->engine = engine;
     entry->template = template;
     entry->owns_template = owns;
+    entry->place = HASH_COUNT(engine->entries);
     HASH_ADD_KEYPTR(hh, engine->entries, template->name, strlen(template->name), entry);
     *out = entry;
     return 0;

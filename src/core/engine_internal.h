@@ -85,6 +85,7 @@ struct template_entry {
     struct colony_engine *engine;
     struct colony_template *template;
     bool owns_template; /* else the settings do */
+    uint32_t place;     /* in the order of addition */
     struct slot **slots;
     uint32_t slot_count;
     struct colony_stop_report report;

@@ -312,7 +312,7 @@ static int by_priority(const void *left, const void *right)
 
     if (a->template->priority != b->template->priority)
         return a->template->priority < b->template->priority ? -1 : 1;
-    return 0; /* entries are few and few share a priority but the last: see below */
+    return a->place < b->place ? -1 : 1;
 }
 
 /* Calls @fn for all slots, templates in the order of their priority, then as they were added. */
@@ -326,8 +326,7 @@ static void in_order(struct colony_engine *engine, void (*fn)(struct slot *slot)
         if (order)
             order[used++] = entry;
     if (order)
-        qsort(order, used, sizeof(struct template_entry *),
-              by_priority); /* glibc's is a merge sort: stable */
+        qsort(order, used, sizeof(struct template_entry *), by_priority);
     for (size_t i = 0; i < used; i++)
         for (uint32_t j = 0; j < order[i]->slot_count;) {
             struct slot *slot = order[i]->slots[j];

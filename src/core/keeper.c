@@ -26,7 +26,6 @@ enum {
     EVENTS_A_TURN = 128,
     STRAY_CHECK_MS = 1000,   /* strays are reaped at most this often */
     ENGINE_LEAVES_MS = 5000, /* after SHUTDOWN */
-    FDS_A_PROCESS = 3,       /* pidfd, output, input or a cgroup in passing */
     FDS_OF_OUR_OWN = 48,
     LOW_FDS = 16, /* the numbers that colony_spawn_reserve_fds sets aside */
 };
@@ -112,9 +111,9 @@ static void raise_nofile(struct keeper *keeper)
         keeper->options->nofile_soft = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_max < (rlim_t)COLONY_TABLE_CAPACITY_MAX * FDS_A_PROCESS)
+    if (limit.rlim_max < (rlim_t)COLONY_TABLE_CAPACITY_MAX * KEEPER_FDS_A_PROCESS)
         keeper->capacity = limit.rlim_max > FDS_OF_OUR_OWN
-                               ? (uint32_t)((limit.rlim_max - FDS_OF_OUR_OWN) / FDS_A_PROCESS)
+                               ? (uint32_t)((limit.rlim_max - FDS_OF_OUR_OWN) / KEEPER_FDS_A_PROCESS)
                                : 0;
 }
 

@@ -18,6 +18,7 @@
 enum {
     PID_BUCKETS = 4096, /* a power of two */
     NO_INDEX = -1,
+    KEEPER_FDS_A_PROCESS = 3, /* pidfd, output, input or a cgroup in passing */
 };
 
 /* What is behind an epoll event: the kind in the upper half, the record in the lower. */
@@ -65,6 +66,7 @@ struct keeper {
     int signal_fd;
     int spawner_fd;
     uint32_t capacity; /* processes that can live at once, by descriptors */
+    uint32_t living;   /* records that are claimed or alive */
 
     /* the engine */
     int link_fd;

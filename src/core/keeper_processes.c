@@ -131,6 +131,7 @@ static void set_exited(struct keeper *keeper, uint32_t index)
     record->exited_boot_ns = colony_boot_now_ns();
     process->status_until_ms = 0;
     colony_record_set_state(record, RECORD_EXITED);
+    keeper->living--;
     keeper_notify(keeper, index, NOTICE_EXIT);
 }
 

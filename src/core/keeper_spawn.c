@@ -227,15 +227,25 @@ static int prepare_job(struct keeper *keeper, const struct colony_message *messa
     return 0;
 }
 
+/* An ended one still holds the output pipe of its slot; one that replaces it takes that over. */
+static bool has_room(const struct keeper *keeper, bool replaces)
+{
+    uint32_t ended = keeper->table.used - keeper->living - (replaces ? 1 : 0);
+    uint32_t needed = (keeper->living + 1) * KEEPER_FDS_A_PROCESS + ended;
+
+    return needed <= keeper->capacity * KEEPER_FDS_A_PROCESS;
+}
+
 static int claim(struct keeper *keeper, const struct colony_spawn_order *order, uint32_t *index)
 {
     struct colony_record *record;
     int rc = -EMFILE;
 
-    if (keeper->table.used < keeper->capacity)
+    if (has_room(keeper, order->flags & SPAWN_REPLACES))
         rc = colony_table_claim(&keeper->table, order->name, order->slot, &keeper->boot, index);
     if (rc < 0)
         return rc;
+    keeper->living++;
     record = &keeper->table.records[*index];
     keeper_clear_process(&keeper->processes[*index]);
     memcpy(record->stream_kind, order->stream_kind, sizeof record->stream_kind);
@@ -331,7 +341,7 @@ static void finish_spawn(struct keeper *keeper, const struct colony_spawn_job *j
     keeper_remember_pid(keeper, job->index);
     keeper_notify(keeper, job->index, NOTICE_SPAWN);
     keeper_flush(keeper); /* the engine goes on while we note the rest */
-    record->start_ticks = colony_proc_start_ticks(record->pid);
+    colony_record_set_start(record, colony_proc_start_ticks(record->pid));
     if (keeper_watch(keeper, process->pidfd, SOURCE_PROCESS, job->index) < 0)
         colony_log(SEVERITY_ERROR, "cannot watch %s.%u: %s", record->name, record->slot,
                    strerror(errno));

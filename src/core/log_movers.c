@@ -130,7 +130,8 @@ static bool end_locked(struct mover *mover, struct colony_log *log, enum colony_
         logs->busy = NULL;
     if (result == MOVE_BLOCKED && !log->is_blocked) {
         log->is_blocked = true;
-        logs->blocked++;
+        if (logs->blocked++ == 0)
+            logs->retry_at_ms = colony__logs_now_ms() + RETRY_MS;
         colony__log_watch_pipe(log, EPOLL_CTL_DEL);
     }
     if (was_stalled)
@@ -182,6 +183,15 @@ static bool close_logs_locked(struct mover *mover)
     return true;
 }
 
+static int wait_ms_locked(const struct colony_logs *logs)
+{
+    uint64_t now = colony__logs_now_ms();
+
+    if (logs->blocked == 0)
+        return -1;
+    return logs->retry_at_ms > now ? (int)(logs->retry_at_ms - now) : 0;
+}
+
 static void retry_blocked_locked(struct colony_logs *logs)
 {
     for (struct colony_log *log = logs->all; log && logs->blocked > 0; log = log->next) {
@@ -206,13 +216,13 @@ static bool turn_locked(struct mover *mover)
 {
     struct colony_logs *logs = mover->logs;
     struct epoll_event events[EVENTS_A_TURN];
-    int timeout_ms = logs->blocked > 0 ? RETRY_MS : -1;
+    int timeout_ms = wait_ms_locked(logs);
     int count;
 
     (void)pthread_mutex_unlock(&logs->lock);
     count = epoll_wait(logs->epoll_fd, events, EVENTS_A_TURN, timeout_ms);
     (void)pthread_mutex_lock(&logs->lock);
-    if (count == 0)
+    if (wait_ms_locked(logs) == 0) /* also while the others are never quiet */
         retry_blocked_locked(logs);
     for (int i = 0; i < count; i++) {
         struct colony_log *log = events[i].data.ptr;

@@ -76,6 +76,7 @@ struct colony_logs {
     uint64_t busy_since_ms;
     unsigned threads;
     unsigned blocked;
+    uint64_t retry_at_ms; /* while some are blocked: when they are tried again */
     bool wants_watchdog;
     bool watchdog_runs;
     bool is_closing;

@@ -53,7 +53,7 @@ enum {
 struct colony_spawn_result {
     pid_t pid;
     int pidfd;          /* -1 on failure */
-    volatile int step;  /* where it is, or where it failed; the child writes it */
+    _Atomic int step;   /* where it is, or where it failed; the child writes it */
     volatile int error; /* negative errno, 0 */
     bool is_late;       /* it took as long as it may: a SIGKILL then was the timer's */
     int cgroup_error;   /* negative errno: it runs outside the cgroup that was asked for */

@@ -43,8 +43,25 @@ static uint64_t header_checksum(const struct colony_table_header *header)
     return checksum(header, offsetof(struct colony_table_header, checksum));
 }
 
+static uint64_t life_checksum(const struct colony_record *record, uint64_t start_ticks)
+{
+    const uint64_t life[] = {record->id, (uint64_t)record->pid, start_ticks};
+
+    return checksum(life, sizeof life);
+}
+
+void colony_record_set_start(struct colony_record *record, uint64_t start_ticks)
+{
+    record->life_checksum = life_checksum(record, start_ticks);
+    atomic_signal_fence(memory_order_release); /* we may be killed between the two */
+    record->start_ticks = start_ticks;
+}
+
 bool colony_record_is_sound(const struct colony_record *record)
 {
+    if (record->start_ticks != 0 &&
+        record->life_checksum != life_checksum(record, record->start_ticks))
+        return false;
     return record->checksum == record_checksum(record) &&
            memchr(record->name, '\0', sizeof record->name) && record->name[0] != '\0';
 }
@@ -147,30 +164,53 @@ static int new_instance(char *out)
     return 0;
 }
 
-/* The instance outlives a damaged table, because living processes are marked with it. */
-static int read_or_make_instance(int state_fd, char *out, struct colony_error *err)
+static bool is_instance(const char *text)
 {
-    ssize_t count = -1;
+    return strnlen(text, COLONY_INSTANCE_SIZE) == COLONY_INSTANCE_SIZE - 1 &&
+           strspn(text, "0123456789abcdef") == COLONY_INSTANCE_SIZE - 1;
+}
+
+/* "" when there is none, or none that can be believed. */
+static void read_instance(int state_fd, char *out)
+{
     int fd = openat(state_fd, "instance", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
     memset(out, 0, COLONY_INSTANCE_SIZE);
-    if (fd >= 0) {
-        count = read(fd, out, COLONY_INSTANCE_SIZE - 1);
-        (void)close(fd);
-        if (count == COLONY_INSTANCE_SIZE - 1 && strspn(out, "0123456789abcdef") == (size_t)count)
-            return 0;
-    }
-    memset(out, 0, COLONY_INSTANCE_SIZE);
-    if (new_instance(out) < 0)
-        return colony_fail(err, -EIO, "cannot make an instance name: no random bytes");
-    fd = openat(state_fd, "instance", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return;
+    if (read(fd, out, COLONY_INSTANCE_SIZE - 1) < 0 || !is_instance(out))
+        memset(out, 0, COLONY_INSTANCE_SIZE);
+    (void)close(fd);
+}
+
+static int write_instance(int state_fd, const char *instance, struct colony_error *err)
+{
+    ssize_t count;
+    int fd = openat(state_fd, "instance", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+                    0600);
+
     if (fd < 0)
         return colony_fail_os(err, -errno, "cannot write `instance` in the state folder");
-    count = write(fd, out, COLONY_INSTANCE_SIZE - 1);
+    count = write(fd, instance, COLONY_INSTANCE_SIZE - 1);
     (void)close(fd);
     if (count != COLONY_INSTANCE_SIZE - 1)
-        return colony_fail(err, -ENOSPC, "cannot write `instance` in the state folder");
+        return colony_fail_os(err, -ENOSPC, "cannot write `instance` in the state folder");
     return 0;
+}
+
+/*
+ * Living processes are marked with the instance, so it must outlive damage: it stands both in a
+ * file and in the table, and a sound table (@known, else "") is to be believed more.
+ */
+static int settle_instance(int state_fd, const char *known, char *out, struct colony_error *err)
+{
+    char in_file[COLONY_INSTANCE_SIZE];
+
+    read_instance(state_fd, in_file);
+    (void)snprintf(out, COLONY_INSTANCE_SIZE, "%s", is_instance(known) ? known : in_file);
+    if (out[0] == '\0' && new_instance(out) < 0)
+        return colony_fail(err, -EIO, "cannot make an instance name: no random bytes");
+    return strcmp(out, in_file) == 0 ? 0 : write_instance(state_fd, out, err);
 }
 
 static bool is_table(const struct colony_table *table, size_t size)
@@ -300,22 +340,24 @@ int colony_table_open(struct colony_table *table, int state_fd, uint32_t capacit
     memset(table, 0, sizeof *table);
     table->fd = -1;
     *damaged_records = 0;
-    rc = read_or_make_instance(state_fd, instance, err);
-    if (rc < 0)
-        return rc;
     rc = open_file(table, state_fd);
-    if (rc == -EBADMSG) {
+    if (rc == -EBADMSG)
         (void)renameat(state_fd, "table", state_fd, "table.damaged");
-        *damaged_records = UINT32_MAX;
-    } else if (rc < 0 && rc != -ENOENT) {
+    else if (rc < 0 && rc != -ENOENT)
         return colony_fail_os(err, rc, "cannot open `table` in the state folder");
-    }
     if (rc < 0) {
+        read_instance(state_fd, instance);
+        *damaged_records = rc == -EBADMSG || instance[0] != '\0' ? UINT32_MAX : 0;
         rc = make_file(table, state_fd, capacity, err);
         if (rc < 0)
             return rc;
     } else {
         *damaged_records = drop_damaged_records(table);
+    }
+    rc = settle_instance(state_fd, table->header->instance, instance, err);
+    if (rc < 0) {
+        colony_table_close(table);
+        return rc;
     }
     (void)snprintf(table->header->instance, sizeof table->header->instance, "%s", instance);
     table->header->checksum = header_checksum(table->header);

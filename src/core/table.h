@@ -58,7 +58,8 @@ struct colony_record {
     int32_t wait_status; /* as waitpid(2) gives it */
     int32_t failed_step;
     int32_t failed_errno;
-    uint64_t start_ticks;   /* field 22 of /proc/PID/stat */
+    uint64_t start_ticks;   /* field 22 of /proc/PID/stat; 0: not known yet */
+    uint64_t life_checksum; /* of id, pid and start_ticks, once these are known */
     uint64_t spawned_at_ms; /* wall clock, for people */
     uint64_t exited_boot_ns;
     uint64_t cpu_us; /* user and system time, from wait4(2) */
@@ -102,7 +103,8 @@ uint64_t colony_boot_now_ns(void);
 /*
  * Opens or makes the table `table` in the folder @state_fd, to be written. A file that is not a
  * table or of another shape is moved aside to `table.damaged` and *was_damaged is set; records
- * whose checksum does not hold are freed and counted in *damaged_records.
+ * whose checksums do not hold are freed and counted in *damaged_records. UINT32_MAX: all are gone,
+ * or the table itself is while there was one once.
  */
 int colony_table_open(struct colony_table *table, int state_fd, uint32_t capacity,
                       uint32_t *damaged_records, struct colony_error *err);
@@ -121,8 +123,11 @@ void colony_table_free_record(struct colony_table *table, uint32_t index);
 enum colony_record_state colony_record_state(const struct colony_record *record);
 void colony_record_set_state(struct colony_record *record, enum colony_record_state state);
 
-/* True when @record's checksum holds. */
+/* True when @record's checksums hold. */
 bool colony_record_is_sound(const struct colony_record *record);
+
+/* Notes when its process, whose pid is there, was started (0: gone already). */
+void colony_record_set_start(struct colony_record *record, uint64_t start_ticks);
 
 /* Start time of @pid in ticks since boot, 0 when there is no such process. */
 uint64_t colony_proc_start_ticks(pid_t pid);

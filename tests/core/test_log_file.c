@@ -218,7 +218,7 @@ LOG_TEST(test_what_cannot_be_renamed_is_appended_to)
     struct logged logged = {.settings = {.size_bytes = 1000, .count = 3}};
     int fd;
 
-    make_lines(given, 1000, 50);
+    make_lines(given, 100, 50);
     CHECK(chown(data, NOBODY, NOBODY) == 0 || geteuid() != 0);
     drop_rights();
     (void)snprintf(logged.path, sizeof logged.path, "%s/x.log", (const char *)data);
@@ -227,10 +227,10 @@ LOG_TEST(test_what_cannot_be_renamed_is_appended_to)
     (void)close(fd);
     CHECK(chmod(data, 0500) == 0);
     logged_init(&logged, data);
-    write_out(&logged, logged.write_fd, given, 1000 * 50);
+    write_out(&logged, logged.write_fd, given, 100 * 50);
     logged_close(&logged);
     CHECK(chmod(data, 0700) == 0);
-    check_all_found(&logged, 1000 * 50);
+    check_all_found(&logged, 100 * 50);
     CHECK(logged.status_count == 0 || logged.statuses[0] == LOG_OK);
 }
 
