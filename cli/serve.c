@@ -174,6 +174,8 @@ static int fall_back_to_last_settings(struct serve *serve, const struct colony_e
     char path[PATH_MAX];
     int rc = find_state_dir(serve, path, sizeof path, err);
 
+    if (rc == 0 && access(path, F_OK) < 0)
+        rc = -errno; /* nothing ever ran there, and nothing is made for what cannot be used */
     if (rc == 0)
         rc = colony_state_dir_open(&serve->state_dir, path, serve->user != NULL, err);
     if (rc == 0 && !colony_state_dir_has_survivors(&serve->state_dir))

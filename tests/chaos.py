@@ -93,15 +93,14 @@ class Chaos:
         self.last = f"{what} at {time.strftime('%H:%M:%S')}"
         keeper, engine = self.colony.keeper, self.colony.engine  # waits for one to be there
         if what == "both":
-            os.kill(keeper, signal.SIGSTOP)  # or it would start another engine in between
-            os.kill(engine, signal.SIGKILL)
+            self.colony.kill_both()
+            self.start()
+            return
         os.kill(engine if what == "engine" else keeper, signal.SIGKILL)
-        if what != "engine":
+        if what == "keeper":
             conftest.eventually(lambda: not conftest.alive(keeper), what="the keeper's end")
             if self.colony.process and self.colony.process.pid == keeper:
                 self.colony.process.wait(10)
-        if what == "both":
-            self.start()
 
     def step(self):
         if self.random.random() < 0.6:

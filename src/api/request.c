@@ -7,57 +7,22 @@
 #include <strings.h>
 
 #include "core/error.h"
-
-/* Bytes of the UTF-8 character at @text (RFC 3629: no overlong ones, no surrogates), 0: none. */
-static size_t utf8_length(const unsigned char *text)
-{
-    static const struct {
-        unsigned char first_min, first_max; /* of the first byte */
-        unsigned char second_min, second_max;
-        size_t length;
-    } forms[] = {
-        {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
-        {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
-        {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-
-    if (text[0] < 0x80)
-        return 1;
-    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-        if (text[0] < forms[i].first_min || text[0] > forms[i].first_max)
-            continue;
-        if (text[1] < forms[i].second_min || text[1] > forms[i].second_max)
-            return 0;
-        for (size_t k = 2; k < forms[i].length; k++)
-            if ((text[k] & 0xc0) != 0x80)
-                return 0;
-        return forms[i].length;
-    }
-    return 0;
-}
+#include "core/utf8.h"
 
 bool colony__utf8_is_valid(const char *text)
 {
-    const unsigned char *at = (const unsigned char *)text;
-    size_t length;
+    size_t size = strlen(text);
 
-    for (; *at != '\0'; at += length) {
-        length = utf8_length(at);
-        if (length == 0)
-            return false;
-    }
-    return true;
+    return colony_utf8_length(text, size) == size;
 }
 
 void colony__utf8_repair(char *text)
 {
-    while (*text != '\0') {
-        size_t length = utf8_length((const unsigned char *)text);
+    size_t size = strlen(text);
 
-        if (length == 0)
-            *text = '?';
-        text += length ? length : 1;
-    }
+    for (size_t good = colony_utf8_length(text, size); good < size;
+         good += colony_utf8_length(text + good, size - good))
+        text[good] = '?';
 }
 
 static int hex_digit(char c)

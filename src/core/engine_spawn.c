@@ -81,16 +81,17 @@ static int open_direct_log(const struct slot *slot, struct colony_error *err)
     return fd;
 }
 
+#define NO_ROOM                                                                                    \
+    "%u processes run, as many as descriptors allow (raise the hard limit of open files)"
+
 static int check_capacity(const struct slot *slot, struct colony_error *err)
 {
     const struct colony_engine *engine = slot->entry->engine;
 
     if (HASH_CNT(by_id, engine->living) < engine->hello.capacity)
         return 0;
-    return colony_fail(err, -EMFILE,
-                       "cannot start %s.%u: %u processes run, as many as descriptors allow "
-                       "(raise the hard limit of open files)",
-                       slot->entry->template->name, slot->number, engine->hello.capacity);
+    return colony_fail(err, -EMFILE, "cannot start %s.%u: " NO_ROOM, slot->entry->template->name,
+                       slot->number, engine->hello.capacity);
 }
 
 int engine_order_spawn(struct slot *slot, struct colony_error *err)
@@ -228,8 +229,11 @@ void engine_describe_failure(struct slot *slot, int step, int error)
 
     if (step == STEP_PREPARE && error == EPERM)
         reason = "the keeper may not do this for the engine's user (see `user:` in the settings)";
-    (void)snprintf(text, sizeof text, "%s%s%.300s: %s", colony_spawn_step_name(step),
-                   *object ? " " : "", object, reason);
+    if (step == STEP_NONE && error == EMFILE)
+        (void)snprintf(text, sizeof text, NO_ROOM, slot->entry->engine->hello.capacity);
+    else
+        (void)snprintf(text, sizeof text, "%s%s%.300s: %s", colony_spawn_step_name(step),
+                       *object ? " " : "", object, reason);
     free(slot->failure);
     slot->failure = strdup(text);
 }

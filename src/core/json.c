@@ -10,7 +10,7 @@
 #include <cjson/cJSON.h>
 
 #include "core/error.h"
-#include "core/utf8_internal.h"
+#include "core/utf8.h"
 #include "core/value_internal.h"
 
 struct span {
@@ -143,7 +143,7 @@ static int scan_token(struct json_reader *reader)
 
 static int scan(struct json_reader *reader)
 {
-    size_t good = colony__utf8_length(reader->text, reader->size);
+    size_t good = colony_utf8_length(reader->text, reader->size);
     int rc = 0;
 
     if (good < reader->size)

@@ -273,7 +273,8 @@ static void add_identity(struct builder *builder, const struct colony_keeper_ide
 char **colony_keeper_options_argv(const struct colony_keeper_options *options, const char *role)
 {
     const size_t pointers = KEEPER_ARGS_MAX * sizeof(char *);
-    const size_t texts = 3 * sizeof options->state_dir + (size_t)KEEPER_SOCKETS_MAX * 192 +
+    const size_t texts = 3 * sizeof options->state_dir +
+                         (size_t)KEEPER_SOCKETS_MAX * (COLONY_SOCKET_NAME_SIZE + 32) +
                          (size_t)KEEPER_IDENTITIES_MAX * (COLONY_PAYLOAD_GROUPS * 12 + 64) + 1024;
     struct builder builder = {.size = texts};
     char *block = calloc(1, pointers + texts);

@@ -22,6 +22,7 @@ static void set_failed(struct keeper *keeper, uint32_t index, int step, int erro
     record->pid = 0;
     record->exited_boot_ns = colony_boot_now_ns();
     colony_record_set_state(record, RECORD_FAILED);
+    keeper->living--;
     keeper_notify(keeper, index, NOTICE_SPAWN);
 }
 

@@ -59,7 +59,7 @@ static void adopt_record(struct keeper *keeper, uint32_t index,
         record->flags |= RECORD_ADOPTED;
     if (was_claimed)
         record->spawned_at_ms = keeper_wall_clock_ms();
-    record->start_ticks = colony_proc_start_ticks(record->pid);
+    colony_record_set_start(record, colony_proc_start_ticks(record->pid));
     colony_record_set_state(record, RECORD_ALIVE);
     keeper_remember_pid(keeper, index);
     adopt_streams(keeper, index, pipes);
@@ -68,37 +68,71 @@ static void adopt_record(struct keeper *keeper, uint32_t index,
                    strerror(errno));
 }
 
-/* A process whose record was damaged is found by its mark; it gets a new id. */
-static void recover_marked(const struct colony_marked *marked, void *data)
+struct recovery {
+    struct keeper *keeper;
+    uint64_t first_id; /* records from here on were found by a mark */
+};
+
+/* The record of a process that the table says lives in this slot, or that was found there. */
+static struct colony_record *find_in_slot(const struct keeper *keeper,
+                                          const struct colony_marked *marked)
 {
-    struct keeper *keeper = data;
-    struct colony_record *record;
+    for (uint32_t i = 0; i < keeper->table.header->high_water; i++) {
+        struct colony_record *record = &keeper->table.records[i];
+        enum colony_record_state state = colony_record_state(record);
+
+        if ((state == RECORD_CLAIMED || state == RECORD_ALIVE) && record->slot == marked->slot &&
+            strcmp(record->name, marked->name) == 0)
+            return record;
+    }
+    return NULL;
+}
+
+static struct colony_record *claim_for(struct keeper *keeper, const struct colony_marked *marked)
+{
     uint32_t index;
 
-    if (keeper_find_pid(keeper, marked->pid) != NO_INDEX ||
-        colony_table_claim(&keeper->table, marked->name, marked->slot, &keeper->boot, &index) < 0)
-        return;
-    record = &keeper->table.records[index];
+    if (colony_table_claim(&keeper->table, marked->name, marked->slot, &keeper->boot, &index) < 0)
+        return NULL;
     keeper_clear_process(&keeper->processes[index]);
+    return &keeper->table.records[index];
+}
+
+/*
+ * A process whose record was damaged is found by its mark; it gets a new id. Strays that lead a
+ * session of their own bear the same mark: of all that are found for a slot the oldest leads it.
+ */
+static void recover_marked(const struct colony_marked *marked, void *data)
+{
+    struct recovery *recovery = data;
+    struct colony_record *record = find_in_slot(recovery->keeper, marked);
+    uint64_t start_ticks = colony_proc_start_ticks(marked->pid);
+
+    if (start_ticks == 0)
+        return;
+    if (record && (record->id < recovery->first_id || record->start_ticks < start_ticks ||
+                   (record->start_ticks == start_ticks && record->pid < marked->pid)))
+        return;
+    if (!record)
+        record = claim_for(recovery->keeper, marked);
+    if (!record)
+        return;
     record->pid = marked->pid;
-    record->start_ticks = colony_proc_start_ticks(marked->pid);
-    if (marked->output_inode != 0) {
-        record->stream_kind[0] = STREAM_OUTPUT;
-        record->stream_inode[0] = marked->output_inode;
-    }
+    colony_record_set_start(record, start_ticks);
+    record->stream_kind[0] = marked->output_inode ? STREAM_OUTPUT : STREAM_NONE;
+    record->stream_inode[0] = marked->output_inode;
     colony_log(SEVERITY_WARNING, "found %s.%u again as pid %d by its mark", record->name,
                record->slot, (int)record->pid);
 }
 
 static void recover_from_damage(struct keeper *keeper, uint32_t damaged)
 {
-    colony_log(SEVERITY_ERROR, "the table of processes was damaged%s",
-               damaged == UINT32_MAX ? ": moved aside to table.damaged" : " in part");
-    for (uint32_t i = 0; i < keeper->table.header->high_water; i++)
-        if (colony_record_state(&keeper->table.records[i]) == RECORD_ALIVE)
-            keeper_remember_pid(keeper, i);
-    colony_find_marked(keeper->table.header->instance, recover_marked, keeper);
-    memset(keeper->pid_buckets, 0xff, sizeof keeper->pid_buckets);
+    struct recovery recovery = {keeper, keeper->table.header->next_id};
+
+    colony_log(SEVERITY_ERROR, "the table of processes %s: looks for them by their marks",
+               damaged == UINT32_MAX ? "is gone or was no table (then it is kept as table.damaged)"
+                                     : "was damaged in part");
+    colony_find_marked(keeper->table.header->instance, recover_marked, &recovery);
 }
 
 void keeper_take_over(struct keeper *keeper, uint32_t damaged)
@@ -126,6 +160,7 @@ void keeper_take_over(struct keeper *keeper, uint32_t damaged)
         alive += colony_record_state(record) == RECORD_ALIVE;
     }
     colony_own_pipes_clear(&pipes);
+    keeper->living = alive;
     if (alive > 0)
         colony_log(SEVERITY_INFO, "took over %u running process%s", alive, alive == 1 ? "" : "es");
 }

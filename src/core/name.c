@@ -5,7 +5,7 @@
 #include "core/error.h"
 #include "core/name_internal.h"
 #include "core/template.h"
-#include "core/utf8_internal.h"
+#include "core/utf8.h"
 
 static bool has_control_byte(const char *text)
 {
@@ -29,7 +29,7 @@ static const char *find_fault(const char *name)
         return "it has a `/`";
     if (has_control_byte(name))
         return "it has a control byte";
-    if (colony__utf8_length(name, length) < length)
+    if (colony_utf8_length(name, length) < length)
         return "it is not UTF-8";
     if (strspn(name, "0123456789") == length)
         return "it is only digits, as the ids of processes are";
@@ -44,7 +44,7 @@ int colony_name_check(const char *name, struct colony_error *err)
         return 0;
     /* What is too long or is no text is not shown. */
     if (strnlen(name, COLONY_NAME_MAX + 1) > COLONY_NAME_MAX ||
-        colony__utf8_length(name, strlen(name)) < strlen(name))
+        colony_utf8_length(name, strlen(name)) < strlen(name))
         return colony_fail(err, -EINVAL, "cannot use this name: %s", fault);
     return colony_fail(err, -EINVAL, "cannot use the name `%s`: %s", name, fault);
 }

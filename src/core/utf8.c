@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/utf8_internal.h"
+#include "core/utf8.h"
 
 #include <stdbool.h>
 
@@ -44,7 +44,7 @@ static size_t character_length(const unsigned char *bytes, size_t size)
     return 0;
 }
 
-size_t colony__utf8_length(const char *text, size_t size)
+size_t colony_utf8_length(const char *text, size_t size)
 {
     const unsigned char *bytes = (const unsigned char *)text;
     size_t used = 0;
@@ -59,9 +59,9 @@ size_t colony__utf8_length(const char *text, size_t size)
     return used;
 }
 
-void colony__utf8_locate(const char *text, size_t offset, struct colony__utf8_place *out)
+void colony_utf8_locate(const char *text, size_t offset, struct colony_utf8_place *out)
 {
-    *out = (struct colony__utf8_place){.offset = offset, .line = 1, .column = 1};
+    *out = (struct colony_utf8_place){.offset = offset, .line = 1, .column = 1};
     for (size_t i = 0; i < offset; i++) {
         if (text[i] == '\n') {
             out->line++;

@@ -6,7 +6,7 @@
 #include <yaml.h>
 
 #include "core/error.h"
-#include "core/utf8_internal.h"
+#include "core/utf8.h"
 #include "core/value_internal.h"
 
 static const char byte_order_mark[] = "\xef\xbb\xbf";
@@ -34,14 +34,14 @@ static int fail_at(const struct yaml_reader *reader, const yaml_mark_t *mark, co
 static int fail_parse(const struct yaml_reader *reader)
 {
     const yaml_parser_t *parser = &reader->parser;
-    struct colony__utf8_place place = {.line = (unsigned)parser->problem_mark.line + 1,
+    struct colony_utf8_place place = {.line = (unsigned)parser->problem_mark.line + 1,
                                        .column = (unsigned)parser->problem_mark.column + 1};
     const char *problem = parser->problem ? parser->problem : "it is not YAML";
 
     if (parser->error == YAML_MEMORY_ERROR)
         return colony_fail(reader->err, -ENOMEM, "cannot read %s: out of memory", reader->name);
     if (parser->error == YAML_READER_ERROR && parser->problem_offset <= reader->size)
-        colony__utf8_locate(reader->text, parser->problem_offset, &place);
+        colony_utf8_locate(reader->text, parser->problem_offset, &place);
     return colony_fail(reader->err, -EINVAL, "%s:%u:%u: cannot read this YAML: %s", reader->name,
                        place.line, place.column, problem);
 }
@@ -252,12 +252,12 @@ static int read_root(struct yaml_reader *reader, struct colony_value **root)
 
 static int check_bytes(const struct yaml_reader *reader)
 {
-    size_t good = colony__utf8_length(reader->text, reader->size);
-    struct colony__utf8_place place;
+    size_t good = colony_utf8_length(reader->text, reader->size);
+    struct colony_utf8_place place;
 
     if (good == reader->size)
         return 0;
-    colony__utf8_locate(reader->text, good, &place);
+    colony_utf8_locate(reader->text, good, &place);
     return colony_fail(reader->err, -EINVAL, "%s:%u:%u: cannot read this YAML: %s", reader->name,
                        place.line, place.column,
                        reader->text[good] == '\0' ? "it has a NUL byte" : "it is not UTF-8");

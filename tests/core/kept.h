@@ -172,8 +172,13 @@ static inline bool is_quiet(struct kept *kept)
 static inline void say(struct kept *kept, struct colony_message *message, const int *fds,
                        size_t count)
 {
+    struct pollfd ready = {.fd = kept->link, .events = POLLOUT};
+    int rc;
+
     message->version = COLONY_PROTOCOL_VERSION;
-    assert_int_equal(colony_message_send(kept->link, message, fds, count), 0);
+    while ((rc = colony_message_send(kept->link, message, fds, count)) == -EAGAIN)
+        assert_int_equal(poll(&ready, 1, DEADLINE_MS), 1);
+    assert_int_equal(rc, 0);
 }
 
 static inline void say_simple(struct kept *kept, enum colony_message_type type, int32_t value)

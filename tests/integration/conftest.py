@@ -150,6 +150,16 @@ class Colony:
             return None
         return eventually(find, what="an engine")
 
+    def kill_both(self):
+        """kill -9 of engine and keeper, with no time for either to notice the other's end."""
+        keeper, engine = self.keeper, self.engine
+        os.kill(keeper, signal.SIGSTOP)
+        os.kill(engine, signal.SIGKILL)
+        os.kill(keeper, signal.SIGKILL)
+        eventually(lambda: not alive(keeper) and not alive(engine), what="the end of both")
+        if self.process and self.process.pid == keeper:
+            self.process.wait(10)
+
     def stop(self, seconds=None):
         """SIGTERM to the keeper, whoever that is by now; returns the exit status if it was ours."""
         with contextlib.suppress(OSError, ValueError):

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from conftest import BINARY, alive, eventually
+from conftest import BINARY, alive, eventually, needs_root
 
 TICKER = {"cmd": "sh", "args": ["-c", "i=0; while :; do echo $$((i=i+1)); sleep 0.01; done"]}
 SETTINGS = {"processes": {"ticker": TICKER, "sleeper": {"cmd": "sleep", "args": "1000",
@@ -89,10 +89,7 @@ def test_the_engine_takes_the_place_of_a_dead_keeper(colony):
 
 def test_a_new_serve_takes_over_from_a_dead_keeper_and_engine(colony):
     before = start(colony)
-    os.kill(colony.keeper, signal.SIGSTOP)
-    os.kill(colony.engine, signal.SIGKILL)
-    os.kill(colony.keeper, signal.SIGKILL)
-    colony.process.wait(10)
+    colony.kill_both()
     assert all(alive(pid) for _, pid in before.values())
     colony.start(SETTINGS)
     assert identities(colony) == before
@@ -101,10 +98,7 @@ def test_a_new_serve_takes_over_from_a_dead_keeper_and_engine(colony):
 
 def test_changed_settings_are_applied_at_a_takeover_and_nothing_else_restarts(colony):
     before = start(colony)
-    os.kill(colony.keeper, signal.SIGSTOP)
-    os.kill(colony.engine, signal.SIGKILL)
-    os.kill(colony.keeper, signal.SIGKILL)
-    colony.process.wait(10)
+    colony.kill_both()
     colony.start({"processes": {"ticker": TICKER, "sleeper": {"cmd": "sleep", "args": "2000",
                                                               "numprocesses": 2}}})
     assert identities(colony)[("ticker", 1)] == before[("ticker", 1)]
@@ -119,10 +113,7 @@ def test_changed_settings_are_applied_at_a_takeover_and_nothing_else_restarts(co
 
 def test_bad_settings_at_a_takeover_go_on_with_the_last_good_ones(colony):
     before = start(colony)
-    os.kill(colony.keeper, signal.SIGSTOP)
-    os.kill(colony.engine, signal.SIGKILL)
-    os.kill(colony.keeper, signal.SIGKILL)
-    colony.process.wait(10)
+    colony.kill_both()
     colony.start("processes: {ticker: {cmdd: nonsense}}")
     assert identities(colony) == before
     assert "goes on with the settings applied last" in colony.log.read_text()
@@ -155,27 +146,32 @@ def test_an_upgrade_replaces_keeper_and_engine_and_no_process(colony):
     assert colony.stop() == 0
 
 
+def start_with_pid(pid):
+    """A process of that number, which nobody else has now."""
+    for _ in range(1000):
+        pathlib.Path("/proc/sys/kernel/ns_last_pid").write_text(str(pid - 1))
+        process = subprocess.Popen(["sleep", "1000"])
+        if process.pid == pid:
+            return process
+        process.kill()
+        process.wait()
+    raise AssertionError(f"could not have pid {pid}")
+
+
+@needs_root
 def test_a_stranger_with_a_reused_pid_is_never_signalled(colony):
-    """The record's pid is given to another process: start times differ, so it is a stranger."""
     before = start(colony)
-    stranger = subprocess.Popen(["sleep", "1000"])
+    colony.kill_both()
+    victim = before[("sleeper", 1)][1]
+    os.kill(victim, signal.SIGKILL)
+    eventually(lambda: not pathlib.Path(f"/proc/{victim}").exists(), what="its reaping")
+    stranger = start_with_pid(victim)
     try:
-        os.kill(colony.keeper, signal.SIGSTOP)
-        os.kill(colony.engine, signal.SIGKILL)
-        os.kill(colony.keeper, signal.SIGKILL)
-        colony.process.wait(10)
-        victim = before[("sleeper", 1)][1]
-        os.kill(victim, signal.SIGKILL)
-        table = colony.state / "table"
-        image = table.read_bytes()
-        old, new = (pid.to_bytes(4, "little") for pid in (victim, stranger.pid))
-        offset = image.index(b"sleeper\0")
-        at = image.index(old, offset)
-        table.write_bytes(image[:at] + new + image[at + 4:])
         colony.start(SETTINGS)
         eventually(lambda: colony.slot("sleeper", 1)["state"] == "running")
         assert colony.slot("sleeper", 1)["os_pid"] != stranger.pid
         assert not colony.slot("sleeper", 1)["last_exit"]["known"]
+        assert colony.slot("sleeper", 2)["os_pid"] == before[("sleeper", 2)][1]
         colony.stop()
         assert stranger.poll() is None
     finally:

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* utf8_internal.h - is this text UTF-8, and what shall be told of it (RFC 3629). */
-#ifndef COLONY_CORE_UTF8_INTERNAL_H
-#define COLONY_CORE_UTF8_INTERNAL_H
+/* utf8.h - is this text UTF-8, and what shall be told of it (RFC 3629). */
+#ifndef COLONY_CORE_UTF8_H
+#define COLONY_CORE_UTF8_H
 
 #include <stddef.h>
 
-struct colony__utf8_place {
+struct colony_utf8_place {
     size_t offset;   /* of the byte, from 0 */
     unsigned line;   /* from 1 */
     unsigned column; /* in characters, from 1 */
@@ -15,9 +15,9 @@ struct colony__utf8_place {
  * How many bytes of @text are well-formed UTF-8 without a NUL: @size when all are. No overlong
  * forms, no surrogates, nothing above U+10FFFF.
  */
-size_t colony__utf8_length(const char *text, size_t size);
+size_t colony_utf8_length(const char *text, size_t size);
 
 /* Line and column of the byte at @offset; what stands before it is well-formed. */
-void colony__utf8_locate(const char *text, size_t offset, struct colony__utf8_place *out);
+void colony_utf8_locate(const char *text, size_t offset, struct colony_utf8_place *out);
 
 #endif

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_keeper.c - the keeper and its engine: hello, engines that die, endings, takeovers. */
+#include "kept.h"
+
+enum {
+    MANY = 200,
+};
+
+static struct kept kept;
+
+static int set_up(void **state)
+{
+    (void)state;
+    kept_init(&kept);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    kept_clear(&kept);
+    return 0;
+}
+
+struct seen {
+    uint64_t ids[MANY];
+    unsigned exited;
+    int output; /* of the last one that had a pipe; -1 */
+    uint32_t index;
+    int32_t value;
+};
+
+static void on_record(struct told *told, void *data)
+{
+    struct seen *seen = data;
+
+    assert_true(told->message.index < MANY);
+    assert_int_equal(seen->ids[told->message.index], 0); /* each once */
+    seen->ids[told->message.index] = told->message.id;
+    seen->exited += told->message.value == RECORD_EXITED;
+    seen->index = told->message.index;
+    seen->value = told->message.value;
+    if (told->fd_count == 1)
+        seen->output = fcntl(told->fds[0], F_DUPFD_CLOEXEC, 0);
+}
+
+static struct seen meet_next_engine(void)
+{
+    struct seen seen = {.output = -1};
+
+    meet_engine(&kept);
+    hear_hello(&kept, on_record, &seen);
+    return seen;
+}
+
+TEST(test_hello_comes_first_with_the_table_read_only)
+{
+    kept_begin(&kept);
+    assert_int_equal(kept.hello.keeper_pid, kept.keeper);
+    assert_int_equal(kept.hello.owner_uid, getuid());
+    assert_int_equal(kept.hello.record_count, 0);
+    assert_true(kept.hello.capacity > 0);
+    assert_true(kept.hello.nofile_hard >= kept.hello.nofile_soft);
+    assert_int_equal(kept.records, 0);
+    assert_int_equal(fcntl(kept.table.fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+    assert_ptr_equal(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, kept.table.fd, 0),
+                     MAP_FAILED);
+}
+
+/* MANY processes that exit at once, of which nobody has been told yet but this engine. */
+static void spawn_many(void)
+{
+    const char *const paths[] = {"/bin/sh", NULL};
+    const char *const argv[] = {"sh", "-c", "exit 9", NULL};
+    unsigned exited = 0;
+
+    for (uint32_t i = 1; i <= MANY; i++) {
+        struct colony_message order = spawn_order("web", i);
+        struct made_payload made;
+
+        made_init(&made, paths, argv, NULL);
+        order.u.spawn.plan[1] = order.u.spawn.plan[2] = FD_NULL;
+        order.u.spawn.stream_kind[0] = STREAM_NONE;
+        order_spawn(&kept, &order, &made);
+        while (!is_quiet(&kept))
+            exited += hear(&kept).message.type == MESSAGE_EXITED;
+    }
+    while (exited < MANY)
+        exited += hear(&kept).message.type == MESSAGE_EXITED;
+}
+
+TEST(test_a_hello_of_many_records_waits_for_an_answer_every_64)
+{
+    struct seen seen;
+
+    kept_begin(&kept);
+    spawn_many();
+    kill_engine(&kept);
+    seen = meet_next_engine();
+    assert_int_equal(kept.hello.record_count, MANY);
+    assert_int_equal(kept.records, MANY);
+    assert_int_equal(seen.exited, MANY);
+    assert_int_equal(kept.pauses, MANY / COLONY_HELLO_BATCH);
+    for (uint32_t i = 0; i < MANY; i++) {
+        assert_int_equal(seen.ids[i], kept.table.records[i].id);
+        assert_int_equal(kept.table.records[i].wait_status, 9 << 8);
+    }
+}
+
+TEST(test_until_continue_nothing_more_is_told)
+{
+    unsigned told = 0;
+
+    kept_begin(&kept);
+    spawn_many();
+    kill_engine(&kept);
+    meet_engine(&kept);
+    (void)expect(&kept, MESSAGE_HELLO);
+    while (hear(&kept).message.type == MESSAGE_RECORD)
+        told++;
+    assert_int_equal(told, COLONY_HELLO_BATCH);
+    say_simple(&kept, MESSAGE_READY, 0); /* an answer, but not the one */
+    assert_int_equal(poll(NULL, 0, 20), 0);
+    assert_true(is_quiet(&kept));
+    say_simple(&kept, MESSAGE_CONTINUE, 0);
+    (void)expect(&kept, MESSAGE_RECORD);
+}
+
+TEST(test_before_welcome_nothing_is_spawned)
+{
+    struct colony_message order = spawn_order("web", 1);
+    struct made_payload made;
+
+    kept_begin(&kept);
+    spawn_many();
+    kill_engine(&kept);
+    meet_engine(&kept);
+    made_init_shell(&made, ":");
+    order_spawn(&kept, &order, &made);
+    hear_hello(&kept, NULL, NULL);
+    assert_int_equal(kept.table.used, 0);
+    assert_int_equal(kept.table.header->high_water, MANY);
+}
+
+TEST(test_the_next_engine_gets_the_same_process_and_its_pipe)
+{
+    struct told told;
+    struct seen seen;
+    int output;
+
+    kept_begin(&kept);
+    told = spawn_script(&kept, "echo before; read go; echo never", &output);
+    expect_output(output, "before\n");
+    (void)close(output);
+    told.message.id = kept.table.records[0].id;
+    for (int round = 0; round < 3; round++) {
+        kill_engine(&kept);
+        seen = meet_next_engine();
+        assert_int_equal(kept.records, 1);
+        assert_int_equal(seen.value, RECORD_EXITED); /* its stdin is /dev/null: it ended */
+        assert_int_equal(seen.ids[0], told.message.id);
+        assert_true(seen.output >= 0);
+        if (round == 0)
+            expect_output(seen.output, "never\n");
+        (void)close(seen.output);
+    }
+}
+
+TEST(test_what_is_written_while_there_is_no_engine_is_kept)
+{
+    struct seen seen;
+    int go[2];
+    char path[64];
+
+    kept_begin(&kept);
+    assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+    (void)snprintf(path, sizeof path, "read x < /proc/%d/fd/%d; echo alone; exec sleep 60",
+                   (int)getpid(), go[0]);
+    (void)spawn_script(&kept, path, NULL);
+    kill_engine(&kept);
+    assert_int_equal(write(go[1], "\n", 1), 1);
+    seen = meet_next_engine();
+    assert_int_equal(seen.value, RECORD_ALIVE);
+    expect_output(seen.output, "alone\n");
+    (void)close(seen.output);
+    (void)close(go[0]);
+    (void)close(go[1]);
+}
+
+TEST(test_an_exit_while_there_is_no_engine_is_told_to_the_next)
+{
+    struct told told;
+    struct seen seen;
+    int pidfd;
+
+    kept_begin(&kept);
+    told = spawn_script(&kept, "exec sleep 60", NULL);
+    pidfd = pidfd_of(kept.table.records[told.message.index].pid);
+    leave_engine(&kept); /* the keeper sees that and starts another */
+    assert_int_equal(syscall(SYS_pidfd_send_signal, pidfd, SIGUSR1, NULL, 0), 0);
+    await(pidfd);
+    (void)close(pidfd);
+    seen = meet_next_engine();
+    if (seen.value == RECORD_ALIVE)
+        (void)expect(&kept, MESSAGE_EXITED);
+    assert_int_equal(colony_record_state(&kept.table.records[0]), RECORD_EXITED);
+    assert_int_equal(kept.table.records[0].wait_status, SIGUSR1);
+    assert_true(kept.table.records[0].flags & RECORD_STATUS_KNOWN);
+}
+
+TEST(test_a_note_is_there_for_the_next_engine)
+{
+    struct colony_message note;
+    struct told told;
+
+    kept_begin(&kept);
+    told = spawn_script(&kept, "exec sleep 60", NULL);
+    note = about(&kept, MESSAGE_NOTE, told.message.index);
+    memset(note.u.note, 0xa5, sizeof note.u.note);
+    say(&kept, &note, NULL, 0);
+    next_engine(&kept);
+    assert_memory_equal(kept.table.records[0].note, note.u.note, COLONY_NOTE_SIZE);
+}
+
+TEST(test_shutdown_ends_with_the_code_and_leaves_the_living_alone)
+{
+    struct told told;
+    pid_t pid;
+
+    (void)snprintf(kept.options->pidfile, sizeof kept.options->pidfile, "%s/pid",
+                   kept.scratch.path);
+    kept_begin(&kept);
+    assert_int_equal(access(kept.options->pidfile, F_OK), 0);
+    told = spawn_script(&kept, "exec sleep 60", NULL);
+    pid = kept.table.records[told.message.index].pid;
+    say_simple(&kept, MESSAGE_SHUTDOWN, 42);
+    leave_engine(&kept);
+    assert_int_equal(keeper_code(&kept), 42);
+    assert_int_equal(access(kept.options->pidfile, F_OK), -1);
+    assert_int_equal(kill(pid, 0), 0); /* stopping is the engine's business */
+}
+
+TEST(test_a_request_to_end_is_told_to_the_engine_and_to_the_next)
+{
+    kept_begin(&kept);
+    assert_int_equal(kill(kept.keeper, SIGHUP), 0);
+    assert_int_equal(expect(&kept, MESSAGE_REQUEST).message.value, SIGHUP);
+    assert_int_equal(kill(kept.keeper, SIGTERM), 0);
+    assert_int_equal(expect(&kept, MESSAGE_REQUEST).message.value, SIGTERM);
+    next_engine(&kept);
+    assert_int_equal(expect(&kept, MESSAGE_REQUEST).message.value, SIGTERM);
+}
+
+TEST(test_an_engine_that_cannot_begin_ends_the_keeper)
+{
+    (void)close(kept.listener);
+    kept.listener = -1; /* so that it cannot report and exits with 1 */
+    kept_start(&kept);
+    assert_int_equal(keeper_code(&kept), 1);
+}
+
+static ino_t inode_of(int fd)
+{
+    struct stat info;
+
+    assert_int_equal(fstat(fd, &info), 0);
+    return info.st_ino;
+}
+
+static void hold(int fd, const char *name)
+{
+    struct colony_message message = {.type = MESSAGE_HOLD};
+
+    (void)snprintf(message.u.name, sizeof message.u.name, "%s", name);
+    say(&kept, &message, &fd, 1);
+}
+
+TEST(test_a_held_socket_is_given_back_to_the_next_engine)
+{
+    struct colony_message release = {.type = MESSAGE_RELEASE};
+    int held = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ino_t inode = inode_of(held);
+
+    kept_begin(&kept);
+    hold(held, "http 127.0.0.1:5000");
+    (void)close(held);
+    hold(kept.control, "http 127.0.0.1:5000"); /* refused: the name is taken */
+    next_engine(&kept);
+    assert_true(kept.held_fd >= 0);
+    assert_string_equal(kept.held_name, "http 127.0.0.1:5000");
+    assert_int_equal(inode_of(kept.held_fd), inode);
+    (void)snprintf(release.u.name, sizeof release.u.name, "http 127.0.0.1:5000");
+    say(&kept, &release, NULL, 0);
+    next_engine(&kept);
+    assert_int_equal(kept.held_fd, -1);
+}
+
+/* A new keeper over the table of one that was killed. */
+TEST(test_a_new_keeper_adopts_what_lives_and_its_output)
+{
+    struct told told;
+    struct seen seen;
+    pid_t pid;
+    int status;
+
+    kept_begin(&kept);
+    told = spawn_script(&kept, "echo kept; exec sleep 60", NULL);
+    pid = kept.table.records[told.message.index].pid;
+    assert_int_equal(kill(kept.keeper, SIGKILL), 0);
+    assert_int_equal(waitpid(kept.keeper, NULL, 0), kept.keeper);
+    leave_engine(&kept);
+    kept_start(&kept);
+    seen = meet_next_engine();
+    assert_int_equal(seen.ids[0], told.message.id);
+    assert_int_equal(seen.value, RECORD_ALIVE);
+    assert_int_equal(kept.table.records[0].pid, pid);
+    assert_true(kept.table.records[0].flags & RECORD_ADOPTED);
+    assert_false(kept.table.records[0].flags & RECORD_OUTPUT_LOST);
+    expect_output(seen.output, "kept\n");
+    (void)close(seen.output);
+    assert_int_equal(kill(pid, SIGUSR2), 0); /* it is our child now, not the keeper's */
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    (void)expect(&kept, MESSAGE_EXITED);
+    assert_int_equal(colony_record_state(&kept.table.records[0]), RECORD_EXITED);
+    if (kept.table.records[0].flags & RECORD_STATUS_KNOWN)
+        assert_int_equal(kept.table.records[0].wait_status, SIGUSR2);
+}
+
+TEST(test_an_upgrade_keeps_children_and_pipes)
+{
+    struct told told;
+    struct seen seen;
+    int output;
+    pid_t pid;
+
+    kept_begin(&kept);
+    told = spawn_script(&kept, "echo one; sleep 0.2; echo two; exec sleep 60", &output);
+    pid = kept.table.records[told.message.index].pid;
+    expect_output(output, "one\n");
+    (void)close(output);
+    say_simple(&kept, MESSAGE_UPGRADE, 0);
+    leave_engine(&kept);
+    seen = meet_next_engine();
+    assert_int_equal(kept.hello.keeper_pid, kept.keeper); /* the same process, another program */
+    assert_int_equal(seen.ids[0], told.message.id);
+    assert_int_equal(kept.table.records[0].pid, pid);
+    assert_false(kept.table.records[0].flags & RECORD_ADOPTED);
+    expect_output(seen.output, "two\n");
+    (void)close(seen.output);
+    assert_int_equal(kill(pid, SIGUSR1), 0);
+    (void)expect(&kept, MESSAGE_EXITED);
+    assert_int_equal(kept.table.records[0].wait_status, SIGUSR1);
+}
+
+#define KEEPER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        KEEPER_TEST(test_hello_comes_first_with_the_table_read_only),
+        KEEPER_TEST(test_a_hello_of_many_records_waits_for_an_answer_every_64),
+        KEEPER_TEST(test_until_continue_nothing_more_is_told),
+        KEEPER_TEST(test_before_welcome_nothing_is_spawned),
+        KEEPER_TEST(test_the_next_engine_gets_the_same_process_and_its_pipe),
+        KEEPER_TEST(test_what_is_written_while_there_is_no_engine_is_kept),
+        KEEPER_TEST(test_an_exit_while_there_is_no_engine_is_told_to_the_next),
+        KEEPER_TEST(test_a_note_is_there_for_the_next_engine),
+        KEEPER_TEST(test_shutdown_ends_with_the_code_and_leaves_the_living_alone),
+        KEEPER_TEST(test_a_request_to_end_is_told_to_the_engine_and_to_the_next),
+        KEEPER_TEST(test_an_engine_that_cannot_begin_ends_the_keeper),
+        KEEPER_TEST(test_a_held_socket_is_given_back_to_the_next_engine),
+        KEEPER_TEST(test_a_new_keeper_adopts_what_lives_and_its_output),
+        KEEPER_TEST(test_an_upgrade_keeps_children_and_pipes),
+    };
+
+    if (argc > 1)
+        return kept_role(argc, argv);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
