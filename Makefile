@@ -64,7 +64,7 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(OBJ)
 test: test-unit test-integration ## all tests; T=core/template picks one unit test
 
 test-unit: $(UNIT_BIN) ## the unit tests (cmocka), as any user
-	@for t in $(UNIT_BIN); do echo "== $$t"; $$t || exit 1; done
+	@rc=0; for t in $(UNIT_BIN); do echo "== $$t"; $$t || rc=1; done; exit $$rc
 
 test-integration: all ## the whole binary, by pytest; P=NAME picks a file of tests/integration
 	COLONY=$(abspath $(BUILD))/colony $(PYTEST) $(PYTEST_FLAGS) tests/integration$(if $(P),/test_$(P).py)

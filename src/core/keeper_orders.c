@@ -119,6 +119,8 @@ static int on_hold(struct keeper *keeper, const struct colony_message *message, 
         return -EBADMSG;
     if (find_held(keeper, message->u.name) || options->socket_count == KEEPER_SOCKETS_MAX)
         return -EBADMSG;
+    if (options->has_user && strstr(message->u.name, "unix:"))
+        return -EPERM; /* we remove that path at the end, with our rights */
     fd = fcntl(fds[0], F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
         return -errno;

@@ -86,33 +86,25 @@ static void inherit_streams(struct keeper *keeper, uint32_t from, uint32_t to)
     }
 }
 
-/* Makes the pipes the slot does not have yet; @child_ends[i] is the child's end of stream i. */
-static int fill_streams(struct keeper *keeper, struct colony_spawn_job *job, int *child_ends)
+/* Makes the pipes the slot does not have yet. */
+static int fill_streams(struct keeper *keeper, struct colony_spawn_job *job)
 {
     struct keeper_process *process = &keeper->processes[job->index];
     struct colony_record *record = &keeper->table.records[job->index];
-    size_t owned = 0;
 
-    while (owned < COLONY_MESSAGE_FDS_MAX && job->passed[owned] >= 0)
-        owned++;
     for (size_t i = 0; i < COLONY_STREAMS_MAX; i++) {
         int rc = 0;
 
-        child_ends[i] = -1;
         if (record->stream_kind[i] != STREAM_NONE && process->streams[i] < 0)
-            rc = make_stream(process, record, i, &child_ends[i]);
+            rc = make_stream(process, record, i, &job->ends[i]);
         if (rc < 0)
             return rc;
-        if (child_ends[i] < 0)
-            child_ends[i] = process->streams[i];
-        else if (owned < COLONY_MESSAGE_FDS_MAX)
-            job->passed[owned++] = child_ends[i]; /* closed with the job */
     }
     return 0;
 }
 
 /* The descriptor that @plan (enum colony_fd_plan) stands for; -1: closed. -EBADMSG. */
-static int plan_descriptor(const struct colony_spawn_job *job, const int *child_ends, uint8_t plan,
+static int plan_descriptor(const struct colony_spawn_job *job, const int *streams, uint8_t plan,
                            int *fd)
 {
     uint8_t number = plan & FD_NUMBER_MASK;
@@ -124,7 +116,7 @@ static int plan_descriptor(const struct colony_spawn_job *job, const int *child_
         return 0;
     case FD_STREAM:
         if (number < COLONY_STREAMS_MAX)
-            *fd = child_ends[number];
+            *fd = job->ends[number] >= 0 ? job->ends[number] : streams[number];
         return *fd >= 0 ? 0 : -EBADMSG;
     case FD_PASSED:
         if (number < COLONY_MESSAGE_FDS_MAX)
@@ -138,11 +130,11 @@ static int plan_descriptor(const struct colony_spawn_job *job, const int *child_
 static int fill_descriptors(struct keeper *keeper, const struct colony_spawn_order *order,
                             struct colony_spawn_job *job)
 {
-    int child_ends[COLONY_STREAMS_MAX];
-    int rc = fill_streams(keeper, job, child_ends);
+    const int *streams = keeper->processes[job->index].streams;
+    int rc = fill_streams(keeper, job);
 
     for (size_t i = 0; i < COLONY_CHILD_FDS_MAX && rc == 0; i++)
-        rc = plan_descriptor(job, child_ends, order->plan[i], &job->fds[i]);
+        rc = plan_descriptor(job, streams, order->plan[i], &job->fds[i]);
     return rc;
 }
 
@@ -203,6 +195,8 @@ static struct colony_spawn_job *new_job(struct keeper *keeper, uint32_t index, c
     job->cgroup_fd = -1;
     for (size_t i = 0; i < COLONY_MESSAGE_FDS_MAX; i++)
         job->passed[i] = i + 1 < fd_count ? fcntl(fds[i + 1], F_DUPFD_CLOEXEC, 0) : -1;
+    for (size_t i = 0; i < COLONY_STREAMS_MAX; i++)
+        job->ends[i] = -1;
     return job;
 }
 

@@ -21,7 +21,7 @@ enum {
     COLONY_CHILD_FDS_MAX = 8, /* descriptors 0…7 of a child */
     COLONY_MESSAGE_FDS_MAX = 8,
     COLONY_HELLO_BATCH = 64, /* HELLO waits for an answer every 64 (ETOOMANYREFS) */
-    COLONY_SOCKET_NAME_SIZE = 512, /* a path among them */
+    COLONY_SOCKET_NAME_SIZE = 384, /* a path among them */
     COLONY_PAYLOAD_MAX = 16 << 20, /* bytes; above what execve(2) takes */
 };
 

@@ -162,6 +162,9 @@ void colony_spawn_job_free(struct colony_spawn_job *job)
     for (size_t i = 0; i < COLONY_MESSAGE_FDS_MAX; i++)
         if (job->passed[i] >= 0)
             (void)close(job->passed[i]);
+    for (size_t i = 0; i < COLONY_STREAMS_MAX; i++)
+        if (job->ends[i] >= 0)
+            (void)close(job->ends[i]);
     if (job->cgroup_fd >= 0)
         (void)close(job->cgroup_fd);
     colony_spawn_plan_clear(&job->plan);

@@ -29,6 +29,7 @@ struct colony_spawn_job {
     struct colony_spawn_plan plan;
     int fds[COLONY_CHILD_FDS_MAX];      /* as descriptor i of the child; -1: closed; borrowed */
     int passed[COLONY_MESSAGE_FDS_MAX]; /* owned by the job; -1 */
+    int ends[COLONY_STREAMS_MAX];       /* the child's, of new pipes; owned by the job; -1 */
     int cgroup_fd;                      /* owned by the job; -1 */
     struct colony_spawn_result result;
 };

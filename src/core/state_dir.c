@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/error.h"
@@ -17,6 +18,8 @@
 
 enum {
     SETTINGS_BYTES_MAX = 256 << 20,
+    LOCK_PAUSE_MS = 10,
+    LOCK_TRIES = 200, /* longer than any child needs until it has cut itself off */
 };
 
 /* mkdir -p, for this user alone. */
@@ -37,25 +40,67 @@ static int make_folders(const char *path, mode_t mode)
     return mkdir(partial, mode) < 0 && errno != EEXIST ? -errno : 0;
 }
 
+/* False for a zombie too: it holds nothing any more. */
+static bool is_running(long pid)
+{
+    char path[32];
+    char text[256] = "";
+    const char *state;
+    ssize_t count;
+    int fd;
+
+    (void)snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+    fd = pid > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0)
+        return false;
+    count = read(fd, text, sizeof text - 1);
+    (void)close(fd);
+    text[count > 0 ? count : 0] = '\0';
+    state = strrchr(text, ')');
+    return state && strlen(state) > 2 && state[2] != 'Z' && state[2] != 'X';
+}
+
+static long read_holder(int lock_fd)
+{
+    char text[16] = "";
+    ssize_t count = pread(lock_fd, text, sizeof text - 1, 0);
+
+    text[count > 0 ? count : 0] = '\0';
+    return strtol(text, NULL, 10);
+}
+
+/*
+ * Where a keeper was killed in the middle of a spawn, the child holds its descriptors until it has
+ * cut itself off, and an engine that takes its place writes its pid a moment later: both are waited
+ * for.
+ */
+static int wait_for_lock(int lock_fd)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
+    int rc = flock(lock_fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+
+    for (int i = 0; i < LOCK_TRIES && rc == -EWOULDBLOCK && !is_running(read_holder(lock_fd));
+         i++) {
+        (void)nanosleep(&pause, NULL);
+        rc = flock(lock_fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+    }
+    return rc;
+}
+
 static int lock(struct colony_state_dir *state, struct colony_error *err)
 {
-    char pid[16] = "";
-    ssize_t count;
+    int rc;
 
     state->lock_fd = openat(state->fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (state->lock_fd < 0)
         return colony_fail_os(err, -errno, "cannot lock the state folder %s", state->path);
-    if (flock(state->lock_fd, LOCK_EX | LOCK_NB) == 0)
-        return 0;
-    if (errno != EWOULDBLOCK)
-        return colony_fail_os(err, -errno, "cannot lock the state folder %s", state->path);
-    count = pread(state->lock_fd, pid, sizeof pid - 1, 0);
-    pid[count > 0 ? count : 0] = '\0';
-    pid[strcspn(pid, "\n")] = '\0';
-    return colony_fail(err, -EBUSY,
-                       "cannot use the state folder %s: colony runs on it already, pid %s "
-                       "(give another one with --state)",
-                       state->path, pid[0] ? pid : "unknown");
+    rc = wait_for_lock(state->lock_fd);
+    if (rc == -EWOULDBLOCK)
+        return colony_fail(err, -EBUSY,
+                           "cannot use the state folder %s: colony runs on it already, pid %ld "
+                           "(give another one with --state)",
+                           state->path, read_holder(state->lock_fd));
+    return rc < 0 ? colony_fail_os(err, rc, "cannot lock the state folder %s", state->path) : 0;
 }
 
 int colony_state_dir_open(struct colony_state_dir *state, const char *path, bool has_user,

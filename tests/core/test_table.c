@@ -148,7 +148,7 @@ TEST(test_a_table_opened_again_has_all_of_it)
         (void)claim(&f, "web", i);
     record = &f.table.records[65];
     record->pid = 4711;
-    record->start_ticks = 99;
+    colony_record_set_start(record, 99);
     record->note[3] = 7;
     colony_record_set_state(record, RECORD_ALIVE);
     colony_table_free_record(&f.table, 10);

@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from conftest import BINARY, alive, eventually, needs_root
+from conftest import BINARY, alive, eventually
 
 NOBODY = 65534
 

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import pathlib
-import select
 import signal
 import subprocess
 import time
