@@ -75,23 +75,25 @@ int colony_spawn_reserve_fds(void)
 
 /*
  * What follows runs in the child, on the keeper's memory: system calls and nothing else. Libc's own
- * setuid and friends talk to all threads, so the raw ones are used.
+ * setuid and friends talk to all threads, so the raw ones are used. A child never returns from its
+ * frames, so a sanitizer must not mark them: the next one is on the same stack.
  */
+#define IN_CHILD __attribute__((no_sanitize("address", "undefined", "thread")))
 
-static __attribute__((noreturn)) void fail(struct child *child)
+IN_CHILD static __attribute__((noreturn)) void fail(struct child *child)
 {
     child->result->error = -errno;
     for (;;)
         (void)syscall(SYS_exit, 127);
 }
 
-static void step(struct child *child, enum colony_spawn_step step)
+IN_CHILD static void step(struct child *child, enum colony_spawn_step step)
 {
     child->result->step = (int)step;
 }
 
 /* If exec is not reached in time (a cwd on a hung mount) the kernel ends the child. */
-static void start_timer(struct child *child)
+IN_CHILD static void start_timer(struct child *child)
 {
     struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
     struct itimerspec when = {.it_value = {.tv_sec = SPAWN_SECONDS_MAX}};
@@ -103,7 +105,7 @@ static void start_timer(struct child *child)
         fail(child);
 }
 
-static void set_descriptors(struct child *child)
+IN_CHILD static void set_descriptors(struct child *child)
 {
     step(child, STEP_DESCRIPTORS);
     /* A table of its own with just the lowest numbers; without the call (ENOSYS, or EPERM in some
@@ -119,7 +121,7 @@ static void set_descriptors(struct child *child)
     }
 }
 
-static void write_file(struct child *child, int folder, const char *path, const char *text)
+IN_CHILD static void write_file(struct child *child, int folder, const char *path, const char *text)
 {
     long fd = syscall(SYS_openat, folder, path, O_WRONLY | O_CLOEXEC);
 
@@ -128,7 +130,7 @@ static void write_file(struct child *child, int folder, const char *path, const 
     (void)syscall(SYS_close, fd);
 }
 
-static void set_oom_score(struct child *child, int score)
+IN_CHILD static void set_oom_score(struct child *child, int score)
 {
     char text[16];
 
@@ -137,7 +139,7 @@ static void set_oom_score(struct child *child, int score)
     write_file(child, AT_FDCWD, "/proc/self/oom_score_adj", text);
 }
 
-static void set_limits(struct child *child)
+IN_CHILD static void set_limits(struct child *child)
 {
     const struct colony_payload *payload = child->plan->payload;
 
@@ -158,7 +160,7 @@ static void set_limits(struct child *child)
         (void)syscall(SYS_umask, payload->umask);
 }
 
-static void set_identity(struct child *child)
+IN_CHILD static void set_identity(struct child *child)
 {
     const struct colony_payload *payload = child->plan->payload;
 
@@ -178,7 +180,7 @@ static void set_identity(struct child *child)
 }
 
 /* As execvp(3): the first candidate that is there; EACCES is told only if no other can be run. */
-static void exec_first(struct child *child)
+IN_CHILD static void exec_first(struct child *child)
 {
     int denied = 0;
 
@@ -196,7 +198,7 @@ static void exec_first(struct child *child)
     fail(child);
 }
 
-__attribute__((no_sanitize("address", "undefined", "thread"))) static int run_child(void *data)
+IN_CHILD static int run_child(void *data)
 {
     struct child *child = data;
     uint64_t no_signals = 0;

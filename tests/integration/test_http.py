@@ -552,7 +552,8 @@ def test_the_tree_shows_descendants(colony):
 
     def find():
         tree = colony.http("GET", "/tree").json()
-        return "sleep 1002" in json.dumps(tree) and "sleep 1001" in json.dumps(tree) and tree
+        text = json.dumps(tree)
+        return all(f'"command": "sleep {n}"' in text for n in (1001, 1002)) and tree
     [template] = eventually(find)
     [slot] = template["slots"]
     [process] = slot["processes"]

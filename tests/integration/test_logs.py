@@ -147,7 +147,7 @@ def test_a_direct_log_is_the_childs_own_stdout(colony):
                                             log={"direct": True})}})
     path = colony.state / "log" / "it.1.log"
     eventually(lambda: path.read_bytes() == b"out\nerr\n")
-    pid = colony.slot("it")["os_pid"]
+    pid = colony.wait_state("it", "running")["os_pid"]
     assert [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in (1, 2)] == [str(path)] * 2
     assert colony.slot("it")["output"] == "direct"
 

@@ -54,9 +54,13 @@ def status(pid):
             (line.split(":", 1) for line in proc(pid, "status").decode().splitlines())}
 
 
+def strings(pid, name):
+    """Arguments or environment; for a moment in the middle of exec there are none to see."""
+    return eventually(lambda: proc(pid, name)).decode().rstrip("\0").split("\0")
+
+
 def environ(pid):
-    return dict(entry.split("=", 1) for entry in
-                proc(pid, "environ").decode().rstrip("\0").split("\0"))
+    return dict(entry.split("=", 1) for entry in strings(pid, "environ"))
 
 
 def limits(pid, name):
@@ -178,7 +182,7 @@ def test_a_failed_start_is_tried_again_and_succeeds_once_its_cause_is_gone(colon
 def test_an_argv_of_a_megabyte_reaches_the_child(colony):
     big = [chr(ord("a") + i) * 128000 for i in range(8)]
     pid = run(colony, {"cmd": PYTHON, "args": ["-c", SLEEP, *big]})
-    assert proc(pid, "cmdline").decode().rstrip("\0").split("\0") == [PYTHON, "-c", SLEEP, *big]
+    assert strings(pid, "cmdline") == [PYTHON, "-c", SLEEP, *big]
 
 
 def test_an_environment_of_a_megabyte_reaches_the_child(colony):
@@ -204,8 +208,7 @@ def test_env_inherit_passes_on_just_what_it_names(colony):
 
 def test_env_wins_over_the_environment_of_colony(colony):
     pid = run(colony, sleeper(env={"ONE": "mine"}), env={**os.environ, "ONE": "outside"})
-    entries = proc(pid, "environ").split(b"\0")
-    assert [entry for entry in entries if entry.startswith(b"ONE=")] == [b"ONE=mine"]
+    assert [text for text in strings(pid, "environ") if text.startswith("ONE=")] == ["ONE=mine"]
 
 
 def test_what_is_meant_for_colony_never_reaches_a_child(colony):
@@ -228,7 +231,7 @@ def test_the_path_of_the_child_finds_its_program(colony):
     folder.mkdir()
     (folder / "mine").symlink_to("/bin/sleep")
     pid = run(colony, {"cmd": "mine", "args": ["1000"], "env": {"PATH": f"/nope:{folder}"}})
-    assert proc(pid, "cmdline") == b"mine\x001000\0"
+    assert strings(pid, "cmdline") == ["mine", "1000"]
 
 
 # Identity and limits.
