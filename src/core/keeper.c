@@ -112,9 +112,10 @@ static void raise_nofile(struct keeper *keeper)
     limit.rlim_cur = limit.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_max < (rlim_t)COLONY_TABLE_CAPACITY_MAX * KEEPER_FDS_A_PROCESS)
-        keeper->capacity = limit.rlim_max > FDS_OF_OUR_OWN
-                               ? (uint32_t)((limit.rlim_max - FDS_OF_OUR_OWN) / KEEPER_FDS_A_PROCESS)
-                               : 0;
+        keeper->capacity =
+            limit.rlim_max > FDS_OF_OUR_OWN
+                ? (uint32_t)((limit.rlim_max - FDS_OF_OUR_OWN) / KEEPER_FDS_A_PROCESS)
+                : 0;
 }
 
 static int open_table(struct keeper *keeper, uint32_t *damaged, struct colony_error *err)
@@ -304,6 +305,7 @@ static int run_timers(struct keeper *keeper)
             keeper->engine_restart_at_ms = now + 1000;
         }
     }
+    keeper_fail_late_spawns(keeper);
     timeout_ms = colony_spawner_check(keeper->spawner);
     earlier(&timeout_ms, now, keeper->stray_check_at_ms);
     earlier(&timeout_ms, now, keeper->status_check_at_ms);

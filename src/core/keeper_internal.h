@@ -21,6 +21,8 @@ enum {
     KEEPER_FDS_A_PROCESS = 3, /* pidfd, output, input or a cgroup in passing */
 };
 
+#define KEEPER_NO_RECORD UINT32_MAX
+
 /* What is behind an epoll event: the kind in the upper half, the record in the lower. */
 enum keeper_source {
     SOURCE_SIGNALS,
@@ -48,7 +50,8 @@ struct keeper_process {
     uint64_t
         status_until_ms; /* adopted, ended, not reaped by its parent yet: so long it may take */
     int32_t next_queued;
-    int32_t next_of_pid; /* chain of its bucket */
+    int32_t next_of_pid;               /* chain of its bucket */
+    struct colony_spawn_job *late_job; /* a child of the slot that cannot be ended; NULL */
     struct colony_swept swept;
     struct colony_seen seen;
 };
@@ -121,6 +124,7 @@ void keeper_close_stream(struct keeper *keeper, uint32_t index, uint32_t stream)
 int keeper_spawn(struct keeper *keeper, const struct colony_message *message, const int *fds,
                  size_t fd_count);
 void keeper_finish_spawns(struct keeper *keeper);
+void keeper_fail_late_spawns(struct keeper *keeper);
 
 /* keeper_takeover.c */
 void keeper_take_over(struct keeper *keeper, uint32_t damaged);

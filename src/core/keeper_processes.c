@@ -323,6 +323,9 @@ void keeper_forget(struct keeper *keeper, uint32_t index)
     for (size_t i = 0; i < COLONY_STREAMS_MAX; i++)
         close_fd(&process->streams[i]);
     colony_seen_clear(&process->seen);
+    if (process->late_job)
+        process->late_job->index = KEEPER_NO_RECORD;
+    process->late_job = NULL;
     process->notices = 0;
     if (record->flags & RECORD_HAS_CGROUP && !(record->flags & RECORD_DETACHED))
         colony_cgroup_leave(&keeper->cgroups, record->name, record->slot);

@@ -250,11 +250,54 @@ static int claim(struct keeper *keeper, const struct colony_spawn_order *order, 
     return 0;
 }
 
+/*
+ * A child that hangs where SIGKILL does not reach it (a FUSE server that took the request and never
+ * answers): it will end before it runs anything, but nobody can say when. Its slot is told that it
+ * failed and starts no other until it is gone.
+ */
+static void set_late(struct keeper *keeper, struct colony_spawn_job *job)
+{
+    struct colony_record *record = &keeper->table.records[job->index];
+
+    keeper->processes[job->index].late_job = job;
+    record->flags &= ~(uint32_t)RECORD_HAS_CGROUP; /* a sweep of it would never be done */
+    set_failed(keeper, job->index, job->result.step, -ETIMEDOUT);
+}
+
+void keeper_fail_late_spawns(struct keeper *keeper)
+{
+    struct colony_spawn_job *job;
+
+    while ((job = colony_spawner_next_late(keeper->spawner))) {
+        const struct colony_record *record = &keeper->table.records[job->index];
+
+        colony_log(SEVERITY_ERROR, "%s.%u hangs in %s, where it cannot even be killed: pid %d",
+                   record->name, record->slot, colony_spawn_step_name(job->result.step),
+                   (int)record->pid);
+        set_late(keeper, job);
+        keeper_flush(keeper);
+    }
+}
+
+/* The child of a late job has ended after all: its failure was told long ago. */
+static void finish_late(struct keeper *keeper, const struct colony_spawn_job *job)
+{
+    siginfo_t info = {0};
+
+    if (job->result.pidfd >= 0) {
+        (void)waitid(P_PIDFD, (id_t)job->result.pidfd, &info, WEXITED);
+        (void)close(job->result.pidfd);
+    }
+    if (job->index != KEEPER_NO_RECORD)
+        keeper->processes[job->index].late_job = NULL;
+}
+
 /* fds[0] is the payload, the rest are passed to the child. They stay the caller's. */
 int keeper_spawn(struct keeper *keeper, const struct colony_message *message, const int *fds,
                  size_t fd_count)
 {
     const struct colony_spawn_order *order = &message->u.spawn;
+    struct colony_spawn_job *late = NULL;
     struct colony_spawn_job *job;
     uint32_t index = 0;
     int rc;
@@ -274,7 +317,13 @@ int keeper_spawn(struct keeper *keeper, const struct colony_message *message, co
         return rc;
     if (order->flags & SPAWN_REPLACES) {
         inherit_streams(keeper, message->index, index);
+        late = keeper->processes[message->index].late_job;
         keeper_forget(keeper, message->index);
+    }
+    if (late) { /* another child would hang beside it */
+        late->index = index;
+        set_late(keeper, late);
+        return 0;
     }
     job = new_job(keeper, index, fds, fd_count);
     rc = job ? prepare_job(keeper, message, job, fds[0]) : -ENOMEM;
@@ -349,7 +398,10 @@ void keeper_finish_spawns(struct keeper *keeper)
     while (job) {
         struct colony_spawn_job *next = job->next;
 
-        finish_spawn(keeper, job);
+        if (job->is_late)
+            finish_late(keeper, job);
+        else
+            finish_spawn(keeper, job);
         colony_spawn_job_free(job);
         job = next;
     }

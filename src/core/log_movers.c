@@ -107,13 +107,23 @@ static void begin_locked(struct colony_logs *logs, struct colony_log *log)
     (void)uv_async_send(&logs->async);
 }
 
+static bool is_queued_to_close_locked(const struct colony_log *log)
+{
+    for (const struct colony_log *other = log->logs->closing; other; other = other->changed_next)
+        if (other == log)
+            return true;
+    return false;
+}
+
 /* A stalled log was left to its mover alone: now it is one of all again. */
 static void rejoin_locked(struct colony_log *log)
 {
     log->is_stalled = false;
     if (log->is_closing) {
-        log->changed_next = log->logs->closing;
-        log->logs->closing = log;
+        if (!is_queued_to_close_locked(log)) {
+            log->changed_next = log->logs->closing;
+            log->logs->closing = log;
+        }
         colony__logs_wake(log->logs);
     } else if (!log->is_blocked) {
         colony__log_watch_pipe(log, EPOLL_CTL_ADD);
@@ -243,7 +253,7 @@ static void leave_locked(struct mover *mover)
     logs->threads--;
     if (logs->active == mover)
         logs->active = NULL;
-    if (logs->is_closing && !logs->active) {
+    if (logs->is_closing && !logs->active && !logs->is_over) {
         logs->is_done = true;
         (void)uv_async_send(&logs->async);
     }

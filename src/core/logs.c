@@ -123,8 +123,12 @@ static void on_handle_closed(uv_handle_t *handle)
 /* All movers that can leave have left; one that is stuck for ever ends with the process. */
 static void finish_close(struct colony_logs *logs)
 {
-    bool is_stuck = logs->threads > 0;
+    bool is_stuck;
 
+    (void)pthread_mutex_lock(&logs->lock);
+    is_stuck = logs->threads > 0;
+    logs->is_over = true;
+    (void)pthread_mutex_unlock(&logs->lock);
     while (!is_stuck && logs->movers) {
         struct mover *next = logs->movers->next;
 

@@ -81,6 +81,7 @@ struct colony_logs {
     bool watchdog_runs;
     bool is_closing;
     bool is_done;         /* the last mover has left */
+    bool is_over;         /* the loop has closed the handles: a stuck mover that returns is mute */
     uint64_t pipe_budget; /* bytes that pipes may still grow by */
 };
 

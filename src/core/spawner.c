@@ -16,8 +16,8 @@ struct colony_spawner {
     struct colony_spawn_job **queue_end;
     struct colony_spawn_job *done;
     struct colony_spawn_job **done_end;
+    struct colony_spawn_job *running;
     struct colony_spawn_job *current; /* what the newest thread is at work on */
-    uint64_t current_since_ms;
     unsigned idle;
     unsigned threads;
     int event_fd;
@@ -44,10 +44,21 @@ static struct colony_spawn_job *take_job(struct colony_spawner *spawner)
     spawner->queue = job->next;
     if (!spawner->queue)
         spawner->queue_end = &spawner->queue;
-    job->next = NULL;
+    job->next = spawner->running;
+    spawner->running = job;
     spawner->current = job;
-    spawner->current_since_ms = now_ms();
+    job->since_ms = now_ms();
     return job;
+}
+
+/* Jobs that run at once are few: one, and those that are stuck. */
+static void take_from_running(struct colony_spawner *spawner, const struct colony_spawn_job *job)
+{
+    struct colony_spawn_job **link = &spawner->running;
+
+    while (*link != job)
+        link = &(*link)->next;
+    *link = job->next;
 }
 
 static void put_done(struct colony_spawner *spawner, struct colony_spawn_job *job)
@@ -57,6 +68,8 @@ static void put_done(struct colony_spawner *spawner, struct colony_spawn_job *jo
 
     if (spawner->current == job)
         spawner->current = NULL;
+    take_from_running(spawner, job);
+    job->next = NULL;
     *spawner->done_end = job;
     spawner->done_end = &job->next;
     if (first && write(spawner->event_fd, &one, sizeof one) < 0)
@@ -176,20 +189,50 @@ void colony_spawn_job_free(struct colony_spawn_job *job)
 static bool is_stuck(const struct colony_spawner *spawner, uint64_t now)
 {
     return spawner->current && spawner->current->result.step > STEP_DESCRIPTORS &&
-           now - spawner->current_since_ms >= SPAWNER_STUCK_MS;
+           now - spawner->current->since_ms >= SPAWNER_STUCK_MS;
+}
+
+struct colony_spawn_job *colony_spawner_next_late(struct colony_spawner *spawner)
+{
+    struct colony_spawn_job *found = NULL;
+
+    (void)pthread_mutex_lock(&spawner->lock);
+    for (struct colony_spawn_job *job = spawner->running; job && !found; job = job->next)
+        if (!job->is_late && now_ms() - job->since_ms >= SPAWNER_LATE_MS)
+            found = job;
+    if (found)
+        found->is_late = true;
+    (void)pthread_mutex_unlock(&spawner->lock);
+    return found;
+}
+
+/* Until the oldest running job is late; -1: none can be. */
+static int until_late(const struct colony_spawner *spawner, uint64_t now)
+{
+    int wait_ms = -1;
+
+    for (const struct colony_spawn_job *job = spawner->running; job; job = job->next) {
+        uint64_t at = job->since_ms + SPAWNER_LATE_MS;
+        int left = at > now ? (int)(at - now) : 0;
+
+        if (!job->is_late && (wait_ms < 0 || left < wait_ms))
+            wait_ms = left;
+    }
+    return wait_ms;
 }
 
 int colony_spawner_check(struct colony_spawner *spawner)
 {
-    int wait_ms = -1;
+    uint64_t now = now_ms();
+    int wait_ms;
 
     (void)pthread_mutex_lock(&spawner->lock);
+    wait_ms = until_late(spawner, now);
     if (spawner->queue) {
         wait_ms = SPAWNER_STUCK_MS;
-        if (is_stuck(spawner, now_ms()) && spawner->threads < SPAWNER_THREADS_MAX) {
-            if (start_thread(spawner) == 0)
-                spawner->current = NULL; /* the stuck one ends when it comes back */
-        }
+        if (is_stuck(spawner, now) && spawner->threads < SPAWNER_THREADS_MAX &&
+            start_thread(spawner) == 0)
+            spawner->current = NULL; /* the stuck one ends when it comes back */
     }
     (void)pthread_mutex_unlock(&spawner->lock);
     return wait_ms;

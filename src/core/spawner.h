@@ -9,6 +9,7 @@
 #ifndef COLONY_CORE_SPAWNER_H
 #define COLONY_CORE_SPAWNER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -16,8 +17,9 @@
 #include "core/spawn.h"
 
 enum {
-    SPAWNER_THREADS_MAX = 8,
+    SPAWNER_THREADS_MAX = 256,
     SPAWNER_STUCK_MS = 100,
+    SPAWNER_LATE_MS = 5500, /* by then the kernel's timer has ended all that can be ended */
 };
 
 struct colony_spawner;
@@ -31,6 +33,8 @@ struct colony_spawn_job {
     int passed[COLONY_MESSAGE_FDS_MAX]; /* owned by the job; -1 */
     int ends[COLONY_STREAMS_MAX];       /* the child's, of new pipes; owned by the job; -1 */
     int cgroup_fd;                      /* owned by the job; -1 */
+    uint64_t since_ms;                  /* when it was begun */
+    bool is_late;                       /* its failure is told: its child cannot even be killed */
     struct colony_spawn_result result;
 };
 
@@ -45,8 +49,14 @@ struct colony_spawn_job *colony_spawner_take_done(struct colony_spawner *spawner
 void colony_spawn_job_free(struct colony_spawn_job *job);
 
 /*
- * Milliseconds until the queue should be looked at again (-1: never): call when it is over. It
- * then starts another thread if the one at work is stuck.
+ * The next job whose child hangs in the kernel where SIGKILL does not reach it; NULL: no more. It
+ * stays the spawner's, and comes back as done should the child ever end.
+ */
+struct colony_spawn_job *colony_spawner_next_late(struct colony_spawner *spawner);
+
+/*
+ * Milliseconds until queue and late jobs should be looked at again (-1: never): call when it is
+ * over. It then starts another thread if the one at work is stuck.
  */
 int colony_spawner_check(struct colony_spawner *spawner);
 

@@ -423,13 +423,24 @@ def test_a_hung_cwd_ends_after_five_seconds_while_all_else_goes_on(colony, hung,
     assert_told(colony, failure)
 
 
-def test_a_hung_cwd_does_not_keep_colony_from_ending(colony, hung):
-    _, cwd, prefix = hung("unread")
+@pytest.mark.parametrize("mode", ["unread", "unanswered"])
+def test_a_hung_cwd_does_not_keep_colony_from_ending(colony, hung, mode):
+    _, cwd, prefix = hung(mode)
     start(colony, sleeper(cwd=str(cwd)), prefix=prefix)
     colony.wait_state("it", "starting")
     began = time.monotonic()
     assert colony.stop() == 0
-    assert time.monotonic() - began < 7
+    assert time.monotonic() - began < 8
+
+
+def test_a_child_that_cannot_be_killed_is_not_joined_by_another(colony, hung):
+    server, cwd, prefix = hung("unanswered")
+    start(colony, sleeper(cwd=str(cwd)), prefix=prefix)
+    eventually(lambda: colony.slot("it")["failure"].startswith("chdir"), 10)
+    eventually(lambda: colony.slot("it")["restarts"] >= 3)
+    assert colony.log.read_text().count("where it cannot even be killed") == 1
+    server.kill()  # the kernel lets go of the child, and the next start finds no folder
+    eventually(lambda: "Transport endpoint" in colony.slot("it")["failure"])
 
 
 def test_a_folder_that_answers_again_is_no_cause_to_fail(colony, hung):
