@@ -325,13 +325,13 @@ static int prepare(struct serve *serve, struct colony_error *err)
         return -EBADMSG; /* the settings are bad: exit code 78 */
     rc = open_state(serve, err);
     if (rc == 0)
-        rc = open_endpoints(serve, err);
-    if (rc == 0)
         rc = fill_keeper_options(serve, err);
     if (rc == 0)
         rc = serve_place_pidfile(serve, err);
     if (rc == 0)
         rc = serve_open_log(serve, err);
+    if (rc == 0)
+        rc = open_endpoints(serve, err); /* last: what is made here others can see */
     return rc;
 }
 

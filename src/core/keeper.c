@@ -390,7 +390,7 @@ int colony_keeper_run(struct colony_keeper_options *options)
     rc = start(&keeper, &err);
     if (rc < 0) {
         /* A missing file is no missing name, which is what that code is for. */
-        char code = rc == -ENOENT ? EXIT_FAILED : (char)colony_error_info(rc)->exit_code;
+        char code = (char)(rc == -ENOENT ? EXIT_FAILED : (int)colony_error_info(rc)->exit_code);
 
         colony_log(SEVERITY_ERROR, "%s", err.message);
         unlink_sockets(&keeper);

@@ -20,7 +20,7 @@ enum {
     COLONY_PROTOCOL_VERSION = 1,
     COLONY_CHILD_FDS_MAX = 8, /* descriptors 0…7 of a child */
     COLONY_MESSAGE_FDS_MAX = 8,
-    COLONY_HELLO_BATCH = 64, /* HELLO waits for an answer every 64 (ETOOMANYREFS) */
+    COLONY_HELLO_BATCH = 64,       /* HELLO waits for an answer every 64 (ETOOMANYREFS) */
     COLONY_SOCKET_NAME_SIZE = 384, /* a path among them */
     COLONY_PAYLOAD_MAX = 16 << 20, /* bytes; above what execve(2) takes */
 };
@@ -96,7 +96,7 @@ struct colony_hello {
     uint32_t capacity;     /* processes that can live at once */
     uint32_t record_count; /* RECORD messages that follow */
     uint32_t has_cgroups;
-    uint32_t is_ending; /* colony was asked to end: nothing is to be started */
+    uint32_t is_ending;   /* colony was asked to end: nothing is to be started */
     uint64_t nofile_soft; /* what children are given back */
     uint64_t nofile_hard;
 };

@@ -186,8 +186,8 @@ static void read_instance(int state_fd, char *out)
 static int write_instance(int state_fd, const char *instance, struct colony_error *err)
 {
     ssize_t count;
-    int fd = openat(state_fd, "instance", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-                    0600);
+    int fd =
+        openat(state_fd, "instance", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 
     if (fd < 0)
         return colony_fail_os(err, -errno, "cannot write `instance` in the state folder");
@@ -331,6 +331,28 @@ static uint32_t drop_damaged_records(struct colony_table *table)
     return damaged;
 }
 
+/* A table made under a lower limit of descriptors is made anew while nothing stands in it. */
+static int grow_empty(struct colony_table *table, int state_fd, uint32_t capacity,
+                      struct colony_error *err)
+{
+    char instance[sizeof table->header->instance];
+    uint64_t next_id = table->header->next_id;
+    int rc;
+
+    if (table->used > 0 || table->header->capacity >= capacity)
+        return 0;
+    (void)snprintf(instance, sizeof instance, "%s", table->header->instance);
+    colony_table_close(table);
+    if (unlinkat(state_fd, "table", 0) < 0)
+        return colony_fail_os(err, -errno, "cannot make `table` in the state folder anew");
+    rc = make_file(table, state_fd, capacity, err);
+    if (rc < 0)
+        return rc;
+    (void)snprintf(table->header->instance, sizeof table->header->instance, "%s", instance);
+    table->header->next_id = next_id; /* ids are never given twice */
+    return 0;
+}
+
 int colony_table_open(struct colony_table *table, int state_fd, uint32_t capacity,
                       uint32_t *damaged_records, struct colony_error *err)
 {
@@ -353,6 +375,9 @@ int colony_table_open(struct colony_table *table, int state_fd, uint32_t capacit
             return rc;
     } else {
         *damaged_records = drop_damaged_records(table);
+        rc = grow_empty(table, state_fd, capacity, err);
+        if (rc < 0)
+            return rc;
     }
     rc = settle_instance(state_fd, table->header->instance, instance, err);
     if (rc < 0) {

@@ -35,7 +35,7 @@ static int fail_parse(const struct yaml_reader *reader)
 {
     const yaml_parser_t *parser = &reader->parser;
     struct colony_utf8_place place = {.line = (unsigned)parser->problem_mark.line + 1,
-                                       .column = (unsigned)parser->problem_mark.column + 1};
+                                      .column = (unsigned)parser->problem_mark.column + 1};
     const char *problem = parser->problem ? parser->problem : "it is not YAML";
 
     if (parser->error == YAML_MEMORY_ERROR)

@@ -444,9 +444,30 @@ TEST(test_a_process_has_the_start_time_of_proc_stat)
     assert_int_equal(colony_proc_start_ticks(pid), 0);
 }
 
+TEST(test_an_empty_table_grows_with_the_limit_and_a_used_one_stays)
+{
+    struct colony_error err = {0};
+    struct fixture f;
+    uint64_t last_id;
+
+    fixture_init(&f);
+    last_id = claim(&f, "web", 1)->id;
+    colony_table_close(&f.table);
+    assert_int_equal(colony_table_open(&f.table, f.scratch.fd, CAPACITY * 2, &f.damaged, &err), 0);
+    assert_int_equal(f.table.header->capacity, CAPACITY);
+    colony_table_free_record(&f.table, 0);
+    colony_table_close(&f.table);
+    assert_int_equal(colony_table_open(&f.table, f.scratch.fd, CAPACITY * 2, &f.damaged, &err), 0);
+    assert_int_equal(f.damaged, 0);
+    assert_int_equal(f.table.header->capacity, CAPACITY * 2);
+    assert_true(claim(&f, "web", 1)->id > last_id);
+    fixture_clear(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_empty_table_grows_with_the_limit_and_a_used_one_stays),
         cmocka_unit_test(test_a_claimed_record_says_who_it_is),
         cmocka_unit_test(test_a_freed_record_is_used_again_under_a_new_id),
         cmocka_unit_test(test_ids_are_never_used_twice),

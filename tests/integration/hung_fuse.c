@@ -48,8 +48,8 @@ static int answer_init(int fd, const struct fuse_in_header *head)
 
 static int answer_getattr(int fd, const struct fuse_in_header *head)
 {
-    struct fuse_attr_out out = {
-        .attr_valid = 1, .attr = {.ino = 1, .mode = S_IFDIR | 0755, .nlink = 2}};
+    struct fuse_attr_out out = {.attr_valid = 1,
+                                .attr = {.ino = 1, .mode = S_IFDIR | 0755, .nlink = 2}};
 
     return answer(fd, head->unique, &out, sizeof out);
 }
