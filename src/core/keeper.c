@@ -400,5 +400,7 @@ int colony_keeper_run(struct colony_keeper_options *options)
     }
     loop(&keeper);
     end(&keeper);
+    if (colony_spawner_is_at_work(keeper.spawner))
+        _exit(keeper.exit_code); /* exit(3) might wait for the thread whose child hangs */
     return keeper.exit_code;
 }

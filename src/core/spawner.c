@@ -206,6 +206,16 @@ struct colony_spawn_job *colony_spawner_next_late(struct colony_spawner *spawner
     return found;
 }
 
+bool colony_spawner_is_at_work(struct colony_spawner *spawner)
+{
+    bool is_at_work;
+
+    (void)pthread_mutex_lock(&spawner->lock);
+    is_at_work = spawner->running != NULL;
+    (void)pthread_mutex_unlock(&spawner->lock);
+    return is_at_work;
+}
+
 /* Until the oldest running job is late; -1: none can be. */
 static int until_late(const struct colony_spawner *spawner, uint64_t now)
 {

@@ -54,6 +54,9 @@ void colony_spawn_job_free(struct colony_spawn_job *job);
  */
 struct colony_spawn_job *colony_spawner_next_late(struct colony_spawner *spawner);
 
+/* True while a child is between clone and exec. */
+bool colony_spawner_is_at_work(struct colony_spawner *spawner);
+
 /*
  * Milliseconds until queue and late jobs should be looked at again (-1: never): call when it is
  * over. It then starts another thread if the one at work is stuck.
