@@ -208,7 +208,7 @@ static void on_worked(uv_work_t *work, int status)
 {
     struct feed *feed = work->data;
 
-    /* is_working stays set for now, so that the feed outlives what is called here. */
+    /* is_working stays set until the end, so that the feed outlives what is called here. */
     if (feed->connection && (status < 0 || feed->rc < 0)) {
         colony__connection_close(feed->connection);
     } else if (feed->connection && feed->out.size > 0) {

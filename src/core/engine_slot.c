@@ -80,11 +80,6 @@ static void enter_starting(struct slot *slot)
     engine_slot_handle(slot, SLOT_EVENT_FAIL);
 }
 
-static void enter_running(struct slot *slot)
-{
-    (void)slot; /* it runs: nothing to do until it says or ends */
-}
-
 static void begin_sweep(struct slot *slot, int signo)
 {
     slot->swept_with = signo;
@@ -222,10 +217,10 @@ static void enter_rest(struct slot *slot)
 }
 
 static void (*const on_enter[SLOT_STATE_COUNT])(struct slot *slot) = {
-    [SLOT_STOPPED] = enter_stopped, [SLOT_STARTING] = enter_starting,
-    [SLOT_RUNNING] = enter_running, [SLOT_STOPPING] = enter_stopping,
-    [SLOT_EXITED] = enter_exited,   [SLOT_BACKOFF] = enter_backoff,
-    [SLOT_FAILED] = enter_rest,     [SLOT_COMPLETED] = enter_rest,
+    [SLOT_STOPPED] = enter_stopped,   [SLOT_STARTING] = enter_starting,
+    [SLOT_STOPPING] = enter_stopping, [SLOT_EXITED] = enter_exited,
+    [SLOT_BACKOFF] = enter_backoff,   [SLOT_FAILED] = enter_rest,
+    [SLOT_COMPLETED] = enter_rest,
 };
 
 void engine_slot_handle(struct slot *slot, enum colony_slot_event event)
@@ -245,7 +240,7 @@ void engine_slot_handle(struct slot *slot, enum colony_slot_event event)
     if (to == SLOT_STOPPED)
         engine->up_count--;
     publish_move(slot, from, to);
-    if (slot->moves == move) /* a subscriber may have moved it on */
+    if (slot->moves == move && on_enter[to]) /* a subscriber may have moved it on */
         on_enter[to](slot);
 }
 

@@ -277,7 +277,6 @@ static void sweep_by_mark(struct keeper *keeper, uint32_t index, int signo)
     char mark[COLONY_INSTANCE_SIZE + COLONY_RECORD_NAME_SIZE + 16];
     struct colony_sweep sweep = {
         .mark = mark,
-        .instance = keeper->table.header->instance,
         .leader = process->pidfd >= 0 ? record->pid : 0,
         .seen = &process->seen,
         .everywhere = record->flags & RECORD_ADOPTED,

@@ -277,25 +277,21 @@ static long raw_clone3(struct clone_args *args, int (*run)(void *), void *data)
 }
 #endif
 
-struct stack {
-    char *base;
-};
-
 /* One a thread, kept: mapping and faulting it anew for each spawn would show. */
-static _Thread_local struct stack thread_stack;
+static _Thread_local char *thread_stack;
 
 static char *stack_base(void)
 {
     void *base;
 
-    if (thread_stack.base)
-        return thread_stack.base;
+    if (thread_stack)
+        return thread_stack;
     base = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK,
                 -1, 0);
     if (base == MAP_FAILED)
         return NULL;
     (void)mprotect(base, 4096, PROT_NONE); /* an overflow must not reach the keeper's memory */
-    thread_stack.base = base;
+    thread_stack = base;
     return base;
 }
 

@@ -14,6 +14,7 @@
 
 #include "core/error.h"
 #include "core/settings.h"
+#include "core/sweep.h"
 #include "core/table.h"
 
 enum {
@@ -40,26 +41,6 @@ static int make_folders(const char *path, mode_t mode)
     return mkdir(partial, mode) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* False for a zombie too: it holds nothing any more. */
-static bool is_running(long pid)
-{
-    char path[32];
-    char text[256] = "";
-    const char *state;
-    ssize_t count;
-    int fd;
-
-    (void)snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    fd = pid > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    if (fd < 0)
-        return false;
-    count = read(fd, text, sizeof text - 1);
-    (void)close(fd);
-    text[count > 0 ? count : 0] = '\0';
-    state = strrchr(text, ')');
-    return state && strlen(state) > 2 && state[2] != 'Z' && state[2] != 'X';
-}
-
 static long read_holder(int lock_fd)
 {
     char text[16] = "";
@@ -79,7 +60,8 @@ static int wait_for_lock(int lock_fd)
     const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
     int rc = flock(lock_fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 
-    for (int i = 0; i < LOCK_TRIES && rc == -EWOULDBLOCK && !is_running(read_holder(lock_fd));
+    for (int i = 0; i < LOCK_TRIES && rc == -EWOULDBLOCK &&
+                    !colony_proc_is_running((pid_t)read_holder(lock_fd));
          i++) {
         (void)nanosleep(&pause, NULL);
         rc = flock(lock_fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;

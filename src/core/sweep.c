@@ -206,6 +206,11 @@ static enum life look_at_life(pid_t pid)
     return flags & exiting ? LIFE_ENDING : LIFE_FULL;
 }
 
+bool colony_proc_is_running(pid_t pid)
+{
+    return pid > 0 && look_at_life(pid) != LIFE_OVER;
+}
+
 static void look_at(const struct colony_sweep *sweep, pid_t pid, struct colony_swept *out)
 {
     int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);

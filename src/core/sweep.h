@@ -31,8 +31,7 @@ struct colony_seen {
 };
 
 struct colony_sweep {
-    const char *mark; /* INSTANCE/TEMPLATE/SLOT */
-    const char *instance;
+    const char *mark;         /* INSTANCE/TEMPLATE/SLOT */
     pid_t leader;             /* while it lives, what still descends from it is looked at, too */
     struct colony_seen *seen; /* what is found by its mark is added: an ending process has none */
     bool everywhere; /* an adopted one's strays are not our children: all of /proc is read */
@@ -53,6 +52,9 @@ bool colony_proc_get_env(pid_t pid, const char *key, char *value, size_t size);
 
 /* The pids in a file of /proc or of a cgroup; each ends in a blank or a newline. */
 size_t colony_proc_read_pids(int folder, const char *path, pid_t *pids, size_t max);
+
+/* False for a zombie too: it holds nothing any more. */
+bool colony_proc_is_running(pid_t pid);
 
 /* The children of @pid, from all its threads: returns how many were put in @pids. */
 size_t colony_proc_children(pid_t pid, pid_t *pids, size_t max);

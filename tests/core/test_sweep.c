@@ -126,7 +126,6 @@ static struct colony_swept sweep(struct colony_seen *seen, pid_t *known, int sig
 {
     struct colony_seen none = {0};
     const struct colony_sweep order = {.mark = mark,
-                                       .instance = instance,
                                        .seen = seen ? seen : &none,
                                        .everywhere = everywhere,
                                        .signo = signo,
