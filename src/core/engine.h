@@ -19,6 +19,8 @@ struct colony_engine;
 struct colony_error;
 struct colony_events;
 struct colony_settings;
+struct colony_stats;
+struct colony_store;
 struct colony_template;
 struct uv_loop_s;
 
@@ -40,6 +42,9 @@ struct colony_slot_info {
     int exit_status;
     int term_signal;        /* 0: none */
     const char *failure;    /* why the last spawn failed ("chdir /nope: No such…"), or "" */
+    const char *cause;      /* of its state: "http uid 0", "waits for db to be ready", … or "" */
+    const char *status;     /* what the process said of itself (STATUS= of sd_notify), or "" */
+    uint64_t since_ms;      /* wall clock: when it came to its state */
     const char *output;     /* "captured", "direct", "none", "lost", "stalled" or "dropping" */
     uint64_t dropped_bytes; /* output lost because the log could not be written */
     uint64_t dropped_lines;
@@ -121,9 +126,42 @@ int colony_engine_find_process(struct colony_engine *engine, uint64_t id,
                                struct colony_slot_info *out);
 
 /*
- * Start, stop and restart all slots of @name. They return at once; events tell the rest. @why
- * says who asked, through which front-end ("http uid 0"); copied. Starting what runs and stopping
- * what is stopped succeed and change nothing. Restarting a stopped template starts it.
+ * What follows changes what runs. It is done at once, and told to the store: whoever must not
+ * answer before it is recorded waits with colony_engine_when_recorded. @why says who asked, through
+ * which front-end ("http uid 0"); copied. -ESHUTDOWN while colony ends.
+ */
+
+/*
+ * Adds and starts @template, which is the engine's on success. @origin: who owns its settings
+ * ("file", "http"). -EEXIST; -ELOOP and -ENOENT for its dependencies (gates.h); -ENOTSUP for limits
+ * this machine has not.
+ */
+int colony_engine_add_template(struct colony_engine *engine, struct colony_template *template,
+                               const char *origin, const char *why, struct colony_error *err);
+
+/*
+ * Gives the template of that name new settings. Its processes are stopped and started anew unless
+ * only such settings differ as need no new process. -ENOENT and as above.
+ */
+int colony_engine_update_template(struct colony_engine *engine, struct colony_template *template,
+                                  const char *why, struct colony_error *err);
+
+/* Stops it and forgets it. -ENOENT. */
+int colony_engine_remove_template(struct colony_engine *engine, const char *name, const char *why,
+                                  struct colony_error *err);
+
+/*
+ * @change more or fewer slots than now, or @count of them when @change is 0; fewer stop the highest
+ * numbered ones, at 0 it ends. *count is how many there are then. -EINVAL: over COLONY_SLOTS_MAX;
+ * -ENOENT.
+ */
+int colony_engine_scale_template(struct colony_engine *engine, const char *name, int64_t change,
+                                 uint32_t *count, const char *why, struct colony_error *err);
+
+/*
+ * Start, stop and restart all slots of @name. They return at once; events tell the rest. Starting
+ * what runs and stopping what is stopped succeed and change nothing. Restarting a stopped template
+ * starts it. What depends on it and cannot do without is stopped first, and started again after it.
  * -ENOENT, -ESHUTDOWN.
  */
 int colony_engine_start_template(struct colony_engine *engine, const char *name, const char *why,
@@ -152,6 +190,71 @@ int colony_engine_stop_report(struct colony_engine *engine, const char *name,
 /* Path of the log of a slot into @path. -ENOENT: no such slot; -ENOTSUP: `log: none`. */
 int colony_engine_log_path(struct colony_engine *engine, const char *name, uint32_t slot,
                            char *path, size_t size);
+
+/* @cb on the loop once all changes before this call are safe on disk (rc 0), or could not be
+ * recorded. -ENOMEM. */
+typedef void (*colony_recorded_cb)(int rc, void *data);
+int colony_engine_when_recorded(struct colony_engine *engine, colony_recorded_cb cb, void *data);
+
+/* What keeps @name from starting: a line for each ("waits for db to be ready: db is starting").
+ * Nothing when its gate is open. -ENOENT. */
+typedef void (*colony_line_cb)(const char *line, void *data);
+int colony_engine_each_wait(struct colony_engine *engine, const char *name, colony_line_cb cb,
+                            void *data);
+
+/* One variable a process of @name would get now: where it comes from ("env", "env_file PATH",
+ * "colony's environment", "colony"). Values are as they are: mask secrets before showing them. */
+typedef void (*colony_variable_cb)(const char *name, const char *value, const char *source,
+                                   void *data);
+int colony_engine_each_variable(struct colony_engine *engine, const char *name,
+                                colony_variable_cb cb, void *data);
+
+/* "file" or "http"; NULL: no such template. */
+const char *colony_engine_origin(struct colony_engine *engine, const char *name);
+
+/* History and samples. NULL store: it could not be opened, and the log says why. */
+struct colony_store *colony_engine_store(struct colony_engine *engine);
+struct colony_stats *colony_engine_stats(struct colony_engine *engine);
+
+/* What a reload does, or would do. */
+enum colony_reload_action {
+    RELOAD_START,   /* a new template */
+    RELOAD_STOP,    /* it is gone from the file */
+    RELOAD_RESTART, /* @text: which settings differ */
+    RELOAD_UPDATE,  /* the same, without a restart */
+    RELOAD_IGNORE,  /* @name: a section that takes a restart of colony to change */
+    RELOAD_ACTION_COUNT,
+};
+struct colony_reload_step {
+    enum colony_reload_action action;
+    const char *name;
+    const char *text; /* why, one line */
+};
+const char *colony_reload_action_name(enum colony_reload_action action);
+
+/*
+ * Reads the settings again, off the loop, and goes over to them unless @is_dry. @cb is told the
+ * steps (borrowed for the call), or rc < 0 and why nothing changed at all. -EALREADY: one is under
+ * way; -ENOENT: colony was started without a file; -ENOMEM.
+ */
+typedef void (*colony_reload_cb)(int rc, const struct colony_error *err,
+                                 const struct colony_reload_step *steps, size_t count, void *data);
+int colony_engine_reload(struct colony_engine *engine, bool is_dry, const char *why,
+                         colony_reload_cb cb, void *data, struct colony_error *err);
+
+/*
+ * @cb gets a sample of each process of @name, or of the one with internal id @id when @name is
+ * NULL, each COLONY_STATS_MS × @every, also of those that come later; NULL stats: that one has
+ * ended.
+ */
+struct colony_monitor;
+struct colony_process_stats;
+typedef void (*colony_monitor_cb)(const struct colony_slot_info *slot,
+                                  const struct colony_process_stats *stats, void *data);
+int colony_engine_monitor(struct colony_engine *engine, const char *name, uint64_t id,
+                          uint32_t every, colony_monitor_cb cb, void *data,
+                          struct colony_monitor **out);
+void colony_engine_unmonitor(struct colony_engine *engine, struct colony_monitor *monitor);
 
 /* Stops all processes, then the engine, then the keeper: `colony serve` ends with status 0. */
 void colony_engine_shutdown(struct colony_engine *engine, const char *why);

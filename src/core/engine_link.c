@@ -210,8 +210,10 @@ static enum colony_slot_event resting_event(enum colony_slot_state state)
         return SLOT_EVENT_COMPLETE;
     case SLOT_NONE:
     case SLOT_STOPPED:
+    case SLOT_WAITING:
     case SLOT_STARTING:
     case SLOT_RUNNING:
+    case SLOT_READY:
     case SLOT_STOPPING:
     case SLOT_EXITED:
     case SLOT_STATE_COUNT:
@@ -278,7 +280,7 @@ static void adopt(struct slot *slot)
     struct slot_note note;
 
     memcpy(&note, record->note, sizeof note);
-    if (note.version != 1) /* found by its mark: all that is known is that it runs */
+    if (note.version != 2) /* found by its mark: all that is known is that it runs */
         note = (struct slot_note){
             .is_wanted = 1, .state = SLOT_RUNNING, .template_hash = slot->entry->template->hash};
     slot->is_wanted = note.is_wanted && !slot->is_leaving;

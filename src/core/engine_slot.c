@@ -189,7 +189,9 @@ static void enter_exited(struct slot *slot)
     }
     if (record && record->exited_boot_ns > record->claimed_boot_ns && !slot->failure)
         ran_ms = (record->exited_boot_ns - record->claimed_boot_ns) / 1000000;
-    delay_ms = colony_restart_delay(&colony_restart_default, &slot->restart, ran_ms, some_number());
+    delay_ms = colony_restart_decide(&colony_restart_default, &slot->restart,
+                                     &(struct colony_restart_end){.ran_ms = ran_ms}, some_number())
+                   .delay_ms;
     slot->restarts++;
     if (delay_ms > 0)
         engine_slot_retry_later(slot, delay_ms);

@@ -17,7 +17,7 @@
 static struct slot_note make_note(const struct slot *slot)
 {
     return (struct slot_note){
-        .version = 1,
+        .version = 2,
         .is_wanted = slot->is_wanted,
         .state = (uint8_t)slot->state,
         .exit_is_told = slot->exit_is_told,

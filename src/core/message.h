@@ -59,6 +59,8 @@ enum colony_stream_kind {
     STREAM_NONE,
     STREAM_OUTPUT, /* the child writes; kept over restarts of the slot */
     STREAM_INPUT,  /* the child reads; new for each process */
+    STREAM_NOTIFY, /* a datagram socket at NOTIFY_SOCKET (notify.h); kept over restarts of the slot
+                    */
 };
 
 /* What a descriptor of the child is: one of these, with the number of the stream or passed fd. */
@@ -132,6 +134,7 @@ enum colony_payload_flag {
     PAYLOAD_HAS_UMASK = 1 << 2,
     PAYLOAD_HAS_NICE = 1 << 3,
     PAYLOAD_HAS_OOM = 1 << 4,
+    PAYLOAD_LIMITS_OPTIONAL = 1 << 5, /* go on without limits that cannot be set */
 };
 
 struct colony_payload_rlimit {
@@ -161,6 +164,9 @@ struct colony_payload {
     int32_t oom_score_adj;
     uint32_t rlimit_count;
     struct colony_payload_rlimit rlimits[COLONY_PAYLOAD_RLIMITS];
+    uint64_t memory_max_bytes; /* of its cgroup; 0: no limit, as the next two */
+    uint32_t cpu_max_milli;
+    uint32_t pids_max;
     /* then: paths, argv, env, and cwd when it has one */
 };
 

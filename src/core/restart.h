@@ -1,34 +1,95 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * restart.h - the one restart policy (DESIGN §4): how soon an ended process is started again.
+ * restart.h - the one restart policy (DESIGN §4): whether and how soon an ended process is started
+ * again.
  *
- * The first restart comes at once, then after a delay that grows up to a cap; a run that lasted
- * long enough starts from the beginning. Pure: times are the caller's.
+ * gaffer's `flapping` (ORIGINALS §1) and ncolony's threshold and delays (ORIGINALS §2) are other
+ * spellings of it. Pure: times are the caller's, on any clock that never goes back.
  */
 #ifndef COLONY_CORE_RESTART_H
 #define COLONY_CORE_RESTART_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-struct colony_restart_policy {
-    uint64_t base_ms;        /* the second restart's delay */
-    uint64_t cap_ms;         /* it doubles up to this */
-    uint64_t reset_ms;       /* a run of this length forgets all before it */
-    uint32_t jitter_percent; /* of the delay, added or taken off */
+#define COLONY_RESTART_NO_LIMIT UINT32_MAX
+
+enum {
+    COLONY_RESTART_ATTEMPTS_MAX = 1000,
 };
 
-/* What is remembered of a slot's restarts. All zero: none yet. */
+enum colony_restart_when {
+    RESTART_ALWAYS,
+    RESTART_ON_FAILURE, /* not after an expected exit code */
+    RESTART_NEVER,
+};
+
+struct colony_restart_policy {
+    enum colony_restart_when when;
+    uint64_t expected[4]; /* bit N of the 256: exit code N is a success; default: 0 alone */
+
+    /* How fast. A run of reset_ms or longer is restarted at once, and what was before forgotten. */
+    uint64_t first_ms; /* delay of the first restart in a row */
+    uint64_t base_ms;  /* of the second; then times factor, up to cap_ms */
+    uint64_t cap_ms;
+    uint64_t reset_ms;
+    double factor;           /* 1 or more */
+    uint32_t jitter_percent; /* of the delay, added or taken off */
+
+    /* Dying too often: `attempts` ends within window_ms. 0 attempts: that is never too often. */
+    uint32_t attempts;
+    uint64_t window_ms;
+    uint64_t retry_in_ms; /* then it is down for so long; 0: for good */
+    uint32_t max_retries; /* and after so many times for good; COLONY_RESTART_NO_LIMIT */
+    bool is_shared;       /* gaffer's: the ends of all slots count together, and all are stopped */
+};
+
+/* What is remembered of restarts. All zero: none yet; colony_restart_clear ends it. */
 struct colony_restart_state {
     uint32_t attempt; /* restarts in a row */
+    uint32_t retries; /* times it was down for retry_in in a row */
+    uint64_t *ends;   /* times of the last ends: a ring of policy->attempts; NULL: none yet */
+    uint32_t end_count;
+    uint32_t next_end;
+};
+
+/* How a process ended. */
+struct colony_restart_end {
+    uint64_t at_ms;
+    uint64_t ran_ms;
+    bool has_status; /* it exited by itself with exit_status; else a signal, or it never ran */
+    int exit_status;
+};
+
+enum colony_restart_verdict {
+    RESTART_START,    /* after delay_ms; 0: at once */
+    RESTART_FLAPS,    /* too often: down for delay_ms, then start */
+    RESTART_GIVE_UP,  /* too often: down until somebody starts it */
+    RESTART_COMPLETE, /* done, with a success */
+    RESTART_FAIL,     /* done, without one */
+};
+
+struct colony_restart_decision {
+    enum colony_restart_verdict verdict;
+    uint64_t delay_ms;
 };
 
 extern const struct colony_restart_policy colony_restart_default;
 
 /*
- * The delay in milliseconds before the next start, after a run of @ran_ms. @random is any number:
- * the jitter comes of it.
+ * What comes after @end. @random is any number: the jitter comes of it. Without memory for the ring
+ * of ends no end is too many.
  */
-uint64_t colony_restart_delay(const struct colony_restart_policy *policy,
-                              struct colony_restart_state *state, uint64_t ran_ms, uint32_t random);
+struct colony_restart_decision colony_restart_decide(const struct colony_restart_policy *policy,
+                                                     struct colony_restart_state *state,
+                                                     const struct colony_restart_end *end,
+                                                     uint32_t random);
+
+/* True when the policy counts @end as a success. */
+bool colony_restart_is_expected(const struct colony_restart_policy *policy,
+                                const struct colony_restart_end *end);
+
+/* Forgets all, as when a user starts it. */
+void colony_restart_clear(struct colony_restart_state *state);
 
 #endif

@@ -48,9 +48,11 @@ struct colony_user_settings {
 };
 
 struct colony_settings {
-    char *state_dir; /* NULL: the default of DESIGN §5 */
-    char *name;      /* the instance's name for people; default "colony" */
-    char *log_file;  /* NULL: stderr */
+    uint64_t load_id; /* of the reading they come from: tells one load from another */
+    char *exit_with;  /* `exit_with`: colony ends with this template's first process; NULL */
+    char *state_dir;  /* NULL: the default of DESIGN §5 */
+    char *name;       /* the instance's name for people; default "colony" */
+    char *log_file;   /* NULL: stderr */
     enum colony_log_level log_level;
     enum colony_log_format log_format;
     struct colony_http_settings http;

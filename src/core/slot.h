@@ -11,8 +11,10 @@
 enum colony_slot_state {
     SLOT_NONE, /* as a result of colony_slot_next: the event is ignored in that state */
     SLOT_STOPPED,
+    SLOT_WAITING,  /* wanted; its dependencies are not as it needs them */
     SLOT_STARTING, /* the keeper was asked to spawn */
     SLOT_RUNNING,
+    SLOT_READY,     /* only with `ready:` */
     SLOT_STOPPING,  /* told to stop, until nothing of it is left */
     SLOT_EXITED,    /* ended by itself; the policy decides at once what comes next */
     SLOT_BACKOFF,   /* waits before the next start */
@@ -23,7 +25,9 @@ enum colony_slot_state {
 
 enum colony_slot_event {
     SLOT_EVENT_START, /* wanted: by the settings, a user or a restart */
+    SLOT_EVENT_WAIT,  /* wanted, but its gate is closed */
     SLOT_EVENT_SPAWNED,
+    SLOT_EVENT_READY,
     SLOT_EVENT_FAIL, /* the spawn failed */
     SLOT_EVENT_EXIT,
     SLOT_EVENT_STOP,

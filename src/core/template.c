@@ -158,7 +158,8 @@ static int fill(struct colony_template *template, const char *name,
     if (rc == 0)
         rc = colony__identity_read(&template->identity, template->source, reading);
     if (rc == 0)
-        template->hash = colony_value_hash(template->source);
+        template->hash = template->process_hash = colony_value_hash(template->source);
+    template->restart = colony_restart_default;
     return rc;
 }
 

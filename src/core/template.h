@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/restart.h"
+
 struct cJSON;
 struct colony_error;
 struct colony_value;
@@ -24,6 +26,7 @@ enum {
     COLONY_GROUPS_MAX = 64,   /* supplementary groups */
     COLONY_RLIMITS_MAX = 16,  /* RLIM_NLIMITS */
     COLONY_PRIORITY_LAST = 1000000,
+    COLONY_DEPENDENCIES_MAX = 256, /* of one template */
 };
 
 enum colony_log_mode {
@@ -60,11 +63,71 @@ struct colony_identity {
     gid_t groups[COLONY_GROUPS_MAX];
 };
 
+/* What must be true of a dependency before the template may start (DESIGN §4, Gates). */
+enum colony_condition {
+    CONDITION_STARTED,   /* each of its slots has a process */
+    CONDITION_READY,     /* each of its slots is ready; without `ready:` that is started */
+    CONDITION_COMPLETED, /* each of its slots ended with a success and is not restarted */
+};
+
+/* What a running dependent does when a dependency is stopped or has failed for good. */
+enum colony_when_down {
+    WHEN_DOWN_STOP,    /* it is stopped first, and waits until the dependency is there again */
+    WHEN_DOWN_KEEP,    /* it runs on */
+    WHEN_DOWN_RESTART, /* as stop, and it is also restarted when the dependency was, for any cause
+                        */
+};
+
+struct colony_dependency {
+    char *name;
+    enum colony_condition condition;
+    bool is_needed; /* else only waited for: one that is missing, stopped or failed holds up nobody
+                     */
+    enum colony_when_down when_down; /* KEEP when it is only waited for */
+};
+
+/* How a process tells that it is ready. */
+enum colony_ready_kind {
+    READY_NONE,   /* running is all there is */
+    READY_NOTIFY, /* sd_notify(3): READY=1 */
+    READY_FD,     /* a line on descriptor `fd` */
+    READY_LINE,   /* a line of output that matches the POSIX extended regular expression `text` */
+    READY_TCP,    /* something accepts connections at `text`, HOST:PORT */
+    READY_EXEC,   /* the command `text` exits with 0 */
+    READY_DELAY,  /* it has run for delay_ms */
+};
+
+struct colony_ready_settings {
+    enum colony_ready_kind kind;
+    int fd; /* READY_FD: 3 to 7 */
+    char *text;
+    uint64_t delay_ms;
+    uint64_t interval_ms; /* between tries of tcp and exec; default 1 s */
+    uint64_t try_ms;      /* how long one try may take; default 5 s */
+};
+
+/* Of the slot's cgroup; 0: no limit. */
+struct colony_limits {
+    uint64_t memory_bytes;
+    uint32_t cpu_milli; /* thousandths of one CPU */
+    uint32_t pids;
+    bool is_optional; /* go on without where the machine has no such controller */
+};
+
+/* Restarted when its process and that one's children stay above one of these for so long. */
+struct colony_restart_above {
+    uint64_t memory_bytes; /* 0: no limit */
+    uint32_t cpu_percent;  /* of one CPU; 0: no limit */
+    uint64_t for_ms;
+};
+
 struct colony_template {
     char *name;
+    char *group; /* what stands before the first `:` of the name; NULL: none */
     char *cmd;
     char **argv;        /* what is run: cmd and args split and substituted; NULL-terminated */
-    char **env;         /* the template's own, as KEY=VALUE; NULL-terminated */
+    char **env;         /* the template's own, as KEY=VALUE; NULL-terminated; wins over env_file */
+    char **env_file;    /* what the files of `env_file` say, as KEY=VALUE; NULL-terminated */
     char **env_inherit; /* names; NULL-terminated */
     bool os_env;
     struct colony_identity identity;
@@ -82,10 +145,23 @@ struct colony_template {
     bool stop_group;
     bool detach;
     bool start;
-    uint32_t priority; /* 0 first; COLONY_PRIORITY_LAST by default */
+    uint32_t priority;                    /* 0 first; COLONY_PRIORITY_LAST by default */
+    struct colony_restart_policy restart; /* of `restart` or `flapping` */
+    struct colony_dependency *dependencies;
+    size_t dependency_count;
+    struct colony_ready_settings ready;
+    uint64_t start_timeout_ms; /* not ready after it: stopped, a failure; 0: no limit */
+    uint64_t watchdog_ms;      /* WATCHDOG=1 must come so often, else it is restarted; 0: none */
+    struct colony_limits limits;
+    bool has_oom_score_adj;
+    int oom_score_adj;
+    bool essential; /* colony ends, with its exit code, when this one fails for good */
+    struct colony_restart_above restart_above;
+    uint64_t max_age_ms; /* restarted when it is so old; 0: never */
     struct colony_log_settings log;
     struct colony_value *source; /* the settings as given and `name`: for GET and for comparing */
-    uint64_t hash;               /* of @source and @name: equal means nothing changed */
+    uint64_t hash;               /* of @source and env_file: equal means nothing changed */
+    uint64_t process_hash; /* of what a running process is made of: a change means a new one */
 };
 
 /*
@@ -112,6 +188,10 @@ void colony_template_free(struct colony_template *template);
  * supervisor): what GET /processes/NAME answers. The caller owns the result. NULL: out of memory.
  */
 struct cJSON *colony_template_to_json(const struct colony_template *template);
+
+/* The names of the settings in which @left and @right differ, joined by ", ", into @text. */
+void colony_template_difference(const struct colony_template *left,
+                                const struct colony_template *right, char *text, size_t size);
 
 /*
  * 0 when @name may name a template, a session or a group: 1 to 200 bytes of UTF-8, no `/`, no

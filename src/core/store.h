@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store.h - what must survive colony itself: desired state and history, in sqlite (DESIGN §4).
+ *
+ * Writes go in order to a thread of its own, which commits them in batches (WAL, synchronous
+ * FULL); nothing blocks the loop. Call from the loop thread only; callbacks run on it.
+ */
+#ifndef COLONY_CORE_STORE_H
+#define COLONY_CORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct colony_error;
+struct colony_store;
+struct uv_loop_s;
+
+enum {
+    COLONY_STORE_HISTORY_MAX = 100000, /* rows kept; the oldest go */
+    COLONY_STORE_QUEUE_MAX = 100000,   /* rows of history waiting; more are dropped and counted */
+};
+
+/* What is remembered of one template. Texts are borrowed for the call. */
+struct colony_store_template {
+    const char *name;
+    const char *origin;   /* "file" or "http": who owns its settings */
+    const char *settings; /* as JSON; NULL: those of the file */
+    uint64_t file_hash;   /* of the file's template when this was written; 0: it has none */
+    uint64_t load_id;     /* of the settings that were loaded then (settings.h) */
+    int64_t numprocesses; /* as scaled by a user; -1: as its settings say */
+    bool is_stopped;      /* by a user */
+    bool is_deleted;      /* a template of the file that a user removed */
+};
+
+/* One event of the history. 0 and "" stand for what it has not. */
+struct colony_store_event {
+    uint64_t seq;   /* given by the store, rising; 0 when written */
+    uint64_t at_ms; /* wall clock */
+    const char *name;
+    uint32_t slot;
+    uint64_t id;
+    pid_t os_pid;
+    const char *event; /* "spawn", "exit", "state", … of events.h */
+    const char *from;  /* "state": names of states */
+    const char *to;
+    bool exit_known; /* "exit" */
+    int exit_status;
+    int term_signal;
+    const char *cause; /* one line for people */
+};
+
+typedef void (*colony_store_template_cb)(const struct colony_store_template *row, void *data);
+typedef void (*colony_store_event_cb)(const struct colony_store_event *row, void *data);
+/* @rc 0, or why the store could not do it (-EIO, -ENOSPC, -ECANCELED: it was closed first). */
+typedef void (*colony_store_done_cb)(int rc, void *data);
+/* The rows found, newest first; borrowed for the call. */
+typedef void (*colony_store_history_cb)(int rc, const struct colony_store_event *rows, size_t count,
+                                        void *data);
+typedef void (*colony_store_close_cb)(void *data);
+
+/*
+ * Opens or makes the database @path (0600) and its thread. One that is damaged or not ours is moved
+ * aside to PATH.damaged-TIME with its -wal and -shm, a fresh one is begun, and *aside (owned by the
+ * caller, to be freed; NULL: it was sound) is where the old one is. -ENOMEM, -EACCES, -ENOSPC, …
+ * with the reason when there can be no database at all.
+ */
+int colony_store_open(struct colony_store **out, struct uv_loop_s *loop, const char *path,
+                      char **aside, struct colony_error *err);
+
+/* Writes what is queued, ends the thread and frees everything, then calls @cb. */
+void colony_store_close(struct colony_store *store, colony_store_close_cb cb, void *data);
+
+/* All templates, in the order they were first put. Reads at once: before the loop runs. */
+int colony_store_each_template(struct colony_store *store, colony_store_template_cb cb, void *data,
+                               struct colony_error *err);
+
+/* Queue a write; what is queued later is written later. -ENOMEM. */
+int colony_store_put_template(struct colony_store *store, const struct colony_store_template *row);
+int colony_store_remove_template(struct colony_store *store, const char *name);
+/* Not waited for by anybody: committed within a second, or with the next put. */
+void colony_store_add_event(struct colony_store *store, const struct colony_store_event *row);
+
+/* @cb once all that was put before is safe on disk, or has failed. -ENOMEM. */
+int colony_store_sync(struct colony_store *store, colony_store_done_cb cb, void *data);
+
+/*
+ * Newest @limit events of @name (NULL: of all) and @slot (0: of all) with a seq below @before (0:
+ * all), also those still queued. -ENOMEM.
+ */
+struct colony_store_query {
+    const char *name;
+    uint32_t slot;
+    uint64_t before;
+    uint32_t limit;
+};
+int colony_store_history(struct colony_store *store, const struct colony_store_query *query,
+                         colony_store_history_cb cb, void *data);
+
+/* Why the last write failed, or "" while all is well; and what was dropped of the history. */
+const char *colony_store_trouble(const struct colony_store *store);
+uint64_t colony_store_dropped(const struct colony_store *store);
+
+#endif
