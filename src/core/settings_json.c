@@ -72,7 +72,7 @@ int colony_settings_to_json(const struct colony_settings *settings, char **text)
 int colony_settings_parse_json(struct colony_settings **out, const char *text, size_t size,
                                struct colony_error *err)
 {
-    const struct colony__reading reading = {.strict = true, .err = err};
+    const struct colony__reading reading = {.strict = true, .is_saved = true, .err = err};
     struct colony_settings *settings = NULL;
     int rc = colony_settings_new(&settings, err);
 

@@ -6,6 +6,7 @@
 #include <cjson/cJSON.h>
 
 #include "core/settings_internal.h"
+#include "core/template_internal.h"
 #include "core/value.h"
 
 /* A template and where it stands. */
@@ -63,8 +64,8 @@ int colony__processes_read(struct colony_settings *settings, const struct colony
     if (!settings->templates)
         return -ENOMEM;
     for (const struct colony_value *child = value->child; child; child = child->next) {
-        int rc = colony_template_new(&settings->templates[settings->template_count], child->key,
-                                     child, reading->file, reading->strict, reading->err);
+        int rc = colony__template_read(&settings->templates[settings->template_count], child->key,
+                                       child, reading);
 
         if (rc < 0)
             return rc;
