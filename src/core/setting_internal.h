@@ -15,6 +15,7 @@
 struct cJSON;
 struct colony_error;
 struct colony_value;
+struct colony_settings_file;
 struct colony__setting;
 
 /* A hundred years: now plus that can't overflow. */
@@ -24,8 +25,9 @@ struct colony__setting;
 
 /* How and where one source of settings is read. */
 struct colony__reading {
-    const char *file; /* stands before LINE:COLUMN; NULL: no places */
-    bool strict;      /* an unknown key is an error, else it is ignored */
+    const char *file;                         /* stands before LINE:COLUMN; NULL: no places */
+    const struct colony_settings_file *files; /* unless NULL: `value->file` says which of these */
+    bool strict;                              /* an unknown key is an error, else it is ignored */
     struct colony_error *err;
 };
 
@@ -92,6 +94,10 @@ struct cJSON *colony__settings_with_defaults(const struct colony__setting *table
 
 /* What @base holds, so that colony__settings_read reads the same from it. */
 struct cJSON *colony__settings_write(const struct colony__setting *table, const void *base);
+
+/* The file that @value stands in, or NULL. */
+const char *colony__setting_file(const struct colony__reading *reading,
+                                 const struct colony_value *value);
 
 /* A message about @value, after its place where there is one. Returns @code. */
 int colony__setting_fail(const struct colony__reading *reading, const struct colony_value *value,
