@@ -10,17 +10,24 @@
 #include <cjson/cJSON.h>
 
 #include "core/error.h"
-#include "core/template.h"
+#include "core/settings.h"
 #include "core/value_internal.h"
 
 enum {
     KNOWN_MAX = 64, /* rows of one table */
 };
 
+const char *colony__setting_file(const struct colony__reading *reading,
+                                 const struct colony_value *value)
+{
+    return reading->files ? reading->files[value->file].path : reading->file;
+}
+
 int colony__setting_fail(const struct colony__reading *reading, const struct colony_value *value,
                          int code, const char *format, ...)
 {
     char reason[COLONY_ERROR_TEXT_MAX];
+    const char *file;
     va_list args;
 
     if (!reading->err)
@@ -28,10 +35,11 @@ int colony__setting_fail(const struct colony__reading *reading, const struct col
     va_start(args, format);
     (void)vsnprintf(reason, sizeof reason, format, args);
     va_end(args);
-    if (!reading->file || !value || value->line == 0)
+    file = value ? colony__setting_file(reading, value) : NULL;
+    if (!file || value->line == 0)
         return colony_fail(reading->err, code, "%s", reason);
-    return colony_fail(reading->err, code, "%s:%u:%u: %s", reading->file, value->line,
-                       value->column, reason);
+    return colony_fail(reading->err, code, "%s:%u:%u: %s", file, value->line, value->column,
+                       reason);
 }
 
 int colony__setting_fail_unknown(const struct colony__reading *reading,

@@ -15,6 +15,7 @@
 struct cJSON;
 struct colony_error;
 struct colony_value;
+struct colony_settings_file;
 struct colony__setting;
 
 /* A hundred years: now plus that can't overflow. */
@@ -24,9 +25,10 @@ struct colony__setting;
 
 /* How and where one source of settings is read. */
 struct colony__reading {
-    const char *file; /* stands before LINE:COLUMN; NULL: no places */
-    bool strict;      /* an unknown key is an error, else it is ignored */
-    bool is_saved;    /* colony wrote it itself: what env files said then stands in it */
+    const char *file;                         /* stands before LINE:COLUMN; NULL: no places */
+    const struct colony_settings_file *files; /* unless NULL: `value->file` says which of these */
+    bool strict;                              /* an unknown key is an error, else it is ignored */
+    bool is_saved; /* colony wrote it itself: what env files said then stands in it */
     struct colony_error *err;
 };
 
@@ -107,6 +109,10 @@ const struct colony__setting *colony__setting_find(const struct colony__setting 
 /* True when @value is what the row has without it. */
 bool colony__setting_is_default(const struct colony__setting *row,
                                 const struct colony_value *value);
+
+/* The file that @value stands in, or NULL. */
+const char *colony__setting_file(const struct colony__reading *reading,
+                                 const struct colony_value *value);
 
 /* A message about @value, after its place where there is one. Returns @code. */
 int colony__setting_fail(const struct colony__reading *reading, const struct colony_value *value,
