@@ -174,7 +174,7 @@ def test_a_new_engine_runs_on_what_the_last_reload_applied(colony):
     engine = colony.engine
     os.kill(engine, signal.SIGKILL)
     eventually(lambda: colony.engine != engine and colony.answers())
-    assert colony.http("GET", "/processes").json() == ["a"]
+    eventually(lambda: colony.http("GET", "/processes").json() == ["a"], what="the end of b")
     assert "passes over the settings of the last reload" in colony.log.read_text()
 
 
