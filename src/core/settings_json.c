@@ -96,7 +96,7 @@ int colony_settings_parse_json(struct colony_settings **out, const char *text, s
 {
     /* No place in messages, and what was kept of an INI file's processes is kept. */
     const struct colony_settings_file from_us = {.is_ini = true};
-    struct colony__reading reading = {.strict = true, .err = err};
+    struct colony__reading reading = {.strict = true, .is_saved = true, .err = err};
     struct colony_settings *settings = NULL;
     struct colony_value *tree = NULL;
     int rc = colony_settings_new(&settings, err);

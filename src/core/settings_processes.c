@@ -6,6 +6,7 @@
 #include <cjson/cJSON.h>
 
 #include "core/settings_internal.h"
+#include "core/template_internal.h"
 #include "core/value.h"
 
 /* A template and where it stands. */
@@ -76,10 +77,13 @@ int colony__processes_read(struct colony_settings *settings, const struct colony
     if (!settings->templates)
         return -ENOMEM;
     for (const struct colony_value *child = value->child; child; child = child->next) {
-        bool is_strict = reading->strict && !(reading->files && reading->files[child->file].is_ini);
-        int rc =
-            colony_template_new(&settings->templates[settings->template_count], child->key, child,
-                                colony__setting_file(reading, child), is_strict, reading->err);
+        struct colony__reading own = *reading;
+        int rc;
+
+        own.strict = reading->strict && !(reading->files && reading->files[child->file].is_ini);
+        own.file = colony__setting_file(reading, child);
+        rc = colony__template_read(&settings->templates[settings->template_count], child->key,
+                                   child, &own);
 
         if (rc < 0)
             return rc;

@@ -20,10 +20,6 @@
 #define TEXTS &colony__setting_texts
 #define CHOICE &colony__setting_choice
 
-enum {
-    PORT_MAX = 65535,
-};
-
 static const char *const level_names[] = {[LOG_ERROR] = "error",
                                           [LOG_WARNING] = "warning",
                                           [LOG_INFO] = "info",
@@ -77,24 +73,11 @@ static int fail_bind(const struct colony__reading *reading, const struct colony_
                                 address);
 }
 
-static bool is_port(const char *text)
-{
-    size_t length = strspn(text, "0123456789");
-
-    return length > 0 && length <= 5 && text[length] == '\0' && strtol(text, NULL, 10) <= PORT_MAX;
-}
-
 static bool is_address(const char *address)
 {
-    const char *colon = strrchr(address, ':');
-
     if (strncmp(address, "unix:", 5) == 0)
         return address[5] != '\0';
-    if (!colon || colon == address || !is_port(colon + 1))
-        return false;
-    if (address[0] == '[')
-        return colon[-1] == ']' && colon > address + 2;
-    return memchr(address, ':', (size_t)(colon - address)) == NULL;
+    return colony__is_host_port(address);
 }
 
 static int read_http(struct colony_settings *settings, const struct colony_value *value,
