@@ -238,11 +238,15 @@ void colony_stats_unwatch(struct colony_stats *stats, struct colony_stats_watch 
         rest(stats);
 }
 
-int colony_stats_look(struct colony_stats *stats, pid_t pid, struct colony_process_stats *out)
+int colony_stats_look(struct colony_stats *stats, pid_t pid, uint64_t uptime_ms,
+                      struct colony_process_stats *out)
 {
     const struct target *target = find_target(stats, pid, 0);
+    int rc = colony__sampler_look(&stats->sampler, pid, uptime_ms, out);
 
-    return colony__sampler_look(&stats->sampler, target ? &target->family : NULL, pid, out);
+    if (rc == 0 && target)
+        out->cpu_percent = colony__family_cpu(&target->family);
+    return rc;
 }
 
 /* Beginning and end. */

@@ -66,9 +66,11 @@ int colony_stats_watch(struct colony_stats *stats, const struct colony_stats_wis
 void colony_stats_unwatch(struct colony_stats *stats, struct colony_stats_watch *watch);
 
 /*
- * A look without waiting, without descendants and without texts: pid, rss, vms, ctime, nice, and
- * the cpu since it was started (or since the last sample of a watch). -ESRCH: it has ended.
+ * A look without waiting, without descendants and without texts, as cheap as can be: pid, rss, vms,
+ * ctime, nice, and the cpu over the @uptime_ms since it was started; that of its last sample where
+ * it is watched. -ESRCH: it has ended; one that nobody has reaped yet has no memory any more.
  */
-int colony_stats_look(struct colony_stats *stats, pid_t pid, struct colony_process_stats *out);
+int colony_stats_look(struct colony_stats *stats, pid_t pid, uint64_t uptime_ms,
+                      struct colony_process_stats *out);
 
 #endif

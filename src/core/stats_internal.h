@@ -43,6 +43,9 @@ int colony__proc_open_file(pid_t pid, const char *file);
  */
 int colony__proc_read_stat(struct colony__proc_stat *out, int fd);
 
+/* Of statm: only the memory, all zero when it is a zombie. -ESRCH: it has ended. */
+int colony__proc_read_memory(struct colony__proc_stat *out, int fd);
+
 /* Descriptors; -1: none. */
 struct colony__proc_files {
     int stat_fd;
@@ -144,8 +147,11 @@ bool colony__family_is(struct colony__family *family, struct colony__sampler *sa
 int colony__family_sample(struct colony__family *family, struct colony__sampler *sampler,
                           struct colony__sample *out);
 
-/* colony_stats_look; @family: of the process, when there is one. */
-int colony__sampler_look(struct colony__sampler *sampler, const struct colony__family *family,
-                         pid_t pid, struct colony_process_stats *out);
+/* Of its first process, in the last sample. */
+double colony__family_cpu(const struct colony__family *family);
+
+/* colony_stats_look of a process that is not watched. */
+int colony__sampler_look(const struct colony__sampler *sampler, pid_t pid, uint64_t uptime_ms,
+                         struct colony_process_stats *out);
 
 #endif

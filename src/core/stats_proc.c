@@ -90,6 +90,21 @@ int colony__proc_read_stat(struct colony__proc_stat *out, int fd)
     return 0;
 }
 
+int colony__proc_read_memory(struct colony__proc_stat *out, int fd)
+{
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    char text[STAT_SIZE];
+    ssize_t size = pread(fd, text, sizeof text - 1, 0);
+    char *end;
+
+    if (size < 0)
+        return -errno;
+    text[size] = '\0';
+    out->vms_bytes = strtoull(text, &end, 10) * page;
+    out->rss_bytes = strtoull(end, NULL, 10) * page;
+    return 0;
+}
+
 int colony__proc_open(struct colony__proc_files *out, pid_t pid)
 {
     struct colony__proc_files files = {.stat_fd = colony__proc_open_file(pid, "stat")};
@@ -116,21 +131,9 @@ void colony__proc_close(struct colony__proc_files *files)
 
 int colony__proc_read(struct colony__proc_stat *out, const struct colony__proc_files *files)
 {
-    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     int rc = colony__proc_read_stat(out, files->stat_fd);
-    char text[STAT_SIZE];
-    ssize_t size;
-    char *end;
 
-    if (rc < 0)
-        return rc;
-    size = pread(files->memory_fd, text, sizeof text - 1, 0);
-    if (size < 0)
-        return -errno;
-    text[size] = '\0';
-    out->vms_bytes = strtoull(text, &end, 10) * page;
-    out->rss_bytes = strtoull(end, NULL, 10) * page;
-    return 0;
+    return rc < 0 ? rc : colony__proc_read_memory(out, files->memory_fd);
 }
 
 int colony__proc_cpu_ns(pid_t pid, uint64_t *out)

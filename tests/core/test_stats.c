@@ -338,7 +338,7 @@ TEST(test_a_look_tells_what_the_kernel_tells)
     fixture_init(&f);
     assert_int_equal(setpriority(PRIO_PROCESS, (id_t)pid, 3), 0);
     /* It may still be on its way to its pause. */
-    EVENTUALLY(colony_stats_look(f.stats, pid, &stats) == 0 && read_statm(pid, pages) &&
+    EVENTUALLY(colony_stats_look(f.stats, pid, 1000, &stats) == 0 && read_statm(pid, pages) &&
                stats.rss_bytes == pages[1] * (unsigned long long)sysconf(_SC_PAGESIZE));
     assert_int_equal(stats.pid, pid);
     assert_int_equal(stats.nice, 3);
@@ -354,13 +354,21 @@ TEST(test_a_look_has_the_cpu_since_the_start)
     struct fixture f;
     struct colony_process_stats burning;
     struct colony_process_stats sleeping;
+    uint64_t began_ms;
     pid_t burner = start(burn);
     pid_t sleeper = start(sleep_on);
 
     fixture_init(&f);
-    EVENTUALLY(colony_stats_look(f.stats, burner, &burning) == 0 && burning.cpu_percent > 20);
-    assert_int_equal(colony_stats_look(f.stats, sleeper, &sleeping), 0);
+    began_ms = clock_ms();
+    EVENTUALLY(colony_stats_look(f.stats, burner, clock_ms() - began_ms + 1, &burning) == 0 &&
+               clock_ms() - began_ms > 50 && burning.cpu_percent > 20);
+    assert_int_equal(colony_stats_look(f.stats, sleeper, 1000, &sleeping), 0);
     assert_true(sleeping.cpu_percent < 20);
+    assert_int_equal(colony_stats_look(f.stats, burner, 0, &burning), 0);
+    watch(&f.probes[0], burner);
+    TURN_UNTIL(&f, f.probes[0].cpu > 0);
+    assert_int_equal(colony_stats_look(f.stats, burner, 1000000, &burning), 0);
+    assert_true(burning.cpu_percent == f.probes[0].cpu); /* that of the watch */
     end(burner);
     end(sleeper);
     fixture_clear(&f);
@@ -376,7 +384,7 @@ TEST(test_whole_seconds_of_cpu_are_counted)
     do
         assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used), 0);
     while (used.tv_sec < 1);
-    assert_int_equal(colony_stats_look(f.stats, getpid(), &stats), 0);
+    assert_int_equal(colony_stats_look(f.stats, getpid(), 1000, &stats), 0);
     assert_true(stats.cpu_seconds >= 1 && stats.cpu_seconds <= (uint64_t)used.tv_sec + 1);
     fixture_clear(&f);
 }
@@ -389,24 +397,26 @@ TEST(test_who_has_ended_is_not_there)
 
     fixture_init(&f);
     EVENTUALLY(!colony_proc_is_running(pid));
-    assert_int_equal(colony_stats_look(f.stats, pid, &stats), -ESRCH); /* a zombie */
+    assert_int_equal(colony_stats_look(f.stats, pid, 1000, &stats), 0); /* a zombie */
+    assert_int_equal(stats.rss_bytes, 0);
     assert_int_equal(try_watch(&f.probes[0], pid, 0, 1), -ESRCH);
     (void)wait_for_child(pid);
-    assert_int_equal(colony_stats_look(f.stats, pid, &stats), -ESRCH);
+    assert_int_equal(colony_stats_look(f.stats, pid, 1000, &stats), -ESRCH);
     assert_int_equal(try_watch(&f.probes[0], pid, 0, 1), -ESRCH);
-    assert_int_equal(colony_stats_look(f.stats, -1, &stats), -ESRCH);
+    assert_int_equal(colony_stats_look(f.stats, -1, 1000, &stats), -ESRCH);
     fixture_clear(&f);
 }
 
 TEST(test_who_lives_on_without_its_first_thread_is_there)
 {
     struct fixture f;
-    struct colony_process_stats stats;
     pid_t pid = start(sleep_without_first_thread);
 
     fixture_init(&f);
     EVENTUALLY(!colony_proc_is_running(pid)); /* it looks like a zombie */
-    assert_int_equal(colony_stats_look(f.stats, pid, &stats), 0);
+    watch(&f.probes[0], pid);
+    TURN_UNTIL(&f, f.probes[0].count == 2);
+    assert_int_equal(f.probes[0].ends, 0);
     end(pid);
     fixture_clear(&f);
 }
@@ -418,7 +428,7 @@ TEST(test_an_odd_name_confuses_nobody)
     pid_t pid = start(sleep_with_odd_name);
 
     fixture_init(&f);
-    assert_int_equal(colony_stats_look(f.stats, pid, &stats), 0);
+    assert_int_equal(colony_stats_look(f.stats, pid, 1000, &stats), 0);
     assert_true(stats.rss_bytes > 0 && stats.vms_bytes > stats.rss_bytes);
     watch(&f.probes[0], pid);
     TURN_UNTIL(&f, f.probes[0].count == 1);
@@ -952,9 +962,9 @@ static void look_under(const char *options, int wanted)
         skip_in_child("cannot mount /proc here");
     drop_rights();
     fixture_init(&f);
-    CHECK(colony_stats_look(f.stats, getppid(), &stats) == wanted);
+    CHECK(colony_stats_look(f.stats, getppid(), 1000, &stats) == wanted);
     CHECK(try_watch(&f.probes[0], getppid(), 0, 1) == wanted);
-    CHECK(colony_stats_look(f.stats, getpid(), &stats) == 0);
+    CHECK(colony_stats_look(f.stats, getpid(), 1000, &stats) == 0);
     CHECK(!uv_loop_alive(&f.loop));
 }
 
