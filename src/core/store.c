@@ -143,7 +143,7 @@ static void work_locked(struct colony_store *store, bool is_check)
     store->is_busy = false;
     store->has_worked = true;
     store->event_count -= count - writer->event_count;
-    if (writer->is_unsure)
+    if (writer->is_unsure && (writes || store->due_ms == 0))
         store->due_ms = now_ms() + STORE_RETRY_MS;
     colony__store_list_move(&store->answered, &requests);
     uv_cond_broadcast(&store->wake);
