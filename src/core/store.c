@@ -263,6 +263,7 @@ static void on_closing_for_long(uv_timer_t *timer)
     colony_log(SEVERITY_ERROR,
                "store: a write has not come back for %d s: what was not written is lost",
                STORE_CLOSE_MS / 1000);
+    (void)pthread_detach(store->thread);
     while (!TAILQ_EMPTY(&store->asked))
         tell_request(store, TAILQ_FIRST(&store->asked), -ECANCELED);
     close_handles(store);
