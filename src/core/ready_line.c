@@ -18,7 +18,7 @@ struct colony__ready_line {
     struct colony_log_tap *tap; /* NULL: output is not looked at */
     bool has_matched;
     size_t used;
-    char bytes[LINE_BYTES_MAX]; /* the line that has not ended yet */
+    char bytes[LINE_BYTES_MAX + 1]; /* the line that has not ended yet; a NUL stays at the end */
 };
 
 static bool matches(const struct colony__ready_line *line)
@@ -31,7 +31,7 @@ static bool matches(const struct colony__ready_line *line)
 
 static void keep(struct colony__ready_line *line, const char *bytes, size_t size)
 {
-    size_t space = sizeof line->bytes - line->used;
+    size_t space = LINE_BYTES_MAX - line->used;
 
     if (size > space)
         size = space;
