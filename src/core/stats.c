@@ -31,7 +31,7 @@ struct target {
 
 struct colony_stats {
     uv_loop_t *loop;
-    uv_timer_t timer; /* runs while there is a target */
+    uv_timer_t timer; /* to the earliest watch that is due; stopped while there is none */
     struct target *targets[BUCKET_COUNT];
     size_t target_count;
     bool is_telling; /* callbacks are under way: nothing is freed */
@@ -130,12 +130,31 @@ static void look_at_target(struct colony_stats *stats, struct target *target,
 
 static void on_timer(uv_timer_t *timer);
 
-/* However much there is to read, the loop has at least half of its time for others. */
-static void schedule(struct colony_stats *stats, uint64_t spent_ms)
+static uint64_t earliest_due(const struct colony_stats *stats)
 {
-    uint64_t delay_ms = spent_ms < COLONY_STATS_MS / 2 ? COLONY_STATS_MS - spent_ms : spent_ms;
+    uint64_t due_ms = UINT64_MAX;
 
-    (void)uv_timer_start(&stats->timer, on_timer, delay_ms, 0);
+    for (size_t i = 0; i < BUCKET_COUNT; i++)
+        for (const struct target *target = stats->targets[i]; target; target = target->next)
+            for (const struct colony_stats_watch *at = target->watches; at; at = at->next)
+                due_ms = at->due_ms < due_ms ? at->due_ms : due_ms;
+    return due_ms;
+}
+
+/* However much there is to read, the loop has at least half of its time for others. */
+static void schedule_next(struct colony_stats *stats, uint64_t began_ms)
+{
+    uint64_t due_ms = earliest_due(stats);
+    uint64_t now_ms;
+    uint64_t spent_ms;
+    uint64_t left_ms;
+
+    uv_update_time(stats->loop);
+    now_ms = uv_now(stats->loop);
+    spent_ms = now_ms - began_ms;
+    left_ms =
+        due_ms > now_ms ? due_ms - now_ms : COLONY_STATS_MS; /* else it failed, or took long */
+    (void)uv_timer_start(&stats->timer, on_timer, left_ms > spent_ms ? left_ms : spent_ms, 0);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -153,9 +172,8 @@ static void on_timer(uv_timer_t *timer)
     for (size_t i = 0; i < BUCKET_COUNT; i++)
         for (struct target **link = &stats->targets[i]; *link;)
             link = tidy_target(stats, link);
-    uv_update_time(stats->loop);
     if (stats->target_count > 0)
-        schedule(stats, uv_now(stats->loop) - began_ms);
+        schedule_next(stats, began_ms);
     else
         rest(stats);
 }
@@ -189,8 +207,7 @@ static int add_target(struct colony_stats *stats, pid_t pid, uint64_t start_tick
     target->pid = pid;
     target->next = *bucket_of(stats, pid);
     *bucket_of(stats, pid) = target;
-    if (stats->target_count++ == 0)
-        schedule(stats, 0);
+    stats->target_count++;
     *out = target;
     return 0;
 }
@@ -218,6 +235,9 @@ int colony_stats_watch(struct colony_stats *stats, const struct colony_stats_wis
     watch->due_ms = uv_now(stats->loop) + watch->interval_ms;
     watch->next = target->watches;
     target->watches = watch;
+    if (!uv_is_active((uv_handle_t *)&stats->timer) ||
+        uv_timer_get_due_in(&stats->timer) > watch->interval_ms)
+        (void)uv_timer_start(&stats->timer, on_timer, watch->interval_ms, 0);
     *out = watch;
     return 0;
 }

@@ -3,8 +3,8 @@
  * stats.h - what processes use of CPU and memory, from /proc (ORIGINALS §1, proc(5)).
  *
  * A watch samples one process and its descendants each COLONY_STATS_MS while somebody holds it; its
- * descriptors are kept and read with pread. One timer serves all watches and runs only while there
- * is one. Loop thread only.
+ * descriptors are kept and read with pread. One timer serves all watches, at the same moments, and
+ * runs only while there is one. Loop thread only.
  */
 #ifndef COLONY_CORE_STATS_H
 #define COLONY_CORE_STATS_H

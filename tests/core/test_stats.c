@@ -509,6 +509,27 @@ TEST(test_watches_of_one_process_share_a_sample)
     fixture_clear(&f);
 }
 
+TEST(test_a_rare_watch_wakes_the_loop_rarely)
+{
+    struct fixture f;
+    uint64_t began_ms = clock_ms();
+    unsigned turns = 0;
+    pid_t pid = start(sleep_on);
+
+    fixture_init(&f);
+    uv_update_time(&f.loop);
+    assert_int_equal(try_watch(&f.probes[0], pid, 0, 5), 0);
+    for (; f.probes[0].count == 0 && clock_ms() - began_ms < DEADLINE_MS; turns++)
+        (void)uv_run(&f.loop, UV_RUN_ONCE);
+    assert_in_range(turns, 1, 2);
+    assert_true(clock_ms() - began_ms >= 5 * COLONY_STATS_MS - COLONY_STATS_MS / 2);
+    assert_int_equal(try_watch(&f.probes[1], pid, 0, 1), 0); /* and a second one comes first */
+    TURN_UNTIL(&f, f.probes[1].count == 2);
+    assert_int_equal(f.probes[0].count, 1);
+    end(pid);
+    fixture_clear(&f);
+}
+
 TEST(test_nothing_wakes_the_loop_while_nobody_watches)
 {
     struct fixture f;
@@ -715,6 +736,36 @@ FORKED_TEST(test_few_descriptors_are_enough_for_many)
     CHECK(count_fds() == fds);
 }
 
+FORKED_TEST(test_without_descriptors_it_is_tried_again_later)
+{
+    struct rlimit limit = {32, 32};
+    static struct fixture f;
+    pid_t pids[3];
+    uint64_t began_ms;
+    int first;
+
+    for (int i = 0; i < 3; i++)
+        pids[i] = start(sleep_on);
+    CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    fixture_init(&f);
+    for (int i = 0; i < 3; i++) /* an eighth of 32 are kept: two processes */
+        CHECK(try_watch(&f.probes[i], pids[i], 0, 1) == 0);
+    first = dup(0);
+    while (dup(0) >= 0)
+        ;
+    began_ms = clock_ms();
+    for (int turns = 0; turns < 5; turns++)
+        (void)uv_run(&f.loop, UV_RUN_ONCE);
+    CHECK(clock_ms() - began_ms >= 3 * COLONY_STATS_MS); /* it does not spin */
+    CHECK(f.probes[0].count > 0 && f.probes[1].count > 0 && f.probes[2].count == 0);
+    CHECK(f.probes[2].ends == 0);
+    (void)syscall(SYS_close_range, first, ~0U, 0); /* the loop's own are below */
+    while (f.probes[2].count == 0)
+        (void)uv_run(&f.loop, UV_RUN_ONCE);
+    for (int i = 0; i < 3; i++)
+        CHECK(kill(pids[i], SIGKILL) == 0);
+}
+
 /* Families, by both ways to see them. */
 
 static void sample_of(pid_t pid, bool is_listed, struct colony__family *family,
@@ -814,8 +865,12 @@ TEST(test_descendants_are_bounded)
     struct colony__sampler sampler;
     struct colony__family family;
     struct colony__sample *sample;
-    pid_t pid = start(have_too_many);
+    pid_t pid;
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip_aloud("a sanitizer makes so many forks take half a minute");
+#endif
+    pid = start(have_too_many);
     if (!colony_proc_is_running(pid)) {
         (void)wait_for_child(pid);
         skip_aloud("this machine does not let us have so many processes");
@@ -989,6 +1044,7 @@ int main(void)
         cmocka_unit_test(test_the_first_is_told_after_an_interval),
         cmocka_unit_test(test_every_leaves_samples_out),
         cmocka_unit_test(test_watches_of_one_process_share_a_sample),
+        cmocka_unit_test(test_a_rare_watch_wakes_the_loop_rarely),
         cmocka_unit_test(test_nothing_wakes_the_loop_while_nobody_watches),
         cmocka_unit_test(test_the_end_is_told_once_to_each),
         cmocka_unit_test(test_a_process_started_at_another_time_is_another),
@@ -999,6 +1055,7 @@ int main(void)
         cmocka_unit_test(test_all_may_be_closed_in_a_callback),
         cmocka_unit_test(test_closing_lets_go_of_what_is_still_watched),
         cmocka_unit_test(test_few_descriptors_are_enough_for_many),
+        cmocka_unit_test(test_without_descriptors_it_is_tried_again_later),
         cmocka_unit_test(test_descendants_are_nested_as_they_descend),
         cmocka_unit_test(test_descendants_are_seen_where_the_kernel_lists_none),
         cmocka_unit_test(test_children_of_every_thread_are_seen),
