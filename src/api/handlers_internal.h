@@ -10,7 +10,10 @@
 
 #include "api/route_internal.h"
 
+struct cJSON;
 struct colony_engine;
+struct colony_store_event;
+struct colony_store_query;
 
 /* manager.c */
 int colony__get_welcome(struct colony__connection *connection,
@@ -44,6 +47,14 @@ int colony__post_signal(struct colony__connection *connection,
 int colony__get_slots(struct colony__connection *connection, const struct colony__request *request,
                       struct colony_error *err);
 
+/* stats.c */
+int colony__get_stats(struct colony__connection *connection, const struct colony__request *request,
+                      struct colony_error *err);
+int colony__get_template_stats(struct colony__connection *connection,
+                               const struct colony__request *request, struct colony_error *err);
+int colony__get_process_stats(struct colony__connection *connection,
+                              const struct colony__request *request, struct colony_error *err);
+
 /* logs.c */
 int colony__get_logs(struct colony__connection *connection, const struct colony__request *request,
                      struct colony_error *err);
@@ -51,6 +62,15 @@ int colony__get_logs(struct colony__connection *connection, const struct colony_
 /* tree.c */
 int colony__get_tree(struct colony__connection *connection, const struct colony__request *request,
                      struct colony_error *err);
+
+/* history.c */
+int colony__get_history(struct colony__connection *connection,
+                        const struct colony__request *request, struct colony_error *err);
+/* What ?name= &slot= &limit= &before= ask for; the name is borrowed from @request. -EINVAL. */
+int colony__history_parse(const struct colony__request *request, struct colony_store_query *query,
+                          struct colony_error *err);
+/* The array that is the answer. NULL: out of memory. */
+struct cJSON *colony__history_to_json(const struct colony_store_event *rows, size_t count);
 
 /* What a path means by NAME_OR_ID. */
 struct colony__target {

@@ -30,6 +30,8 @@ typedef void (*colony_engine_close_cb)(void *data);
 struct colony_slot_info {
     const char *name; /* of its template */
     uint32_t slot;    /* from 1 */
+    bool is_wanted;   /* it runs, or will as soon as it may */
+    bool is_leaving;  /* there are too many: it is gone once it is stopped */
     enum colony_slot_state state;
     uint64_t id;            /* internal id of its process; 0: none lives */
     pid_t os_pid;           /* 0: none lives */
@@ -71,7 +73,7 @@ struct colony_keeper_options;
 
 /* Both are borrowed for the engine's life. */
 struct colony_engine_options {
-    const struct colony_settings *settings;
+    struct colony_settings *settings; /* the engine takes the templates out of it */
     const struct colony_keeper_options *keeper;
     struct colony_engine_callbacks callbacks;
 };
@@ -132,16 +134,17 @@ int colony_engine_find_process(struct colony_engine *engine, uint64_t id,
  */
 
 /*
- * Adds and starts @template, which is the engine's on success. @origin: who owns its settings
- * ("file", "http"). -EEXIST; -ELOOP and -ENOENT for its dependencies (gates.h); -ENOTSUP for limits
- * this machine has not.
+ * Adds and starts @template; takes ownership of it, also when it fails. @origin: who owns its
+ * settings ("file", "http"; kept as it is). -EEXIST; -ELOOP and -ENOENT for its dependencies
+ * (gates.h); -ENOTSUP for limits this machine has not.
  */
 int colony_engine_add_template(struct colony_engine *engine, struct colony_template *template,
                                const char *origin, const char *why, struct colony_error *err);
 
 /*
- * Gives the template of that name new settings. Its processes are stopped and started anew unless
- * only such settings differ as need no new process. -ENOENT and as above.
+ * Gives the template of that name new settings; takes ownership, also when it fails. Its processes
+ * are stopped and started anew unless only such settings differ as need no new process. -ENOENT and
+ * as above.
  */
 int colony_engine_update_template(struct colony_engine *engine, struct colony_template *template,
                                   const char *why, struct colony_error *err);
@@ -242,18 +245,28 @@ typedef void (*colony_reload_cb)(int rc, const struct colony_error *err,
 int colony_engine_reload(struct colony_engine *engine, bool is_dry, const char *why,
                          colony_reload_cb cb, void *data, struct colony_error *err);
 
-/*
- * @cb gets a sample of each process of @name, or of the one with internal id @id when @name is
- * NULL, each COLONY_STATS_MS × @every, also of those that come later; NULL stats: that one has
- * ended.
- */
+/* @stats: of a process of the template; NULL: that one has ended. */
 struct colony_monitor;
 struct colony_process_stats;
 typedef void (*colony_monitor_cb)(const struct colony_slot_info *slot,
                                   const struct colony_process_stats *stats, void *data);
-int colony_engine_monitor(struct colony_engine *engine, const char *name, uint64_t id,
-                          uint32_t every, colony_monitor_cb cb, void *data,
+
+/* What is monitored: all processes of @name, or the one with the internal id @id if it is NULL. */
+struct colony_monitor_wish {
+    const char *name;
+    uint64_t id;
+    uint32_t every; /* of the samples, one each COLONY_STATS_MS */
+    colony_monitor_cb cb;
+    void *data;
+};
+
+/*
+ * Calls wish->cb with samples (stats.h) of what runs, also of what is started later, and once with
+ * the end of each. -ENOENT, -EMFILE, -ENOMEM.
+ */
+int colony_engine_monitor(struct colony_engine *engine, const struct colony_monitor_wish *wish,
                           struct colony_monitor **out);
+/* Safe inside its callback; NULL is fine. Before the engine is closed. */
 void colony_engine_unmonitor(struct colony_engine *engine, struct colony_monitor *monitor);
 
 /* Stops all processes, then the engine, then the keeper: `colony serve` ends with status 0. */
@@ -272,5 +285,8 @@ void colony_engine_each_socket(struct colony_engine *engine, colony_socket_cb cb
 
 /* uid of the keeper: the owner, who may control it. */
 uid_t colony_engine_owner(const struct colony_engine *engine);
+
+/* With what colony is to end once it has stopped: 0, or the code of the process it ended with. */
+int colony_engine_exit_code(const struct colony_engine *engine);
 
 #endif
