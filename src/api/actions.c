@@ -17,6 +17,7 @@ const struct colony__action colony__action_stop = {.apply = colony_engine_stop_t
 const struct colony__action colony__action_restart = {.apply = colony_engine_restart_template,
                                                       .can_wait = true,
                                                       .goal = GOAL_STARTED,
+                                                      .wants_new = true,
                                                       .has_report = true};
 const struct colony__action colony__action_delete = {.apply = colony_engine_remove_template};
 
@@ -38,6 +39,8 @@ int colony__act(struct colony__connection *connection, const struct colony__requ
     struct colony__wait_options options = {.goal = action->goal};
     int rc = action->can_wait ? colony__wait_parse(request, &options.ms, err) : 0;
 
+    if (action->wants_new)
+        colony__subjects_note(subjects, colony__connection_engine(connection));
     if (rc == 0)
         rc = apply(connection, action, subjects, err);
     if (rc < 0) {
@@ -55,7 +58,7 @@ static int act_on(struct colony__connection *connection, const struct colony__re
 {
     struct colony__subjects subjects = {0};
 
-    if (colony__subjects_add(&subjects, colony__connection_engine(connection), target->name) < 0)
+    if (colony__subjects_add(&subjects, target->name) < 0)
         return colony_fail_os(err, -ENOMEM, "cannot change %s", target->name);
     return colony__act(connection, request, action, &subjects, err);
 }
@@ -82,7 +85,7 @@ static int stop_process(struct colony__connection *connection,
 
     if (rc < 0)
         return rc;
-    if (colony__subjects_add(&options.subjects, engine, target->name) < 0)
+    if (colony__subjects_add(&options.subjects, target->name) < 0)
         return colony_fail_os(err, -ENOMEM, "cannot stop %s", target->name);
     options.subjects.items[0].id = target->id;
     rc = colony_engine_stop_process(engine, target->id, colony__connection_why(connection), err);

@@ -15,6 +15,7 @@ struct colony__action {
                  struct colony_error *err);
     bool can_wait;
     enum colony__goal goal;
+    bool wants_new;  /* processes that run already do not count */
     bool has_report; /* waited for, it answers what the stops had to do */
 };
 

@@ -117,7 +117,7 @@ static int act_on_group(struct colony__connection *connection,
     if (rc < 0)
         return rc;
     for (size_t i = 0; i < members.count && rc == 0; i++)
-        rc = colony__subjects_add(&subjects, members.engine, members.items[i].name);
+        rc = colony__subjects_add(&subjects, members.items[i].name);
     free(members.items);
     if (rc == 0)
         return colony__act(connection, request, action, &subjects, err);

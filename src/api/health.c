@@ -70,30 +70,19 @@ static void check_store(struct readiness *readiness)
         add_reason(readiness, "the store has trouble: %s", colony_store_trouble(store));
 }
 
-/* Is it on its way up, and was it never there before? */
+/* States in which a slot is not up. RUNNING counts as up unless the template has `ready:`. */
+static const bool is_down[SLOT_STATE_COUNT] = {
+    [SLOT_STOPPED] = true, [SLOT_WAITING] = true, [SLOT_STARTING] = true, [SLOT_STOPPING] = true,
+    [SLOT_EXITED] = true,  [SLOT_BACKOFF] = true, [SLOT_FAILED] = true,
+};
+
 static bool is_awaited(const struct colony_template *template, const struct colony_slot_info *info)
 {
-    bool is_first = info->restarts == 0 && !info->has_exit;
+    bool is_first = !info->has_exit;
+    bool is_up = !is_down[info->state] &&
+                 (info->state != SLOT_RUNNING || template->ready.kind == READY_NONE);
 
-    switch (info->state) {
-    case SLOT_WAITING:
-    case SLOT_STARTING:
-        return is_first || template->essential;
-    case SLOT_RUNNING:
-        return template->ready.kind != READY_NONE && (is_first || template->essential);
-    case SLOT_EXITED:
-    case SLOT_BACKOFF:
-    case SLOT_FAILED:
-        return template->essential;
-    case SLOT_NONE:
-    case SLOT_STOPPED:
-    case SLOT_READY:
-    case SLOT_STOPPING:
-    case SLOT_COMPLETED:
-    case SLOT_STATE_COUNT:
-        return false;
-    }
-    return false;
+    return info->is_wanted && !is_up && (is_first || template->essential);
 }
 
 static void check_slot(const struct colony_slot_info *info, void *data)

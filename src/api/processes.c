@@ -130,7 +130,7 @@ static void count_slot(const struct colony_slot_info *info, void *data)
 {
     struct count *count = data;
 
-    count->slots++;
+    count->slots += !info->is_leaving;
     count->running += info->id != 0;
 }
 

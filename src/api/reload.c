@@ -44,6 +44,17 @@ static cJSON *steps_to_json(bool is_dry, const struct colony_reload_step *steps,
     return NULL;
 }
 
+/* Else the settings are at fault, and the file is named in the message. */
+static bool is_our_fault(int code)
+{
+    static const int codes[] = {-ENOMEM, -ESHUTDOWN, -EIO, -ENOSPC, -EDQUOT, -EROFS};
+
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        if (codes[i] == code)
+            return true;
+    return false;
+}
+
 static void on_reloaded(int rc, const struct colony_error *err,
                         const struct colony_reload_step *steps, size_t count, void *data)
 {
@@ -55,7 +66,7 @@ static void on_reloaded(int rc, const struct colony_error *err,
     if (!connection)
         return;
     colony__connection_set_source(connection, NULL, NULL);
-    if (rc == -ENOMEM || rc == -ESHUTDOWN)
+    if (rc < 0 && is_our_fault(rc))
         colony__respond_error(connection, err);
     else if (rc < 0)
         colony__respond_failure(connection, 400, "bad_config", err->message);

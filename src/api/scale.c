@@ -46,9 +46,8 @@ static int scale(struct colony__connection *connection, const struct colony__req
         rc = colony__target_find_template(&target, engine, request->args[0], err);
     if (rc < 0)
         return rc;
-    if (colony__subjects_add(&options.subjects, engine, target.name) < 0)
+    if (colony__subjects_add(&options.subjects, target.name) < 0)
         return colony_fail_os(err, -ENOMEM, "cannot scale %s", target.name);
-    options.subjects.items[0].id = 0; /* those that run already do count */
     rc = colony_engine_scale_template(engine, target.name, change, &count,
                                       colony__connection_why(connection), err);
     if (rc < 0) {

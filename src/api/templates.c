@@ -47,16 +47,11 @@ static int put(struct colony__connection *connection, const char *name, struct c
     int rc = colony_template_new(&template, name, value, NULL, false, err);
 
     colony_value_free(value);
-    if (rc < 0)
-        return refuse(connection, err);
-    if (name)
-        rc = colony_engine_update_template(engine, template, why, err);
-    else
-        rc = colony_engine_add_template(engine, template, "http", why, err);
     if (rc == 0)
-        return colony__respond_recorded(connection, 200, colony__ok_json());
-    colony_template_free(template);
-    return refuse(connection, err);
+        rc = name ? colony_engine_update_template(engine, template, why, err)
+                  : colony_engine_add_template(engine, template, "http", why, err);
+    return rc < 0 ? refuse(connection, err)
+                  : colony__respond_recorded(connection, 200, colony__ok_json());
 }
 
 int colony__post_process(struct colony__connection *connection,

@@ -28,22 +28,12 @@ struct wait {
 
 enum outcome { OUTCOME_MISSING, OUTCOME_REACHED, OUTCOME_FAILED };
 
-/* What is left open are the states on the way. */
-static const enum outcome outcomes[GOAL_COUNT][SLOT_STATE_COUNT] = {
-    [GOAL_STOPPED] = {[SLOT_STOPPED] = OUTCOME_REACHED,
-                      [SLOT_WAITING] = OUTCOME_REACHED,
-                      [SLOT_BACKOFF] = OUTCOME_REACHED,
-                      [SLOT_FAILED] = OUTCOME_REACHED,
-                      [SLOT_COMPLETED] = OUTCOME_REACHED},
-    [GOAL_STARTED] = {[SLOT_RUNNING] = OUTCOME_REACHED,
-                      [SLOT_READY] = OUTCOME_REACHED,
-                      [SLOT_FAILED] = OUTCOME_FAILED,
-                      [SLOT_COMPLETED] = OUTCOME_REACHED},
-    [GOAL_SCALED] = {[SLOT_STOPPED] = OUTCOME_REACHED,
-                     [SLOT_RUNNING] = OUTCOME_REACHED,
-                     [SLOT_READY] = OUTCOME_REACHED,
-                     [SLOT_FAILED] = OUTCOME_FAILED,
-                     [SLOT_COMPLETED] = OUTCOME_REACHED},
+/* Of a start; the states that are not there are those on the way. */
+static const enum outcome start_outcomes[SLOT_STATE_COUNT] = {
+    [SLOT_RUNNING] = OUTCOME_REACHED,
+    [SLOT_READY] = OUTCOME_REACHED,
+    [SLOT_FAILED] = OUTCOME_FAILED,
+    [SLOT_COMPLETED] = OUTCOME_REACHED,
 };
 
 /* A walk over the slots of one subject. */
@@ -63,8 +53,7 @@ static void note_newest(const struct colony_slot_info *info, void *data)
         subject->id = info->id;
 }
 
-int colony__subjects_add(struct colony__subjects *subjects, struct colony_engine *engine,
-                         const char *name)
+int colony__subjects_add(struct colony__subjects *subjects, const char *name)
 {
     struct colony__subject *subject;
 
@@ -80,8 +69,14 @@ int colony__subjects_add(struct colony__subjects *subjects, struct colony_engine
     subject = &subjects->items[subjects->count++];
     *subject = (struct colony__subject){0};
     (void)snprintf(subject->name, sizeof subject->name, "%s", name);
-    (void)colony_engine_each_slot(engine, name, note_newest, subject);
     return 0;
+}
+
+void colony__subjects_note(struct colony__subjects *subjects, struct colony_engine *engine)
+{
+    for (size_t i = 0; i < subjects->count; i++)
+        (void)colony_engine_each_slot(engine, subjects->items[i].name, note_newest,
+                                      &subjects->items[i]);
 }
 
 void colony__subjects_clear(struct colony__subjects *subjects)
@@ -118,14 +113,32 @@ int colony__wait_parse(const struct colony__request *request, uint64_t *ms,
     return 0;
 }
 
+static enum outcome judge_stop(const struct colony_slot_info *info)
+{
+    if (info->is_wanted)
+        return OUTCOME_FAILED; /* somebody has started it again */
+    return info->state == SLOT_STOPPED ? OUTCOME_REACHED : OUTCOME_MISSING;
+}
+
+static enum outcome judge_slot(const struct look *look, const struct colony_slot_info *info)
+{
+    if (look->goal == GOAL_STOPPED)
+        return judge_stop(info);
+    if (info->is_leaving && look->goal == GOAL_STARTED)
+        return OUTCOME_REACHED; /* no concern of this one */
+    if (info->state == SLOT_STOPPED && !info->is_wanted)
+        return look->goal == GOAL_SCALED ? OUTCOME_REACHED : OUTCOME_FAILED;
+    if (info->is_leaving || (info->id != 0 && info->id <= look->old_id) ||
+        (info->state == SLOT_RUNNING && look->has_ready))
+        return OUTCOME_MISSING;
+    return start_outcomes[info->state];
+}
+
 static void look_at_slot(const struct colony_slot_info *info, void *data)
 {
     struct look *look = data;
-    enum outcome outcome = outcomes[look->goal][info->state];
+    enum outcome outcome = judge_slot(look, info);
 
-    if (look->goal != GOAL_STOPPED && info->id != 0 &&
-        (info->id <= look->old_id || (look->has_ready && info->state == SLOT_RUNNING)))
-        outcome = OUTCOME_MISSING;
     if (outcome == OUTCOME_MISSING && look->missing.slot == 0)
         look->missing = *info;
     if (outcome == OUTCOME_FAILED && look->failed.slot == 0)
@@ -157,7 +170,15 @@ static void note_failure(struct wait *wait, const struct colony__subject *subjec
 {
     const char *reason = reason_of(slot);
 
-    if (wait->failure.code == 0)
+    if (wait->failure.code != 0)
+        return;
+    if (wait->goal == GOAL_STOPPED)
+        (void)colony_fail(&wait->failure, -EBUSY, "cannot stop %s: somebody has started it again",
+                          subject->name);
+    else if (slot->state == SLOT_STOPPED)
+        (void)colony_fail(&wait->failure, -ESRCH, "cannot start %s: somebody has stopped slot %u",
+                          subject->name, slot->slot);
+    else
         (void)colony_fail(&wait->failure, -ESRCH, "cannot start %s: slot %u has failed%s%s",
                           subject->name, slot->slot, *reason ? ": " : "", reason);
 }
@@ -172,7 +193,7 @@ static bool is_over(struct wait *wait, const struct colony__subject *subject)
         return colony_engine_find_process(wait->engine, subject->id, &info) < 0;
     if (look_at(wait, subject, &look) < 0) {
         if (wait->goal != GOAL_STOPPED && wait->failure.code == 0)
-            (void)colony_fail(&wait->failure, -ESRCH, "cannot start %s: it was removed meanwhile",
+            (void)colony_fail(&wait->failure, -ESRCH, "cannot start %s: somebody has removed it",
                               subject->name);
         return true;
     }

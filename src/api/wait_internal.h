@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * wait_internal.h - `?wait=`: answers when what was asked for has come about.
- *
- * An action notes its subjects before it does anything, does it, and then waits for all of them.
  */
 #ifndef COLONY_API_WAIT_INTERNAL_H
 #define COLONY_API_WAIT_INTERNAL_H
@@ -32,7 +30,8 @@ enum colony__goal {
 /* One template that a request is about. */
 struct colony__subject {
     char name[COLONY_NAME_MAX + 1];
-    uint64_t id;  /* of its newest process when it was noted; GOAL_GONE: of the one that is meant */
+    uint64_t
+        id; /* of the newest process that does not count; GOAL_GONE: of the one that is meant */
     bool is_over; /* it is as it should be, or can't become so any more */
 };
 
@@ -43,9 +42,10 @@ struct colony__subjects {
     size_t capacity;
 };
 
-/* Notes the template @name. -ENOMEM. */
-int colony__subjects_add(struct colony__subjects *subjects, struct colony_engine *engine,
-                         const char *name);
+/* The template @name, any process of which counts. -ENOMEM. */
+int colony__subjects_add(struct colony__subjects *subjects, const char *name);
+/* From now on only newer processes count. */
+void colony__subjects_note(struct colony__subjects *subjects, struct colony_engine *engine);
 void colony__subjects_clear(struct colony__subjects *subjects);
 
 /* *ms from ?wait=SECONDS or true (UINT64_MAX); 0 without. -EINVAL. */
