@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check.c - `colony check FILE`: says whether `colony serve --config FILE` would start. */
+/* check.c - `colony check FILE...`: says whether `colony serve --config FILE` would start. */
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <signal.h>
@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "core/error.h"
 #include "core/settings.h"
+#include "core/value.h"
 #include "options.h"
 
 struct check {
@@ -17,38 +18,52 @@ struct check {
 };
 
 static const struct colony_option check_options[] = {
-    {"json", 0, NULL, "print JSON: ok, templates, error", OPTION_FLAG,
+    {"json", 0, NULL, "print JSON, one line a file: ok, file, templates, files, error", OPTION_FLAG,
      offsetof(struct check, is_json), NULL},
     {NULL, 0, NULL, NULL, OPTION_END, 0, NULL},
 };
 
 static const struct colony_usage check_usage = {
     .command = "colony check",
-    .arguments = "FILE",
-    .summary = "Validate a configuration without starting anything. Exit 78: it is not valid.",
+    .arguments = "FILE...",
+    .summary = "Validate configurations, each with all it includes, without starting anything. A\n"
+               "file whose name ends in .ini is gaffer's INI, any other is YAML. Exit 78: one is\n"
+               "not valid.",
     .examples = "colony check colony.yaml\n"
+                "colony check conf.d/*.yaml gaffer.ini\n"
                 "colony check /etc/colony/colony.yaml --json\n",
     .options = check_options,
     .operands_min = 1,
-    .operands_max = 1,
+    .operands_max = COLONY_OPERANDS_ANY,
 };
 
-/* {"ok":true,"templates":["web"]} or {"ok":false,"error":"…"} */
-static int print_json(const struct colony_settings *settings, const struct colony_error *err)
+static bool add_templates(struct cJSON *json, const struct colony_settings *settings)
+{
+    struct cJSON *names = cJSON_AddArrayToObject(json, "templates");
+    struct cJSON *files = cJSON_AddArrayToObject(json, "files");
+    bool is_whole = names && files;
+
+    for (size_t i = 0; i < settings->template_count && is_whole; i++)
+        is_whole = cJSON_AddItemToArray(names, cJSON_CreateString(settings->templates[i]->name));
+    for (size_t i = 0; i < settings->file_count && is_whole; i++)
+        is_whole = cJSON_AddItemToArray(files, cJSON_CreateString(settings->files[i].path));
+    return is_whole;
+}
+
+/* {"ok":true,"file":"a","templates":["web"],"files":["a"]} or {"ok":false,"file":"a","error":"…"}
+ */
+static int print_json(const char *file, const struct colony_settings *settings,
+                      const struct colony_error *err)
 {
     struct cJSON *json = cJSON_CreateObject();
-    struct cJSON *names = NULL;
     char *text = NULL;
-    bool is_whole = cJSON_AddBoolToObject(json, "ok", settings != NULL) != NULL;
+    bool is_whole = cJSON_AddBoolToObject(json, "ok", settings != NULL) &&
+                    cJSON_AddStringToObject(json, "file", file);
 
-    if (settings) {
-        names = cJSON_AddArrayToObject(json, "templates");
-        is_whole = is_whole && names;
-    } else {
-        is_whole = is_whole && cJSON_AddStringToObject(json, "error", err->message);
-    }
-    for (size_t i = 0; settings && is_whole && i < settings->template_count; i++)
-        is_whole = cJSON_AddItemToArray(names, cJSON_CreateString(settings->templates[i]->name));
+    if (is_whole && settings)
+        is_whole = add_templates(json, settings);
+    else if (is_whole)
+        is_whole = cJSON_AddStringToObject(json, "error", err->message) != NULL;
     if (is_whole)
         text = cJSON_PrintUnformatted(json);
     cJSON_Delete(json);
@@ -61,37 +76,75 @@ static int print_json(const struct colony_settings *settings, const struct colon
     return EXIT_OK;
 }
 
-/* FILE:LINE:COLUMN first, where an editor looks for it. */
-static void print_error(const char *file, const struct colony_error *err)
+static const char *plural(size_t count)
 {
-    if (strncmp(err->message, file, strlen(file)) == 0)
+    return count == 1 ? "" : "s";
+}
+
+static size_t count_templates(const struct colony_settings *settings, size_t file)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < settings->template_count; i++)
+        count += settings->templates[i]->source->file == file;
+    return count;
+}
+
+static void print_found(const char *file, const struct colony_settings *settings)
+{
+    size_t count = settings->template_count;
+
+    printf("%s: ok (%zu template%s", file, count, plural(count));
+    if (settings->file_count > 1)
+        printf(" in %zu files", settings->file_count);
+    printf(")\n");
+    for (size_t i = 0; i < settings->file_count && settings->file_count > 1; i++) {
+        count = count_templates(settings, i);
+        printf("  %s: %zu template%s\n", settings->files[i].path, count, plural(count));
+    }
+}
+
+/* FILE:LINE:COLUMN first, where an editor looks for it. */
+static void print_error(const struct colony_error *err)
+{
+    if (strncmp(err->message, "cannot ", strlen("cannot ")) != 0)
         (void)fprintf(stderr, "%s\n", err->message);
     else
         colony_options_complain(&check_usage, "%s", err->message);
 }
 
-int colony_cmd_check(int argc, char **argv)
+static int check_file(const char *file, bool is_json)
 {
-    struct check check = {false};
     struct colony_settings *settings = NULL;
     struct colony_error err = {0};
-    int exit_code;
-    int rc;
+    int rc = colony_settings_load(&settings, file, &err);
+    int exit_code = EXIT_OK;
 
-    (void)signal(SIGPIPE, SIG_IGN); /* noticed as a failed write */
-    if (!colony_options_parse(&check_usage, &check, &argc, argv, &exit_code))
-        return exit_code;
-    rc = colony_settings_load(&settings, argv[1], &err);
-    exit_code = EXIT_OK;
-    if (check.is_json)
-        exit_code = print_json(settings, &err);
+    if (is_json)
+        exit_code = print_json(file, settings, &err);
     else if (rc < 0)
-        print_error(argv[1], &err);
+        print_error(&err);
     else
-        printf("%s: ok (%zu template%s)\n", argv[1], settings->template_count,
-               settings->template_count == 1 ? "" : "s");
+        print_found(file, settings);
     colony_settings_free(settings);
     if (rc == -ENOMEM)
         return EXIT_FAILED;
     return rc < 0 ? EXIT_BAD_CONFIG : exit_code;
+}
+
+int colony_cmd_check(int argc, char **argv)
+{
+    struct check check = {false};
+    int worst = EXIT_OK;
+    int exit_code;
+
+    (void)signal(SIGPIPE, SIG_IGN); /* noticed as a failed write */
+    if (!colony_options_parse(&check_usage, &check, &argc, argv, &exit_code))
+        return exit_code;
+    for (int i = 1; i < argc; i++) {
+        exit_code = check_file(argv[i], check.is_json);
+        if (exit_code > worst)
+            worst = exit_code;
+    }
+    return worst;
 }

@@ -28,7 +28,7 @@ struct command {
 
 /* clang-format off */
 static const struct command commands[] = {
-    {"check",   colony_cmd_check,  "FILE",            "validate a configuration",       false},
+    {"check",   colony_cmd_check,  "FILE...",         "validate a configuration",       false},
     {"ctl",     colony_cmd_ctl,    "ACTION [...]",    "control a running colony",       false},
     {"engine",  colony_cmd_engine, "",                "started by keeper",              true},
     {"help",    cmd_help,          "[COMMAND...]",    "tell more of a command",         false},

@@ -27,7 +27,8 @@
 #define AT(member) offsetof(struct serve, member)
 
 static const struct colony_option serve_options[] = {
-    {"config", 'c', "FILE", "read settings from FILE (YAML)", OPTION_TEXT, AT(config), NULL},
+    {"config", 'c', "FILE", "read settings from FILE, YAML or gaffer's .ini", OPTION_TEXT,
+     AT(config), NULL},
     {"state", 0, "DIR", "keep state and the control socket in DIR; no TCP unless --bind says so",
      OPTION_TEXT, AT(state), NULL},
     {"bind", 0, "ADDR", "control over HOST:PORT or unix:PATH, may repeat; none: no TCP",
@@ -39,6 +40,8 @@ static const struct colony_option serve_options[] = {
     {"log-format", 0, "FORMAT", "text or json", OPTION_TEXT, AT(log_format), NULL},
     {"daemon", 0, NULL, "go to the background once it serves", OPTION_FLAG, AT(daemon), NULL},
     {"pidfile", 0, "FILE", "write the keeper's pid to FILE", OPTION_TEXT, AT(pidfile), NULL},
+    {"exit-with", 0, "NAME", "end, with its exit code, when the process NAME ends", OPTION_TEXT,
+     AT(exit_with), NULL},
     {"verbose", 'v', NULL, "say more (log-level debug)", OPTION_COUNT, AT(verbose), NULL},
     {NULL, 0, NULL, NULL, OPTION_END, 0, NULL},
 };
@@ -47,7 +50,8 @@ static const struct colony_usage serve_usage = {
     .command = "colony serve",
     .arguments = "",
     .summary = "Keep processes alive. Runs in the foreground until SIGTERM, SIGINT or SIGQUIT,\n"
-               "which stop the processes first.",
+               "which stop the processes first. Without --config and --state it reads\n" COLONY_ETC
+               "/colony.yaml, and the files in " COLONY_ETC "/conf.d.",
     .examples = "colony serve --config colony.yaml\n"
                 "colony serve --config colony.yaml --state ./state\n"
                 "colony serve --config colony.yaml --bind 127.0.0.1:5001 --daemon "
@@ -135,13 +139,19 @@ static int apply_options(struct colony_settings *settings, const struct serve *s
     rc = apply_log_options(settings, serve, err);
     if (rc == 0 && serve->user)
         rc = serve_apply_user(settings, serve->user, err);
+    if (rc == 0 && serve->exit_with)
+        rc = colony_settings_set_exit_with(settings, serve->exit_with, err);
     return rc;
 }
 
 static int load_settings(struct serve *serve, struct colony_error *err)
 {
-    int rc = serve->config ? colony_settings_load(&serve->settings, serve->config, err)
-                           : colony_settings_new(&serve->settings, err);
+    int rc;
+
+    if (!serve->config && !serve->state)
+        serve->config = colony_settings_default_path();
+    rc = serve->config ? colony_settings_load(&serve->settings, serve->config, err)
+                       : colony_settings_new(&serve->settings, err);
 
     return rc < 0 ? rc : apply_options(serve->settings, serve, err);
 }
@@ -205,8 +215,9 @@ static int open_state(struct serve *serve, struct colony_error *err)
             rc = colony_state_dir_open(&serve->state_dir, path, user->name != NULL, err);
     }
     if (rc == 0)
-        rc = colony_state_dir_make_log(&serve->state_dir, user->name ? user->engine.uid : geteuid(),
-                                       user->name ? user->engine.gid : getegid(), err);
+        rc = colony_state_dir_make_engines(&serve->state_dir,
+                                           user->name ? user->engine.uid : geteuid(),
+                                           user->name ? user->engine.gid : getegid(), err);
     if (rc == 0)
         rc = colony_state_dir_save_settings(&serve->state_dir, serve->settings, user->name != NULL,
                                             user->engine.gid, err);
@@ -314,7 +325,7 @@ static int prepare(struct serve *serve, struct colony_error *err)
 {
     int rc = load_settings(serve, err);
 
-    if (rc == -EINVAL || rc == -ENOENT || rc == -EACCES) {
+    if (rc < 0 && rc != -ENOMEM) {
         struct colony_error reason = *err;
 
         colony_settings_free(serve->settings);
@@ -327,7 +338,7 @@ static int prepare(struct serve *serve, struct colony_error *err)
     if (rc == 0)
         rc = fill_keeper_options(serve, err);
     if (rc == 0)
-        rc = serve_place_pidfile(serve, err);
+        rc = serve_place_files(serve, err);
     if (rc == 0)
         rc = serve_open_log(serve, err);
     if (rc == 0)

@@ -21,6 +21,7 @@ struct serve {
     const char *log_level;
     const char *log_format;
     const char *pidfile;
+    const char *exit_with;
     bool daemon;
     unsigned verbose;
     int log_fd; /* what descriptor 2 becomes; -1: it stays */
@@ -31,7 +32,8 @@ struct serve {
 
 /* serve_place.c */
 int serve_apply_user(struct colony_settings *settings, const char *name, struct colony_error *err);
-int serve_place_pidfile(struct serve *serve, struct colony_error *err);
+/* The pid file and the configuration, as paths that are good in any folder. */
+int serve_place_files(struct serve *serve, struct colony_error *err);
 int serve_open_log(struct serve *serve, struct colony_error *err);
 void serve_use_log(struct serve *serve);
 /* True in the process that the user started: return *exit_code. */

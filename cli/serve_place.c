@@ -40,23 +40,31 @@ int serve_apply_user(struct colony_settings *settings, const char *name, struct 
     return 0;
 }
 
-int serve_place_pidfile(struct serve *serve, struct colony_error *err)
+/* What it is for ends the message: "pid file". */
+static int place_file(char out[PATH_MAX], const char *path, const char *what,
+                      struct colony_error *err)
 {
-    char folder[PATH_MAX];
-    const char *path = serve->pidfile;
+    char folder[PATH_MAX] = "";
 
     if (!path)
         return 0;
-    /* The keeper may be told from any folder: it gets a path that is good everywhere. */
-    if (path[0] == '/')
-        folder[0] = '\0';
-    else if (!getcwd(folder, sizeof folder))
-        return colony_fail_os(err, -errno, "cannot place the pid file %s", path);
-    if ((size_t)snprintf(serve->keeper.pidfile, sizeof serve->keeper.pidfile, "%s%s%s", folder,
-                         folder[0] ? "/" : "", path) >= sizeof serve->keeper.pidfile)
-        return colony_fail_os(err, -ENAMETOOLONG, "cannot place the pid file %s", path);
+    if (path[0] != '/' && !getcwd(folder, sizeof folder))
+        return colony_fail_os(err, -errno, "cannot place the %s %s", what, path);
+    if ((size_t)snprintf(out, PATH_MAX, "%s%s%s", folder, folder[0] ? "/" : "", path) >= PATH_MAX)
+        return colony_fail_os(err, -ENAMETOOLONG, "cannot place the %s %s", what, path);
     return 0;
 }
+
+int serve_place_files(struct serve *serve, struct colony_error *err)
+{
+    int rc = place_file(serve->keeper.pidfile, serve->pidfile, "pid file", err);
+
+    return rc < 0 ? rc : place_file(serve->keeper.config, serve->config, "configuration", err);
+}
+
+_Static_assert(sizeof((struct colony_keeper_options *)NULL)->config == PATH_MAX &&
+                   sizeof((struct colony_keeper_options *)NULL)->pidfile == PATH_MAX,
+               "a path of the keeper's holds any path");
 
 /* The log becomes descriptor 2 once all is well; in the background it needs a file. */
 int serve_open_log(struct serve *serve, struct colony_error *err)

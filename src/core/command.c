@@ -113,22 +113,34 @@ static int read_words(struct colony__words *words, const struct colony_template 
     return rc;
 }
 
-/* Replaces $NAME in all but the program. */
-static int expand(struct colony__words *argv, const struct colony__words *words,
-                  const struct colony__words *env, struct colony_error *reason)
+static size_t count_of(char *const *items)
 {
-    struct colony__words sorted = {.count = env->count};
+    size_t count = 0;
+
+    while (items[count])
+        count++;
+    return count;
+}
+
+/* Replaces $NAME in all but the program. No name is in both `env` and `env_file`. */
+static int expand(struct colony__words *argv, const struct colony__words *words,
+                  const struct colony_template *template, struct colony_error *reason)
+{
+    size_t count = count_of(template->env);
+    size_t file_count = count_of(template->env_file);
+    struct colony__words sorted = {.count = count + file_count};
     int rc;
 
-    sorted.items = calloc(env->count + 1, sizeof *sorted.items);
+    sorted.items = calloc(sorted.count + 1, sizeof *sorted.items);
     if (!sorted.items)
         return -ENOMEM;
-    memcpy(sorted.items, env->items, env->count * sizeof *sorted.items);
+    memcpy(sorted.items, template->env, count * sizeof *sorted.items);
+    memcpy(sorted.items + count, template->env_file, file_count * sizeof *sorted.items);
     colony__words_sort_env(&sorted);
     rc = colony__words_add(argv, words->items[0], strlen(words->items[0]), reason);
     for (size_t i = 1; i < words->count && rc == 0; i++)
         rc = colony__words_expand(argv, words->items[i], &sorted, reason);
-    free(sorted.items); /* the texts are those of @env */
+    free(sorted.items); /* the texts are the template's */
     return rc;
 }
 
@@ -156,7 +168,7 @@ static int wrap_in_shell(struct colony__words *argv, struct colony_error *reason
 }
 
 static int read_argv(struct colony__words *argv, const struct colony_template *template,
-                     const struct colony__words *env, const struct colony__reading *reading)
+                     const struct colony__reading *reading)
 {
     const struct colony_value *args = colony_value_get(template->source, "args");
     const struct colony_value *cmd = colony_value_get(template->source, "cmd");
@@ -166,7 +178,7 @@ static int read_argv(struct colony__words *argv, const struct colony_template *t
     int rc = read_words(&words, template, args, reading);
 
     if (rc == 0) {
-        rc = expand(argv, &words, env, &reason);
+        rc = expand(argv, &words, template, &reason);
         if (rc == 0 && template->shell)
             rc = wrap_in_shell(argv, &reason);
         if (rc == -EINVAL)
@@ -176,17 +188,29 @@ static int read_argv(struct colony__words *argv, const struct colony_template *t
     return rc;
 }
 
-int colony__command_read(struct colony_template *template, const struct colony__reading *reading)
+int colony__env_read(struct colony_template *template, const struct colony__reading *reading)
 {
     struct colony__words env = {0};
-    struct colony__words argv = {0};
     int rc = read_env(&env, colony_value_get(template->source, "env"), reading);
 
-    if (rc == 0)
-        rc = read_argv(&argv, template, &env, reading);
     template->env = env.items; /* the template's, also when it fails */
-    template->argv = argv.items;
     return rc;
+}
+
+int colony__command_read(struct colony_template *template, const struct colony__reading *reading)
+{
+    struct colony__words argv = {0};
+    int rc = read_argv(&argv, template, reading);
+
+    template->argv = argv.items; /* the template's, also when it fails */
+    return rc;
+}
+
+/* `cmd: true` runs true, and `cmd: yes` yes. JSON's true has no text and stays a mistake. */
+static void settle_program(struct colony_value *cmd)
+{
+    if (cmd->type == VALUE_BOOL && cmd->text)
+        cmd->type = VALUE_STRING;
 }
 
 static int settle_children(struct colony_value *parent)
@@ -211,5 +235,7 @@ int colony__command_settle(struct colony_value *source)
         if (strcmp(member->key, "args") == 0 || strcmp(member->key, "env") == 0 ||
             strcmp(member->key, "env_inherit") == 0)
             rc = settle_children(member);
+        else if (strcmp(member->key, "cmd") == 0)
+            settle_program(member);
     return rc;
 }

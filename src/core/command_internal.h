@@ -8,16 +8,19 @@ struct colony__reading;
 struct colony_template;
 struct colony_value;
 
+/* Fills @template's `env` from its source. -EINVAL with the reason, -ENOMEM. */
+int colony__env_read(struct colony_template *template, const struct colony__reading *reading);
+
 /*
- * Fills @template's `argv` and `env` from its source; `cmd` and `shell` are read already.
+ * Fills @template's `argv` from its source; `cmd`, `shell`, `env` and `env_file` are read already.
  * -EINVAL with the reason, -ENOMEM.
  */
 int colony__command_read(struct colony_template *template, const struct colony__reading *reading);
 
 /*
  * Makes texts of those members of `args`, `env` and `env_inherit` in @source whose writing JSON
- * can't show (`yes`, `022`): what the process is given must survive the way from the keeper to the
- * engine.
+ * can't show (`yes`, `022`), and of a plain `cmd: yes` of a file: what the process is given must
+ * survive the way from the keeper to the engine.
  */
 int colony__command_settle(struct colony_value *source);
 

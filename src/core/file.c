@@ -2,11 +2,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/utf8.h"
 #include "core/value_internal.h"
+
+static const char byte_order_mark[] = "\xef\xbb\xbf";
 
 enum {
     FIRST_READ = 64 << 10,
@@ -55,6 +59,25 @@ static int read_all(int fd, struct buffer *buffer)
     }
     buffer->data[buffer->size] = '\0';
     return 0;
+}
+
+int colony__file_check(const char **text, size_t *size, const char *format, const char *name,
+                       struct colony_error *err)
+{
+    struct colony_utf8_place place;
+    size_t good;
+
+    if (*size >= 3 && memcmp(*text, byte_order_mark, 3) == 0) {
+        *text += 3;
+        *size -= 3;
+    }
+    good = colony_utf8_length(*text, *size);
+    if (good == *size)
+        return 0;
+    colony_utf8_locate(*text, good, &place);
+    return colony_fail(err, -EINVAL, "%s:%u:%u: cannot read this %s: %s", name, place.line,
+                       place.column, format,
+                       (*text)[good] == '\0' ? "it has a NUL byte" : "it is not UTF-8");
 }
 
 int colony__file_read(char **text, size_t *size, const char *path, struct stat *st,

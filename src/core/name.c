@@ -7,6 +7,11 @@
 #include "core/template.h"
 #include "core/utf8.h"
 
+enum {
+    NEAR_NAME_MIN = 4, /* shorter ones are near to too many words */
+    LONG_NAME_MIN = 8, /* two slips may hide in these */
+};
+
 static bool has_control_byte(const char *text)
 {
     for (; *text != '\0'; text++)
@@ -81,6 +86,14 @@ unsigned colony__name_distance(const char *left, const char *right)
         }
     }
     return rows[height % 3][width];
+}
+
+bool colony__name_is_near(const char *word, const char *name)
+{
+    size_t length = strlen(name);
+    unsigned distance = length >= LONG_NAME_MIN ? 2 : 1;
+
+    return length >= NEAR_NAME_MIN && colony__name_distance(word, name) <= distance;
 }
 
 const char *colony_name_nearest(const char *word, const char *const *names)

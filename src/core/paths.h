@@ -9,6 +9,9 @@
 
 #include <stddef.h>
 
+#ifndef COLONY_ETC
+#define COLONY_ETC "/etc/colony"
+#endif
 #define COLONY_SYSTEM_SOCKET "/run/colony/colony.sock"
 
 /*

@@ -45,29 +45,63 @@ static uint64_t next_delay(const struct colony_restart_policy *policy,
     return jittered(grown_delay(policy, state->attempt), policy->jitter_percent, random);
 }
 
+static bool has_ring(const struct colony_restart_policy *policy, struct colony_restart_state *state)
+{
+    if (state->ends && state->end_room == policy->attempts)
+        return true;
+    free(state->ends);
+    state->ends = calloc(policy->attempts, sizeof *state->ends);
+    state->end_room = state->ends ? policy->attempts : 0;
+    state->end_count = 0;
+    state->next_end = 0;
+    return state->ends != NULL;
+}
+
 /* Notes an end; true when the last `attempts` of them are within the window. */
 static bool is_too_often(const struct colony_restart_policy *policy,
-                         struct colony_restart_state *state, uint64_t at_ms)
+                         struct colony_restart_state *state, const struct colony_restart_end *end)
 {
     uint64_t oldest;
 
-    if (policy->attempts == 0)
+    if (policy->attempts == 0 || !has_ring(policy, state))
         return false;
-    if (!state->ends)
-        state->ends = calloc(policy->attempts, sizeof *state->ends);
-    if (!state->ends)
-        return false;
-    state->ends[state->next_end] = at_ms;
+    if (end->ran_ms > policy->window_ms)
+        state->retries = 0; /* it held out: what comes now is another trouble */
+    state->ends[state->next_end] = end->at_ms;
     state->next_end = (state->next_end + 1) % policy->attempts;
     if (state->end_count < policy->attempts)
         state->end_count++;
     if (state->end_count < policy->attempts)
         return false;
     oldest = state->ends[state->next_end];
-    if (at_ms - oldest <= policy->window_ms)
+    if (end->at_ms - oldest <= policy->window_ms)
         return true;
-    state->retries = 0; /* it held out for longer */
+    state->retries = 0;
     return false;
+}
+
+struct colony_restart_policy colony_restart_ncolony(uint64_t threshold_ms, uint64_t min_delay_ms,
+                                                    uint64_t max_delay_ms)
+{
+    return (struct colony_restart_policy){
+        .when = RESTART_ALWAYS,
+        .expected = {1},
+        .first_ms = min_delay_ms,
+        .base_ms = min_delay_ms > UINT64_MAX / 2 ? UINT64_MAX : min_delay_ms * 2,
+        .cap_ms = max_delay_ms,
+        .reset_ms = threshold_ms,
+        .factor = 2,
+        .max_retries = COLONY_RESTART_NO_LIMIT,
+    };
+}
+
+uint64_t colony_restart_least_ms(const struct colony_restart_policy *policy)
+{
+    uint64_t sum_ms = 0;
+
+    for (uint32_t attempt = 1; attempt < policy->attempts; attempt++)
+        sum_ms += jittered(grown_delay(policy, attempt), policy->jitter_percent, 0);
+    return sum_ms;
 }
 
 bool colony_restart_is_expected(const struct colony_restart_policy *policy,
@@ -89,11 +123,12 @@ struct colony_restart_decision colony_restart_decide(const struct colony_restart
 
     if (is_done)
         return (struct colony_restart_decision){is_success ? RESTART_COMPLETE : RESTART_FAIL, 0};
-    if (!is_too_often(policy, state, end->at_ms))
+    if (!is_too_often(policy, state, end))
         return (struct colony_restart_decision){RESTART_START,
                                                 next_delay(policy, state, end->ran_ms, random)};
-    state->end_count = 0; /* each retry has all its attempts */
+    state->end_count = 0; /* each retry has all its attempts, and its delays from the first on */
     state->next_end = 0;
+    state->attempt = 0;
     if (policy->retry_in_ms == 0 || state->retries >= policy->max_retries)
         return (struct colony_restart_decision){RESTART_GIVE_UP, 0};
     state->retries++;

@@ -40,15 +40,16 @@ struct colony_restart_policy {
     uint32_t attempts;
     uint64_t window_ms;
     uint64_t retry_in_ms; /* then it is down for so long; 0: for good */
-    uint32_t max_retries; /* and after so many times for good; COLONY_RESTART_NO_LIMIT */
+    uint32_t max_retries; /* and after so many times in a row for good; COLONY_RESTART_NO_LIMIT */
     bool is_shared;       /* gaffer's: the ends of all slots count together, and all are stopped */
 };
 
 /* What is remembered of restarts. All zero: none yet; colony_restart_clear ends it. */
 struct colony_restart_state {
-    uint32_t attempt; /* restarts in a row */
-    uint32_t retries; /* times it was down for retry_in in a row */
-    uint64_t *ends;   /* times of the last ends: a ring of policy->attempts; NULL: none yet */
+    uint32_t attempt;  /* restarts in a row */
+    uint32_t retries;  /* times it was down for retry_in, without a run longer than the window */
+    uint64_t *ends;    /* times of the last ends: a ring of policy->attempts; NULL: none yet */
+    uint32_t end_room; /* of the ring: a reload may bring a policy with other attempts */
     uint32_t end_count;
     uint32_t next_end;
 };
@@ -84,6 +85,19 @@ struct colony_restart_decision colony_restart_decide(const struct colony_restart
                                                      struct colony_restart_state *state,
                                                      const struct colony_restart_end *end,
                                                      uint32_t random);
+
+/*
+ * ncolony's rule (ORIGINALS §2): what ran for @threshold_ms is restarted at once; what ended sooner
+ * waits @min_delay_ms, then twice as long each time, up to @max_delay_ms.
+ */
+struct colony_restart_policy colony_restart_ncolony(uint64_t threshold_ms, uint64_t min_delay_ms,
+                                                    uint64_t max_delay_ms);
+
+/*
+ * The least time between the first and the last of `attempts` ends in a row: what the delays add up
+ * to. When it is above the window, no process can ever flap.
+ */
+uint64_t colony_restart_least_ms(const struct colony_restart_policy *policy);
 
 /* True when the policy counts @end as a success. */
 bool colony_restart_is_expected(const struct colony_restart_policy *policy,

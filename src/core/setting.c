@@ -10,17 +10,24 @@
 #include <cjson/cJSON.h>
 
 #include "core/error.h"
-#include "core/template.h"
+#include "core/settings.h"
 #include "core/value_internal.h"
 
 enum {
     KNOWN_MAX = 64, /* rows of one table */
 };
 
+const char *colony__setting_file(const struct colony__reading *reading,
+                                 const struct colony_value *value)
+{
+    return reading->files ? reading->files[value->file].path : reading->file;
+}
+
 int colony__setting_fail(const struct colony__reading *reading, const struct colony_value *value,
                          int code, const char *format, ...)
 {
     char reason[COLONY_ERROR_TEXT_MAX];
+    const char *file;
     va_list args;
 
     if (!reading->err)
@@ -28,10 +35,11 @@ int colony__setting_fail(const struct colony__reading *reading, const struct col
     va_start(args, format);
     (void)vsnprintf(reason, sizeof reason, format, args);
     va_end(args);
-    if (!reading->file || !value || value->line == 0)
+    file = value ? colony__setting_file(reading, value) : NULL;
+    if (!file || value->line == 0)
         return colony_fail(reading->err, code, "%s", reason);
-    return colony_fail(reading->err, code, "%s:%u:%u: %s", reading->file, value->line,
-                       value->column, reason);
+    return colony_fail(reading->err, code, "%s:%u:%u: %s", file, value->line, value->column,
+                       reason);
 }
 
 int colony__setting_fail_unknown(const struct colony__reading *reading,
@@ -44,6 +52,13 @@ int colony__setting_fail_unknown(const struct colony__reading *reading,
                                     member->key, nearest);
     return colony__setting_fail(reading, member, -EINVAL,
                                 "cannot use the key `%.100s`: it is unknown", member->key);
+}
+
+int colony__setting_fail_type(const struct colony__reading *reading,
+                              const struct colony__setting *row, const struct colony_value *value)
+{
+    return colony__setting_fail(reading, value, -EINVAL, "cannot use `%s`: it must be %s",
+                                row->name, row->type->name);
 }
 
 struct colony__label colony__setting_label(const struct colony_value *value)
@@ -70,7 +85,8 @@ int colony__json_add(cJSON *json, const char *key, cJSON *item)
     return is_added ? 0 : -ENOMEM;
 }
 
-static const struct colony__setting *find_row(const struct colony__setting *table, const char *name)
+const struct colony__setting *colony__setting_find(const struct colony__setting *table,
+                                                   const char *name)
 {
     for (; table->name; table++)
         if (strcmp(table->name, name) == 0)
@@ -104,17 +120,27 @@ static void make_default(struct colony_value *node, const struct colony__setting
     }
 }
 
-static const struct colony_value *get_given(const struct colony_value *map, const char *name)
+const struct colony_value *colony__setting_given(const struct colony_value *map, const char *name)
 {
     const struct colony_value *value = colony_value_get(map, name);
 
     return value && value->type != VALUE_NULL ? value : NULL;
 }
 
+bool colony__setting_is_default(const struct colony__setting *row, const struct colony_value *value)
+{
+    struct colony_value fallback;
+
+    if (!row->fallback)
+        return value->type == VALUE_NULL;
+    make_default(&fallback, row);
+    return colony_value_hash(value) == colony_value_hash(&fallback);
+}
+
 static int read_row(const struct colony__reading *reading, const struct colony__setting *row,
                     const struct colony_value *map, void *base)
 {
-    const struct colony_value *value = get_given(map, row->name);
+    const struct colony_value *value = colony__setting_given(map, row->name);
     struct colony_value fallback;
 
     if (!value && (row->flags & COLONY__REQUIRED))
@@ -140,7 +166,7 @@ int colony__settings_read(const struct colony__reading *reading,
                                     "cannot use %s: it must be a map of settings",
                                     colony__setting_label(map).text);
     for (const struct colony_value *member = map->child; member; member = member->next)
-        if (reading->strict && !find_row(table, member->key))
+        if (reading->strict && !colony__setting_find(table, member->key))
             return fail_unknown_row(reading, table, member);
     for (const struct colony__setting *row = table; row->name && rc == 0; row++)
         rc = read_row(reading, row, map, base);
@@ -149,10 +175,10 @@ int colony__settings_read(const struct colony__reading *reading,
 
 static cJSON *row_with_default(const struct colony__setting *row, const struct colony_value *map)
 {
-    const struct colony_value *value = get_given(map, row->name);
+    const struct colony_value *value = colony__setting_given(map, row->name);
     struct colony_value fallback;
 
-    if (row->type->is_table && (!value || value->type == VALUE_MAP))
+    if (row->type->is_table && (value ? value->type == VALUE_MAP : row->fallback != NULL))
         return colony__settings_with_defaults(row->detail, value);
     if (value)
         return colony_value_to_json(value);
@@ -172,7 +198,7 @@ cJSON *colony__settings_with_defaults(const struct colony__setting *table,
         rc = colony__json_add(json, row->name, row_with_default(row, map));
     for (const struct colony_value *member = map ? map->child : NULL; member && rc == 0;
          member = member->next)
-        if (!find_row(table, member->key))
+        if (!colony__setting_find(table, member->key))
             rc = colony__json_add(json, member->key, colony_value_to_json(member));
     if (rc < 0) {
         cJSON_Delete(json);

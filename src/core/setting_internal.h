@@ -15,6 +15,7 @@
 struct cJSON;
 struct colony_error;
 struct colony_value;
+struct colony_settings_file;
 struct colony__setting;
 
 /* A hundred years: now plus that can't overflow. */
@@ -24,8 +25,10 @@ struct colony__setting;
 
 /* How and where one source of settings is read. */
 struct colony__reading {
-    const char *file; /* stands before LINE:COLUMN; NULL: no places */
-    bool strict;      /* an unknown key is an error, else it is ignored */
+    const char *file;                         /* stands before LINE:COLUMN; NULL: no places */
+    const struct colony_settings_file *files; /* unless NULL: `value->file` says which of these */
+    bool strict;                              /* an unknown key is an error, else it is ignored */
+    bool is_saved; /* colony wrote it itself: what env files said then stands in it */
     struct colony_error *err;
 };
 
@@ -39,13 +42,15 @@ typedef struct cJSON *(*colony__setting_write_cb)(const struct colony__setting *
 
 struct colony__setting_type {
     const char *name; /* for people: "a whole number" */
-    bool is_table;    /* `detail` is a table, whose defaults are the setting's own */
+    bool is_table;    /* `detail` is a table, whose defaults are the setting's own: a map lacks none
+                         of them, and with the fallback "{}" nor does what is not given */
     colony__setting_read_cb read;
     colony__setting_write_cb write; /* NULL: it is written elsewhere */
 };
 
 enum {
     COLONY__REQUIRED = 1,
+    COLONY__LIVE = 2, /* of a template: a change of it needs no new process */
 };
 
 struct colony__label {
@@ -68,14 +73,15 @@ struct colony__setting {
 };
 
 /* Types. Their fields, and what `detail` is: */
-extern const struct colony__setting_type colony__setting_text;    /* char *, not empty */
-extern const struct colony__setting_type colony__setting_flag;    /* bool */
-extern const struct colony__setting_type colony__setting_count;   /* uint32_t; range */
-extern const struct colony__setting_type colony__setting_seconds; /* uint64_t in ms */
-extern const struct colony__setting_type colony__setting_bytes;   /* uint64_t; range */
-extern const struct colony__setting_type colony__setting_texts;   /* char **: a text or a list */
-extern const struct colony__setting_type colony__setting_choice;  /* enum; char *[] up to NULL */
-extern const struct colony__setting_type colony__setting_table;   /* a struct; rows of a table */
+extern const struct colony__setting_type colony__setting_text;  /* char *, not empty */
+extern const struct colony__setting_type colony__setting_flag;  /* bool */
+extern const struct colony__setting_type colony__setting_count; /* uint32_t; range */
+extern const struct colony__setting_type
+    colony__setting_seconds; /* uint64_t in ms; NULL, or a range whose least counts */
+extern const struct colony__setting_type colony__setting_bytes;  /* uint64_t; range */
+extern const struct colony__setting_type colony__setting_texts;  /* char **: a text or a list */
+extern const struct colony__setting_type colony__setting_choice; /* enum; char *[] up to NULL */
+extern const struct colony__setting_type colony__setting_table;  /* a struct; rows of a table */
 
 /*
  * Reads @map by the rows of @table into the struct @base. Every value that is refused is an
@@ -93,9 +99,28 @@ struct cJSON *colony__settings_with_defaults(const struct colony__setting *table
 /* What @base holds, so that colony__settings_read reads the same from it. */
 struct cJSON *colony__settings_write(const struct colony__setting *table, const void *base);
 
+/* The member @name of @map (may be NULL), or NULL when it is not there or null. */
+const struct colony_value *colony__setting_given(const struct colony_value *map, const char *name);
+
+/* The row of a table, or NULL. */
+const struct colony__setting *colony__setting_find(const struct colony__setting *table,
+                                                   const char *name);
+
+/* True when @value is what the row has without it. */
+bool colony__setting_is_default(const struct colony__setting *row,
+                                const struct colony_value *value);
+
+/* The file that @value stands in, or NULL. */
+const char *colony__setting_file(const struct colony__reading *reading,
+                                 const struct colony_value *value);
+
 /* A message about @value, after its place where there is one. Returns @code. */
 int colony__setting_fail(const struct colony__reading *reading, const struct colony_value *value,
                          int code, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* "cannot use `uid`: it must be …" what the row's type says. -EINVAL. */
+int colony__setting_fail_type(const struct colony__reading *reading,
+                              const struct colony__setting *row, const struct colony_value *value);
 
 /* The same about an unknown key of a map; @known may be NULL. */
 int colony__setting_fail_unknown(const struct colony__reading *reading,
@@ -107,6 +132,9 @@ struct colony__label colony__setting_label(const struct colony_value *value);
 /* A whole number within @min and @max. -EINVAL with the reason. */
 int colony__setting_integer(const struct colony__reading *reading, const struct colony_value *value,
                             const struct colony__setting_range *range, int64_t *out);
+
+/* HOST:PORT or [V6]:PORT. */
+bool colony__is_host_port(const char *text);
 
 /* -ENOMEM. @json takes ownership of @item, also when it fails; NULL is "out of memory". */
 int colony__json_add(struct cJSON *json, const char *key, struct cJSON *item);

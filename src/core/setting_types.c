@@ -14,13 +14,9 @@
 #include "core/value_internal.h"
 #include "core/words_internal.h"
 
-/* "cannot use `uid`: it must be …" */
-static int fail_type(const struct colony__reading *reading, const struct colony__setting *row,
-                     const struct colony_value *value)
-{
-    return colony__setting_fail(reading, value, -EINVAL, "cannot use `%s`: it must be %s",
-                                row->name, row->type->name);
-}
+enum {
+    PORT_MAX = 65535,
+};
 
 static int read_text(const struct colony__reading *reading, const struct colony__setting *row,
                      const struct colony_value *value, void *field)
@@ -32,7 +28,7 @@ static int read_text(const struct colony__reading *reading, const struct colony_
                                     "cannot use `%s`: it must be a text, put it in quotes",
                                     row->name);
     if (value->type != VALUE_STRING)
-        return fail_type(reading, row, value);
+        return colony__setting_fail_type(reading, row, value);
     if (value->text[0] == '\0')
         return colony__setting_fail(reading, value, -EINVAL, "cannot use `%s`: it is empty",
                                     row->name);
@@ -53,7 +49,7 @@ static int read_flag(const struct colony__reading *reading, const struct colony_
                      const struct colony_value *value, void *field)
 {
     if (value->type != VALUE_BOOL)
-        return fail_type(reading, row, value);
+        return colony__setting_fail_type(reading, row, value);
     *(bool *)field = value->boolean;
     return 0;
 }
@@ -98,14 +94,19 @@ static cJSON *write_count(const struct colony__setting *row, const void *field)
 static int read_seconds(const struct colony__reading *reading, const struct colony__setting *row,
                         const struct colony_value *value, void *field)
 {
-    uint64_t *ms = field;
+    const struct colony__setting_range *range = row->detail;
+    uint64_t ms = 0;
 
-    if (value->type == VALUE_STRING && colony_settings_parse_duration(value->text, ms) == 0)
-        return 0;
-    if (value->type != VALUE_NUMBER || !(value->number >= 0) ||
-        value->number > (double)COLONY__DURATION_MS_MAX / 1000)
-        return fail_type(reading, row, value);
-    *ms = (uint64_t)(value->number * 1000 + 0.5);
+    if (value->type == VALUE_NUMBER && value->number >= 0 &&
+        value->number <= (double)COLONY__DURATION_MS_MAX / 1000)
+        ms = (uint64_t)(value->number * 1000 + 0.5);
+    else if (value->type != VALUE_STRING || colony_settings_parse_duration(value->text, &ms) < 0)
+        return colony__setting_fail_type(reading, row, value);
+    if (range && ms < (uint64_t)range->min)
+        return colony__setting_fail(reading, value, -EINVAL,
+                                    "cannot use `%s`: it must be %" PRId64 "ms or more", row->name,
+                                    range->min);
+    *(uint64_t *)field = ms;
     return 0;
 }
 
@@ -116,6 +117,24 @@ static cJSON *write_seconds(const struct colony__setting *row, const void *field
     (void)row;
     (void)snprintf(text, sizeof text, "%" PRIu64 "ms", *(const uint64_t *)field);
     return cJSON_CreateString(text);
+}
+
+static bool is_port(const char *text)
+{
+    size_t length = strspn(text, "0123456789");
+
+    return length > 0 && length <= 5 && text[length] == '\0' && strtol(text, NULL, 10) <= PORT_MAX;
+}
+
+bool colony__is_host_port(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+
+    if (!colon || colon == text || !is_port(colon + 1))
+        return false;
+    if (text[0] == '[')
+        return colon[-1] == ']' && colon > text + 2;
+    return memchr(text, ':', (size_t)(colon - text)) == NULL;
 }
 
 static int read_bytes(const struct colony__reading *reading, const struct colony__setting *row,
@@ -132,7 +151,7 @@ static int read_bytes(const struct colony__reading *reading, const struct colony
             return rc;
         bytes = (uint64_t)number;
     } else if (value->type != VALUE_STRING || colony_settings_parse_size(value->text, &bytes) < 0) {
-        return fail_type(reading, row, value);
+        return colony__setting_fail_type(reading, row, value);
     }
     if (bytes < (uint64_t)range->min || bytes > (uint64_t)range->max)
         return colony__setting_fail(reading, value, -EINVAL,
@@ -156,7 +175,7 @@ static int add_text(const struct colony__reading *reading, const struct colony__
     int rc;
 
     if ((value->type != VALUE_STRING && value->type != VALUE_NUMBER) || value->text[0] == '\0')
-        return fail_type(reading, row, value);
+        return colony__setting_fail_type(reading, row, value);
     rc = colony__words_add(words, value->text, strlen(value->text), &reason);
     if (rc == -EINVAL)
         return colony__setting_fail(reading, value, rc, "cannot use `%s`: %s", row->name,

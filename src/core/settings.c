@@ -2,22 +2,32 @@
 #include "core/settings.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/error.h"
-#include "core/name_internal.h"
+#include "core/gates.h"
+#include "core/paths.h"
 #include "core/settings_internal.h"
-#include "core/value_internal.h"
+#include "core/value.h"
 #include "core/words_internal.h"
 
-enum {
-    NEAR_NAME_MIN = 4, /* shorter ones are near to too many words */
-    LONG_NAME_MIN = 8, /* two slips may hide in these */
-    SECTIONS_MAX = 32,
-};
+/* Where the kernel has no randomness yet, no two moments of one machine are the same. */
+static uint64_t make_load_id(void)
+{
+    struct timespec now = {0};
+    uint64_t id = 0;
+
+    if (getrandom(&id, sizeof id, GRND_NONBLOCK) == (ssize_t)sizeof id)
+        return id;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return ((uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec) ^ (uint64_t)getpid() << 48;
+}
 
 int colony_settings_new(struct colony_settings **out, struct colony_error *err)
 {
@@ -30,6 +40,7 @@ int colony_settings_new(struct colony_settings **out, struct colony_error *err)
         (void)colony_fail(err, rc, "cannot make settings: out of memory");
         return rc;
     }
+    settings->load_id = make_load_id();
     *out = settings;
     return 0;
 }
@@ -46,6 +57,10 @@ void colony_settings_free(struct colony_settings *settings)
     colony__words_free(settings->http.hosts);
     colony__words_free(settings->http.cors_origins);
     colony__user_clear(&settings->user);
+    for (size_t i = 0; i < settings->file_count; i++)
+        free(settings->files[i].path);
+    free(settings->files);
+    free(settings->exit_with);
     free(settings->state_dir);
     free(settings->name);
     free(settings->log_file);
@@ -53,134 +68,81 @@ void colony_settings_free(struct colony_settings *settings)
     free(settings);
 }
 
-/* Where the section @name is given, or NULL; under `colony:` a null one is given up to the user. */
-static const struct colony_value *find_section(const struct colony_value *root, const char *name)
-{
-    const struct colony_value *own = colony_value_get(colony_value_get(root, "colony"), name);
-    const struct colony_value *value = own ? own : colony_value_get(root, name);
-
-    return value && value->type != VALUE_NULL ? value : NULL;
-}
-
-static int fail_unknown(const struct colony_value *member, const struct colony__reading *reading)
-{
-    const char *known[SECTIONS_MAX + 1] = {NULL};
-
-    for (size_t i = 0; i < SECTIONS_MAX && colony__sections[i].name; i++)
-        known[i] = colony__sections[i].name;
-    return colony__setting_fail_unknown(reading, member, colony_name_nearest(member->key, known));
-}
-
-/* Below `colony:` every key is ours. */
-static int check_own(const struct colony_value *own, const struct colony__reading *reading)
-{
-    if (own->type == VALUE_NULL)
-        return 0;
-    if (own->type != VALUE_MAP)
-        return colony__setting_fail(reading, own, -EINVAL,
-                                    "cannot use `colony`: it must be a map of sections");
-    for (const struct colony_value *member = own->child; member; member = member->next)
-        if (!colony__section_find(member->key))
-            return fail_unknown(member, reading);
-    return 0;
-}
-
-static bool is_near(const char *key, const char *name)
-{
-    size_t length = strlen(name);
-    unsigned distance = length >= LONG_NAME_MIN ? 2 : 1;
-
-    return length >= NEAR_NAME_MIN && colony__name_distance(key, name) <= distance;
-}
-
-static int check_user_key(const struct colony_value *member, const struct colony__reading *reading)
-{
-    const char *near = is_near(member->key, "colony") ? "colony" : NULL;
-
-    if (colony__section_find(member->key))
-        return 0;
-    for (const struct colony__section *section = colony__sections; section->name && !near;
-         section++)
-        if (is_near(member->key, section->name))
-            near = section->name;
-    if (!near)
-        return 0;
-    return colony__setting_fail(reading, member, -EINVAL,
-                                "cannot use the key `%.100s`: did you mean `%s`? (if not, put "
-                                "colony's own sections under `colony:`)",
-                                member->key, near);
-}
-
-static int check_keys(const struct colony_value *root, const struct colony__reading *reading)
-{
-    const struct colony_value *own = colony_value_get(root, "colony");
-    int rc = 0;
-
-    if (root->type != VALUE_MAP)
-        return colony__setting_fail(reading, root, -EINVAL,
-                                    "cannot use these settings: they must be a map of sections "
-                                    "such as `processes:`");
-    if (own)
-        return check_own(own, reading);
-    for (const struct colony_value *member = root->child; member && rc == 0; member = member->next)
-        rc = check_user_key(member, reading);
-    return rc;
-}
-
 int colony__sections_read(struct colony_settings *settings, const struct colony__reading *reading)
 {
-    const struct colony_value *root = settings->source;
-    int rc = check_keys(root, reading);
+    const struct colony_value *sections = colony_value_get(settings->source, "colony");
+    int rc = 0;
 
     for (const struct colony__section *section = colony__sections; section->name && rc == 0;
          section++) {
-        const struct colony_value *value = find_section(root, section->name);
+        const struct colony_value *value = colony_value_get(sections, section->name);
 
-        if (value && !section->read)
+        if (!value || value->type == VALUE_NULL)
+            continue;
+        if (section->read)
+            rc = section->read(settings, value, reading);
+        else
             rc = colony__setting_fail(reading, value, -EINVAL,
                                       "cannot use section `%s`: this version of colony does not "
                                       "have it",
                                       section->name);
-        else if (value)
-            rc = section->read(settings, value, reading);
     }
     return rc;
 }
 
-/* The keeper trusts `user:` with root's power, so only root may have written it. */
-static int check_owner(const struct colony_settings *settings, const struct stat *st,
+/* The keeper trusts `user:` with root's power, so only root may have written any of it. */
+static int check_owner(const struct colony_settings *settings,
                        const struct colony__reading *reading)
 {
-    const struct colony_value *user = find_section(settings->source, "user");
+    const struct colony_value *user =
+        colony_value_get(colony_value_get(settings->source, "colony"), "user");
 
-    if (!user || geteuid() != 0)
+    if (!user || user->type == VALUE_NULL || geteuid() != 0)
         return 0;
-    if (st->st_uid == 0 && (st->st_mode & (S_IWGRP | S_IWOTH)) == 0)
-        return 0;
-    return colony__setting_fail(reading, user, -EPERM,
-                                "cannot use section `user`: this file must belong to root and be "
-                                "writable by nobody else (chown root, chmod go-w)");
+    for (size_t i = 0; i < settings->file_count; i++)
+        if (!settings->files[i].is_roots)
+            return colony__setting_fail(reading, user, -EPERM,
+                                        "cannot use section `user`: %.200s must belong to root and "
+                                        "be writable by nobody else (chown root, chmod go-w)",
+                                        settings->files[i].path);
+    return 0;
 }
 
-int colony_settings_load(struct colony_settings **out, const char *path, struct colony_error *err)
+/* What is to be said of the templates of files, each alone and all together. */
+static int check_templates(const struct colony_settings *settings,
+                           const struct colony__reading *reading)
 {
-    const struct colony__reading reading = {.file = path, .strict = true, .err = err};
+    const struct colony_template *const *templates =
+        (const struct colony_template *const *)settings->templates;
+    const struct colony_value *place;
+    struct colony_error reason = {0};
+    size_t culprit = 0;
+    int rc = colony_gates_check(templates, settings->template_count, &culprit, &reason);
+
+    if (rc == 0 || rc == -ENOMEM)
+        return rc;
+    place = colony_value_get(templates[culprit]->source, "depends_on");
+    return colony__setting_fail(reading, place ? place : templates[culprit]->source, rc, "%s",
+                                reason.message);
+}
+
+int colony__settings_load(struct colony_settings **out, const char *path, const char *etc,
+                          struct colony_error *err)
+{
+    struct colony__reading reading = {.strict = true, .err = err};
     struct colony_settings *settings = NULL;
-    struct stat st;
-    char *text = NULL;
-    size_t size;
-    int rc = colony__file_read(&text, &size, path, &st, err);
+    int rc = colony_settings_new(&settings, err);
 
     if (rc < 0)
         return rc;
-    rc = colony_settings_new(&settings, err);
+    rc = colony__include_load(settings, path, etc, err);
+    reading.files = settings->files;
     if (rc == 0)
-        rc = colony_value_parse_yaml(&settings->source, text, size, path, err);
-    if (rc == 0)
-        rc = check_owner(settings, &st, &reading);
+        rc = check_owner(settings, &reading);
     if (rc == 0)
         rc = colony__sections_read(settings, &reading);
-    free(text);
+    if (rc == 0)
+        rc = check_templates(settings, &reading);
     if (rc == -ENOMEM)
         (void)colony_fail(err, rc, "cannot load %s: out of memory", path);
     if (rc < 0)
@@ -188,4 +150,63 @@ int colony_settings_load(struct colony_settings **out, const char *path, struct 
     else
         *out = settings;
     return rc;
+}
+
+int colony_settings_load(struct colony_settings **out, const char *path, struct colony_error *err)
+{
+    return colony__settings_load(out, path, COLONY_ETC, err);
+}
+
+bool colony__settings_has_default(const char *etc)
+{
+    static const char *const names[] = {"colony.yaml", "conf.d", NULL};
+    char path[PATH_MAX];
+
+    for (const char *const *name = names; *name; name++)
+        if ((size_t)snprintf(path, sizeof path, "%s/%s", etc, *name) < sizeof path &&
+            access(path, F_OK) == 0)
+            return true;
+    return false;
+}
+
+const char *colony_settings_default_path(void)
+{
+    return colony__settings_has_default(COLONY_ETC) ? COLONY_ETC "/colony.yaml" : NULL;
+}
+
+static const char *nearest_template(const struct colony_settings *settings, const char *name)
+{
+    const char **names = calloc(settings->template_count + 1, sizeof(char *));
+    const char *nearest = NULL;
+
+    if (!names)
+        return NULL;
+    for (size_t i = 0; i < settings->template_count; i++)
+        names[i] = settings->templates[i]->name;
+    nearest = colony_name_nearest(name, names);
+    free(names);
+    return nearest;
+}
+
+int colony_settings_set_exit_with(struct colony_settings *settings, const char *name,
+                                  struct colony_error *err)
+{
+    const char *nearest;
+    size_t i = 0;
+    char *copy;
+
+    while (i < settings->template_count && strcmp(settings->templates[i]->name, name) != 0)
+        i++;
+    if (i == settings->template_count) {
+        nearest = nearest_template(settings, name);
+        return colony_fail(err, -ENOENT, "cannot end with `%.100s`: there is no such process%s%s%s",
+                           name, nearest ? ", did you mean `" : "", nearest ? nearest : "",
+                           nearest ? "`?" : "");
+    }
+    copy = strdup(name);
+    if (!copy)
+        return colony_fail(err, -ENOMEM, "cannot end with `%.100s`: out of memory", name);
+    free(settings->exit_with);
+    settings->exit_with = copy;
+    return 0;
 }

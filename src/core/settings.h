@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * settings.h - all that `colony serve` can be told, from a YAML file and the command line.
+ * settings.h - all that `colony serve` can be told, from files and the command line.
  *
  * Every section is read by a static table. Sections of later parts are refused by name until they
  * are built; every other top-level key is the user's own and kept in @user.
@@ -47,6 +47,15 @@ struct colony_user_settings {
     bool allow_rlimits;
 };
 
+/* A file that settings were read from. */
+struct colony_settings_file {
+    char *path;   /* for messages: as it was given, or from where it was included */
+    bool is_ini;  /* unknown keys of its processes are kept, as gaffer does */
+    dev_t device; /* by which it is known again */
+    ino_t inode;
+    bool is_roots; /* it belongs to root and nobody else may write it */
+};
+
 struct colony_settings {
     uint64_t load_id; /* of the reading they come from: tells one load from another */
     char *exit_with;  /* `exit_with`: colony ends with this template's first process; NULL */
@@ -59,7 +68,9 @@ struct colony_settings {
     struct colony_user_settings user;
     struct colony_template **templates; /* in file order */
     size_t template_count;
-    struct colony_value *source; /* the whole tree as read */
+    struct colony_settings_file *files; /* that was read first, then what it includes */
+    size_t file_count;
+    struct colony_value *source; /* as read, of all files: {colony: {SECTION: …}, USER'S KEY: …} */
 };
 
 /* Settings with all defaults and no template. */
@@ -67,20 +78,34 @@ int colony_settings_new(struct colony_settings **out, struct colony_error *err);
 void colony_settings_free(struct colony_settings *settings);
 
 /*
- * Reads a YAML file. Messages are `FILE:LINE:COLUMN: cannot …`, unknown keys get the nearest known
- * one. As root, a `user:` section is taken only from a file that belongs to root and that nobody
- * else may write.
+ * Reads a file, gaffer's INI when its name ends in `.ini` and YAML else, and what it includes: a
+ * path, a pattern of glob(7), a folder (its *.yaml, *.yml and *.ini in the order of their names) or
+ * a list of these, from the folder of the file that includes. To /etc/colony/colony.yaml belongs
+ * the folder conf.d beside it, even when the file itself is missing. A name of a template, a
+ * section or a key of the user's that two files give is an error; a file that is reached twice is
+ * read once. Then what the templates depend on is looked over (gates.h).
  *
- * Returns 0, -EINVAL with the reason, -EPERM for such a `user:`, -EFBIG above 16 MiB, or what
- * opening and reading it says (-ENOENT, -EACCES, -EISDIR, …).
+ * Messages are `FILE:LINE:COLUMN: cannot …`, unknown keys get the nearest known one. As root, a
+ * `user:` section is taken only when every file belongs to root and nobody else may write it.
+ *
+ * Returns 0, -EINVAL with the reason, -ELOOP (files that include, or templates that depend on, each
+ * other), -ENOENT (a file, a template named in `exit_with` or `depends_on`), -EPERM for such a
+ * `user:`, -EFBIG above 16 MiB, or what opening and reading says (-EACCES, -EISDIR, …).
  */
 int colony_settings_load(struct colony_settings **out, const char *path, struct colony_error *err);
+
+/* What is read when no file is given: /etc/colony/colony.yaml; NULL when there is nothing. */
+const char *colony_settings_default_path(void);
+
+/* Sets `exit_with`. -ENOENT with the nearest name when there is no such template; -ENOMEM. */
+int colony_settings_set_exit_with(struct colony_settings *settings, const char *name,
+                                  struct colony_error *err);
 
 /*
  * The settings as one JSON text that colony_settings_parse_json reads back to the same settings:
  * what the engine is given, so that it runs on what was checked. It shows what the struct holds
  * now, also where the command line has changed it after loading; templates are written as they were
- * given, and users are looked up again when it is read. The caller frees *text.
+ * given, and users are looked up again when it is read. load_id is kept. The caller frees *text.
  *
  * Returns 0 or -ENOMEM; -EINVAL or -EBADMSG with the reason when it can't be read.
  */

@@ -29,14 +29,38 @@ extern const struct colony__section colony__sections[];
 /* The section @name, or NULL. */
 const struct colony__section *colony__section_find(const char *name);
 
+/*
+ * Adds what one file says to settings->source, which has one shape whatever is read: all sections
+ * under `colony`, beside it the user's own keys. Takes ownership of @tree. In a file a section may
+ * stand under `colony:`, and then a top-level key of that name is the user's. Processes are added
+ * to those that are there; any other section may be given once.
+ *
+ * The value of `include` goes to *include, to be freed by the caller; NULL: it is a section too.
+ */
+int colony__settings_add(struct colony_settings *settings, struct colony_value *tree,
+                         struct colony_value **include, const struct colony__reading *reading);
+
+/* -EINVAL when two files have the same key of the user's. */
+int colony__settings_check_users_keys(const struct colony_settings *settings,
+                                      const struct colony__reading *reading);
+
+/*
+ * Reads @path, all it includes, and @etc/conf.d when @path is @etc/colony.yaml, into
+ * settings->source and settings->files.
+ */
+int colony__include_load(struct colony_settings *settings, const char *path, const char *etc,
+                         struct colony_error *err);
+
+/* colony_settings_load and colony_settings_default_path with another folder than /etc/colony. */
+int colony__settings_load(struct colony_settings **out, const char *path, const char *etc,
+                          struct colony_error *err);
+bool colony__settings_has_default(const char *etc);
+
 /* Sets what a section holds that is not given. */
 int colony__sections_default(struct colony_settings *settings,
                              const struct colony__reading *reading);
 
-/*
- * Reads every section of settings->source. A section may stand under `colony:`, and then a
- * top-level key of that name is the user's own.
- */
+/* Reads every section of settings->source. */
 int colony__sections_read(struct colony_settings *settings, const struct colony__reading *reading);
 
 int colony__processes_read(struct colony_settings *settings, const struct colony_value *value,

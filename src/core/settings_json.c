@@ -4,6 +4,10 @@
  * line may have changed it), and the user's own keys beside it.
  */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cjson/cJSON.h>
 
@@ -15,8 +19,13 @@
 static cJSON *write_sections(const struct colony_settings *settings)
 {
     cJSON *json = cJSON_CreateObject();
+    char load_id[24];
     int rc = json ? 0 : -ENOMEM;
 
+    (void)snprintf(load_id, sizeof load_id, "%016" PRIx64,
+                   settings->load_id); /* no double has it */
+    if (rc == 0)
+        rc = colony__json_add(json, "load_id", cJSON_CreateString(load_id));
     for (const struct colony__section *section = colony__sections; section->name && rc == 0;
          section++)
         rc = colony__json_add(json, section->name,
@@ -28,16 +37,6 @@ static cJSON *write_sections(const struct colony_settings *settings)
     return json;
 }
 
-/* True for a top-level key that colony does not read. */
-static bool is_users(const struct colony_value *root, const struct colony_value *member)
-{
-    const struct colony_value *own = colony_value_get(root, "colony");
-
-    if (member == own)
-        return false;
-    return !colony__section_find(member->key) || colony_value_get(own, member->key);
-}
-
 static int add_users_keys(cJSON *json, const struct colony_value *root)
 {
     int rc = 0;
@@ -45,7 +44,7 @@ static int add_users_keys(cJSON *json, const struct colony_value *root)
     if (!root)
         return 0;
     for (const struct colony_value *member = root->child; member && rc == 0; member = member->next)
-        if (is_users(root, member))
+        if (strcmp(member->key, "colony") != 0)
             rc = colony__json_add(json, member->key, colony_value_to_json(member));
     return rc;
 }
@@ -69,16 +68,48 @@ int colony_settings_to_json(const struct colony_settings *settings, char **text)
     return 0;
 }
 
+/* What an older colony wrote has none. */
+static void take_load_id(struct colony_settings *settings, struct colony_value *tree)
+{
+    struct colony_value *own = tree->child;
+    struct colony_value **place;
+    struct colony_value *id;
+
+    while (own && !(own->type == VALUE_MAP && own->key && strcmp(own->key, "colony") == 0))
+        own = own->next;
+    if (!own)
+        return;
+    place = &own->child;
+    while (*place && strcmp((*place)->key, "load_id") != 0)
+        place = &(*place)->next;
+    id = *place;
+    if (!id)
+        return;
+    *place = id->next;
+    if (id->type == VALUE_STRING)
+        settings->load_id = strtoull(id->text, NULL, 16);
+    colony_value_free(id);
+}
+
 int colony_settings_parse_json(struct colony_settings **out, const char *text, size_t size,
                                struct colony_error *err)
 {
-    const struct colony__reading reading = {.strict = true, .err = err};
+    /* No place in messages, and what was kept of an INI file's processes is kept. */
+    const struct colony_settings_file from_us = {.is_ini = true};
+    struct colony__reading reading = {.strict = true, .is_saved = true, .err = err};
     struct colony_settings *settings = NULL;
+    struct colony_value *tree = NULL;
     int rc = colony_settings_new(&settings, err);
 
     if (rc < 0)
         return rc;
-    rc = colony_value_parse_json(&settings->source, text, size, err);
+    settings->load_id = 0;
+    rc = colony_value_parse_json(&tree, text, size, err);
+    if (rc == 0) {
+        take_load_id(settings, tree);
+        rc = colony__settings_add(settings, tree, NULL, &reading);
+    }
+    reading.files = &from_us;
     if (rc == 0)
         rc = colony__sections_read(settings, &reading);
     if (rc == -ENOMEM)

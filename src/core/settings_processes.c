@@ -6,6 +6,7 @@
 #include <cjson/cJSON.h>
 
 #include "core/settings_internal.h"
+#include "core/template_internal.h"
 #include "core/value.h"
 
 /* A template and where it stands. */
@@ -22,10 +23,25 @@ static int compare_named(const void *left, const void *right)
 
     if (order != 0)
         return order;
+    if (a->place->file != b->place->file)
+        return a->place->file < b->place->file ? -1 : 1;
     return a->place->line < b->place->line ? -1 : a->place->line > b->place->line;
 }
 
-/* In a map the parser has seen to it; in a list it is our turn. */
+static int fail_twice(const struct named *first, const struct named *again,
+                      const struct colony__reading *reading)
+{
+    if (first->place->file == again->place->file)
+        return colony__setting_fail(reading, again->place, -EINVAL,
+                                    "cannot use the name `%s` twice: it is on line %u already",
+                                    again->name, first->place->line);
+    return colony__setting_fail(reading, again->place, -EINVAL,
+                                "cannot use the name `%s` twice: it is in %.200s:%u already",
+                                again->name, colony__setting_file(reading, first->place),
+                                first->place->line);
+}
+
+/* In one map the parser has seen to it; in lists and several files it is our turn. */
 static int check_names(const struct colony_settings *settings, const struct colony_value *value,
                        const struct colony__reading *reading)
 {
@@ -41,9 +57,7 @@ static int check_names(const struct colony_settings *settings, const struct colo
     qsort(named, count, sizeof *named, compare_named);
     for (size_t i = 1; i < count && rc == 0; i++)
         if (strcmp(named[i - 1].name, named[i].name) == 0)
-            rc = colony__setting_fail(reading, named[i].place, -EINVAL,
-                                      "cannot use the name `%s` twice: it is on line %u already",
-                                      named[i].name, named[i - 1].place->line);
+            rc = fail_twice(&named[i - 1], &named[i], reading);
     free(named);
     return rc;
 }
@@ -63,8 +77,13 @@ int colony__processes_read(struct colony_settings *settings, const struct colony
     if (!settings->templates)
         return -ENOMEM;
     for (const struct colony_value *child = value->child; child; child = child->next) {
-        int rc = colony_template_new(&settings->templates[settings->template_count], child->key,
-                                     child, reading->file, reading->strict, reading->err);
+        struct colony__reading own = *reading;
+        int rc;
+
+        own.strict = reading->strict && !(reading->files && reading->files[child->file].is_ini);
+        own.file = colony__setting_file(reading, child);
+        rc = colony__template_read(&settings->templates[settings->template_count], child->key,
+                                   child, &own);
 
         if (rc < 0)
             return rc;

@@ -20,10 +20,6 @@
 #define TEXTS &colony__setting_texts
 #define CHOICE &colony__setting_choice
 
-enum {
-    PORT_MAX = 65535,
-};
-
 static const char *const level_names[] = {[LOG_ERROR] = "error",
                                           [LOG_WARNING] = "warning",
                                           [LOG_INFO] = "info",
@@ -77,24 +73,11 @@ static int fail_bind(const struct colony__reading *reading, const struct colony_
                                 address);
 }
 
-static bool is_port(const char *text)
-{
-    size_t length = strspn(text, "0123456789");
-
-    return length > 0 && length <= 5 && text[length] == '\0' && strtol(text, NULL, 10) <= PORT_MAX;
-}
-
 static bool is_address(const char *address)
 {
-    const char *colon = strrchr(address, ':');
-
     if (strncmp(address, "unix:", 5) == 0)
         return address[5] != '\0';
-    if (!colon || colon == address || !is_port(colon + 1))
-        return false;
-    if (address[0] == '[')
-        return colon[-1] == ']' && colon > address + 2;
-    return memchr(address, ':', (size_t)(colon - address)) == NULL;
+    return colony__is_host_port(address);
 }
 
 static int read_http(struct colony_settings *settings, const struct colony_value *value,
@@ -145,6 +128,28 @@ static int read_name(struct colony_settings *settings, const struct colony_value
     return 0;
 }
 
+static int read_exit_with(struct colony_settings *settings, const struct colony_value *value,
+                          const struct colony__reading *reading)
+{
+    struct colony_error reason;
+    int rc;
+
+    if (value->type != VALUE_STRING)
+        return colony__setting_fail(reading, value, -EINVAL,
+                                    "cannot use `exit_with`: it must be the name of a process");
+    rc = colony_settings_set_exit_with(settings, value->text, &reason);
+    return rc < 0 ? colony__setting_fail(reading, value, rc, "%s", reason.message) : 0;
+}
+
+/* Where files are read it is followed before sections are (include.c). */
+static int read_include(struct colony_settings *settings, const struct colony_value *value,
+                        const struct colony__reading *reading)
+{
+    (void)settings;
+    return colony__setting_fail(reading, value, -EINVAL,
+                                "cannot use `include`: these settings are no file");
+}
+
 static cJSON *write_http(const struct colony_settings *settings)
 {
     return colony__settings_write(http_settings, settings);
@@ -165,14 +170,21 @@ static cJSON *write_name(const struct colony_settings *settings)
     return settings->name ? cJSON_CreateString(settings->name) : cJSON_CreateNull();
 }
 
+static cJSON *write_exit_with(const struct colony_settings *settings)
+{
+    return settings->exit_with ? cJSON_CreateString(settings->exit_with) : cJSON_CreateNull();
+}
+
 /* clang-format off */
 const struct colony__section colony__sections[] = {
+    {"include",     read_include,           NULL,                    "more files to read"},
     {"name",        read_name,              write_name,              "what this colony is called"},
     {"state",       read_state,             write_state,             "where its state is kept"},
     {"log",         read_log,               write_log,               "its own log"},
     {"user",        colony__user_read,      colony__user_write,      "who the engine runs as"},
     {"http",        read_http,              write_http,              "control over HTTP"},
     {"processes",   colony__processes_read, colony__processes_write, "what it keeps alive"},
+    {"exit_with",   read_exit_with,         write_exit_with,         "whose end ends colony"},
     {"cluster",     NULL, NULL, "several machines as one"},
     {"controllers", NULL, NULL, "front-ends loaded from files"},
     {"events",      NULL, NULL, "handlers of events"},

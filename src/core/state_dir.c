@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/log.h"
 #include "core/settings.h"
 #include "core/sweep.h"
 #include "core/table.h"
@@ -120,13 +121,17 @@ void colony_state_dir_close(struct colony_state_dir *state)
     state->lock_fd = state->fd = -1;
 }
 
-int colony_state_dir_make_log(const struct colony_state_dir *state, uid_t uid, gid_t gid,
-                              struct colony_error *err)
+int colony_state_dir_make_engines(const struct colony_state_dir *state, uid_t uid, gid_t gid,
+                                  struct colony_error *err)
 {
-    if (mkdirat(state->fd, "log", 0700) < 0 && errno != EEXIST)
-        return colony_fail_os(err, -errno, "cannot make %s/log", state->path);
-    if (geteuid() == 0 && fchownat(state->fd, "log", uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
-        return colony_fail_os(err, -errno, "cannot give %s/log to its user", state->path);
+    static const char *const names[] = {"log", "engine", NULL};
+
+    for (const char *const *name = names; *name; name++) {
+        if (mkdirat(state->fd, *name, 0700) < 0 && errno != EEXIST)
+            return colony_fail_os(err, -errno, "cannot make %s/%s", state->path, *name);
+        if (geteuid() == 0 && fchownat(state->fd, *name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+            return colony_fail_os(err, -errno, "cannot give %s/%s to its user", state->path, *name);
+    }
     return 0;
 }
 
@@ -163,28 +168,89 @@ static int write_all(int fd, const char *text, size_t size)
     return fsync(fd) < 0 ? -errno : 0;
 }
 
-int colony_state_dir_save_settings(const struct colony_state_dir *state,
-                                   const struct colony_settings *settings, bool has_user, gid_t gid,
-                                   struct colony_error *err)
+/* Who may read a file besides its owner. */
+struct readers {
+    bool has_group;
+    gid_t gid;
+};
+
+static int replace_settings(int folder, const struct colony_settings *settings,
+                            const struct readers *readers)
 {
     char *text = NULL;
     int fd;
     int rc = colony_settings_to_json(settings, &text);
 
     if (rc < 0)
-        return colony_fail_os(err, rc, "cannot keep the settings");
-    (void)unlinkat(state->fd, "settings.json.new", 0);
-    fd = openat(state->fd, "settings.json.new",
-                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        return rc;
+    (void)unlinkat(folder, "settings.json.new", 0);
+    fd = openat(folder, "settings.json.new", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                0600);
     rc = fd < 0 ? -errno : write_all(fd, text, strlen(text));
-    if (rc == 0 && has_user && (fchown(fd, 0, gid) < 0 || fchmod(fd, 0640) < 0))
+    if (rc == 0 && readers->has_group && (fchown(fd, 0, readers->gid) < 0 || fchmod(fd, 0640) < 0))
         rc = -errno;
-    if (rc == 0 && renameat(state->fd, "settings.json.new", state->fd, "settings.json") < 0)
+    if (rc == 0 && renameat(folder, "settings.json.new", folder, "settings.json") < 0)
         rc = -errno;
+    if (rc < 0 && fd >= 0)
+        (void)unlinkat(folder, "settings.json.new", 0);
     if (fd >= 0)
         (void)close(fd);
     free(text);
-    return rc < 0 ? colony_fail_os(err, rc, "cannot write %s/settings.json", state->path) : 0;
+    return rc;
+}
+
+/* Last, so that what a reload applied is there until there is something newer. */
+static int forget_reloaded(const struct colony_state_dir *state)
+{
+    int folder = openat(state->fd, "engine", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int rc = 0;
+
+    if (folder < 0)
+        return errno == ENOENT ? 0 : -errno;
+    if (unlinkat(folder, "settings.json", 0) < 0 && errno != ENOENT)
+        rc = -errno;
+    (void)close(folder);
+    return rc;
+}
+
+int colony_state_dir_save_settings(const struct colony_state_dir *state,
+                                   const struct colony_settings *settings, bool has_user, gid_t gid,
+                                   struct colony_error *err)
+{
+    const struct readers readers = {has_user, gid};
+    int rc = replace_settings(state->fd, settings, &readers);
+
+    if (rc < 0)
+        return colony_fail_os(err, rc, "cannot write %s/settings.json", state->path);
+    rc = forget_reloaded(state);
+    return rc < 0 ? colony_fail_os(err, rc, "cannot remove %s/engine/settings.json", state->path)
+                  : 0;
+}
+
+/* STATE/engine/NAME */
+static int write_path(char *text, const char *state_dir, const char *name, struct colony_error *err)
+{
+    if ((size_t)snprintf(text, PATH_MAX, "%s/%s", state_dir, name) < PATH_MAX)
+        return 0;
+    return colony_fail_os(err, -ENAMETOOLONG, "cannot use %s in %s", name, state_dir);
+}
+
+int colony_state_dir_save_reloaded(const char *path, const struct colony_settings *settings,
+                                   struct colony_error *err)
+{
+    const struct readers nobody = {false, 0};
+    char name[PATH_MAX];
+    int folder;
+    int rc = write_path(name, path, "engine", err);
+
+    if (rc < 0)
+        return rc;
+    folder = open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0)
+        return colony_fail_os(err, -errno, "cannot open %s", name);
+    rc = replace_settings(folder, settings, &nobody);
+    (void)close(folder);
+    return rc < 0 ? colony_fail_os(err, rc, "cannot write %s/settings.json", name) : 0;
 }
 
 static int read_all(int fd, char **text, size_t *size)
@@ -211,21 +277,30 @@ static int read_all(int fd, char **text, size_t *size)
     return 0;
 }
 
-int colony_state_dir_load_settings(const char *path, struct colony_settings **out,
-                                   struct colony_error *err)
+/* A FIFO or a link that somebody else put there is none of ours. */
+static int check_trust(int fd)
 {
-    char file[PATH_MAX];
+    struct stat info;
+
+    if (fstat(fd, &info) < 0)
+        return -errno;
+    if (!S_ISREG(info.st_mode))
+        return -EINVAL;
+    return geteuid() == 0 && info.st_uid != 0 ? -EPERM : 0;
+}
+
+static int load_file(const char *file, struct colony_settings **out, struct colony_error *err)
+{
     char *text = NULL;
     size_t size = 0;
-    int fd;
+    int fd = open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     int rc;
 
-    if ((size_t)snprintf(file, sizeof file, "%s/settings.json", path) >= sizeof file)
-        return colony_fail_os(err, -ENAMETOOLONG, "cannot read the settings in %s", path);
-    fd = open(file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return colony_fail_os(err, -errno, "cannot open %s", file);
-    rc = read_all(fd, &text, &size);
+    rc = check_trust(fd);
+    if (rc == 0)
+        rc = read_all(fd, &text, &size);
     (void)close(fd);
     if (rc < 0)
         (void)colony_fail_os(err, rc, "cannot read %s", file);
@@ -233,4 +308,23 @@ int colony_state_dir_load_settings(const char *path, struct colony_settings **ou
         rc = colony_settings_parse_json(out, text, size, err);
     free(text);
     return rc;
+}
+
+int colony_state_dir_load_settings(const char *path, struct colony_settings **out,
+                                   struct colony_error *err)
+{
+    struct colony_error reason = {0};
+    char file[PATH_MAX];
+    int rc = write_path(file, path, "engine/settings.json", err);
+
+    if (rc < 0)
+        return rc;
+    rc = load_file(file, out, &reason);
+    if (rc == 0)
+        return 0;
+    if (rc != -ENOENT)
+        colony_log(SEVERITY_WARNING, "%s: passes over the settings of the last reload (%s)",
+                   reason.message, file);
+    rc = write_path(file, path, "settings.json", err);
+    return rc < 0 ? rc : load_file(file, out, err);
 }

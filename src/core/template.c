@@ -49,44 +49,69 @@ static const struct colony__setting log_settings[] = {
     {0},
 };
 
-static const struct colony__setting template_settings[] = {
-    {"name",         &colony__setting_later, 0, NULL, WHOLE, NULL, "what it is called"},
+const struct colony__setting colony__template_settings[] = {
+    {"name",         &colony__name, 0, NULL, WHOLE, NULL,
+     "what it is called; what stands before a `:` is its group"},
     {"cmd",          TEXT,  COLONY__REQUIRED, NULL, AT(cmd), NULL,
      "program to run, with its arguments unless there are `args`"},
-    {"args",         &colony__setting_later, 0, NULL, WHOLE, NULL,
-     "arguments, as a list or as a text to split; $NAME is replaced from `env`"},
-    {"env",          &colony__setting_later, 0, "{}", WHOLE, NULL, "environment variables"},
+    {"args",         &colony__args, 0, NULL, WHOLE, NULL,
+     "arguments, as a list or as a text to split; $NAME is replaced from `env` and `env_file`"},
+    {"env",          &colony__env, 0, "{}", WHOLE, NULL,
+     "environment variables; they win over those of `env_file`"},
+    {"env_file",     &colony__env_file, 0, "[]", WHOLE, NULL,
+     "files of NAME=VALUE lines, the last one wins; with a - before its path one may be missing"},
     {"env_inherit",  &colony__env_names, 0, "[]", AT(env_inherit), NULL,
      "names of variables that are passed on from colony's own environment"},
     {"os_env",       FLAG,  0, "true", AT(os_env), NULL, "pass on all of colony's environment"},
-    {"uid",          &colony__setting_later, 0, NULL, WHOLE, NULL,
-     "user to run as, a name or a number"},
-    {"gid",          &colony__setting_later, 0, NULL, WHOLE, NULL,
+    {"uid",          &colony__user, 0, NULL, WHOLE, NULL, "user to run as"},
+    {"gid",          &colony__group, 0, NULL, WHOLE, NULL,
      "group to run as; the user's own unless given"},
-    {"groups",       &colony__setting_later, 0, "[]", WHOLE, NULL, "supplementary groups"},
+    {"groups",       &colony__groups, 0, "[]", WHOLE, NULL, "supplementary groups"},
     {"cwd",          TEXT,  0, NULL, AT(cwd), NULL, "folder to run in"},
     {"umask",        &colony__umask,   0, NULL, WHOLE, NULL,
      "mode bits that new files do not get, as \"022\""},
     {"nice",         &colony__nice,    0, NULL, WHOLE, RANGE(-20, 19),
      "priority on the CPU: -20 first, 19 last"},
+    {"oom_score_adj", &colony__oom_score_adj, 0, NULL, WHOLE, RANGE(-1000, 1000),
+     "when memory runs out: 1000 is killed first, -1000 never"},
     {"rlimits",      &colony__rlimits, 0, "{}", WHOLE, NULL,
      "limits such as nofile: a number, unlimited, or a map of soft and hard"},
+    {"limits",       &colony__setting_table, 0, NULL, AT(limits), colony__limits_settings,
+     "limits of all its processes together, by cgroup, for each of `numprocesses`"},
     {"shell",        FLAG,  0, "false", AT(shell), NULL, "run it by /bin/sh -c"},
-    {"numprocesses", COUNT, 0, "1", AT(numprocesses), RANGE(0, COLONY_SLOTS_MAX),
+    {"numprocesses", COUNT, COLONY__LIVE, "1", AT(numprocesses), RANGE(0, COLONY_SLOTS_MAX),
      "how many processes are kept alive"},
-    {"graceful_timeout", SECONDS, 0, "10", AT(grace_ms), NULL,
+    {"graceful_timeout", SECONDS, COLONY__LIVE, "10", AT(grace_ms), NULL,
      "how long a process may take to stop before it is killed"},
-    {"stop_signal",  &colony__signal,  0, "SIGTERM", AT(stop_signal), NULL,
+    {"stop_signal",  &colony__signal,  COLONY__LIVE, "SIGTERM", AT(stop_signal), NULL,
      "signal that asks it to stop"},
-    {"stop_group",   FLAG,  0, "false", AT(stop_group), NULL,
+    {"stop_group",   FLAG,  COLONY__LIVE, "false", AT(stop_group), NULL,
      "send the stop signal to its whole process group"},
     {"detach",       FLAG,  0, "false", AT(detach), NULL,
      "start and forget: it outlives colony"},
     {"log",          &colony__log, 0, "{}", AT(log), log_settings,
      "where output goes: `none`, or a map"},
-    {"start",        FLAG,  0, "true", AT(start), NULL, "start it when it is loaded"},
-    {"priority",     COUNT, 0, "1000000", AT(priority), RANGE(0, COLONY_PRIORITY_LAST),
+    {"start",        FLAG,  COLONY__LIVE, "true", AT(start), NULL, "start it when it is loaded"},
+    {"priority",     COUNT, COLONY__LIVE, "1000000", AT(priority), RANGE(0, COLONY_PRIORITY_LAST),
      "order of starting, 0 first"},
+    {"restart",      &colony__restart, COLONY__LIVE, NULL, AT(restart), colony__restart_settings,
+     "when and how soon it is started again after it ended: always unless given"},
+    {"flapping",     &colony__flapping, COLONY__LIVE, NULL, AT(restart), colony__flapping_settings,
+     "gaffer's way to say `restart`: what ends too often is stopped for a while"},
+    {"depends_on",   &colony__depends_on, COLONY__LIVE, "{}", WHOLE, colony__dependency_settings,
+     "other templates that it waits for, and what they must be: started, ready or completed"},
+    {"ready",        &colony__ready, 0, NULL, AT(ready), colony__ready_settings,
+     "how it tells that it is ready; as soon as it runs unless given"},
+    {"start_timeout", SECONDS, COLONY__LIVE, "0", AT(start_timeout_ms), NULL,
+     "what is not ready after so long has failed; 0: it may take for ever"},
+    {"watchdog",     SECONDS, 0, "0", AT(watchdog_ms), NULL,
+     "it must say WATCHDOG=1 by sd_notify(3) so often, else it is restarted; 0: it need not"},
+    {"restart_above", &colony__restart_above, COLONY__LIVE, NULL, AT(restart_above),
+     colony__restart_above_settings, "restart it when it takes more than this for some time"},
+    {"max_age",      SECONDS, COLONY__LIVE, "0", AT(max_age_ms), NULL,
+     "restart it when it has run for so long; 0: never"},
+    {"essential",    FLAG,  COLONY__LIVE, "false", AT(essential), NULL,
+     "colony ends, with its exit code, when it fails for good"},
     {0},
 };
 /* clang-format on */
@@ -144,22 +169,79 @@ static int read_name(struct colony_template *template, const char *name,
     return member ? 0 : append_name(template->source, name);
 }
 
-static int fill(struct colony_template *template, const char *name,
-                const struct colony__reading *reading)
+/* `a:b:c` is of the group a. */
+static int set_group(struct colony_template *template)
 {
-    int rc = read_name(template, name, reading);
+    size_t length = strcspn(template->name, ":");
+
+    if (template->name[length] == '\0' || length == 0)
+        return 0;
+    template->group = strndup(template->name, length);
+    return template->group ? 0 : -ENOMEM;
+}
+
+/* In this order: the later ones look at what the earlier ones have read. */
+static int read_settings(struct colony_template *template, const struct colony_value *saved,
+                         const struct colony__reading *reading)
+{
+    int rc = colony__settings_read(reading, colony__template_settings, template->source, template);
 
     if (rc == 0)
-        rc = colony__command_settle(template->source);
+        rc = colony__env_read(template, reading);
     if (rc == 0)
-        rc = colony__settings_read(reading, template_settings, template->source, template);
+        rc = colony__env_file_read(template, saved, reading);
     if (rc == 0)
         rc = colony__command_read(template, reading);
     if (rc == 0)
         rc = colony__identity_read(&template->identity, template->source, reading);
     if (rc == 0)
-        template->hash = template->process_hash = colony_value_hash(template->source);
+        rc = colony__restart_check(template, reading);
+    if (rc == 0)
+        rc = colony__ready_check(template, reading);
+    return rc < 0 ? rc : colony__limits_check(template, reading);
+}
+
+static int fill(struct colony_template *template, const char *name,
+                const struct colony__reading *reading)
+{
+    struct colony_value *saved = colony__env_file_take_saved(template->source);
+    int rc = read_name(template, name, reading);
+
     template->restart = colony_restart_default;
+    if (rc == 0)
+        rc = set_group(template);
+    if (rc == 0)
+        rc = colony__command_settle(template->source);
+    if (rc == 0)
+        rc = read_settings(template, saved, reading);
+    colony_value_free(saved);
+    if (rc < 0)
+        return rc;
+    template->hash = colony__template_hash(template->source);
+    template->process_hash = colony__template_process_hash(template->source);
+    return 0;
+}
+
+int colony__template_read(struct colony_template **out, const char *name,
+                          const struct colony_value *source, const struct colony__reading *reading)
+{
+    struct colony_template *template;
+    int rc;
+
+    if (source->type != VALUE_MAP)
+        return colony__setting_fail(reading, source, -EINVAL,
+                                    "cannot use %s: it must be a map of settings",
+                                    colony__setting_label(source).text);
+    template = calloc(1, sizeof *template);
+    rc = template ? colony_value_copy(&template->source, source) : -ENOMEM;
+    if (rc == 0)
+        rc = fill(template, name, reading);
+    if (rc == -ENOMEM)
+        (void)colony_fail(reading->err, rc, "cannot load a template: out of memory");
+    if (rc < 0)
+        colony_template_free(template);
+    else
+        *out = template;
     return rc;
 }
 
@@ -168,36 +250,34 @@ int colony_template_new(struct colony_template **out, const char *name,
                         const struct colony_value *source, const char *file, bool strict,
                         struct colony_error *err)
 {
-    struct colony__reading reading = {.file = file, .strict = strict, .err = err};
-    struct colony_template *template;
-    int rc;
+    const struct colony__reading reading = {.file = file, .strict = strict, .err = err};
 
-    if (source->type != VALUE_MAP)
-        return colony__setting_fail(&reading, source, -EINVAL,
-                                    "cannot use %s: it must be a map of settings",
-                                    colony__setting_label(source).text);
-    template = calloc(1, sizeof *template);
-    rc = template ? colony_value_copy(&template->source, source) : -ENOMEM;
-    if (rc == 0)
-        rc = fill(template, name, &reading);
-    if (rc == -ENOMEM)
-        (void)colony_fail(err, rc, "cannot load a template: out of memory");
-    if (rc < 0)
-        colony_template_free(template);
-    else
-        *out = template;
-    return rc;
+    return colony__template_read(out, name, source, &reading);
+}
+
+int colony_template_restore(struct colony_template **out, const struct colony_value *source,
+                            struct colony_error *err)
+{
+    const struct colony__reading reading = {.is_saved = true, .err = err};
+
+    return colony__template_read(out, NULL, source, &reading);
 }
 
 void colony_template_free(struct colony_template *template)
 {
     if (!template)
         return;
+    for (size_t i = 0; i < template->dependency_count; i++)
+        free(template->dependencies[i].name);
+    free(template->dependencies);
+    free(template->ready.text);
     free(template->name);
+    free(template->group);
     free(template->cmd);
     free(template->cwd);
     colony__words_free(template->argv);
     colony__words_free(template->env);
+    colony__words_free(template->env_file);
     colony__words_free(template->env_inherit);
     colony_value_free(template->source);
     free(template);
@@ -205,5 +285,8 @@ void colony_template_free(struct colony_template *template)
 
 cJSON *colony_template_to_json(const struct colony_template *template)
 {
-    return colony__settings_with_defaults(template_settings, template->source);
+    cJSON *json = colony__settings_with_defaults(colony__template_settings, template->source);
+
+    cJSON_DeleteItemFromObjectCaseSensitive(json, COLONY__ENV_FILE_SAVED);
+    return json;
 }

@@ -127,7 +127,8 @@ struct colony_template {
     char *cmd;
     char **argv;        /* what is run: cmd and args split and substituted; NULL-terminated */
     char **env;         /* the template's own, as KEY=VALUE; NULL-terminated; wins over env_file */
-    char **env_file;    /* what the files of `env_file` say, as KEY=VALUE; NULL-terminated */
+    char **env_file;    /* what the files of `env_file` say that `env` does not, as KEY=VALUE and
+                           sorted by KEY; NULL-terminated */
     char **env_inherit; /* names; NULL-terminated */
     bool os_env;
     struct colony_identity identity;
@@ -159,8 +160,9 @@ struct colony_template {
     struct colony_restart_above restart_above;
     uint64_t max_age_ms; /* restarted when it is so old; 0: never */
     struct colony_log_settings log;
-    struct colony_value *source; /* the settings as given and `name`: for GET and for comparing */
-    uint64_t hash;               /* of @source and env_file: equal means nothing changed */
+    struct colony_value *source; /* the settings as given, `name`, and what env files said: for
+                                    comparing, and for colony_template_restore */
+    uint64_t hash;               /* equal means nothing changed, env files included */
     uint64_t process_hash; /* of what a running process is made of: a change means a new one */
 };
 
@@ -174,13 +176,21 @@ struct colony_template {
  * `args` absent: `cmd` is split as a shell splits words. `args` a text: split as shlex.split does.
  * $VAR and ${VAR} in args are replaced from `env`; an unknown one is -EINVAL. `shell: true` runs
  * `/bin/sh -c "CMD ARGS…"`, with CMD as it is. Users and groups are names or numbers, looked up
- * now.
+ * now. The files of `env_file` are read now too, from the folder of @file unless their paths are
+ * absolute; $VAR in args may also stand for a variable of theirs.
  *
  * Returns 0, -EINVAL with the reason, or -ENOMEM. Copies what it needs of @source.
  */
 int colony_template_new(struct colony_template **out, const char *name,
                         const struct colony_value *source, const char *file, bool strict,
                         struct colony_error *err);
+
+/*
+ * Makes a template again from the source of one, as it was written down by colony itself: the files
+ * of `env_file` are not read again. Unknown keys are kept. Fails as colony_template_new.
+ */
+int colony_template_restore(struct colony_template **out, const struct colony_value *source,
+                            struct colony_error *err);
 void colony_template_free(struct colony_template *template);
 
 /*
@@ -189,7 +199,10 @@ void colony_template_free(struct colony_template *template);
  */
 struct cJSON *colony_template_to_json(const struct colony_template *template);
 
-/* The names of the settings in which @left and @right differ, joined by ", ", into @text. */
+/*
+ * The names of the settings in which @left and @right differ, joined by ", ", into @text, which may
+ * cut them short; "" when their hashes are equal.
+ */
 void colony_template_difference(const struct colony_template *left,
                                 const struct colony_template *right, char *text, size_t size);
 

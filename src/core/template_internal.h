@@ -1,18 +1,80 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* template_internal.h - the types of settings that only templates have; see setting_internal.h. */
+/*
+ * template_internal.h - the settings of a template by topic, and their types (setting_internal.h).
+ *
+ * A topic has its tables and readers in a file of its own, template_TOPIC.c, and there what can
+ * only be checked when all settings are read.
+ */
 #ifndef COLONY_CORE_TEMPLATE_INTERNAL_H
 #define COLONY_CORE_TEMPLATE_INTERNAL_H
 
-struct colony__setting_type;
+#include <stdint.h>
 
-/* Read later, together with others: see command_internal.h and identity_internal.h. */
-extern const struct colony__setting_type colony__setting_later;
+#include "core/setting_internal.h"
+
+struct colony_template;
+struct colony_value;
+
+/* The member of a template's source that holds what its env files said: colony's alone. */
+#define COLONY__ENV_FILE_SAVED "colony.env_file"
+
+/* All settings of a template. The tables below are the `detail` of one of its rows each. */
+extern const struct colony__setting colony__template_settings[];
+extern const struct colony__setting colony__restart_settings[];
+extern const struct colony__setting colony__flapping_settings[];
+extern const struct colony__setting colony__dependency_settings[]; /* of each of its members */
+extern const struct colony__setting colony__ready_settings[];
+extern const struct colony__setting colony__limits_settings[];
+extern const struct colony__setting colony__restart_above_settings[];
+
+/* Without a reader: read with others, see command_internal.h and identity_internal.h. */
+extern const struct colony__setting_type colony__name;
+extern const struct colony__setting_type colony__args;
+extern const struct colony__setting_type colony__env;
+extern const struct colony__setting_type colony__env_file;
+extern const struct colony__setting_type colony__user;
+extern const struct colony__setting_type colony__group;
+extern const struct colony__setting_type colony__groups;
+
 extern const struct colony__setting_type colony__env_names; /* char **; names without `=` */
 extern const struct colony__setting_type colony__umask;     /* the template */
 extern const struct colony__setting_type colony__nice;      /* the template; detail is a range */
-extern const struct colony__setting_type colony__rlimits;   /* the template */
-extern const struct colony__setting_type colony__signal;    /* int */
+extern const struct colony__setting_type colony__oom_score_adj; /* the same */
+extern const struct colony__setting_type colony__rlimits;       /* the template */
+extern const struct colony__setting_type colony__signal;        /* int */
 extern const struct colony__setting_type colony__log;      /* log settings; detail is their table */
 extern const struct colony__setting_type colony__log_mode; /* detail is the mode that true means */
+extern const struct colony__setting_type colony__restart;  /* a policy; detail is its table */
+extern const struct colony__setting_type colony__flapping; /* the same, in gaffer's spelling */
+extern const struct colony__setting_type colony__depends_on;    /* the template */
+extern const struct colony__setting_type colony__ready;         /* struct colony_ready_settings */
+extern const struct colony__setting_type colony__restart_above; /* struct colony_restart_above */
+
+/* colony_template_new as @reading says. */
+int colony__template_read(struct colony_template **out, const char *name,
+                          const struct colony_value *source, const struct colony__reading *reading);
+
+/* What contradicts what. -EINVAL with the reason. */
+int colony__restart_check(const struct colony_template *template,
+                          const struct colony__reading *reading);
+int colony__ready_check(const struct colony_template *template,
+                        const struct colony__reading *reading);
+int colony__limits_check(const struct colony_template *template,
+                         const struct colony__reading *reading);
+
+/* Takes the member COLONY__ENV_FILE_SAVED out of @source; the caller's. NULL: there is none. */
+struct colony_value *colony__env_file_take_saved(struct colony_value *source);
+
+/*
+ * Fills @template's `env_file` from the files or from @saved (NULL: none), and puts it into its
+ * source. `env` is read already. @saved is -EINVAL where colony did not write it: nobody else may
+ * say what a file says.
+ */
+int colony__env_file_read(struct colony_template *template, const struct colony_value *saved,
+                          const struct colony__reading *reading);
+
+/* The hashes of struct colony_template. */
+uint64_t colony__template_hash(const struct colony_value *source);
+uint64_t colony__template_process_hash(const struct colony_value *source);
 
 #endif

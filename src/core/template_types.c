@@ -37,13 +37,6 @@ enum {
 
 _Static_assert((int)RESOURCE_COUNT <= (int)COLONY_RLIMITS_MAX, "rlimits[] holds each resource");
 
-static int fail_type(const struct colony__reading *reading, const struct colony__setting *row,
-                     const struct colony_value *value)
-{
-    return colony__setting_fail(reading, value, -EINVAL, "cannot use `%s`: it must be %s",
-                                row->name, row->type->name);
-}
-
 static int read_env_names(const struct colony__reading *reading, const struct colony__setting *row,
                           const struct colony_value *value, void *field)
 {
@@ -70,16 +63,16 @@ static int read_umask(const struct colony__reading *reading, const struct colony
         size_t length = strspn(value->text, "01234567");
 
         if (length == 0 || length > 4 || value->text[length] != '\0')
-            return fail_type(reading, row, value);
+            return colony__setting_fail_type(reading, row, value);
         bits = strtol(value->text, NULL, 8);
         if (bits > UMASK_MAX)
-            return fail_type(reading, row, value);
+            return colony__setting_fail_type(reading, row, value);
     } else if (value->type == VALUE_NUMBER) {
         rc = colony__setting_integer(reading, value, &range, &bits);
         if (rc < 0)
             return rc;
     } else {
-        return fail_type(reading, row, value);
+        return colony__setting_fail_type(reading, row, value);
     }
     template->has_umask = true;
     template->umask = (mode_t)bits;
@@ -100,6 +93,21 @@ static int read_nice(const struct colony__reading *reading, const struct colony_
     return 0;
 }
 
+static int read_oom_score_adj(const struct colony__reading *reading,
+                              const struct colony__setting *row, const struct colony_value *value,
+                              void *field)
+{
+    struct colony_template *template = field;
+    int64_t score = 0;
+    int rc = colony__setting_integer(reading, value, row->detail, &score);
+
+    if (rc < 0)
+        return rc;
+    template->has_oom_score_adj = true;
+    template->oom_score_adj = (int)score;
+    return 0;
+}
+
 static int read_signal(const struct colony__reading *reading, const struct colony__setting *row,
                        const struct colony_value *value, void *field)
 {
@@ -108,7 +116,7 @@ static int read_signal(const struct colony__reading *reading, const struct colon
     if (value->type == VALUE_STRING || value->type == VALUE_NUMBER)
         signo = colony_signal_parse(value->text);
     if (signo < 0)
-        return fail_type(reading, row, value);
+        return colony__setting_fail_type(reading, row, value);
     *(int *)field = signo;
     return 0;
 }
@@ -195,7 +203,7 @@ static int read_rlimits(const struct colony__reading *reading, const struct colo
     int rc = 0;
 
     if (value->type != VALUE_MAP)
-        return fail_type(reading, row, value);
+        return colony__setting_fail_type(reading, row, value);
     /* No key is there twice, so there are at most as many as resources. */
     for (const struct colony_value *member = value->child; member && rc == 0; member = member->next)
         rc = read_rlimit(reading, member, &template->rlimits[template->rlimit_count++]);
@@ -229,21 +237,35 @@ static int read_log(const struct colony__reading *reading, const struct colony__
     if (value->type == VALUE_MAP)
         return colony__settings_read(reading, row->detail, value, log);
     if (value->type != VALUE_STRING || strcmp(value->text, "none") != 0)
-        return fail_type(reading, row, value);
+        return colony__setting_fail_type(reading, row, value);
     rc = colony__settings_read(reading, row->detail, &nothing, log);
     log->mode = LOG_NONE;
     return rc;
 }
 
 /* clang-format off */
-const struct colony__setting_type colony__setting_later =
-    {"",                                            false, NULL,           NULL};
+const struct colony__setting_type colony__name =
+    {"a text",                                      false, NULL,           NULL};
+const struct colony__setting_type colony__args =
+    {"a list of texts, or a text",                  false, NULL,           NULL};
+const struct colony__setting_type colony__env =
+    {"a map of names and values",                   false, NULL,           NULL};
+const struct colony__setting_type colony__env_file =
+    {"a path or a list of paths",                   false, NULL,           NULL};
+const struct colony__setting_type colony__user =
+    {"a name or a number",                          false, NULL,           NULL};
+const struct colony__setting_type colony__group =
+    {"a name or a number",                          false, NULL,           NULL};
+const struct colony__setting_type colony__groups =
+    {"a list of names or numbers",                  false, NULL,           NULL};
 const struct colony__setting_type colony__env_names =
     {"a list of names",                             false, read_env_names, NULL};
 const struct colony__setting_type colony__umask =
     {"octal digits in quotes, such as \"022\"",     false, read_umask,     NULL};
 const struct colony__setting_type colony__nice =
     {"a whole number",                              false, read_nice,      NULL};
+const struct colony__setting_type colony__oom_score_adj =
+    {"a whole number",                              false, read_oom_score_adj, NULL};
 const struct colony__setting_type colony__rlimits =
     {"a map of limits, such as nofile: 1024",       false, read_rlimits,   NULL};
 const struct colony__setting_type colony__signal =

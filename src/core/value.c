@@ -99,6 +99,8 @@ static int compare_members(const void *left, const void *right)
 
     if (order != 0)
         return order;
+    if (a->file != b->file)
+        return a->file < b->file ? -1 : 1;
     if (a->line != b->line)
         return a->line < b->line ? -1 : 1;
     return a->column < b->column ? -1 : a->column > b->column;
@@ -115,13 +117,13 @@ static int fail_twice(const struct colony_value *first, const struct colony_valu
                        name, again->line, again->column, again->key, first->line);
 }
 
-int colony__value_check_keys(const struct colony_value *map, const char *name,
-                             struct colony_error *err)
+int colony__value_find_twice(const struct colony_value *map, const struct colony_value **first,
+                             const struct colony_value **again)
 {
     const struct colony_value **members;
     size_t count = 0;
     size_t used = 0;
-    int rc = 0;
+    int found = 0;
 
     for (const struct colony_value *child = map->child; child; child = child->next)
         count++;
@@ -133,11 +135,23 @@ int colony__value_check_keys(const struct colony_value *map, const char *name,
     for (const struct colony_value *child = map->child; child; child = child->next)
         members[used++] = child;
     qsort(members, count, sizeof(struct colony_value *), compare_members);
-    for (size_t i = 1; i < count && rc == 0; i++)
-        if (strcmp(members[i - 1]->key, members[i]->key) == 0)
-            rc = fail_twice(members[i - 1], members[i], name, err);
+    for (size_t i = 1; i < count && !found; i++) {
+        found = strcmp(members[i - 1]->key, members[i]->key) == 0;
+        *first = members[i - 1];
+        *again = members[i];
+    }
     free(members);
-    return rc;
+    return found;
+}
+
+int colony__value_check_keys(const struct colony_value *map, const char *name,
+                             struct colony_error *err)
+{
+    const struct colony_value *first;
+    const struct colony_value *again;
+    int rc = colony__value_find_twice(map, &first, &again);
+
+    return rc > 0 ? fail_twice(first, again, name, err) : rc;
 }
 
 const char *colony__value_text(const struct colony_value *value)

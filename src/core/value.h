@@ -2,8 +2,8 @@
 /*
  * value.h - a tree of settings as it was read, with the place of each part.
  *
- * YAML files and JSON texts both become this tree; settings are read from it by table. A tree
- * is a heap object without libuv handles; it is limited in depth, nodes and bytes.
+ * YAML and INI files and JSON texts all become this tree; settings are read from it by table. A
+ * tree is a heap object without libuv handles; it is limited in depth, nodes and bytes.
  */
 #ifndef COLONY_CORE_VALUE_H
 #define COLONY_CORE_VALUE_H
@@ -41,6 +41,7 @@ struct colony_value {
     bool boolean;
     unsigned line;              /* from 1; 0 when the text has no places (JSON over HTTP) */
     unsigned column;            /* in characters, from 1 */
+    unsigned file;              /* which of several files: an index of colony_settings.files */
     struct colony_value *child; /* first of a list or map */
     struct colony_value *next;
 };

@@ -17,6 +17,13 @@ enum {
 /* A node of its own, or NULL. */
 struct colony_value *colony__value_new(enum colony_value_type type);
 
+/*
+ * Looks for two members of @map that have one key: *again stands behind *first. 1 when there are
+ * any, 0 when there are none, -ENOMEM.
+ */
+int colony__value_find_twice(const struct colony_value *map, const struct colony_value **first,
+                             const struct colony_value **again);
+
 /* -EINVAL when two members of @map have one key. @name stands before the place; may be NULL. */
 int colony__value_check_keys(const struct colony_value *map, const char *name,
                              struct colony_error *err);
@@ -39,6 +46,13 @@ bool colony__value_loses_text(const struct colony_value *value);
  * JSON's 1e3 is one too; YAML's 22:22 (base 60) is not.
  */
 void colony__yaml_resolve(struct colony_value *node);
+
+/*
+ * Skips a byte order mark and checks that the rest is UTF-8 without a NUL. -EINVAL with the place;
+ * @format ("YAML") and @name stand in the message.
+ */
+int colony__file_check(const char **text, size_t *size, const char *format, const char *name,
+                       struct colony_error *err);
 
 /* The whole file, NUL-terminated, at most 16 MiB; the caller frees *text. @st may be NULL. */
 int colony__file_read(char **text, size_t *size, const char *path, struct stat *st,

@@ -189,18 +189,20 @@ int colony__words_split(struct colony__words *words, const char *text,
     return rc;
 }
 
-/* Orders KEY=VALUE, or a KEY alone, by KEY. */
-static int compare_keys(const void *left, const void *right)
+int colony__words_compare_env(const char *left, const char *right)
 {
-    const char *a = *(const char *const *)left;
-    const char *b = *(const char *const *)right;
-    size_t a_length = strcspn(a, "=");
-    size_t b_length = strcspn(b, "=");
-    int order = memcmp(a, b, a_length < b_length ? a_length : b_length);
+    size_t a_length = strcspn(left, "=");
+    size_t b_length = strcspn(right, "=");
+    int order = memcmp(left, right, a_length < b_length ? a_length : b_length);
 
     if (order != 0)
         return order;
     return a_length < b_length ? -1 : a_length > b_length;
+}
+
+static int compare_keys(const void *left, const void *right)
+{
+    return colony__words_compare_env(*(const char *const *)left, *(const char *const *)right);
 }
 
 void colony__words_sort_env(struct colony__words *env)
@@ -247,7 +249,8 @@ static const char *expand_one(struct word *word, const char *at, const struct co
     }
     value = find_env(env, name, length);
     if (!value) {
-        (void)colony_fail(reason, -EINVAL, "$%.*s is not in `env` (write $$ for a dollar sign)",
+        (void)colony_fail(reason, -EINVAL,
+                          "$%.*s is not in `env` or `env_file` (write $$ for a dollar sign)",
                           length > 100 ? 100 : (int)length, name);
         return NULL;
     }

@@ -43,6 +43,9 @@ void colony__words_free(char **items);
 int colony__words_split(struct colony__words *words, const char *text,
                         enum colony__word_style style, struct colony_error *reason);
 
+/* Orders KEY=VALUE, or a KEY alone, by KEY: below, 0 or above. */
+int colony__words_compare_env(const char *left, const char *right);
+
 /* Sorts KEY=VALUE texts by KEY, as colony__words_expand wants them. */
 void colony__words_sort_env(struct colony__words *env);
 

@@ -9,8 +9,6 @@
 #include "core/utf8.h"
 #include "core/value_internal.h"
 
-static const char byte_order_mark[] = "\xef\xbb\xbf";
-
 struct yaml_reader {
     yaml_parser_t parser;
     const char *name; /* stands in messages */
@@ -250,19 +248,6 @@ static int read_root(struct yaml_reader *reader, struct colony_value **root)
     return rc;
 }
 
-static int check_bytes(const struct yaml_reader *reader)
-{
-    size_t good = colony_utf8_length(reader->text, reader->size);
-    struct colony_utf8_place place;
-
-    if (good == reader->size)
-        return 0;
-    colony_utf8_locate(reader->text, good, &place);
-    return colony_fail(reader->err, -EINVAL, "%s:%u:%u: cannot read this YAML: %s", reader->name,
-                       place.line, place.column,
-                       reader->text[good] == '\0' ? "it has a NUL byte" : "it is not UTF-8");
-}
-
 /* A document of nothing is a map of nothing. */
 static int settle_root(struct colony_value **root)
 {
@@ -276,17 +261,14 @@ static int settle_root(struct colony_value **root)
 int colony_value_parse_yaml(struct colony_value **out, const char *text, size_t size,
                             const char *name, struct colony_error *err)
 {
-    struct yaml_reader reader = {.name = name, .text = text, .size = size, .err = err};
+    struct yaml_reader reader = {.name = name, .err = err};
     struct colony_value *root = NULL;
-    int rc;
+    int rc = colony__file_check(&text, &size, "YAML", name, err);
 
-    if (size >= 3 && memcmp(text, byte_order_mark, 3) == 0) {
-        reader.text += 3;
-        reader.size -= 3;
-    }
-    rc = check_bytes(&reader);
     if (rc < 0)
         return rc;
+    reader.text = text;
+    reader.size = size;
     if (!yaml_parser_initialize(&reader.parser))
         return colony_fail(err, -ENOMEM, "cannot read %s: out of memory", name);
     yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);

@@ -175,7 +175,7 @@ def test_output_that_cannot_be_written_is_noticed():
     ("ctl", "pids", "a", "b"), ("ctl", "ps", "--nonsense"), ("ctl", "ps", "--json=yes"),
     ("ctl", "logs", "-n", "many", "web"), ("ctl", "logs", "web", "-n"), ("ctl", "-x", "ps"),
     ("ctl", "stop", "web", "--timeout", "soon"), ("ctl", "--endpoint", "gopher://x", "ps"),
-    ("ctl", "--endpoint", "http://h:99999", "ps"), ("check",), ("check", "a", "b"),
+    ("ctl", "--endpoint", "http://h:99999", "ps"), ("check",),
     ("check", "--nonsense"), ("version", "x"),
 ])
 def test_a_usage_error_is_one_line_and_exit_2(args):
@@ -288,7 +288,8 @@ def test_check_says_ok_and_how_many_templates(tmp_path):
     out = run("check", str(file))
     assert (out.returncode, out.stdout) == (0, f"{file}: ok (3 templates)\n")
     told = json.loads(run("check", "--json", str(file)).stdout)
-    assert told == {"ok": True, "templates": ["web", "worker", "idle"]}
+    assert told == {"ok": True, "file": str(file), "templates": ["web", "worker", "idle"],
+                    "files": [str(file)]}
 
 
 def test_check_points_at_the_place_and_exits_78(tmp_path):

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * template_hash.c - in what two templates differ.
+ *
+ * What is given as it would be anyway counts as not given, so that neither writing a default down
+ * nor a new setting of a new version of colony makes another template.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/setting_internal.h"
+#include "core/template.h"
+#include "core/template_internal.h"
+#include "core/value_internal.h"
+
+/* Of key and value. */
+static uint64_t member_hash(const struct colony_value *member)
+{
+    struct colony_value alone = *member;
+    const struct colony_value map = {.type = VALUE_MAP, .child = &alone};
+
+    alone.next = NULL;
+    return colony_value_hash(&map);
+}
+
+static bool is_env_file(const struct colony__setting *row)
+{
+    return row->type == &colony__env_file;
+}
+
+/* 0: it is not given. With a sum of these the order of members does not count. */
+static uint64_t row_hash(const struct colony_value *source, const struct colony__setting *row)
+{
+    const struct colony_value *value = colony__setting_given(source, row->name);
+    const struct colony_value *saved =
+        is_env_file(row) ? colony_value_get(source, COLONY__ENV_FILE_SAVED) : NULL;
+    uint64_t hash = saved ? member_hash(saved) : 0;
+
+    if (value && !colony__setting_is_default(row, value))
+        hash += member_hash(value);
+    return hash;
+}
+
+/* Of the members that no row knows: a client's own. */
+static uint64_t own_hash(const struct colony_value *source)
+{
+    uint64_t hash = 0;
+
+    for (const struct colony_value *member = source->child; member; member = member->next)
+        if (strcmp(member->key, COLONY__ENV_FILE_SAVED) != 0 &&
+            !colony__setting_find(colony__template_settings, member->key))
+            hash += member_hash(member);
+    return hash;
+}
+
+uint64_t colony__template_hash(const struct colony_value *source)
+{
+    uint64_t hash = own_hash(source);
+
+    for (const struct colony__setting *row = colony__template_settings; row->name; row++)
+        hash += row_hash(source, row);
+    return hash;
+}
+
+uint64_t colony__template_process_hash(const struct colony_value *source)
+{
+    uint64_t hash = 0;
+
+    for (const struct colony__setting *row = colony__template_settings; row->name; row++)
+        if (!(row->flags & COLONY__LIVE))
+            hash += row_hash(source, row);
+    return hash;
+}
+
+static void append(char *text, size_t size, const char *name)
+{
+    size_t used = strlen(text);
+
+    if (used < size)
+        (void)snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "", name);
+}
+
+void colony_template_difference(const struct colony_template *left,
+                                const struct colony_template *right, char *text, size_t size)
+{
+    if (size == 0)
+        return;
+    text[0] = '\0';
+    for (const struct colony__setting *row = colony__template_settings; row->name; row++)
+        if (row_hash(left->source, row) != row_hash(right->source, row))
+            append(text, size, row->name);
+    if (own_hash(left->source) != own_hash(right->source))
+        append(text, size, "keys of your own");
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* template_ready.c - the setting `ready`: how a process tells that it is. */
+#include <errno.h>
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/setting_internal.h"
+#include "core/template.h"
+#include "core/template_internal.h"
+#include "core/value_internal.h"
+#include "core/words_internal.h"
+
+#define AT(field) offsetof(struct colony_ready_settings, field)
+#define RANGE(min, max) (&(const struct colony__setting_range){min, max})
+#define LEAST(ms) RANGE(ms, INT64_MAX)
+#define SECONDS &colony__setting_seconds
+
+enum {
+    FD_MIN = 3,
+    FD_MAX = 7,
+    TRY_MS_MIN = 10, /* more often would cost more than it tells */
+    PATTERN_MAX = 1000,
+};
+
+static int read_fd(const struct colony__reading *reading, const struct colony__setting *row,
+                   const struct colony_value *value, void *field)
+{
+    int64_t fd = 0;
+    int rc = colony__setting_integer(reading, value, row->detail, &fd);
+
+    if (rc == 0)
+        *(int *)field = (int)fd;
+    return rc;
+}
+
+/* Which way it is follows from the key alone: see read_kind. */
+static int read_notify(const struct colony__reading *reading, const struct colony__setting *row,
+                       const struct colony_value *value, void *field)
+{
+    (void)field;
+    return value->type == VALUE_BOOL ? 0 : colony__setting_fail_type(reading, row, value);
+}
+
+static int read_line(const struct colony__reading *reading, const struct colony__setting *row,
+                     const struct colony_value *value, void *field)
+{
+    char reason[128];
+    regex_t compiled;
+    int rc = colony__setting_text.read(reading, row, value, field);
+
+    if (rc < 0)
+        return rc;
+    if (strlen(value->text) > PATTERN_MAX)
+        return colony__setting_fail(reading, value, -EINVAL,
+                                    "cannot use `%s`: it is longer than %d bytes", row->name,
+                                    PATTERN_MAX);
+    rc = regcomp(&compiled, value->text, REG_EXTENDED | REG_NOSUB);
+    if (rc == REG_ESPACE)
+        return -ENOMEM;
+    if (rc != 0) {
+        (void)regerror(rc, &compiled, reason, sizeof reason);
+        return colony__setting_fail(reading, value, -EINVAL,
+                                    "cannot use `%s`: it is no regular expression: %s", row->name,
+                                    reason);
+    }
+    regfree(&compiled);
+    return 0;
+}
+
+static int read_tcp(const struct colony__reading *reading, const struct colony__setting *row,
+                    const struct colony_value *value, void *field)
+{
+    int rc = colony__setting_text.read(reading, row, value, field);
+
+    if (rc < 0)
+        return rc;
+    if (!colony__is_host_port(value->text) || strtol(strrchr(value->text, ':') + 1, NULL, 10) == 0)
+        return colony__setting_fail_type(reading, row, value);
+    return 0;
+}
+
+static int read_exec(const struct colony__reading *reading, const struct colony__setting *row,
+                     const struct colony_value *value, void *field)
+{
+    struct colony__words words = {0};
+    struct colony_error reason;
+    int rc = colony__setting_text.read(reading, row, value, field);
+
+    if (rc < 0)
+        return rc;
+    rc = colony__words_split(&words, value->text, WORDS_SHELL, &reason);
+    if (rc == 0 && (words.count == 0 || words.items[0][0] == '\0'))
+        rc = colony_fail(&reason, -EINVAL, "it is empty");
+    colony__words_free(words.items);
+    if (rc == -EINVAL)
+        return colony__setting_fail(reading, value, rc, "cannot use `%s`: %s", row->name,
+                                    reason.message);
+    return rc;
+}
+
+static const struct colony__setting_type type_notify = {"true or false", false, read_notify, NULL};
+static const struct colony__setting_type type_fd = {"a whole number", false, read_fd, NULL};
+static const struct colony__setting_type type_line = {"a regular expression", false, read_line,
+                                                      NULL};
+static const struct colony__setting_type type_tcp = {"a text such as \"localhost:80\"", false,
+                                                     read_tcp, NULL};
+static const struct colony__setting_type type_exec = {"a command", false, read_exec, NULL};
+
+/* clang-format off */
+const struct colony__setting colony__ready_settings[] = {
+    {"notify",   &type_notify, 0, NULL, 0,        NULL, "it says READY=1 by sd_notify(3)"},
+    {"fd",       &type_fd,     0, NULL, AT(fd),   RANGE(FD_MIN, FD_MAX),
+     "it writes a line to this descriptor"},
+    {"line",     &type_line,   0, NULL, AT(text), NULL,
+     "a line of its output matches this POSIX extended regular expression"},
+    {"tcp",      &type_tcp,    0, NULL, AT(text), NULL, "HOST:PORT accepts connections"},
+    {"exec",     &type_exec,   0, NULL, AT(text), NULL, "this command exits with 0"},
+    {"delay",    SECONDS,      0, NULL, AT(delay_ms), NULL, "it has run for so long"},
+    {"interval", SECONDS,      0, "1",  AT(interval_ms),
+     LEAST(TRY_MS_MIN), "time between tries of tcp and exec"},
+    {"try",      SECONDS,      0, "5",  AT(try_ms),
+     LEAST(TRY_MS_MIN), "how long one of them may take"},
+    {0},
+};
+
+static const struct {
+    const char *name;
+    enum colony_ready_kind kind;
+} kinds[] = {
+    {"notify", READY_NOTIFY}, {"fd", READY_FD}, {"line", READY_LINE}, {"tcp", READY_TCP},
+    {"exec", READY_EXEC}, {"delay", READY_DELAY},
+};
+/* clang-format on */
+
+static int read_kind(const struct colony__reading *reading, const struct colony_value *map,
+                     struct colony_ready_settings *ready)
+{
+    const struct colony_value *first = NULL;
+
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        const struct colony_value *member = colony__setting_given(map, kinds[i].name);
+
+        if (!member || (member->type == VALUE_BOOL && !member->boolean))
+            continue;
+        if (first)
+            return colony__setting_fail(
+                reading, member, -EINVAL,
+                "cannot use `%s` together with `%s`: it can be ready in one "
+                "way only",
+                member->key, first->key);
+        first = member;
+        ready->kind = kinds[i].kind;
+    }
+    if (!first)
+        return colony__setting_fail(reading, map, -EINVAL,
+                                    "cannot use `ready`: give one of notify, fd, line, tcp, exec "
+                                    "and delay");
+    return 0;
+}
+
+static int read_ready(const struct colony__reading *reading, const struct colony__setting *row,
+                      const struct colony_value *value, void *field)
+{
+    static const struct colony_value nothing = {.type = VALUE_MAP};
+    struct colony_ready_settings *ready = field;
+    bool is_notify = value->type == VALUE_STRING && strcmp(value->text, "notify") == 0;
+    int rc;
+
+    if (!is_notify && value->type != VALUE_MAP)
+        return colony__setting_fail_type(reading, row, value);
+    rc = colony__settings_read(reading, row->detail, is_notify ? &nothing : value, ready);
+    if (rc == 0 && !is_notify)
+        return read_kind(reading, value, ready);
+    ready->kind = READY_NOTIFY;
+    return rc;
+}
+
+int colony__ready_check(const struct colony_template *template,
+                        const struct colony__reading *reading)
+{
+    const struct colony_value *map = colony_value_get(template->source, "ready");
+    const struct colony_ready_settings *ready = &template->ready;
+
+    if (ready->kind == READY_LINE && (template->log.mode != LOG_CAPTURE || template->detach))
+        return colony__setting_fail(reading, colony_value_get(map, "line"), -EINVAL,
+                                    "cannot use `line`: colony does not see this output (`%s`)",
+                                    template->detach                 ? "detach"
+                                    : template->log.mode == LOG_NONE ? "log: none"
+                                                                     : "log: direct");
+    if (ready->kind == READY_DELAY && template->start_timeout_ms > 0 &&
+        ready->delay_ms >= template->start_timeout_ms)
+        return colony__setting_fail(reading, colony_value_get(map, "delay"), -EINVAL,
+                                    "cannot use `delay`: `start_timeout` is over before it");
+    return 0;
+}
+
+const struct colony__setting_type colony__ready = {"`notify` or a map of settings", true,
+                                                   read_ready, NULL};
