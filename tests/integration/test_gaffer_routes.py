@@ -124,7 +124,7 @@ def test_a_body_that_is_no_json_is_told_so(served, method, path, body):
 
 
 def test_a_body_over_the_limit_is_refused(colony):
-    colony.start({"http": {"max_body": "4KiB"}, "processes": PROCESSES})
+    colony.start({"http": {"max_body_bytes": "4KiB"}, "processes": PROCESSES})
     assert refused(colony, "POST", "/processes",
                    {"name": "new", "cmd": "x", "junk": "y" * 5000}) == (413, "too_large")
 
@@ -320,7 +320,8 @@ def test_what_does_not_exist_is_not_found(served, method, path, body):
 ])
 def test_a_wrong_method_is_told_the_right_ones(served, path, allowed):
     answer = served.http("PATCH", path)
-    assert answer.status in (405, 501)
+    assert (answer.status, answer.headers["Allow"]) == (405, allowed)
+    assert answer.json()["error"] == "method_not_allowed"
     answer = served.http("OPTIONS", path)
     assert (answer.status, answer.headers["Allow"]) == (204, allowed)
 
