@@ -173,6 +173,7 @@ static const struct colony_value *get_given(const struct colony_value *map, cons
 static int read_groups(struct colony_identity *out, const struct colony_value *groups,
                        const struct colony__reading *reading)
 {
+    struct colony_value named;
     int rc = 0;
 
     if (groups->type != VALUE_LIST)
@@ -183,7 +184,9 @@ static int read_groups(struct colony_identity *out, const struct colony_value *g
             return colony__setting_fail(reading, child, -EINVAL,
                                         "cannot use `groups`: there are more than %d",
                                         COLONY_GROUPS_MAX);
-        rc = read_group(reading, child, &out->groups[out->group_count]);
+        named = *child;
+        named.key = groups->key; /* what messages call it */
+        rc = read_group(reading, &named, &out->groups[out->group_count]);
         if (rc == 0)
             out->group_count++;
     }

@@ -92,8 +92,11 @@ bool colony__name_is_near(const char *word, const char *name)
 {
     size_t length = strlen(name);
     unsigned distance = length >= LONG_NAME_MIN ? 2 : 1;
+    size_t other = strnlen(word, length + distance + 1);
 
-    return length >= NEAR_NAME_MIN && colony__name_distance(word, name) <= distance;
+    if (length < NEAR_NAME_MIN || other + distance < length || other > length + distance)
+        return false;
+    return colony__name_distance(word, name) <= distance;
 }
 
 const char *colony_name_nearest(const char *word, const char *const *names)

@@ -3,7 +3,13 @@
  * store.h - what must survive colony itself: desired state and history, in sqlite (DESIGN §4).
  *
  * Writes go in order to a thread of its own, which commits them in batches (WAL, synchronous
- * FULL); nothing blocks the loop. Call from the loop thread only; callbacks run on it.
+ * FULL); nothing blocks the loop. Call from the loop thread only; callbacks run on it. The store
+ * keeps the loop running only while a callback is due.
+ *
+ * A write that fails (disk full, read-only) is told by colony_store_trouble() and tried again with
+ * the next one and every 5 s. A file that turns out to be damaged while it is used is moved aside
+ * as by colony_store_open(), and one that somebody removed is made again: the templates are written
+ * anew, the history so far is lost, the log says so.
  */
 #ifndef COLONY_CORE_STORE_H
 #define COLONY_CORE_STORE_H
@@ -36,7 +42,7 @@ struct colony_store_template {
 
 /* One event of the history. 0 and "" stand for what it has not. */
 struct colony_store_event {
-    uint64_t seq;   /* given by the store, rising; 0 when written */
+    uint64_t seq;   /* given by the store, rising; ignored when written */
     uint64_t at_ms; /* wall clock */
     const char *name;
     uint32_t slot;
@@ -69,25 +75,37 @@ typedef void (*colony_store_close_cb)(void *data);
 int colony_store_open(struct colony_store **out, struct uv_loop_s *loop, const char *path,
                       char **aside, struct colony_error *err);
 
-/* Writes what is queued, ends the thread and frees everything, then calls @cb. */
+/*
+ * Writes what is queued, ends the thread and frees everything, then calls @cb. When the disk hangs
+ * that is given up after 5 s: those who still wait get -ECANCELED.
+ */
 void colony_store_close(struct colony_store *store, colony_store_close_cb cb, void *data);
 
-/* All templates, in the order they were first put. Reads at once: before the loop runs. */
+/*
+ * All templates, in the order they were first put, but for those still queued. Reads at once:
+ * before the loop runs. @cb may put and remove templates. Returns 0.
+ */
 int colony_store_each_template(struct colony_store *store, colony_store_template_cb cb, void *data,
                                struct colony_error *err);
 
-/* Queue a write; what is queued later is written later. -ENOMEM. */
+/*
+ * Queue a write; what is queued later is written later. -EINVAL: no name, or one longer than
+ * COLONY_NAME_MAX; -EMSGSIZE: settings of more than 16 MiB; -ENOMEM.
+ */
 int colony_store_put_template(struct colony_store *store, const struct colony_store_template *row);
 int colony_store_remove_template(struct colony_store *store, const char *name);
-/* Not waited for by anybody: committed within a second, or with the next put. */
+/*
+ * Not waited for by anybody: committed within a second, or with the next put. Texts are cut (cause
+ * 1024 bytes, names COLONY_NAME_MAX, words 64), and bytes that are not UTF-8 become '?'.
+ */
 void colony_store_add_event(struct colony_store *store, const struct colony_store_event *row);
 
 /* @cb once all that was put before is safe on disk, or has failed. -ENOMEM. */
 int colony_store_sync(struct colony_store *store, colony_store_done_cb cb, void *data);
 
 /*
- * Newest @limit events of @name (NULL: of all) and @slot (0: of all) with a seq below @before (0:
- * all), also those still queued. -ENOMEM.
+ * The newest @limit events of @name (NULL: of all) and @slot (0: of all) with a seq below @before
+ * (0: all), also those still queued. -EINVAL: @name is too long; -ENOMEM.
  */
 struct colony_store_query {
     const char *name;

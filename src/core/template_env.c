@@ -83,8 +83,10 @@ static int load_saved(struct colony__words *words, const struct colony_value *sa
     struct colony_error reason;
     int rc = 0;
 
+    if (saved->type != VALUE_LIST)
+        return colony__setting_fail_unknown(reading, saved, NULL);
     for (const struct colony_value *child = saved->child; child && rc == 0; child = child->next) {
-        if (saved->type != VALUE_LIST || child->type != VALUE_STRING || !strchr(child->text, '='))
+        if (child->type != VALUE_STRING || !strchr(child->text, '='))
             return colony__setting_fail_unknown(reading, saved, NULL);
         rc = colony__words_add(words, child->text, strlen(child->text), &reason);
         if (rc == -EINVAL)

@@ -28,10 +28,10 @@ static bool parse_percent(const struct colony_value *value, double *percent)
 {
     char *end;
 
-    if (value->type != VALUE_STRING || value->text[0] < '0' || value->text[0] > '9')
+    if (value->type != VALUE_STRING || strspn(value->text, "0123456789.%") < strlen(value->text))
         return false;
     *percent = strtod(value->text, &end);
-    return strcmp(end, "%") == 0;
+    return end > value->text && strcmp(end, "%") == 0;
 }
 
 static int read_cpus(const struct colony__reading *reading, const struct colony__setting *row,
