@@ -92,6 +92,14 @@ int colony__get_env(struct colony__connection *connection, const struct colony__
 int colony__get_slots(struct colony__connection *connection, const struct colony__request *request,
                       struct colony_error *err);
 
+/* stats.c */
+int colony__get_stats(struct colony__connection *connection, const struct colony__request *request,
+                      struct colony_error *err);
+int colony__get_template_stats(struct colony__connection *connection,
+                               const struct colony__request *request, struct colony_error *err);
+int colony__get_process_stats(struct colony__connection *connection,
+                              const struct colony__request *request, struct colony_error *err);
+
 /* logs.c */
 int colony__get_logs(struct colony__connection *connection, const struct colony__request *request,
                      struct colony_error *err);

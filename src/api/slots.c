@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <cjson/cJSON.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "api/handlers_internal.h"
@@ -9,10 +10,12 @@
 #include "core/engine.h"
 #include "core/error.h"
 #include "core/signals.h"
+#include "core/stats.h"
 #include "core/template.h"
 
 struct slots {
     struct colony_engine *engine;
+    bool has_stats; /* asked for */
     cJSON *array;
     bool failed;
 };
@@ -73,6 +76,18 @@ cJSON *colony__slot_to_json(const struct colony_slot_info *info)
     return NULL;
 }
 
+/* What its process uses now: a look, so that the answer need not wait. */
+static bool add_stats(cJSON *json, struct colony_engine *engine,
+                      const struct colony_slot_info *info)
+{
+    struct colony_process_stats stats = {0};
+    bool lives = info->id != 0 && colony_stats_look(colony_engine_stats(engine), info->os_pid,
+                                                    info->uptime_ms, &stats) == 0;
+
+    return add_number_or_null(json, "cpu", lives, round(stats.cpu_percent * 100) / 100) &&
+           add_number_or_null(json, "mem", lives, (double)stats.rss_bytes);
+}
+
 static void add_slot(const struct colony_slot_info *info, void *data)
 {
     struct slots *slots = data;
@@ -80,6 +95,8 @@ static void add_slot(const struct colony_slot_info *info, void *data)
 
     if (!json || !cJSON_AddItemToArray(slots->array, json)) {
         cJSON_Delete(json);
+        slots->failed = true;
+    } else if (slots->has_stats && !add_stats(json, slots->engine, info)) {
         slots->failed = true;
     }
 }
@@ -97,8 +114,10 @@ int colony__get_slots(struct colony__connection *connection, const struct colony
     struct slots slots = {.engine = colony__connection_engine(connection)};
     const char *name = colony__request_query(request, "name");
     struct colony__target target = {0};
-    int rc = name ? colony__target_find(&target, slots.engine, name, err) : 0;
+    int rc = colony__request_query_bool(request, "stats", &slots.has_stats, err);
 
+    if (rc == 0 && name)
+        rc = colony__target_find(&target, slots.engine, name, err);
     if (rc < 0)
         return rc;
     slots.array = cJSON_CreateArray();

@@ -242,18 +242,28 @@ typedef void (*colony_reload_cb)(int rc, const struct colony_error *err,
 int colony_engine_reload(struct colony_engine *engine, bool is_dry, const char *why,
                          colony_reload_cb cb, void *data, struct colony_error *err);
 
-/*
- * @cb gets a sample of each process of @name, or of the one with internal id @id when @name is
- * NULL, each COLONY_STATS_MS × @every, also of those that come later; NULL stats: that one has
- * ended.
- */
+/* @stats: of a process of the template; NULL: that one has ended. */
 struct colony_monitor;
 struct colony_process_stats;
 typedef void (*colony_monitor_cb)(const struct colony_slot_info *slot,
                                   const struct colony_process_stats *stats, void *data);
-int colony_engine_monitor(struct colony_engine *engine, const char *name, uint64_t id,
-                          uint32_t every, colony_monitor_cb cb, void *data,
+
+/* What is monitored: all processes of @name, or the one with the internal id @id if it is NULL. */
+struct colony_monitor_wish {
+    const char *name;
+    uint64_t id;
+    uint32_t every; /* of the samples, one each COLONY_STATS_MS */
+    colony_monitor_cb cb;
+    void *data;
+};
+
+/*
+ * Calls wish->cb with samples (stats.h) of what runs, also of what is started later, and once with
+ * the end of each. -ENOENT, -EMFILE, -ENOMEM.
+ */
+int colony_engine_monitor(struct colony_engine *engine, const struct colony_monitor_wish *wish,
                           struct colony_monitor **out);
+/* Safe inside its callback; NULL is fine. Before the engine is closed. */
 void colony_engine_unmonitor(struct colony_engine *engine, struct colony_monitor *monitor);
 
 /* Stops all processes, then the engine, then the keeper: `colony serve` ends with status 0. */

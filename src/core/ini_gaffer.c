@@ -479,16 +479,13 @@ static int take_env(struct translation *translation, struct colony_value *env,
     struct colony_value *const *found =
         bsearch(&key, sorted, count, sizeof(struct colony_value *), compare_keys);
     char *name = strdup("env");
-    int rc = 0;
 
-    if (!name)
-        rc = -ENOMEM;
-    else if (!found)
-        rc = colony__setting_fail(translation->reading, env, -EINVAL,
-                                  "cannot use [%.200s]: there is no section [process:%.200s] in "
-                                  "this file",
-                                  env->key, wanted.key);
-    if (rc < 0) {
+    if (!name || !found) {
+        int rc = !name ? -ENOMEM
+                       : colony__setting_fail(translation->reading, env, -EINVAL,
+                                              "cannot use [%.200s]: there is no section "
+                                              "[process:%.200s] in this file",
+                                              env->key, wanted.key);
         free(name);
         colony_value_free(env);
         return rc;

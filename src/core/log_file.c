@@ -132,14 +132,17 @@ static ssize_t copy(struct colony_log *log, char *buffer, size_t size)
     return count;
 }
 
-static ssize_t move_block(struct colony_log *log, char *buffer, size_t size)
+static ssize_t move_block(struct colony_log *log, size_t size, char *buffer, const int peek[2])
 {
     ssize_t count;
 
     if (log->cannot_splice)
         return copy(log, buffer, size);
-    count = splice(log->pipe_fd, NULL, log->file_fd, &log->offset, colony__log_tee(log, size),
+    size = colony__log_tee(log, size, buffer, peek);
+    count = splice(log->pipe_fd, NULL, log->file_fd, &log->offset, size,
                    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    if (count > 0)
+        colony__log_tee_moved(log, (size_t)count);
     if (count >= 0 || errno != EINVAL)
         return count;
     log->cannot_splice = true;
@@ -229,7 +232,7 @@ enum colony_move_result colony__log_move(struct colony_log *log, char *buffer, c
             rc = rotate(log);
             continue;
         }
-        count = move_block(log, buffer, rest);
+        count = move_block(log, rest, buffer, peek);
         if (count == 0 || (count < 0 && (errno == EAGAIN || errno == EINTR)))
             return MOVE_EMPTY;
         if (count < 0) {

@@ -87,10 +87,10 @@ static void free_log_locked(struct colony_log *log)
     log->logs->blocked -= log->is_blocked;
     unlink_locked(log);
     (void)close(log->pipe_fd);
-    if (log->tee_wanted >= 0 && log->tee_wanted != log->tee_fd)
-        (void)close(log->tee_wanted);
+    if (atomic_load(&log->tee_wanted) >= 0 && atomic_load(&log->tee_wanted) != log->tee_fd)
+        (void)close(atomic_load(&log->tee_wanted));
     if (log->tee_fd >= 0)
-        (void)close(log->tee_fd); /* its tap reads to the end */
+        (void)close(log->tee_fd); /* those who tap read to the end */
     if (log->file_fd >= 0)
         (void)close(log->file_fd);
     free(log);
@@ -161,7 +161,6 @@ static bool move_locked(struct mover *mover, struct colony_log *log,
     struct colony_logs *logs = mover->logs;
 
     begin_locked(logs, log);
-    log->tee_fd = log->tee_wanted;
     (void)pthread_mutex_unlock(&logs->lock);
     *result = colony__log_move(log, mover->buffer, mover->peek);
     (void)pthread_mutex_lock(&logs->lock);

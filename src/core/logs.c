@@ -226,6 +226,7 @@ void colony_logs_close(struct colony_logs *logs, colony_logs_close_cb cb, void *
         log->is_changed = true; /* nobody is told of it any more */
         log->is_closing = true;
         log->owner = NULL;
+        colony__log_end_tee(log);
         if (log->is_leaving)
             continue;
         log->changed_next = logs->closing;
@@ -250,11 +251,12 @@ int colony_log_open(struct colony_log **out, struct colony_logs *logs,
     log->settings = *options->settings;
     log->pipe_fd = options->pipe_fd;
     log->file_fd = -1;
-    log->tee_fd = log->tee_wanted = -1;
+    log->tee_fd = -1;
+    atomic_init(&log->tee_wanted, -1);
     log->limit = options->settings->size_bytes;
     bytes = fcntl(options->pipe_fd, F_GETPIPE_SZ);
     log->pipe_bytes = bytes > 0 ? (uint64_t)bytes : PIPE_BYTES_FIRST;
-    rc = options->tap ? colony_log_tap(log, options->tap, options->tap_data) : 0;
+    rc = options->tap ? colony_log_tap(log, options->tap, options->tap_data, NULL) : 0;
     if (rc < 0) {
         free(log);
         return rc;
@@ -264,10 +266,16 @@ int colony_log_open(struct colony_log **out, struct colony_logs *logs,
     if (logs->all)
         logs->all->previous = log;
     logs->all = log;
-    colony__log_watch_pipe(log, EPOLL_CTL_ADD);
+    if (!options->is_held)
+        colony__log_watch_pipe(log, EPOLL_CTL_ADD);
     (void)pthread_mutex_unlock(&logs->lock);
     *out = log;
     return 0;
+}
+
+void colony_log_release(struct colony_log *log)
+{
+    colony__log_watch_pipe(log, EPOLL_CTL_ADD);
 }
 
 void colony_log_close(struct colony_log *log)
@@ -275,6 +283,7 @@ void colony_log_close(struct colony_log *log)
     struct colony_logs *logs = log->logs;
     struct colony_log **link = &logs->changed;
 
+    colony__log_end_tee(log);
     (void)pthread_mutex_lock(&logs->lock);
     while (log->is_changed && *link && *link != log)
         link = &(*link)->changed_next;

@@ -9,12 +9,14 @@
 #ifndef COLONY_CORE_LOGS_H
 #define COLONY_CORE_LOGS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "core/template.h"
 
 struct colony_log;
+struct colony_log_tap;
 struct colony_logs;
 struct uv_loop_s;
 
@@ -48,6 +50,7 @@ struct colony_log_options {
     void *owner;                                /* handed back to callbacks */
     colony_log_output_cb tap; /* as colony_log_tap, from the first byte on; may be NULL */
     void *tap_data;
+    bool is_held; /* nothing is moved until colony_log_release: for taps from the first byte on */
 };
 
 /*
@@ -56,16 +59,29 @@ struct colony_log_options {
  */
 int colony_log_open(struct colony_log **out, struct colony_logs *logs,
                     const struct colony_log_options *options);
+/* Begins to move a log that is_held. Once. */
+void colony_log_release(struct colony_log *log);
 /* Moves what the pipe still holds, then frees the log. The owner hears of it no more. */
 void colony_log_close(struct colony_log *log);
 
 /*
  * @cb gets all output from now on, beside the log (tee(2)), until @size 0 says that the log was
- * closed. A reader that is too slow loses what its pipe does not take; that is counted and holds up
- * nobody. One at a time for each log: -EBUSY. -ENOMEM, -EMFILE.
+ * closed; then the tap is gone. What a process writes that is started after this call is seen from
+ * its first byte on; so is what the log has not taken yet of one before it. Any number may tap a
+ * log, also from inside a callback: it costs one pipe for all of them. @out (may be NULL) is for
+ * colony_log_untap.
+ *
+ * A loop that is too slow loses what the pipe does not take; that is counted and holds up nobody.
+ * So a callback that hands output on keeps what its reader does not take in a queue of its own.
+ *
+ * -ENOMEM, -EMFILE, -ENFILE, libuv's errors.
  */
-int colony_log_tap(struct colony_log *log, colony_log_output_cb cb, void *data);
-/* Bytes that the tap was too slow for. */
+int colony_log_tap(struct colony_log *log, colony_log_output_cb cb, void *data,
+                   struct colony_log_tap **out);
+/* @cb is not called any more. Safe inside callbacks, and after colony_log_close until the tap's
+ * end was told. NULL is fine. */
+void colony_log_untap(struct colony_log_tap *tap);
+/* Bytes of this log that the loop was too slow for. */
 uint64_t colony_log_tap_dropped(const struct colony_log *log);
 
 enum colony_log_status colony_log_status(const struct colony_log *log);

@@ -16,6 +16,8 @@ enum {
     LOG_COPY_BYTES = 64 << 10, /* the buffer of a thread */
 };
 
+struct colony__tee;
+
 struct colony_log {
     struct colony_logs *logs;
     struct colony_log *next; /* of all logs; under the lock */
@@ -27,17 +29,18 @@ struct colony_log {
     int pipe_fd;
     int file_fd; /* -1: not open */
     loff_t offset;
-    uint64_t limit;      /* where the file is rotated */
-    uint64_t pipe_bytes; /* capacity of the pipe */
-    bool is_full;        /* the last write failed */
-    bool cannot_splice;  /* the file takes only write(2) */
-    bool is_blocked;     /* left out of the epoll set until the next try */
-    bool is_closing;     /* to be moved a last time and freed */
-    bool is_leaving;     /* a mover is doing just that */
-    bool is_stalled;     /* its mover is stuck in it: nobody else may touch it */
-    int tee_fd;          /* the mover's: its end of the tap's pipe; -1 */
-    int tee_wanted;      /* under the lock: what tee_fd is to become */
-    bool has_tap;        /* loop thread only */
+    uint64_t limit;          /* where the file is rotated */
+    uint64_t pipe_bytes;     /* capacity of the pipe */
+    bool is_full;            /* the last write failed */
+    bool cannot_splice;      /* the file takes only write(2) */
+    bool is_blocked;         /* left out of the epoll set until the next try */
+    _Atomic bool is_closing; /* to be moved a last time and freed; set under the lock */
+    bool is_leaving;         /* a mover is doing just that */
+    bool is_stalled;         /* its mover is stuck in it: nobody else may touch it */
+    int tee_fd;              /* the mover's end of the taps' pipe; -1. Changed under the lock */
+    _Atomic int tee_wanted;  /* what tee_fd is to become; set under the lock */
+    struct colony__tee *tee; /* the other end; loop thread only; NULL: nobody taps */
+    size_t teed; /* the mover's: bytes first in the pipe that the taps have been given */
     _Atomic uint64_t tee_dropped;
     _Atomic int status; /* enum colony_log_status */
     _Atomic uint64_t dropped_bytes;
@@ -94,10 +97,15 @@ enum colony_move_result {
 /* log_file.c: the way of a block. @buffer has LOG_COPY_BYTES, @peek is a pipe of the thread's. */
 enum colony_move_result colony__log_move(struct colony_log *log, char *buffer, const int peek[2]);
 
-/* log_tap.c: copies at most @size bytes of what waits in the pipe; how many the log may take now.
- */
-size_t colony__log_tee(struct colony_log *log, size_t size);
+/* log_tap.c: copies at most @size bytes of what waits in the pipe for those who tap; how many the
+ * log may take now. @buffer and @peek are the mover's. */
+size_t colony__log_tee(struct colony_log *log, size_t size, char *buffer, const int peek[2]);
+/* So many bytes have left the pipe. */
+void colony__log_tee_moved(struct colony_log *log, size_t size);
+/* Gives those who tap @bytes, which have left the pipe. */
 void colony__log_tee_copy(struct colony_log *log, const char *bytes, size_t size);
+/* The loop lets go of @log; those who tap read what there is, and then hear of the end. */
+void colony__log_end_tee(struct colony_log *log);
 /* logs.c: one of the open handles has been closed. */
 void colony__logs_on_handle_closed(struct colony_logs *logs);
 

@@ -48,24 +48,45 @@ struct colony_ready_options {
     void *data;
 };
 
-/* -ENOMEM, libuv's errors. */
+/* -EINVAL: `ready` of the template cannot be: its regular expression, address or command. -ENOMEM,
+ * libuv's errors. */
 int colony_ready_new(struct colony_ready **out, const struct colony_ready_options *options);
+/* Ends it too. @cb comes later, never from inside: a look-up of a name must have come back. */
 void colony_ready_close(struct colony_ready *ready, colony_ready_close_cb cb, void *data);
 
 /*
- * The keeper's descriptor of the slot's notify socket (@kind READY_NOTIFY) or of the pipe that the
- * process writes a line to (READY_FD); taken over. One that was there is closed.
+ * The keeper's descriptor of the slot's notify socket (datagrams, SO_PASSCRED) or of the pipe that
+ * the process writes a line to (READY_FD): which it is shows by what it is. Taken over, also when
+ * it fails; one of its kind that was there is closed. Any time, also after colony_ready_begin.
+ * -EINVAL: it is neither; libuv's errors.
  */
 int colony_ready_take_fd(struct colony_ready *ready, int fd);
 
 /*
- * A process runs, with @uid; @log is its log (NULL: none). Looks until it is ready, and listens to
- * the notify socket until colony_ready_end. What an earlier process left in the socket or pipe is
- * thrown away, unless the process is @adopted from an engine before this one.
+ * The log that the next process writes to, for READY_LINE (for other kinds nothing is done): looked
+ * at from here on, so that no line goes by before colony_ready_begin. For a log that is new, call
+ * it while that one is held (colony_log_options.is_held). -ENOMEM, -EMFILE, libuv's errors.
+ */
+int colony_ready_take_log(struct colony_ready *ready, struct colony_log *log);
+
+/*
+ * A process is about to be started: call it before the order goes out, as what the process says may
+ * be there before the news that it runs. Throws away what an earlier one left in the socket or
+ * pipe, and takes @log, if there is one yet. When it could not be started, colony_ready_end.
+ */
+int colony_ready_expect(struct colony_ready *ready, struct colony_log *log);
+
+/*
+ * A process runs, with @uid; @log is its log (NULL: none; needed only when it was not taken
+ * before). Looks until it is ready, and listens to the notify socket until colony_ready_end.
+ * Without a colony_ready_expect before, what is in the socket or pipe is thrown away as an earlier
+ * process's, unless this one is @is_adopted from an engine before.
+ *
+ * -EINVAL: READY_LINE without a log; -ENOMEM, -EMFILE, libuv's errors. Then nothing has begun.
  */
 int colony_ready_begin(struct colony_ready *ready, uid_t uid, struct colony_log *log,
                        int is_adopted);
-/* Its process has ended, or is being stopped. Nothing is told any more. */
+/* Its process has ended, or is being stopped, or could not be started. Nothing is told any more. */
 void colony_ready_end(struct colony_ready *ready);
 
 #endif

@@ -3,8 +3,8 @@
  * stats.h - what processes use of CPU and memory, from /proc (ORIGINALS §1, proc(5)).
  *
  * A watch samples one process and its descendants each COLONY_STATS_MS while somebody holds it; its
- * descriptors are kept and read with pread. One timer serves all watches and runs only while there
- * is one. Loop thread only.
+ * descriptors are kept and read with pread. One timer serves all watches, at the same moments, and
+ * runs only while there is one. Loop thread only.
  */
 #ifndef COLONY_CORE_STATS_H
 #define COLONY_CORE_STATS_H
@@ -20,6 +20,7 @@ struct uv_loop_s;
 enum {
     COLONY_STATS_MS = 100,
     COLONY_STATS_CHILDREN_MAX = 4096, /* descendants of one process; more are not looked at */
+    COLONY_STATS_DEPTH_MAX = 64,      /* generations of them */
 };
 
 struct colony_process_stats {
@@ -41,22 +42,35 @@ typedef void (*colony_stats_cb)(const struct colony_process_stats *stats, void *
 typedef void (*colony_stats_close_cb)(void *data);
 
 int colony_stats_new(struct colony_stats **out, struct uv_loop_s *loop);
+/* Watches still held end without being told, and are freed before @cb. */
 void colony_stats_close(struct colony_stats *stats, colony_stats_close_cb cb, void *data);
 
+/* What a watch is for. */
+struct colony_stats_wish {
+    pid_t pid;
+    uint64_t start_ticks; /* field 22 of its stat; 0: whoever has the number now */
+    uint32_t every;       /* of the samples */
+    colony_stats_cb cb;
+    void *data;
+};
+
 /*
- * Calls @cb with a sample of the living process @pid (started at @start_ticks, field 22 of its
- * stat) each COLONY_STATS_MS × @every, first after one of these. Watches of one process share their
- * samples. -ESRCH, -EMFILE, -ENOMEM.
+ * Calls wish->cb with a sample of the living process each COLONY_STATS_MS × wish->every, first
+ * after one of these. Watches of one process share their samples; one is taken here, so that the
+ * first that is told has the cpu of the time between. -ESRCH, -EMFILE, -ENOMEM; -EPERM: /proc hides
+ * it (hidepid).
  */
-int colony_stats_watch(struct colony_stats *stats, pid_t pid, uint64_t start_ticks, uint32_t every,
-                       colony_stats_cb cb, void *data, struct colony_stats_watch **out);
-/* Safe inside a callback; NULL is fine. */
+int colony_stats_watch(struct colony_stats *stats, const struct colony_stats_wish *wish,
+                       struct colony_stats_watch **out);
+/* Safe inside a callback, also in that which tells of the end; NULL is fine. */
 void colony_stats_unwatch(struct colony_stats *stats, struct colony_stats_watch *watch);
 
 /*
- * A look without waiting, without descendants and without texts: pid, rss, vms, ctime, nice, and
- * the cpu since it was started (or since the last sample of a watch). -ESRCH: it has ended.
+ * A look without waiting, without descendants and without texts, as cheap as can be: pid, rss, vms,
+ * ctime, nice, and the cpu over the @uptime_ms since it was started; that of its last sample where
+ * it is watched. -ESRCH: it has ended; one that nobody has reaped yet has no memory any more.
  */
-int colony_stats_look(struct colony_stats *stats, pid_t pid, struct colony_process_stats *out);
+int colony_stats_look(struct colony_stats *stats, pid_t pid, uint64_t uptime_ms,
+                      struct colony_process_stats *out);
 
 #endif

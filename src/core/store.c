@@ -143,7 +143,7 @@ static void work_locked(struct colony_store *store, bool is_check)
     store->is_busy = false;
     store->has_worked = true;
     store->event_count -= count - writer->event_count;
-    if (writer->is_unsure)
+    if (writer->is_unsure && (writes || store->due_ms == 0))
         store->due_ms = now_ms() + STORE_RETRY_MS;
     colony__store_list_move(&store->answered, &requests);
     uv_cond_broadcast(&store->wake);
@@ -263,6 +263,7 @@ static void on_closing_for_long(uv_timer_t *timer)
     colony_log(SEVERITY_ERROR,
                "store: a write has not come back for %d s: what was not written is lost",
                STORE_CLOSE_MS / 1000);
+    (void)pthread_detach(store->thread);
     while (!TAILQ_EMPTY(&store->asked))
         tell_request(store, TAILQ_FIRST(&store->asked), -ECANCELED);
     close_handles(store);

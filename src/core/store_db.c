@@ -164,6 +164,8 @@ static int look_at_file(struct store_db *db, const char *path)
     }
     if (!S_ISREG(file.st_mode) || (file.st_size == 0 && db->was_killed))
         return STORE_DAMAGED;
+    if (faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) < 0)
+        return -errno; /* sqlite would try to read it alone, and fail for another reason */
     if (file.st_mode & 077)
         (void)chmod(path, 0600); /* somebody else's stays as it is */
     return 0;

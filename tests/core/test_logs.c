@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "logged.h"
 
+#include <sched.h>
 #include <sys/resource.h>
 
 enum {
@@ -144,20 +145,45 @@ LOG_TEST(test_a_log_that_waits_is_tried_again_also_while_others_are_busy)
 }
 
 struct tapped {
-    char bytes[BYTES_MAX];
+    struct colony_log_tap *tap;
+    struct colony_log *log;
+    struct tapped *other;
+    void (*act)(struct tapped *tapped); /* once, with the first output */
     size_t size;
     int ends;
+    char bytes[BYTES_MAX];
 };
 
 static void on_tapped(const char *bytes, size_t size, void *data)
 {
     struct tapped *tapped = data;
+    void (*act)(struct tapped * tapped) = tapped->act;
 
     CHECK(tapped->ends == 0);
     CHECK(tapped->size + size <= sizeof tapped->bytes);
     memcpy(tapped->bytes + tapped->size, bytes, size);
     tapped->size += size;
     tapped->ends += size == 0;
+    tapped->act = NULL;
+    if (act)
+        act(tapped);
+}
+
+static void tap(struct tapped *tapped, struct colony_log *log)
+{
+    tapped->log = log;
+    CHECK(colony_log_tap(log, on_tapped, tapped, &tapped->tap) == 0);
+}
+
+static void untap(struct tapped *tapped)
+{
+    colony_log_untap(tapped->tap);
+    tapped->tap = NULL;
+}
+
+static bool has_text(const struct tapped *tapped, const char *text)
+{
+    return tapped->size == strlen(text) && memcmp(tapped->bytes, text, tapped->size) == 0;
 }
 
 LOG_TEST(test_a_tap_gets_what_the_log_gets)
@@ -168,8 +194,7 @@ LOG_TEST(test_a_tap_gets_what_the_log_gets)
 
     make_lines(given, 20000, 64);
     logged_init(&logged, data);
-    CHECK(colony_log_tap(logged.log, on_tapped, &tapped) == 0);
-    CHECK(colony_log_tap(logged.log, on_tapped, &tapped) == -EBUSY);
+    tap(&tapped, logged.log);
     for (size_t done = 0; done < size; done += 6400) {
         write_out(&logged, logged.write_fd, given + done, 6400);
         TURN_UNTIL(&logged, tapped.size == done + 6400); /* a reader that keeps up */
@@ -182,6 +207,247 @@ LOG_TEST(test_a_tap_gets_what_the_log_gets)
     check_file(logged.path, given, size);
 }
 
+LOG_TEST(test_many_taps_each_get_what_comes_after_them)
+{
+    static struct tapped tapped[20];
+    struct logged logged = {0};
+    char line[16];
+
+    logged_init(&logged, data);
+    for (size_t i = 0; i < 20; i++) {
+        tap(&tapped[i], logged.log);
+        (void)snprintf(line, sizeof line, "%zu\n", i % 10);
+        write_out(&logged, logged.write_fd, line, 2);
+        if (i % 2 == 0) /* else the next begins while that still waits for the loop */
+            TURN_UNTIL(&logged, tapped[0].size == 2 * (i + 1));
+        while (size_of(logged.path) < (off_t)(2 * (i + 1)))
+            (void)poll(NULL, 0, 1);
+    }
+    logged_close(&logged);
+    for (size_t i = 0; i < 20; i++) {
+        CHECK(tapped[i].ends == 1);
+        CHECK(tapped[i].size == 2 * (20 - i));
+        CHECK(tapped[i].bytes[0] == (char)('0' + i % 10));
+        CHECK(memcmp(tapped[i].bytes, tapped[0].bytes + 2 * i, tapped[i].size) == 0);
+    }
+}
+
+static void untap_both(struct tapped *tapped)
+{
+    untap(tapped);
+    untap(tapped->other);
+}
+
+static void tap_other(struct tapped *tapped)
+{
+    tap(tapped->other, tapped->log);
+}
+
+LOG_TEST(test_taps_may_be_taken_off_and_made_inside_a_callback)
+{
+    static struct tapped tapped[6];
+    struct logged logged = {0};
+
+    logged_init(&logged, data);
+    for (size_t i = 0; i < 4; i++)
+        tap(&tapped[i], logged.log);
+    tapped[0].act = untap_both; /* told last: the other has had it */
+    tapped[0].other = &tapped[1];
+    tapped[3].act = untap_both; /* told first: the other is not told any more */
+    tapped[3].other = &tapped[2];
+    write_out(&logged, logged.write_fd, "a\n", 2);
+    TURN_UNTIL(&logged, tapped[0].size == 2);
+    CHECK(has_text(&tapped[1], "a\n") && has_text(&tapped[2], "") && has_text(&tapped[3], "a\n"));
+    tap(&tapped[4], logged.log);
+    tapped[4].act = tap_other;
+    tapped[4].other = &tapped[5];
+    write_out(&logged, logged.write_fd, "b\n", 2);
+    TURN_UNTIL(&logged, tapped[4].size == 2);
+    write_out(&logged, logged.write_fd, "c\n", 2);
+    TURN_UNTIL(&logged, tapped[5].size == 2);
+    CHECK(has_text(&tapped[4], "b\nc\n") && has_text(&tapped[5], "c\n"));
+    CHECK(has_text(&tapped[0], "a\n") && has_text(&tapped[2], ""));
+    logged_close(&logged);
+    CHECK(tapped[0].ends == 0 && tapped[4].ends == 1 && tapped[5].ends == 1);
+}
+
+LOG_TEST(test_without_taps_there_is_no_pipe_for_them)
+{
+    static struct tapped tapped[2];
+    struct logged logged = {0};
+    unsigned before;
+
+    logged_init(&logged, data);
+    write_out(&logged, logged.write_fd, "a\n", 2);
+    TURN_UNTIL(&logged, size_of(logged.path) == 2);
+    before = count_fds();
+    for (int round = 0; round < 3; round++) {
+        tap(&tapped[0], logged.log);
+        tap(&tapped[1], logged.log);
+        CHECK(count_fds() == before + 2);
+        untap(&tapped[0]);
+        CHECK(count_fds() == before + 2);
+        if (round > 0) {
+            write_out(&logged, logged.write_fd, "b\n", 2);
+            TURN_UNTIL(&logged, tapped[1].size == (size_t)(2 * round));
+        }
+        untap(&tapped[1]);
+        TURN_UNTIL(&logged, count_fds() == before);
+    }
+    colony_log_untap(NULL);
+    write_out(&logged, logged.write_fd, "c\n", 2);
+    logged_close(&logged);
+    CHECK(has_text(&tapped[0], "") && has_text(&tapped[1], "b\nb\n"));
+    check_file(logged.path, "a\nb\nb\nc\n", 8);
+}
+
+LOG_TEST(test_a_tap_may_be_taken_off_after_its_log_was_closed)
+{
+    static struct tapped tapped;
+    struct logged logged = {0};
+
+    logged_init(&logged, data);
+    tap(&tapped, logged.log);
+    colony_log_close(logged.log);
+    untap(&tapped);
+    for (int i = 0; i < 20; i++) {
+        (void)uv_run(&logged.loop, UV_RUN_NOWAIT);
+        (void)poll(NULL, 0, 1);
+    }
+    CHECK(tapped.ends == 0);
+    logged_close(&logged);
+}
+
+/* Writes lines to @fd until it is killed. */
+static pid_t flood(int fd)
+{
+    pid_t pid = fork();
+
+    CHECK(pid >= 0);
+    if (pid > 0)
+        return pid;
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    while (write(fd, given, 6400) != 0)
+        ;
+    _exit(0);
+}
+
+LOG_TEST(test_nothing_that_is_written_after_a_tap_was_made_goes_past_it)
+{
+    static struct tapped tapped;
+    struct logged logged = {.settings = {.size_bytes = 1 << 20, .count = 1}};
+    pid_t pid;
+    char mark[64];
+
+    make_lines(given, 100, 64);
+    logged_init(&logged, data);
+    pid = flood(logged.write_fd);
+    for (int i = 0; i < 300; i++) {
+        uint64_t dropped = colony_log_tap_dropped(logged.log);
+        int length = snprintf(mark, sizeof mark, "MARK %d\n", i);
+
+        tapped.size = 0;
+        tap(&tapped, logged.log);
+        CHECK(write(logged.write_fd, mark, (size_t)length) == length);
+        TURN_UNTIL(&logged, tapped.size > sizeof tapped.bytes / 2 ||
+                                memmem(tapped.bytes, tapped.size, mark, (size_t)length));
+        CHECK(memmem(tapped.bytes, tapped.size, mark, (size_t)length) ||
+              colony_log_tap_dropped(logged.log) > dropped); /* that is another matter */
+        untap(&tapped);
+    }
+    CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid);
+    logged_close(&logged);
+}
+
+LOG_TEST(test_a_tap_made_while_output_flows_gets_all_from_there_on)
+{
+    static struct tapped tapped;
+    struct logged logged = {0};
+    const size_t size = 10000 * 64;
+
+    make_lines(given, 10000, 64);
+    logged_init(&logged, data);
+    for (size_t done = 0; done < size; done += 640) {
+        write_out(&logged, logged.write_fd, given + done, 640);
+        if (done == size / 2)
+            tap(&tapped, logged.log);
+        (void)uv_run(&logged.loop, UV_RUN_NOWAIT);
+    }
+    logged_close(&logged);
+    CHECK(tapped.ends == 1);
+    CHECK(tapped.size >= size / 2 - 640 && tapped.size <= size);
+    CHECK(memcmp(tapped.bytes, given + size - tapped.size, tapped.size) == 0);
+    check_file(logged.path, given, size);
+}
+
+LOG_TEST(test_a_log_that_is_held_is_moved_once_it_is_released)
+{
+    static struct tapped tapped;
+    struct logged logged = {0};
+    struct colony_log_options options = {
+        .path = logged.path, .settings = &logged.settings, .owner = &logged, .is_held = true};
+    struct colony_log *held;
+    int ends[2];
+
+    logged_init(&logged, data);
+    CHECK(pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+    CHECK(write(ends[1], "first\n", 6) == 6);
+    options.pipe_fd = ends[0];
+    CHECK(colony_log_open(&held, logged.logs, &options) == 0);
+    for (int i = 0; i < 20; i++) {
+        (void)uv_run(&logged.loop, UV_RUN_NOWAIT);
+        (void)poll(NULL, 0, 1);
+    }
+    CHECK(size_of(logged.path) < 0);
+    tap(&tapped, held);
+    colony_log_release(held);
+    TURN_UNTIL(&logged, has_text(&tapped, "first\n"));
+    logged_close(&logged);
+    check_file(logged.path, "first\n", 6);
+    (void)close(ends[1]);
+}
+
+LOG_TEST(test_many_short_writes_do_not_overrun_a_tap)
+{
+    static struct tapped tapped;
+    struct logged logged = {0};
+    const size_t size = 3000 * 12;
+
+    make_lines(given, 3000, 12);
+    logged_init(&logged, data);
+    tap(&tapped, logged.log);
+    for (size_t done = 0; done < size; done += 12) { /* the loop is not turned meanwhile */
+        CHECK(write(logged.write_fd, given + done, 12) == 12);
+        while (size_of(logged.path) < (off_t)(done + 12))
+            (void)sched_yield();
+    }
+    CHECK(colony_log_tap_dropped(logged.log) == 0);
+    logged_close(&logged);
+    CHECK(tapped.size == size && memcmp(tapped.bytes, given, size) == 0);
+}
+
+LOG_TEST(test_what_a_full_disk_does_not_take_is_told_once)
+{
+    static struct tapped tapped;
+    struct rlimit limit = {0, RLIM_INFINITY};
+    struct logged logged = {.settings = {.on_full = LOG_FULL_BLOCK}};
+
+    make_lines(given, 1000, 64);
+    CHECK(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+    limit.rlim_cur = 10;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    logged_init(&logged, data);
+    tap(&tapped, logged.log);
+    CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    CHECK(write(logged.write_fd, given, 64000) == 64000);
+    TURN_UNTIL(&logged, logged.status_count == 1 && logged.statuses[0] == LOG_BLOCKED);
+    limit.rlim_cur = RLIM_INFINITY;
+    CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    TURN_UNTIL(&logged, size_of(logged.path) == 64000); /* the next try */
+    logged_close(&logged);
+    CHECK(tapped.size == 64000 && memcmp(tapped.bytes, given, 64000) == 0);
+}
+
 LOG_TEST(test_a_tap_that_is_too_slow_loses_bytes_that_are_counted)
 {
     static struct tapped tapped;
@@ -191,7 +457,7 @@ LOG_TEST(test_a_tap_that_is_too_slow_loses_bytes_that_are_counted)
 
     make_lines(given, size / 64, 64);
     logged_init(&logged, data);
-    CHECK(colony_log_tap(logged.log, on_tapped, &tapped) == 0);
+    tap(&tapped, logged.log);
     CHECK(fcntl(logged.write_fd, F_SETFL, O_NONBLOCK) == 0);
     for (size_t done = 0; done < size;) { /* the loop is not turned, the log goes on */
         size_t count = fill_pipe(logged.write_fd, given + done, size - done);
@@ -248,6 +514,15 @@ int main(void)
         cmocka_unit_test(test_one_that_is_closed_is_not_told_any_more),
         cmocka_unit_test(test_a_log_that_waits_is_tried_again_also_while_others_are_busy),
         cmocka_unit_test(test_a_tap_gets_what_the_log_gets),
+        cmocka_unit_test(test_many_taps_each_get_what_comes_after_them),
+        cmocka_unit_test(test_taps_may_be_taken_off_and_made_inside_a_callback),
+        cmocka_unit_test(test_without_taps_there_is_no_pipe_for_them),
+        cmocka_unit_test(test_a_tap_may_be_taken_off_after_its_log_was_closed),
+        cmocka_unit_test(test_nothing_that_is_written_after_a_tap_was_made_goes_past_it),
+        cmocka_unit_test(test_a_tap_made_while_output_flows_gets_all_from_there_on),
+        cmocka_unit_test(test_a_log_that_is_held_is_moved_once_it_is_released),
+        cmocka_unit_test(test_many_short_writes_do_not_overrun_a_tap),
+        cmocka_unit_test(test_what_a_full_disk_does_not_take_is_told_once),
         cmocka_unit_test(test_a_tap_that_is_too_slow_loses_bytes_that_are_counted),
         cmocka_unit_test(test_pipes_can_be_kept_over_an_exec),
         cmocka_unit_test(test_a_log_is_named_after_its_slot),

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/history.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "core/events.h"
+#include "core/slot.h"
+#include "core/store.h"
+
+struct colony_history {
+    struct colony_events *events;
+    struct colony_store *store;
+    struct colony_subscription *subscription;
+};
+
+static uint64_t wall_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void on_event(const struct colony_event *event, void *data)
+{
+    const struct colony_history *history = data;
+    struct colony_store_event row = {
+        .at_ms = wall_ms(),
+        .name = event->name,
+        .slot = event->slot,
+        .id = event->id,
+        .os_pid = event->os_pid,
+        .event = colony_event_name(event->type),
+        .cause = event->text,
+    };
+
+    if (event->type == EVENT_STRAY)
+        return;
+    if (event->type == EVENT_STATE) {
+        row.from = colony_slot_state_name(event->from);
+        row.to = colony_slot_state_name(event->to);
+    }
+    if (event->type == EVENT_EXIT && event->exit_known) {
+        row.exit_known = true;
+        row.exit_status = event->exit_status;
+        row.term_signal = event->term_signal;
+    }
+    colony_store_add_event(history->store, &row);
+}
+
+int colony_history_new(struct colony_history **out, struct colony_events *events,
+                       struct colony_store *store)
+{
+    struct colony_history *history = calloc(1, sizeof *history);
+    int rc;
+
+    if (!history)
+        return -ENOMEM;
+    history->events = events;
+    history->store = store;
+    rc = colony_events_subscribe(events, ".", on_event, history, &history->subscription);
+    if (rc < 0) {
+        free(history);
+        return rc;
+    }
+    *out = history;
+    return 0;
+}
+
+void colony_history_free(struct colony_history *history)
+{
+    if (!history)
+        return;
+    colony_events_unsubscribe(history->events, history->subscription);
+    free(history);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * history.h - writes what happens into the store, for `colony ctl why` and GET /history.
+ *
+ * Each event of the bus is a row with the time of day and its cause; those of processes that nobody
+ * waits for (EVENT_STRAY) say nothing to people and are left out. Loop thread only.
+ */
+#ifndef COLONY_CORE_HISTORY_H
+#define COLONY_CORE_HISTORY_H
+
+struct colony_events;
+struct colony_history;
+struct colony_store;
+
+/* Borrows both until colony_history_free. -ENOMEM. */
+int colony_history_new(struct colony_history **out, struct colony_events *events,
+                       struct colony_store *store);
+/* Ends it; before the bus and the store end. NULL is fine. */
+void colony_history_free(struct colony_history *history);
+
+#endif
