@@ -33,8 +33,8 @@ CLI := $(wildcard cli/*.c)
 OBJ := $(SRC:%.c=$(BUILD)/%.o) $(LLHTTP_OBJS)
 CLI_OBJ := $(CLI:%.c=$(BUILD)/%.o)
 # What the keeper is made of: libc only (tests/integration/test_keeper_links.py holds it to that).
-KEEPER := error log message keeper_options table spawn spawn_plan spawner cgroup sweep adopt keeper \
-          keeper_engine keeper_orders keeper_processes keeper_spawn keeper_takeover
+KEEPER := error log message keeper_options table spawn spawn_plan spawner cgroup sweep adopt notify \
+          keeper keeper_engine keeper_notify keeper_orders keeper_processes keeper_spawn keeper_takeover
 UNIT := $(filter tests/$(if $(T),$(dir $(T))test_$(notdir $(T)).c,%),$(wildcard tests/core/test_*.c tests/api/test_*.c))
 UNIT_BIN := $(UNIT:%.c=$(BUILD)/%)
 PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider

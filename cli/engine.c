@@ -119,13 +119,28 @@ static void on_stopped(void *data)
 {
     struct program *program = data;
 
-    end(program, program->exit_code);
+    end(program,
+        program->exit_code ? program->exit_code : colony_engine_exit_code(program->engine));
+}
+
+static void on_reloaded(int rc, const struct colony_error *err,
+                        const struct colony_reload_step *steps, size_t count, void *data)
+{
+    (void)data;
+    if (rc < 0)
+        colony_log(SEVERITY_ERROR, "keeps the settings it has: %s", err->message);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        colony_log(SEVERITY_INFO, "%s %s: %s", colony_reload_action_name(steps[i].action),
+                   steps[i].name, steps[i].text);
 }
 
 static void on_reload(void *data)
 {
-    (void)data;
-    colony_log(SEVERITY_WARNING, "got SIGHUP: this version reads its settings only when it starts");
+    struct program *program = data;
+    struct colony_error err;
+
+    if (colony_engine_reload(program->engine, false, "SIGHUP", on_reloaded, NULL, &err) < 0)
+        colony_log(SEVERITY_ERROR, "%s", err.message);
 }
 
 static void on_lost(void *data)

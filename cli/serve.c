@@ -187,7 +187,7 @@ static int fall_back_to_last_settings(struct serve *serve, const struct colony_e
     if (rc == 0 && access(path, F_OK) < 0)
         rc = -errno; /* nothing ever ran there, and nothing is made for what cannot be used */
     if (rc == 0)
-        rc = colony_state_dir_open(&serve->state_dir, path, serve->user != NULL, err);
+        rc = colony_state_dir_open(&serve->state_dir, path, err);
     if (rc == 0 && !colony_state_dir_has_survivors(&serve->state_dir))
         rc = -ENOENT;
     if (rc == 0)
@@ -212,7 +212,7 @@ static int open_state(struct serve *serve, struct colony_error *err)
     if (serve->state_dir.lock_fd < 0) {
         rc = find_state_dir(serve, path, sizeof path, err);
         if (rc == 0)
-            rc = colony_state_dir_open(&serve->state_dir, path, user->name != NULL, err);
+            rc = colony_state_dir_open(&serve->state_dir, path, err);
     }
     if (rc == 0)
         rc = colony_state_dir_make_engines(&serve->state_dir,

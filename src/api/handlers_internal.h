@@ -13,6 +13,8 @@
 struct cJSON;
 struct colony_engine;
 struct colony_slot_info;
+struct colony_store_event;
+struct colony_store_query;
 
 /* manager.c */
 int colony__get_welcome(struct colony__connection *connection,
@@ -107,6 +109,15 @@ int colony__get_logs(struct colony__connection *connection, const struct colony_
 /* tree.c */
 int colony__get_tree(struct colony__connection *connection, const struct colony__request *request,
                      struct colony_error *err);
+
+/* history.c */
+int colony__get_history(struct colony__connection *connection,
+                        const struct colony__request *request, struct colony_error *err);
+/* What ?name= &slot= &limit= &before= ask for; the name is borrowed from @request. -EINVAL. */
+int colony__history_parse(const struct colony__request *request, struct colony_store_query *query,
+                          struct colony_error *err);
+/* The array that is the answer. NULL: out of memory. */
+struct cJSON *colony__history_to_json(const struct colony_store_event *rows, size_t count);
 
 /* What a path means by NAME_OR_ID. */
 struct colony__target {

@@ -72,6 +72,8 @@ static const struct colony__route rows[] = {
      "the same of one process"},
     {METHOD_GET,  ACCESS_READ,    "/logs/NAME",                          colony__get_logs,
      "output; ?lines=N|all &slot=K &follow=true"},
+    {METHOD_GET,  ACCESS_READ,    "/history",                            colony__get_history,
+     "what happened, newest first; ?name=NAME &slot=K &limit=N &before=SEQ"},
     {METHOD_GET,  ACCESS_READ,    "/tree",                               colony__get_tree,
      "all processes with their descendants"},
     {METHOD_POST, ACCESS_CONTROL, "/_reload",                            colony__post_reload,

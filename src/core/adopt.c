@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/notify.h"
 #include "core/sweep.h"
 
 enum {
@@ -62,7 +63,7 @@ int colony_own_pipes_read(struct colony_own_pipes *pipes, int except_fd)
         struct stat info;
 
         if (fd <= STDERR_FILENO || fd == except_fd || fstat(fd, &info) < 0 ||
-            !S_ISFIFO(info.st_mode))
+            (!S_ISFIFO(info.st_mode) && !colony_notify_is_socket(fd)))
             continue;
         if (pipes->count == capacity) {
             struct colony_own_pipe *grown;
@@ -169,16 +170,20 @@ static int find_in_process(const struct colony_record *record, size_t stream)
     return found;
 }
 
+/* A socket cannot be opened again, and is never one of the process's own descriptors. */
 int colony_adopt_stream(const struct colony_record *record, size_t stream,
                         const struct colony_own_pipes *pipes)
 {
+    bool is_socket = record->stream_kind[stream] == STREAM_NOTIFY;
     struct stat info;
     int fd = -ENOENT;
 
     for (size_t i = 0; i < pipes->count && fd < 0; i++)
         if (pipes->items[i].inode == record->stream_inode[stream])
-            fd = colony_pipe_reopen(pipes->items[i].fd, open_flags(record->stream_kind[stream]));
-    if (fd < 0 && record->pid > 0)
+            fd = is_socket ? fcntl(pipes->items[i].fd, F_DUPFD_CLOEXEC, 0)
+                           : colony_pipe_reopen(pipes->items[i].fd,
+                                                open_flags(record->stream_kind[stream]));
+    if (fd < 0 && record->pid > 0 && !is_socket)
         fd = find_in_process(record, stream);
     if (fd < 0)
         return fd;

@@ -15,13 +15,13 @@
 #include "core/message.h"
 #include "core/table.h"
 
-/* The pipes that came along over an exec, by inode. */
+/* The pipes and notify sockets that came along over an exec, by inode. */
 struct colony_own_pipes {
     struct colony_own_pipe *items;
     size_t count;
 };
 
-/* All but @except_fd, which is no process's pipe (-1: none). */
+/* All but @except_fd, which is no process's (-1: none). */
 int colony_own_pipes_read(struct colony_own_pipes *pipes, int except_fd);
 /* Closes those that nobody asked for. */
 void colony_own_pipes_clear(struct colony_own_pipes *pipes);
@@ -33,8 +33,8 @@ void colony_own_pipes_clear(struct colony_own_pipes *pipes);
 int colony_adopt_process(const struct colony_record *record, const struct colony_boot *boot);
 
 /*
- * The pipe @stream of @record: from @pipes, else from the process itself through /proc/PID/fd.
- * Returns the keeper's end, or a negative errno: it is lost.
+ * The pipe @stream of @record: from @pipes, else from the process itself through /proc/PID/fd; a
+ * notify socket from @pipes alone. Returns the keeper's end, or a negative errno: it is lost.
  */
 int colony_adopt_stream(const struct colony_record *record, size_t stream,
                         const struct colony_own_pipes *pipes);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,15 +15,31 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/message.h"
 #include "core/sweep.h"
 
 enum {
     LEAF_SIZE = 256,
     MEMBERS_MAX = 16384, /* of one cgroup that are looked at in one go */
     ROUNDS_MAX = 16,     /* of signalling members that fork meanwhile */
+    PERIOD_US = 100000,  /* within which a quota of CPU time holds */
+    QUOTA_MIN_US = 1000, /* the kernel takes no less */
 };
 
 static const char supervisor_leaf[] = "supervisor";
+static const char base_prefix[] = "colony-";
+
+/* clang-format off */
+static const struct controller {
+    const char *name;
+    const char *limit;
+    const char *enable;
+} controllers[CONTROLLER_COUNT] = {
+    [CONTROLLER_MEMORY] = {"memory", "memory.max", "+memory"},
+    [CONTROLLER_CPU]    = {"cpu",    "cpu.max",    "+cpu"},
+    [CONTROLLER_PIDS]   = {"pids",   "pids.max",   "+pids"},
+};
+/* clang-format on */
 
 /* Where cgroup2 is mounted, and which part of it; hybrid machines have it beside v1. */
 static int find_mount(char *mount, char *root)
@@ -56,14 +73,11 @@ static int find_own_place(char *place)
     return found;
 }
 
-/* The folder under which the base is made: our own cgroup, or the one above our own base. */
-static int find_parent(char *path, size_t size, const char *base_name)
+int colony_cgroup_find_own(char *path, size_t size)
 {
     char mount[4096];
     char root[4096];
     char place[4096];
-    char own[LEAF_SIZE + 2];
-    char *nested;
     size_t root_length;
     int rc;
 
@@ -72,10 +86,6 @@ static int find_parent(char *path, size_t size, const char *base_name)
         rc = find_own_place(place);
     if (rc < 0)
         return rc;
-    (void)snprintf(own, sizeof own, "/%s/", base_name);
-    nested = strstr(place, own);
-    if (nested)
-        *nested = '\0';
     root_length = strcmp(root, "/") == 0 ? 0 : strlen(root);
     if (strncmp(place, root, root_length) != 0)
         root_length = 0;
@@ -85,9 +95,38 @@ static int find_parent(char *path, size_t size, const char *base_name)
     return 0;
 }
 
+bool colony_cgroup_leave_base(char *path)
+{
+    char *leaf = strrchr(path, '/');
+    char *base;
+
+    if (!leaf || strcmp(leaf + 1, supervisor_leaf) != 0)
+        return false;
+    *leaf = '\0';
+    base = strrchr(path, '/');
+    if (base && strncmp(base + 1, base_prefix, strlen(base_prefix)) == 0) {
+        *base = '\0';
+        return true;
+    }
+    *leaf = '/';
+    return false;
+}
+
+static size_t read_at(int folder, const char *path, char *text, size_t size)
+{
+    int fd = openat(folder, path, O_RDONLY | O_CLOEXEC);
+    ssize_t count = fd >= 0 ? read(fd, text, size - 1) : -1;
+
+    if (fd >= 0)
+        (void)close(fd);
+    text[count > 0 ? count : 0] = '\0';
+    return count > 0 ? (size_t)count : 0;
+}
+
 static int write_at(int folder, const char *path, const char *text)
 {
-    int fd = openat(folder, path, O_WRONLY | O_CLOEXEC);
+    /* O_NONBLOCK: a memory.max below what is used must not wait until that is reclaimed. */
+    int fd = openat(folder, path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
     ssize_t written;
     int rc;
 
@@ -120,8 +159,10 @@ static int enter_base(struct colony_cgroups *cgroups)
         (void)close(cgroups->base_fd);
         cgroups->base_fd = -1;
         (void)rmdir(cgroups->path);
+        return rc;
     }
-    return rc;
+    cgroups->controllers = colony_cgroup_controllers(cgroups->base_fd, "cgroup.subtree_control");
+    return 0;
 }
 
 /* Where an earlier start put it, if that is still there: survivors are in it. */
@@ -160,13 +201,15 @@ int colony_cgroups_open(struct colony_cgroups *cgroups, int state_fd, const char
     char parent[4096];
     int rc;
 
+    memset(cgroups, 0, sizeof *cgroups);
     cgroups->base_fd = -1;
     if (enter_known_base(cgroups, state_fd) == 0)
         return 0;
-    (void)snprintf(base_name, sizeof base_name, "colony-%s", instance);
-    rc = find_parent(parent, sizeof parent, base_name);
+    (void)snprintf(base_name, sizeof base_name, "%s%s", base_prefix, instance);
+    rc = colony_cgroup_find_own(parent, sizeof parent);
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot find a cgroup (v2) of our own");
+    (void)colony_cgroup_leave_base(parent);
     if ((size_t)snprintf(cgroups->path, sizeof cgroups->path, "%s/%s", parent, base_name) >=
         sizeof cgroups->path)
         return colony_fail_os(err, -ENAMETOOLONG, "cannot make a cgroup below %s", parent);
@@ -249,18 +292,12 @@ static void signal_member(pid_t pid, const char *leaf, int signo)
 {
     char path[64];
     char place[8192];
-    ssize_t count;
     int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    int fd;
 
     if (pidfd < 0)
         return;
     (void)snprintf(path, sizeof path, "/proc/%d/cgroup", (int)pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    count = fd >= 0 ? read(fd, place, sizeof place - 1) : -1;
-    if (fd >= 0)
-        (void)close(fd);
-    place[count > 0 ? count : 0] = '\0';
+    (void)read_at(AT_FDCWD, path, place, sizeof place);
     if (strstr(place, leaf))
         (void)syscall(SYS_pidfd_send_signal, pidfd, signo, NULL, 0);
     (void)close(pidfd);
@@ -300,4 +337,114 @@ int colony_cgroup_signal(const struct colony_cgroups *cgroups, const char *name,
             ;
     (void)close(folder);
     return count;
+}
+
+/* Limits. */
+
+const char *colony_controller_name(enum colony_controller controller)
+{
+    return controllers[controller].name;
+}
+
+unsigned colony_cgroup_controllers(int folder_fd, const char *file)
+{
+    char text[1024];
+    unsigned found = 0;
+    char *rest = NULL;
+
+    (void)read_at(folder_fd, file, text, sizeof text);
+    for (char *word = strtok_r(text, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest))
+        for (unsigned i = 0; i < CONTROLLER_COUNT; i++)
+            if (strcmp(word, controllers[i].name) == 0)
+                found |= 1U << i;
+    return found;
+}
+
+/* What is written to a controller's file; false: @payload has no such limit. */
+static bool limit_text(const struct colony_payload *payload, enum colony_controller controller,
+                       char *text, size_t size)
+{
+    const uint64_t limits[CONTROLLER_COUNT] = {
+        [CONTROLLER_MEMORY] = payload->memory_max_bytes,
+        [CONTROLLER_CPU] = (uint64_t)payload->cpu_max_milli * PERIOD_US / 1000,
+        [CONTROLLER_PIDS] = payload->pids_max,
+    };
+    uint64_t limit = limits[controller];
+    unsigned period_us = PERIOD_US;
+
+    if (limit == 0) {
+        (void)snprintf(text, size, "max");
+        return false;
+    }
+    for (; controller == CONTROLLER_CPU && limit < QUOTA_MIN_US; limit *= 10)
+        period_us *= 10; /* the same share of a longer time */
+    if (controller == CONTROLLER_CPU)
+        (void)snprintf(text, size, "%" PRIu64 " %u", limit, period_us);
+    else
+        (void)snprintf(text, size, "%" PRIu64, limit);
+    return true;
+}
+
+/* The base hands down to slots what it was handed down by the cgroup that colony was started in. */
+static int enable(struct colony_cgroups *cgroups, enum colony_controller controller)
+{
+    static const char file[] = "cgroup.subtree_control";
+    const char *text = controllers[controller].enable;
+    int rc;
+
+    if (cgroups->controllers & 1U << controller)
+        return 0;
+    rc = write_at(cgroups->base_fd, file, text);
+    if (rc == -ENOENT) {
+        rc = write_at(cgroups->base_fd, "../cgroup.subtree_control", text);
+        if (rc == 0)
+            rc = write_at(cgroups->base_fd, file, text);
+    }
+    if (rc == 0)
+        cgroups->controllers |= 1U << controller;
+    return rc == -ENOENT || rc == -EINVAL ? -ENOTSUP : rc;
+}
+
+static int set_limit(struct colony_cgroups *cgroups, int folder_fd,
+                     const struct colony_payload *payload, enum colony_controller controller)
+{
+    char text[48];
+    int rc = 0;
+
+    if (limit_text(payload, controller, text, sizeof text))
+        rc = folder_fd >= 0 ? enable(cgroups, controller) : -ENOTSUP;
+    else if (folder_fd < 0 || !(cgroups->controllers & 1U << controller))
+        return 0; /* nobody can have limited it */
+    return rc < 0 ? rc : write_at(folder_fd, controllers[controller].limit, text);
+}
+
+int colony_cgroup_limit(struct colony_cgroups *cgroups, int folder_fd,
+                        const struct colony_payload *payload, enum colony_controller *failed)
+{
+    int first = 0;
+
+    for (unsigned i = 0; i < CONTROLLER_COUNT; i++) {
+        int rc = set_limit(cgroups, folder_fd, payload, (enum colony_controller)i);
+
+        if (rc < 0 && first == 0) {
+            first = rc;
+            *failed = (enum colony_controller)i;
+        }
+    }
+    return first;
+}
+
+uint64_t colony_cgroup_oom_kills(const struct colony_cgroups *cgroups, const char *name,
+                                 uint32_t slot)
+{
+    char path[LEAF_SIZE + sizeof "/memory.events"];
+    char text[1024];
+    const char *line;
+
+    if (cgroups->base_fd < 0 || !(cgroups->controllers & 1U << CONTROLLER_MEMORY))
+        return 0;
+    (void)snprintf(path, sizeof path, "%s.%u/memory.events", name, slot);
+    (void)read_at(cgroups->base_fd, path, text, sizeof text);
+    line = strstr(text, "\noom_kill ");
+    return line ? strtoull(line + strlen("\noom_kill "), NULL, 10) : 0;
 }

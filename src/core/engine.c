@@ -12,7 +12,10 @@
 #include <unistd.h>
 
 #include "core/engine_internal.h"
+#include "core/history.h"
 #include "core/log.h"
+#include "core/stats.h"
+#include "core/store.h"
 
 uint64_t engine_boot_ms(void)
 {
@@ -45,25 +48,8 @@ void engine_publish(struct template_entry *entry, enum colony_event_type type)
 {
     struct colony_event event = {.type = type, .name = entry->template->name, .text = entry->why};
 
-    colony_events_publish(entry->engine->events, &event);
-}
-
-static int add_templates(struct colony_engine *engine, struct colony_error *err)
-{
-    const struct colony_settings *settings = engine->settings;
-
-    for (size_t i = 0; i < settings->template_count; i++) {
-        struct colony_template *template = settings->templates[i];
-        struct template_entry *entry;
-        struct slot *slot;
-
-        if (engine_add_entry(engine, template, false, &entry) < 0)
-            return colony_fail(err, -ENOMEM, "cannot add %s: out of memory", template->name);
-        for (uint32_t number = 1; number <= template->numprocesses; number++)
-            if (engine_slot_new(&slot, entry, number) < 0)
-                return colony_fail(err, -ENOMEM, "cannot add %s: out of memory", template->name);
-    }
-    return 0;
+    if (!entry->is_check)
+        colony_events_publish(entry->engine->events, &event);
 }
 
 static void on_log_status(void *owner, enum colony_log_status status, void *data)
@@ -139,13 +125,15 @@ int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
     if (rc == 0)
         rc = colony_logs_new(&engine->logs, loop, on_log_status, engine);
     if (rc == 0)
+        rc = colony_stats_new(&engine->stats, loop);
+    if (rc == 0)
         rc = colony_link_new(&engine->link, loop, engine->keeper->link_fd, engine_on_message,
                              engine);
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot start the engine");
     rc = watch_keeper(engine, err);
     if (rc == 0)
-        rc = add_templates(engine, err);
+        rc = engine_load_templates(engine, err);
     if (rc < 0)
         return rc; /* the program ends now: nothing of this outlives it */
     *out = engine;
@@ -180,11 +168,19 @@ void engine_check_stopped(struct colony_engine *engine)
 /* Each is still wanted: the next start of colony starts it again. */
 void engine_stop_all(struct colony_engine *engine, const char *why)
 {
+    struct template_entry *next;
+
     engine->is_stopping = true;
     for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next) {
         engine_set_why(entry, why);
-        for (uint32_t i = entry->slot_count; i-- > 0;) /* backwards: it may be retired */
-            engine_slot_handle(entry->slots[i], SLOT_EVENT_STOP);
+        for (uint32_t i = 0; i < entry->slot_count; i++) {
+            engine_slot_because(entry->slots[i], "%s", why);
+            entry->slots[i]->stop_is_due = true;
+        }
+    }
+    for (struct template_entry *entry = engine->entries; entry; entry = next) {
+        next = entry->hh.next;
+        engine_gates_stop(entry);
     }
     engine_check_stopped(engine);
 }
@@ -206,13 +202,22 @@ void colony_engine_shutdown(struct colony_engine *engine, const char *why)
     engine_stop_all(engine, why);
 }
 
-static void on_part_closed(void *data)
+/* Colony was there for one process, and that is over. */
+void engine_end_with(struct colony_engine *engine, int exit_code, const char *why)
 {
-    struct colony_engine *engine = data;
+    if (engine->is_stopping)
+        return;
+    engine->exit_code = exit_code;
+    colony_engine_shutdown(engine, why);
+}
+
+/* The last of all that the loop holds for us is closed. */
+void engine_on_part_closed(struct colony_engine *engine)
+{
     colony_engine_close_cb cb = engine->close_cb;
     void *close_data = engine->close_data;
 
-    if (--engine->open_handles > 0)
+    if (--engine->open_handles > 0 || !engine->is_closed)
         return;
     if (engine->keeper_pidfd >= 0)
         (void)close(engine->keeper_pidfd);
@@ -226,22 +231,41 @@ static void on_part_closed(void *data)
         cb(close_data); /* last, so that the caller may close the loop */
 }
 
+static void on_part_closed(void *data)
+{
+    engine_on_part_closed(data);
+}
+
 static void on_poll_closed(uv_handle_t *handle)
 {
     on_part_closed(handle->data);
 }
 
-/* The logs hold all there was to say: now the keeper may end. */
-static void on_logs_closed(void *data)
+/* All is written: now the keeper may end. */
+static void on_store_closed(void *data)
 {
     struct colony_engine *engine = data;
     struct colony_message message = {.type = MESSAGE_SHUTDOWN, .value = engine->exit_code};
 
     if (engine->is_stopping && !engine->is_lost)
         (void)colony_link_send(engine->link, &message, NULL, 0);
+    engine->open_handles += engine->keeper_pidfd >= 0 ? 3 : 2; /* link, stats and poll */
+    engine->is_closed = true;
     colony_link_close(engine->link, on_part_closed, engine);
+    colony_stats_close(engine->stats, on_part_closed, engine);
     if (engine->keeper_pidfd >= 0)
         uv_close((uv_handle_t *)&engine->keeper_poll, on_poll_closed);
+}
+
+static void on_logs_closed(void *data)
+{
+    struct colony_engine *engine = data;
+
+    colony_history_free(engine->history);
+    if (engine->store)
+        colony_store_close(engine->store, on_store_closed, engine);
+    else
+        on_store_closed(engine);
 }
 
 void colony_engine_close(struct colony_engine *engine, int exit_code, colony_engine_close_cb cb,
@@ -251,7 +275,9 @@ void colony_engine_close(struct colony_engine *engine, int exit_code, colony_eng
     engine->exit_code = exit_code;
     engine->close_cb = cb;
     engine->close_data = data;
-    engine->open_handles = engine->keeper_pidfd >= 0 ? 2 : 1; /* link and poll */
+    for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
+        for (uint32_t i = 0; i < entry->slot_count; i++)
+            engine_run_free(entry->slots[i]);
     for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
         while (entry->slot_count > 0) {
             struct slot *slot = entry->slots[entry->slot_count - 1];

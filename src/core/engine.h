@@ -30,6 +30,8 @@ typedef void (*colony_engine_close_cb)(void *data);
 struct colony_slot_info {
     const char *name; /* of its template */
     uint32_t slot;    /* from 1 */
+    bool is_wanted;   /* it runs, or will as soon as it may */
+    bool is_leaving;  /* there are too many: it is gone once it is stopped */
     enum colony_slot_state state;
     uint64_t id;            /* internal id of its process; 0: none lives */
     pid_t os_pid;           /* 0: none lives */
@@ -71,7 +73,7 @@ struct colony_keeper_options;
 
 /* Both are borrowed for the engine's life. */
 struct colony_engine_options {
-    const struct colony_settings *settings;
+    struct colony_settings *settings; /* the engine takes the templates out of it */
     const struct colony_keeper_options *keeper;
     struct colony_engine_callbacks callbacks;
 };
@@ -132,16 +134,17 @@ int colony_engine_find_process(struct colony_engine *engine, uint64_t id,
  */
 
 /*
- * Adds and starts @template, which is the engine's on success. @origin: who owns its settings
- * ("file", "http"). -EEXIST; -ELOOP and -ENOENT for its dependencies (gates.h); -ENOTSUP for limits
- * this machine has not.
+ * Adds and starts @template; takes ownership of it, also when it fails. @origin: who owns its
+ * settings ("file", "http"; kept as it is). -EEXIST; -ELOOP and -ENOENT for its dependencies
+ * (gates.h); -ENOTSUP for limits this machine has not.
  */
 int colony_engine_add_template(struct colony_engine *engine, struct colony_template *template,
                                const char *origin, const char *why, struct colony_error *err);
 
 /*
- * Gives the template of that name new settings. Its processes are stopped and started anew unless
- * only such settings differ as need no new process. -ENOENT and as above.
+ * Gives the template of that name new settings; takes ownership, also when it fails. Its processes
+ * are stopped and started anew unless only such settings differ as need no new process. -ENOENT and
+ * as above.
  */
 int colony_engine_update_template(struct colony_engine *engine, struct colony_template *template,
                                   const char *why, struct colony_error *err);
@@ -282,5 +285,8 @@ void colony_engine_each_socket(struct colony_engine *engine, colony_socket_cb cb
 
 /* uid of the keeper: the owner, who may control it. */
 uid_t colony_engine_owner(const struct colony_engine *engine);
+
+/* With what colony is to end once it has stopped: 0, or the code of the process it ended with. */
+int colony_engine_exit_code(const struct colony_engine *engine);
 
 #endif

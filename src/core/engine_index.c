@@ -17,9 +17,9 @@ struct template_entry *engine_find_entry(struct colony_engine *engine, const cha
     return entry;
 }
 
-/* Owns @template's memory from here on if @owns and the call succeeds. */
-int engine_add_entry(struct colony_engine *engine, struct colony_template *template, bool owns,
-                     struct template_entry **out)
+/* Takes ownership of @template if it succeeds. */
+int engine_add_entry(struct colony_engine *engine, struct colony_template *template,
+                     const char *origin, struct template_entry **out)
 {
     struct template_entry *entry = calloc(1, sizeof *entry);
 
@@ -27,11 +27,35 @@ int engine_add_entry(struct colony_engine *engine, struct colony_template *templ
         return -ENOMEM;
     entry->engine = engine;
     entry->template = template;
-    entry->owns_template = owns;
-    entry->place = HASH_COUNT(engine->entries);
-    HASH_ADD_KEYPTR(hh, engine->entries, template->name, strlen(template->name), entry);
+    entry->origin = origin;
+    entry->is_wanted = template->start;
+    entry->scaled = -1;
+    entry->place = engine->next_place++;
+    HASH_ADD_KEYPTR(hh, engine->entries, entry->template->name, strlen(entry->template->name),
+                    entry);
     *out = entry;
     return 0;
+}
+
+/* Its slots are all gone. */
+void engine_free_entry(struct template_entry *entry)
+{
+    HASH_DEL(entry->engine->entries, entry);
+    engine_gates_leave(entry);
+    colony_restart_clear(&entry->restart);
+    colony_template_free(entry->template);
+    free(entry->slots);
+    free(entry);
+}
+
+/* Gives @entry another template of the same name; the one it had is freed. */
+void engine_swap_template(struct template_entry *entry, struct colony_template *template)
+{
+    entry->hh.key = template->name; /* the same bytes */
+    colony_template_free(entry->template);
+    entry->template = template;
+    for (uint32_t i = 0; i < entry->slot_count; i++)
+        engine_run_set_template(entry->slots[i]);
 }
 
 void engine_add_living(struct slot *slot)
@@ -64,11 +88,7 @@ void engine_free_entries(struct colony_engine *engine)
     HASH_CLEAR(by_id, engine->living);
     HASH_ITER(hh, engine->entries, entry, next)
     {
-        HASH_DEL(engine->entries, entry);
-        if (entry->owns_template)
-            colony_template_free(entry->template);
-        free(entry->slots);
-        free(entry);
+        engine_free_entry(entry);
     }
 }
 

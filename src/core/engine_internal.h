@@ -24,7 +24,11 @@
 
 enum {
     WHY_SIZE = 96,
+    CAUSE_SIZE = 160,
     OUTPUT_STREAM = 0, /* stdout and stderr, in order */
+    NOTIFY_STREAM = 2, /* the socket behind NOTIFY_SOCKET */
+    READY_STREAM = 3,  /* the pipe of `ready: {fd: N}` */
+    NOTE_VERSION = 2,
 };
 
 /* What a record keeps for the engine over its own death. COLONY_NOTE_SIZE at most. */
@@ -35,8 +39,9 @@ struct slot_note {
     uint8_t exit_is_told;
     uint32_t attempt;
     uint64_t restarts;
-    uint64_t template_hash;
+    uint64_t process_hash;  /* of the template the process was made of */
     uint64_t retry_boot_ms; /* SLOT_BACKOFF: when */
+    uint32_t retries;
 };
 
 _Static_assert(sizeof(struct slot_note) <= COLONY_NOTE_SIZE, "a note must fit its record");
@@ -47,11 +52,16 @@ struct slot {
     enum colony_slot_state state;
     uint32_t moves;   /* how often the state changed */
     bool is_wanted;   /* it should run */
-    bool is_leaving;  /* no settings know it any more: freed once it is stopped */
+    bool is_leaving;  /* there are too many, or its template goes: freed once it is stopped */
+    bool is_stale;    /* its template was replaced: it gets a new record, pipe and log */
+    bool stop_is_due; /* as soon as no dependent needs it */
+    bool is_failing; /* the stop under way is colony's answer to a failure: the policy follows it */
     bool is_spawning; /* the keeper has been asked */
     bool has_record;
     bool output_lost;
-    uint8_t adopted_state; /* enum colony_record_state it was told in, until WELCOME */
+    uint8_t adopted_state;  /* enum colony_record_state it was told in, until WELCOME */
+    char cause[CAUSE_SIZE]; /* of its state */
+    uint64_t since_ms;      /* wall clock, of its state */
 
     /* the record of its process, or of its last one */
     uint32_t index;
@@ -59,13 +69,17 @@ struct slot {
     pid_t os_pid; /* 0: none lives */
     uint64_t started_boot_ms;
     uint64_t started_at_ms; /* wall clock */
+    uint64_t process_hash;  /* of the template it was made of */
     UT_hash_handle by_id;   /* while one lives */
 
     struct colony_log *log;
     struct colony_restart_state restart;
     uint64_t restarts;
     uint64_t retry_boot_ms;
-    uv_timer_t timer; /* grace, sweep or backoff, by the state */
+    uv_timer_t timer; /* grace, sweep, backoff, or the nearest of the run's limits, by the state */
+
+    struct slot_run *run; /* engine_run.c: what a living process is watched for; NULL: nothing */
+    struct check *check;  /* engine_check.c: a command run on its behalf; NULL: none */
 
     /* a stop under way */
     uint64_t deadline_ms; /* on the loop's clock: SIGKILL from then on */
@@ -74,6 +88,7 @@ struct slot {
     bool strays_counted;
 
     /* its last end */
+    int sent_signo; /* what somebody asked us to send its process; 0: nothing */
     bool has_exit;
     bool exit_known;
     bool exit_is_told; /* that of the process in its record */
@@ -83,11 +98,35 @@ struct slot {
 
 struct template_entry {
     struct colony_engine *engine;
-    struct colony_template *template;
-    bool owns_template; /* else the settings do */
-    uint32_t place;     /* in the order of addition */
-    struct slot **slots;
+    struct colony_template *template; /* owned */
+    const char *origin;               /* "file", "http", or "" for what nobody knows any more */
+    uint32_t place;                   /* in the order of addition */
+    struct slot **slots;              /* by number */
     uint32_t slot_count;
+    uint32_t open_slots;                 /* whose memory the loop has not let go of */
+    uint32_t counts[SLOT_STATE_COUNT];   /* slots in each state, those that are leaving left out */
+    uint32_t up_count;                   /* slots with a process, or about to have one */
+    bool is_wanted;                      /* by the settings or a user: what the store remembers */
+    struct slot *check_of;               /* of a check: the slot it is for */
+    bool is_check;                       /* runs commands for another one's sake (engine_check.c) */
+    bool is_removed;                     /* nobody sees it any more; freed with its last slot */
+    bool is_given_up;                    /* flapped too often, all slots together */
+    int64_t scaled;                      /* slots a user asked for; -1: as its settings say */
+    uint64_t file_hash;                  /* of the settings file's template; 0: it has none */
+    uint64_t seen_load_id;               /* of the last reload whose file had it */
+    uint64_t flap_until_boot_ms;         /* all slots are down until then */
+    struct colony_restart_state restart; /* of all slots together, where the policy is shared */
+
+    /* engine_gates.c */
+    struct gate *gates; /* one for each dependency, in order */
+    size_t gate_count;
+    struct gate *dependents;  /* gates of others that lead here, a list */
+    uint32_t dependents_up;   /* templates that run and depend on this one */
+    uint32_t dependents_held; /* those of them that cannot do without */
+    bool stop_is_due;         /* of its slots that say so, once no dependent needs it */
+    bool is_queued;
+    struct template_entry *next_due;
+
     struct colony_stop_report report;
     char why[WHY_SIZE]; /* who last asked for something */
     UT_hash_handle hh;  /* by name */
@@ -95,27 +134,37 @@ struct template_entry {
 
 struct colony_engine {
     uv_loop_t *loop;
-    const struct colony_settings *settings;
+    struct colony_settings *settings; /* the engine takes the templates out of it */
     const struct colony_keeper_options *keeper;
     struct colony_engine_callbacks callbacks;
     struct colony_link *link;
     struct colony_logs *logs;
     struct colony_events *events;
+    struct colony_store *store; /* NULL: it could not be opened */
+    struct colony_history *history;
+    struct colony_stats *stats;
+    struct reload *reload;     /* under way */
     struct colony_table table; /* the keeper's, read-only */
     struct colony_hello hello;
     struct colony_held_socket sockets[KEEPER_SOCKETS_MAX];
     size_t socket_count;
     struct template_entry *entries; /* uthash by name, in order of addition */
     struct slot *living;            /* uthash by id */
-    uv_poll_t keeper_poll;          /* its pidfd */
+    uint32_t next_place;
+    uint32_t missing_gates;          /* dependencies that name nobody */
+    struct template_entry *due_head; /* whose stop is to be looked at */
+    struct template_entry *due_tail;
+    bool is_stopping_due;
+    uv_poll_t keeper_poll; /* its pidfd */
     int keeper_pidfd;
     uint32_t up_count; /* slots that are not SLOT_STOPPED */
     bool is_welcomed;
     bool is_stopping;
     bool is_lost;
     bool is_closing;
-    int exit_code;
-    size_t open_handles;
+    bool is_closed;      /* all that closing takes is under way */
+    int exit_code;       /* of colony, once it has stopped */
+    size_t open_handles; /* slots among them */
     colony_engine_close_cb close_cb;
     void *close_data;
 };
@@ -125,13 +174,62 @@ int engine_slot_new(struct slot **out, struct template_entry *entry, uint32_t nu
 void engine_slot_handle(struct slot *slot, enum colony_slot_event event);
 void engine_slot_start(struct slot *slot);
 void engine_slot_stop(struct slot *slot);
+void engine_slot_begin(struct slot *slot);
+void engine_slot_fail(struct slot *slot);
 void engine_slot_hurry(struct slot *slot);
 void engine_slot_retry_later(struct slot *slot, uint64_t delay_ms);
+void engine_slot_leave(struct slot *slot);
+void engine_slot_stay(struct slot *slot);
+void engine_slot_retire(struct slot *slot);
+void engine_slot_because(struct slot *slot, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+bool engine_state_is_up(enum colony_slot_state state);
+bool engine_slot_is_detached(const struct slot *slot);
+
+/* engine_process.c: what the keeper tells of a slot's process. */
 void engine_slot_on_spawned(struct slot *slot);
 void engine_slot_on_failed(struct slot *slot, int step, int error);
 void engine_slot_on_exited(struct slot *slot);
 void engine_slot_on_swept(struct slot *slot, const struct colony_swept *swept);
-void engine_slot_retire(struct slot *slot);
+void engine_publish_process(const struct slot *slot, enum colony_event_type type, const char *text);
+void engine_begin_sweep(struct slot *slot, int signo);
+void engine_ask_to_end(struct slot *slot);
+
+/* engine_policy.c: what comes after an end. */
+void engine_policy_follow(struct slot *slot, const struct colony_restart_end *end);
+void engine_policy_forget(struct slot *slot);
+void engine_policy_on_exit(struct slot *slot);
+void engine_policy_on_failed(struct slot *slot);
+bool engine_policy_holds(struct slot *slot);
+
+/* engine_run.c: ready, watchdog, age and limits of a living process. */
+int engine_run_prepare(struct slot *slot);
+int engine_run_expect(struct slot *slot);
+int engine_run_take_fd(struct slot *slot, int fd);
+int engine_run_take_log(struct slot *slot);
+void engine_run_set_template(struct slot *slot);
+void engine_run_begin(struct slot *slot, bool is_adopted);
+void engine_run_end(struct slot *slot);
+void engine_run_free(struct slot *slot);
+void engine_run_arm(struct slot *slot);
+const char *engine_run_status(const struct slot *slot);
+
+/* engine_gates.c: what depends on what. */
+int engine_gates_link(struct template_entry *entry);
+void engine_gates_attach_missing(struct template_entry *target);
+void engine_gates_unlink(struct template_entry *entry);
+void engine_gates_leave(struct template_entry *entry);
+bool engine_gates_are_open(const struct template_entry *entry);
+void engine_gates_on_move(struct slot *slot, enum colony_slot_state from);
+void engine_gates_stop(struct template_entry *entry);
+void engine_gates_describe(const struct template_entry *entry, char *text, size_t size);
+
+/* engine_check.c: commands run on a slot's behalf. */
+int engine_check_run(void *slot, char *const *argv, uint64_t timeout_ms,
+                     void (*cb)(int exit_status, const char *why, void *data), void *data);
+void engine_check_cancel(void *slot);
+void engine_check_on_move(struct slot *slot);
+void engine_check_drop(struct slot *owner);
 
 /* engine_spawn.c: orders to the keeper. */
 int engine_order_spawn(struct slot *slot, struct colony_error *err);
@@ -145,14 +243,38 @@ void engine_describe_failure(struct slot *slot, int step, int error);
 void engine_on_message(const struct colony_message *message, const int *fds, size_t fd_count,
                        void *data);
 
+/* engine_adopt.c: how an engine carries on where another ended. */
+void engine_on_welcome(struct colony_engine *engine);
+void engine_start_wanted(struct colony_engine *engine);
+
 /* engine_index.c */
 struct template_entry *engine_find_entry(struct colony_engine *engine, const char *name);
-int engine_add_entry(struct colony_engine *engine, struct colony_template *template, bool owns,
-                     struct template_entry **out);
+int engine_add_entry(struct colony_engine *engine, struct colony_template *template,
+                     const char *origin, struct template_entry **out);
+void engine_swap_template(struct template_entry *entry, struct colony_template *template);
+void engine_free_entry(struct template_entry *entry);
 void engine_free_entries(struct colony_engine *engine);
 struct slot *engine_find_living(struct colony_engine *engine, uint64_t id);
 void engine_add_living(struct slot *slot);
 void engine_remove_living(struct slot *slot);
+
+/* engine_templates.c */
+int engine_make_entry(struct colony_engine *engine, struct colony_template *template,
+                      const char *origin, struct template_entry **out);
+int engine_set_slots(struct template_entry *entry, uint32_t count);
+uint32_t engine_count_slots(const struct template_entry *entry);
+int engine_renew_template(struct template_entry *entry, struct colony_template *template);
+void engine_remove_entry(struct template_entry *entry);
+
+/* engine_record.c: the store's side of it. */
+int engine_load_templates(struct colony_engine *engine, struct colony_error *err);
+void engine_record(const struct template_entry *entry);
+void engine_record_removed(const struct template_entry *entry);
+
+/* engine_control.c */
+struct template_entry *engine_entry_to_change(struct colony_engine *engine, const char *name,
+                                              const char *why, struct colony_error *err);
+struct template_entry *engine_visible_entry(struct colony_engine *engine, const char *name);
 
 /* engine.c */
 struct slot *engine_entry_slot(struct template_entry *entry, uint32_t number);
@@ -160,6 +282,8 @@ void engine_set_why(struct template_entry *entry, const char *why);
 void engine_publish(struct template_entry *entry, enum colony_event_type type);
 void engine_check_stopped(struct colony_engine *engine);
 void engine_stop_all(struct colony_engine *engine, const char *why);
+void engine_end_with(struct colony_engine *engine, int exit_code, const char *why);
+void engine_on_part_closed(struct colony_engine *engine);
 void engine_lose(struct colony_engine *engine);
 uint64_t engine_boot_ms(void);
 const struct colony_record *engine_slot_record(const struct slot *slot);

@@ -46,13 +46,21 @@ static struct template_entry *make_leaving_entry(struct colony_engine *engine,
     struct colony_template *template = NULL;
     struct colony_value *source = NULL;
     struct template_entry *entry = NULL;
+    char *name = strdup(record->name);
     struct colony_error err;
 
-    if (colony_value_parse_json(&source, settings, strlen(settings), &err) == 0 &&
-        colony_template_new(&template, record->name, source, NULL, false, &err) == 0 &&
-        engine_add_entry(engine, template, true, &entry) < 0)
-        colony_template_free(template);
+    if (name && colony_value_parse_json(&source, settings, strlen(settings), &err) == 0 &&
+        colony_template_new(&template, "unknown", source, NULL, false, &err) == 0) {
+        free(template->name);
+        template->name = name; /* which need not be one that templates may have */
+        name = NULL;
+        if (engine_add_entry(engine, template, "", &entry) < 0)
+            colony_template_free(template);
+        else
+            entry->is_removed = true;
+    }
     colony_value_free(source);
+    free(name);
     return entry;
 }
 
@@ -71,6 +79,7 @@ static struct slot *slot_for(struct colony_engine *engine, const struct colony_r
                    record->slot);
         return NULL;
     }
+    entry->counts[SLOT_STOPPED]--;
     slot->is_leaving = true;
     return slot;
 }
@@ -90,7 +99,7 @@ static int open_log(struct slot *slot, int fd)
     struct colony_log_settings settings = template->log;
     char path[COLONY_LOG_PATH_MAX];
     struct colony_log_options options = {
-        .path = path, .settings = &settings, .pipe_fd = fd, .owner = slot};
+        .path = path, .settings = &settings, .pipe_fd = fd, .owner = slot, .is_held = true};
     int rc = colony_engine_log_path(slot->entry->engine, template->name, slot->number, path,
                                     sizeof path);
 
@@ -99,13 +108,39 @@ static int open_log(struct slot *slot, int fd)
         rc = colony_forward_init(&options, template->name, slot->number);
     if (rc == 0)
         rc = colony_log_open(&slot->log, slot->entry->engine->logs, &options);
-    if (rc < 0)
+    if (rc < 0) {
         colony_forward_clear(&options);
-    return rc;
+        return rc;
+    }
+    if (engine_run_take_log(slot) < 0)
+        colony_log(SEVERITY_ERROR, "cannot look for a line of %s.%u: out of memory or descriptors",
+                   template->name, slot->number);
+    colony_log_release(slot->log);
+    return 0;
 }
 
 /* The pipe of a slot has come: its log begins, or goes on with another pipe. */
-static void take_output(struct inbox *in, struct slot *slot)
+static int take_output(struct slot *slot, int fd)
+{
+    int rc;
+
+    if (slot->log)
+        colony_log_close(slot->log);
+    slot->log = NULL;
+    rc = open_log(slot, fd);
+    if (rc < 0)
+        (void)close(fd);
+    return rc;
+}
+
+/* By the stream's number: who takes its descriptor over, also when it fails. */
+static int (*const takers[COLONY_STREAMS_MAX])(struct slot *slot, int fd) = {
+    [OUTPUT_STREAM] = take_output,
+    [NOTIFY_STREAM] = engine_run_take_fd,
+    [READY_STREAM] = engine_run_take_fd,
+};
+
+static void take_streams(struct inbox *in, struct slot *slot)
 {
     for (uint32_t stream = 0; stream < COLONY_STREAMS_MAX; stream++) {
         int fd;
@@ -114,16 +149,12 @@ static void take_output(struct inbox *in, struct slot *slot)
         if (!(in->message->flags & 1U << stream))
             continue;
         fd = take_fd(in);
-        if (fd < 0 || stream != OUTPUT_STREAM)
+        if (fd < 0 || !takers[stream])
             continue;
-        if (slot->log)
-            colony_log_close(slot->log);
-        slot->log = NULL;
-        rc = open_log(slot, fd);
+        rc = takers[stream](slot, fd);
         if (rc < 0) {
-            colony_log(SEVERITY_ERROR, "cannot log %s.%u: %s", slot->entry->template->name,
+            colony_log(SEVERITY_ERROR, "cannot listen to %s.%u: %s", slot->entry->template->name,
                        slot->number, strerror(-rc));
-            (void)close(fd);
         }
     }
 }
@@ -195,177 +226,7 @@ static void on_record(struct inbox *in)
         engine_order_forget(in->engine, slot->index, slot->id);
     bind_record(in, slot);
     slot->adopted_state = (uint8_t)in->message->value;
-    take_output(in, slot);
-}
-
-/* State that a slot rests in; what it did before its engine died is done. */
-static enum colony_slot_event resting_event(enum colony_slot_state state)
-{
-    switch (state) {
-    case SLOT_BACKOFF:
-        return SLOT_EVENT_DELAY;
-    case SLOT_FAILED:
-        return SLOT_EVENT_GIVE_UP;
-    case SLOT_COMPLETED:
-        return SLOT_EVENT_COMPLETE;
-    case SLOT_NONE:
-    case SLOT_STOPPED:
-    case SLOT_WAITING:
-    case SLOT_STARTING:
-    case SLOT_RUNNING:
-    case SLOT_READY:
-    case SLOT_STOPPING:
-    case SLOT_EXITED:
-    case SLOT_STATE_COUNT:
-        break;
-    }
-    return SLOT_EVENT_COUNT;
-}
-
-static void adopt_living(struct slot *slot, const struct colony_record *record)
-{
-    slot->os_pid = record->pid;
-    slot->started_boot_ms = record->claimed_boot_ns / 1000000;
-    slot->started_at_ms = record->spawned_at_ms;
-    engine_add_living(slot);
-    engine_slot_handle(slot,
-                       slot->entry->template->detach ? SLOT_EVENT_COMPLETE : SLOT_EVENT_SPAWNED);
-}
-
-static void adopt_ended(struct slot *slot, const struct colony_record *record,
-                        const struct slot_note *note)
-{
-    enum colony_slot_event event = resting_event((enum colony_slot_state)note->state);
-
-    if (colony_record_state(record) == RECORD_EXITED) {
-        slot->has_exit = true;
-        slot->exit_known = record->flags & RECORD_STATUS_KNOWN;
-        slot->wait_status = record->wait_status;
-    } else {
-        engine_describe_failure(slot, record->failed_step, record->failed_errno);
-    }
-    if (event != SLOT_EVENT_COUNT) {
-        engine_slot_handle(slot, event);
-        return;
-    }
-    if (note->state == SLOT_STOPPED) {
-        if (slot->is_wanted && !slot->entry->engine->is_stopping)
-            engine_slot_start(slot);
-        return;
-    }
-    if (colony_record_state(record) == RECORD_FAILED) {
-        slot->is_spawning = true;
-        engine_slot_handle(slot, SLOT_EVENT_START);
-        engine_slot_on_failed(slot, record->failed_step, record->failed_errno);
-    } else if (note->exit_is_told) { /* what it left behind was being stopped */
-        slot->exit_is_told = true;
-        engine_slot_handle(slot, SLOT_EVENT_SPAWNED);
-        engine_slot_handle(slot, SLOT_EVENT_STOP);
-    } else { /* it ended while no engine looked: that is told and decided now */
-        adopt_living(slot, record);
-        engine_remove_living(slot);
-        engine_slot_on_exited(slot);
-    }
-}
-
-static bool settings_changed(const struct slot *slot, const struct slot_note *note)
-{
-    return slot->entry->template->hash != note->template_hash;
-}
-
-static void adopt(struct slot *slot)
-{
-    const struct colony_record *record = engine_slot_record(slot);
-    enum colony_record_state state = (enum colony_record_state)slot->adopted_state;
-    struct slot_note note;
-
-    memcpy(&note, record->note, sizeof note);
-    if (note.version != 2) /* found by its mark: all that is known is that it runs */
-        note = (struct slot_note){
-            .is_wanted = 1, .state = SLOT_RUNNING, .template_hash = slot->entry->template->hash};
-    slot->is_wanted = note.is_wanted && !slot->is_leaving;
-    slot->restart.attempt = note.attempt;
-    slot->restarts = note.restarts;
-    slot->retry_boot_ms = note.retry_boot_ms;
-    if (state == RECORD_CLAIMED) {
-        slot->is_spawning = true;
-        engine_slot_handle(slot, SLOT_EVENT_START);
-    } else if (state == RECORD_ALIVE) {
-        adopt_living(slot, record);
-    } else {
-        adopt_ended(slot, record, &note);
-    }
-    if (!slot->is_wanted) {
-        engine_set_why(slot->entry, slot->is_leaving ? "no settings know it any more" : "");
-        if (slot->state == SLOT_STOPPED && slot->is_leaving)
-            engine_slot_retire(slot);
-        else
-            engine_slot_handle(slot, SLOT_EVENT_STOP); /* and retire it, perhaps at once */
-    } else if (settings_changed(slot, &note)) {
-        engine_set_why(slot->entry, "its settings have changed");
-        engine_slot_handle(slot, SLOT_EVENT_STOP);
-    }
-}
-
-static int by_priority(const void *left, const void *right)
-{
-    const struct template_entry *a = *(struct template_entry *const *)left;
-    const struct template_entry *b = *(struct template_entry *const *)right;
-
-    if (a->template->priority != b->template->priority)
-        return a->template->priority < b->template->priority ? -1 : 1;
-    return a->place < b->place ? -1 : 1;
-}
-
-/* Calls @fn for all slots, templates in the order of their priority, then as they were added. */
-static void in_order(struct colony_engine *engine, void (*fn)(struct slot *slot))
-{
-    size_t count = HASH_COUNT(engine->entries);
-    struct template_entry **order = calloc(count + 1, sizeof(struct template_entry *));
-    size_t used = 0;
-
-    for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
-        if (order)
-            order[used++] = entry;
-    if (order)
-        qsort(order, used, sizeof(struct template_entry *), by_priority);
-    for (size_t i = 0; i < used; i++)
-        for (uint32_t j = 0; j < order[i]->slot_count;) {
-            struct slot *slot = order[i]->slots[j];
-
-            fn(slot);
-            if (j < order[i]->slot_count && order[i]->slots[j] == slot)
-                j++; /* it has not been retired */
-        }
-    free(order);
-}
-
-static void adopt_if_recorded(struct slot *slot)
-{
-    if (slot->has_record)
-        adopt(slot);
-}
-
-static void start_if_wanted(struct slot *slot)
-{
-    if (!slot->has_record && !slot->is_spawning && slot->state == SLOT_STOPPED &&
-        slot->entry->template->start && !slot->entry->engine->is_stopping)
-        engine_slot_start(slot);
-}
-
-/* What lives comes first, then those who may ask about it, then what is new. */
-static void on_welcome(struct inbox *in)
-{
-    struct colony_engine *engine = in->engine;
-
-    engine->is_welcomed = true;
-    in_order(engine, adopt_if_recorded);
-    if (engine->callbacks.welcome)
-        engine->callbacks.welcome(engine->callbacks.data);
-    in_order(engine, start_if_wanted);
-    if (engine->is_stopping) /* the engine before this one did not get to the end of it */
-        engine_stop_all(engine, "colony was asked to end");
-    engine_check_stopped(engine);
+    take_streams(in, slot);
 }
 
 /* What happens now. */
@@ -377,7 +238,7 @@ static void on_spawned(struct inbox *in)
     if (!slot || !slot->is_spawning)
         return;
     bind_record(in, slot);
-    take_output(in, slot);
+    take_streams(in, slot);
     engine_add_living(slot);
     engine_slot_on_spawned(slot);
 }
@@ -399,7 +260,7 @@ static void on_spawn_failed(struct inbox *in)
     if (!slot || !slot->is_spawning)
         return;
     bind_record(in, slot);
-    take_output(in, slot);
+    take_streams(in, slot);
     engine_slot_on_failed(slot, record_of(in)->failed_step, record_of(in)->failed_errno);
 }
 
@@ -428,6 +289,11 @@ static void on_stray(struct inbox *in)
     colony_log(SEVERITY_DEBUG, "reaped %d stray process%s", in->message->value,
                in->message->value == 1 ? "" : "es");
     colony_events_publish(in->engine->events, &event);
+}
+
+static void on_welcome(struct inbox *in)
+{
+    engine_on_welcome(in->engine);
 }
 
 static void on_request(struct inbox *in)

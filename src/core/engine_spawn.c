@@ -17,15 +17,27 @@
 static struct slot_note make_note(const struct slot *slot)
 {
     return (struct slot_note){
-        .version = 2,
+        .version = NOTE_VERSION,
         .is_wanted = slot->is_wanted,
         .state = (uint8_t)slot->state,
         .exit_is_told = slot->exit_is_told,
         .attempt = slot->restart.attempt,
         .restarts = slot->restarts,
-        .template_hash = slot->entry->template->hash,
+        .retries = slot->restart.retries,
+        .process_hash = slot->process_hash,
         .retry_boot_ms = slot->retry_boot_ms,
     };
+}
+
+/* By what it tells that it is ready. */
+static void plan_ready(const struct colony_template *template, struct colony_spawn_order *order)
+{
+    if (template->ready.kind == READY_NOTIFY || template->watchdog_ms > 0)
+        order->stream_kind[NOTIFY_STREAM] = STREAM_NOTIFY;
+    if (template->ready.kind != READY_FD)
+        return;
+    order->plan[template->ready.fd] = FD_STREAM | READY_STREAM;
+    order->stream_kind[READY_STREAM] = STREAM_OUTPUT;
 }
 
 /* Where /dev/null, the pipe or the file goes in the child. */
@@ -100,10 +112,11 @@ int engine_order_spawn(struct slot *slot, struct colony_error *err)
     struct colony_engine *engine = slot->entry->engine;
     struct colony_message message = {.type = MESSAGE_SPAWN, .index = slot->index, .id = slot->id};
     struct colony_spawn_order *order = &message.u.spawn;
-    struct slot_note note = make_note(slot);
+    struct slot_note note;
     struct colony_identity identity;
     struct colony_payload_context context = {
         .instance = engine->table.header->instance,
+        .state_dir = engine->keeper->state_dir,
         .nofile_soft = engine->hello.nofile_soft,
         .nofile_hard = engine->hello.nofile_hard,
         .identity = default_identity(engine, &identity),
@@ -117,9 +130,12 @@ int engine_order_spawn(struct slot *slot, struct colony_error *err)
     order->slot = slot->number;
     order->flags = (slot->has_record ? (uint32_t)SPAWN_REPLACES : 0) |
                    (template->detach ? (uint32_t)SPAWN_DETACHED : 0);
+    slot->process_hash = template->process_hash;
+    note = make_note(slot);
     note.exit_is_told = false; /* of the one to come */
     memcpy(order->note, &note, sizeof note);
     plan_output(template, order);
+    plan_ready(template, order);
     fds[0] = colony_payload_make(template, slot->number, &context, err);
     if (fds[0] < 0)
         return fds[0];

@@ -21,13 +21,13 @@
 #include "core/error.h"
 #include "core/keeper_internal.h"
 #include "core/log.h"
+#include "core/notify.h"
 
 enum {
     EVENTS_A_TURN = 128,
     STRAY_CHECK_MS = 1000,   /* strays are reaped at most this often */
     ENGINE_LEAVES_MS = 5000, /* after SHUTDOWN */
     FDS_OF_OUR_OWN = 48,
-    LOW_FDS = 16, /* the numbers that colony_spawn_reserve_fds sets aside */
 };
 
 uint64_t keeper_now_ms(void)
@@ -80,22 +80,24 @@ static int lift_known_fds(struct colony_keeper_options *options)
     return rc;
 }
 
-/* What else is open at the low numbers is a pipe of a process, or a leak of whoever started us. */
+/* What else is open at the low numbers is a stream of a process, or a leak of whoever started us.
+ */
 static int clear_low_fds(void)
 {
-    for (int fd = STDERR_FILENO + 1; fd < LOW_FDS; fd++) {
+    for (int fd = STDERR_FILENO + 1; fd < COLONY_RESERVED_FDS; fd++) {
         struct stat info;
         int moved = fd;
 
         if (fstat(fd, &info) < 0)
             continue;
-        if (S_ISFIFO(info.st_mode) && colony_spawn_lift_fd(&moved) < 0)
+        if ((S_ISFIFO(info.st_mode) || colony_notify_is_socket(fd)) &&
+            colony_spawn_lift_fd(&moved) < 0)
             return -errno;
         if (moved == fd)
             (void)close(fd);
     }
-    if (syscall(SYS_close_range, LOW_FDS, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */) < 0)
-        for (int fd = LOW_FDS; fd < 65536; fd++)
+    if (syscall(SYS_close_range, COLONY_RESERVED_FDS, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */) < 0)
+        for (int fd = COLONY_RESERVED_FDS; fd < 65536; fd++)
             (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
     return 0;
 }
@@ -365,8 +367,10 @@ static void end(struct keeper *keeper)
     for (uint32_t i = 0; keeper->table.header && i < keeper->table.header->high_water; i++)
         left += colony_record_state(&keeper->table.records[i]) == RECORD_ALIVE &&
                 !(keeper->table.records[i].flags & RECORD_DETACHED);
-    if (left == 0)
+    if (left == 0) {
         colony_cgroups_remove(&keeper->cgroups, keeper->state_fd);
+        colony_notify_remove_folder(keeper->state_fd);
+    }
     unlink_sockets(keeper);
     if (keeper->options->pidfile[0] != '\0')
         (void)unlink(keeper->options->pidfile);
@@ -384,6 +388,7 @@ int colony_keeper_run(struct colony_keeper_options *options)
     keeper.link_fd = -1;
     keeper.engine_pidfd = -1;
     keeper.state_fd = -1;
+    keeper.notify_fd = -1;
     keeper.cgroups.base_fd = -1;
     keeper.queue_head = NO_INDEX;
     keeper.queue_tail = NO_INDEX;

@@ -225,7 +225,19 @@ static int send_hello(struct keeper *keeper)
     return rc;
 }
 
-/* Sends a notice with the engine's ends of the pipes it has not got yet. */
+/* A socket cannot be opened again: the engine shares ours. */
+static int make_engine_end(int stream, uint8_t kind)
+{
+    int fd;
+
+    if (kind != STREAM_NOTIFY)
+        return colony_pipe_reopen(stream, kind == STREAM_OUTPUT ? O_RDONLY | O_NONBLOCK
+                                                                : O_WRONLY | O_NONBLOCK);
+    fd = fcntl(stream, F_DUPFD_CLOEXEC, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+/* Sends a notice with the engine's ends of the streams it has not got yet. */
 static int send_about(struct keeper *keeper, uint32_t index, enum colony_message_type type)
 {
     const struct colony_record *record = &keeper->table.records[index];
@@ -245,9 +257,7 @@ static int send_about(struct keeper *keeper, uint32_t index, enum colony_message
 
         if (process->streams[i] < 0 || !(process->fresh_streams & 1U << i))
             continue;
-        fd = colony_pipe_reopen(process->streams[i], record->stream_kind[i] == STREAM_OUTPUT
-                                                         ? O_RDONLY | O_NONBLOCK
-                                                         : O_WRONLY | O_NONBLOCK);
+        fd = make_engine_end(process->streams[i], record->stream_kind[i]);
         if (fd < 0)
             continue;
         message.flags |= 1U << i;

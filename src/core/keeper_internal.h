@@ -18,7 +18,8 @@
 enum {
     PID_BUCKETS = 4096, /* a power of two */
     NO_INDEX = -1,
-    KEEPER_FDS_A_PROCESS = 3, /* pidfd, output, input or a cgroup in passing */
+    KEEPER_FDS_A_PROCESS = 4, /* pidfd, output, notify socket, input or a cgroup in passing */
+    KEEPER_FDS_OF_ENDED = 2,  /* output and notify socket, which are its slot's */
 };
 
 #define KEEPER_NO_RECORD UINT32_MAX
@@ -52,6 +53,7 @@ struct keeper_process {
     int32_t next_queued;
     int32_t next_of_pid;               /* chain of its bucket */
     struct colony_spawn_job *late_job; /* a child of the slot that cannot be ended; NULL */
+    uint64_t oom_kills;                /* in its cgroup, before it ran */
     struct colony_swept swept;
     struct colony_seen seen;
 };
@@ -65,6 +67,7 @@ struct keeper {
     struct keeper_process *processes; /* one for each record of the table */
     int32_t pid_buckets[PID_BUCKETS];
     int state_fd;
+    int notify_fd; /* its folder of sockets; -1: none was needed yet */
     int epoll_fd;
     int signal_fd;
     int spawner_fd;
@@ -112,6 +115,7 @@ int32_t keeper_find_pid(struct keeper *keeper, pid_t pid);
 bool keeper_is_being_spawned(struct keeper *keeper, pid_t pid);
 bool keeper_is_ended(const struct colony_record *record);
 uint64_t keeper_wall_clock_ms(void);
+uint64_t keeper_count_oom_kills(const struct keeper *keeper, const struct colony_record *record);
 void keeper_reap(struct keeper *keeper, uint32_t index);
 void keeper_reap_strays(struct keeper *keeper);
 void keeper_check_statuses(struct keeper *keeper);
@@ -119,6 +123,13 @@ void keeper_signal(struct keeper *keeper, uint32_t index, const struct colony_me
 void keeper_sweep(struct keeper *keeper, uint32_t index, int signo);
 void keeper_forget(struct keeper *keeper, uint32_t index);
 void keeper_close_stream(struct keeper *keeper, uint32_t index, uint32_t stream);
+
+/* keeper_notify.c */
+int keeper_open_notify(struct keeper *keeper, uint32_t index, uid_t uid);
+void keeper_adopt_notify(struct keeper *keeper, uint32_t index,
+                         const struct colony_own_pipes *pipes);
+bool keeper_find_notify(struct keeper *keeper, const struct colony_record *record);
+void keeper_remove_notify(struct keeper *keeper, const struct colony_record *record);
 
 /* keeper_spawn.c; @fds[0] is the payload */
 int keeper_spawn(struct keeper *keeper, const struct colony_message *message, const int *fds,

@@ -118,6 +118,14 @@ uint64_t keeper_wall_clock_ms(void)
 
 /* Ends. */
 
+/* So far, in its cgroup; the difference over a life says whether memory was the reason it ended. */
+uint64_t keeper_count_oom_kills(const struct keeper *keeper, const struct colony_record *record)
+{
+    if (!(record->flags & RECORD_HAS_CGROUP) || record->flags & RECORD_DETACHED)
+        return 0;
+    return colony_cgroup_oom_kills(&keeper->cgroups, record->name, record->slot);
+}
+
 static void set_exited(struct keeper *keeper, uint32_t index)
 {
     struct colony_record *record = &keeper->table.records[index];
@@ -129,6 +137,8 @@ static void set_exited(struct keeper *keeper, uint32_t index)
         if (record->stream_kind[i] == STREAM_INPUT)
             close_fd(&process->streams[i]);
     record->exited_boot_ns = colony_boot_now_ns();
+    if (keeper_count_oom_kills(keeper, record) > process->oom_kills)
+        record->flags |= RECORD_OOM_KILLED;
     process->status_until_ms = 0;
     colony_record_set_state(record, RECORD_EXITED);
     keeper->living--;
@@ -328,6 +338,7 @@ void keeper_forget(struct keeper *keeper, uint32_t index)
     process->notices = 0;
     if (record->flags & RECORD_HAS_CGROUP && !(record->flags & RECORD_DETACHED))
         colony_cgroup_leave(&keeper->cgroups, record->name, record->slot);
+    keeper_remove_notify(keeper, record);
     colony_table_free_record(&keeper->table, index);
 }
 

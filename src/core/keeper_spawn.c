@@ -58,17 +58,19 @@ static int make_stream(struct keeper_process *process, struct colony_record *rec
 }
 
 /* Without this a child of another user could not open /dev/stdout. */
-static void give_streams(const struct keeper_process *process, const struct colony_payload *payload)
+static void give_streams(const struct colony_record *record, const struct keeper_process *process,
+                         const struct colony_payload *payload)
 {
     if (!(payload->flags & PAYLOAD_HAS_IDENTITY))
         return;
     for (size_t i = 0; i < COLONY_STREAMS_MAX; i++)
-        if (process->streams[i] >= 0 && fchown(process->streams[i], payload->uid, payload->gid) < 0)
+        if (process->streams[i] >= 0 && record->stream_kind[i] != STREAM_NOTIFY &&
+            fchown(process->streams[i], payload->uid, payload->gid) < 0)
             colony_log(SEVERITY_DEBUG, "cannot give a pipe to uid %u: %s", payload->uid,
                        strerror(errno));
 }
 
-/* Output pipes belong to the slot: they go from the ended process to the one that replaces it. */
+/* Output and notify socket are the slot's: they go from the ended process to its successor. */
 static void inherit_streams(struct keeper *keeper, uint32_t from, uint32_t to)
 {
     struct keeper_process *old = &keeper->processes[from];
@@ -76,17 +78,19 @@ static void inherit_streams(struct keeper *keeper, uint32_t from, uint32_t to)
     struct colony_record *record = &keeper->table.records[to];
 
     for (size_t i = 0; i < COLONY_STREAMS_MAX; i++) {
-        if (old->streams[i] < 0 || old_record->stream_kind[i] != STREAM_OUTPUT ||
-            record->stream_kind[i] != STREAM_OUTPUT)
+        if (old->streams[i] < 0 || old_record->stream_kind[i] != record->stream_kind[i] ||
+            record->stream_kind[i] == STREAM_INPUT)
             continue;
         keeper->processes[to].streams[i] = old->streams[i];
         keeper->processes[to].fresh_streams |= (uint8_t)(old->fresh_streams & 1U << i);
         record->stream_inode[i] = old_record->stream_inode[i];
         old->streams[i] = -1;
+        old_record->stream_kind[i] = STREAM_NONE; /* forgetting it takes nothing away */
     }
+    record->flags |= old_record->flags & RECORD_UNLIMITED;
 }
 
-/* Makes the pipes the slot does not have yet. */
+/* Makes the pipes the slot does not have yet. The notify socket needs a uid: keeper_open_notify. */
 static int fill_streams(struct keeper *keeper, struct colony_spawn_job *job)
 {
     struct keeper_process *process = &keeper->processes[job->index];
@@ -95,7 +99,8 @@ static int fill_streams(struct keeper *keeper, struct colony_spawn_job *job)
     for (size_t i = 0; i < COLONY_STREAMS_MAX; i++) {
         int rc = 0;
 
-        if (record->stream_kind[i] != STREAM_NONE && process->streams[i] < 0)
+        if ((record->stream_kind[i] == STREAM_OUTPUT || record->stream_kind[i] == STREAM_INPUT) &&
+            process->streams[i] < 0)
             rc = make_stream(process, record, i, &job->ends[i]);
         if (rc < 0)
             return rc;
@@ -193,6 +198,7 @@ static struct colony_spawn_job *new_job(struct keeper *keeper, uint32_t index, c
     job->index = index;
     job->pid = &keeper->table.records[index].pid;
     job->cgroup_fd = -1;
+    job->result.step = STEP_PREPARE;
     for (size_t i = 0; i < COLONY_MESSAGE_FDS_MAX; i++)
         job->passed[i] = i + 1 < fd_count ? fcntl(fds[i + 1], F_DUPFD_CLOEXEC, 0) : -1;
     for (size_t i = 0; i < COLONY_STREAMS_MAX; i++)
@@ -200,33 +206,67 @@ static struct colony_spawn_job *new_job(struct keeper *keeper, uint32_t index, c
     return job;
 }
 
+/* Into its cgroup before it is born there. */
+static int set_limits(struct keeper *keeper, struct colony_spawn_job *job)
+{
+    struct colony_record *record = &keeper->table.records[job->index];
+    enum colony_controller failed = CONTROLLER_MEMORY;
+    int rc = colony_cgroup_limit(&keeper->cgroups, job->cgroup_fd, job->plan.payload, &failed);
+
+    if (rc == 0) {
+        record->flags &= ~(uint32_t)RECORD_UNLIMITED;
+        return 0;
+    }
+    if (!(job->plan.payload->flags & PAYLOAD_LIMITS_OPTIONAL)) {
+        job->result.step = STEP_LIMIT_MEMORY + (int)failed;
+        return rc;
+    }
+    if (!(record->flags & RECORD_UNLIMITED))
+        colony_log(SEVERITY_WARNING, "%s.%u runs without its limit of %s: %s", record->name,
+                   record->slot, colony_controller_name(failed), strerror(-rc));
+    record->flags |= RECORD_UNLIMITED;
+    return 0;
+}
+
 static int prepare_job(struct keeper *keeper, const struct colony_message *message,
                        struct colony_spawn_job *job, int payload_fd)
 {
     const struct colony_spawn_order *order = &message->u.spawn;
     struct colony_record *record = &keeper->table.records[job->index];
+    struct keeper_process *process = &keeper->processes[job->index];
+    const struct colony_payload *payload;
     int rc = colony_spawn_plan_init(&job->plan, payload_fd);
 
+    payload = job->plan.payload;
     if (rc == 0)
-        rc = check_rights(keeper->options, job->plan.payload);
+        rc = check_rights(keeper->options, payload);
     if (rc == 0)
         rc = fill_descriptors(keeper, order, job);
     if (rc < 0)
         return rc;
-    give_streams(&keeper->processes[job->index], job->plan.payload);
+    give_streams(record, process, payload);
+    job->result.step = STEP_NOTIFY;
+    rc = keeper_open_notify(keeper, job->index,
+                            payload->flags & PAYLOAD_HAS_IDENTITY ? payload->uid : geteuid());
+    if (rc < 0)
+        return rc;
     job->cgroup_fd = order->flags & SPAWN_DETACHED
                          ? colony_cgroup_enter_detached(&keeper->cgroups, record->name, record->id)
                          : colony_cgroup_enter(&keeper->cgroups, record->name, record->slot);
     if (job->cgroup_fd >= 0)
         record->flags |= RECORD_HAS_CGROUP;
-    return 0;
+    process->oom_kills = keeper_count_oom_kills(keeper, record);
+    rc = set_limits(keeper, job);
+    if (rc == 0)
+        job->result.step = STEP_PREPARE;
+    return rc;
 }
 
-/* An ended one still holds the output pipe of its slot; one that replaces it takes that over. */
+/* An ended one still holds what is its slot's; one that replaces it takes that over. */
 static bool has_room(const struct keeper *keeper, bool replaces)
 {
     uint32_t ended = keeper->table.used - keeper->living - (replaces ? 1 : 0);
-    uint32_t needed = (keeper->living + 1) * KEEPER_FDS_A_PROCESS + ended;
+    uint32_t needed = (keeper->living + 1) * KEEPER_FDS_A_PROCESS + ended * KEEPER_FDS_OF_ENDED;
 
     return needed <= keeper->capacity * KEEPER_FDS_A_PROCESS;
 }
@@ -292,6 +332,19 @@ static void finish_late(struct keeper *keeper, const struct colony_spawn_job *jo
         keeper->processes[job->index].late_job = NULL;
 }
 
+/* A slot has one notify socket: a second one would take its path away. */
+static bool has_sound_streams(const struct colony_spawn_order *order)
+{
+    unsigned notify = 0;
+
+    for (size_t i = 0; i < COLONY_STREAMS_MAX; i++) {
+        if (order->stream_kind[i] > STREAM_NOTIFY)
+            return false;
+        notify += order->stream_kind[i] == STREAM_NOTIFY;
+    }
+    return notify <= 1;
+}
+
 /* fds[0] is the payload, the rest are passed to the child. They stay the caller's. */
 int keeper_spawn(struct keeper *keeper, const struct colony_message *message, const int *fds,
                  size_t fd_count)
@@ -305,9 +358,8 @@ int keeper_spawn(struct keeper *keeper, const struct colony_message *message, co
     if (fd_count < 1 || !memchr(order->name, '\0', sizeof order->name) || order->name[0] == '\0' ||
         strchr(order->name, '/') || order->slot == 0)
         return -EBADMSG;
-    for (size_t i = 0; i < COLONY_STREAMS_MAX; i++)
-        if (order->stream_kind[i] > STREAM_INPUT)
-            return -EBADMSG;
+    if (!has_sound_streams(order))
+        return -EBADMSG;
     if (order->flags & SPAWN_REPLACES && (message->index >= keeper->table.header->high_water ||
                                           keeper->table.records[message->index].id != message->id ||
                                           !keeper_is_ended(&keeper->table.records[message->index])))
@@ -328,9 +380,9 @@ int keeper_spawn(struct keeper *keeper, const struct colony_message *message, co
     job = new_job(keeper, index, fds, fd_count);
     rc = job ? prepare_job(keeper, message, job, fds[0]) : -ENOMEM;
     if (rc < 0) {
+        set_failed(keeper, index, job ? job->result.step : STEP_PREPARE, rc);
         if (job)
             colony_spawn_job_free(job);
-        set_failed(keeper, index, STEP_PREPARE, rc);
         return 0; /* told by SPAWN_FAILED */
     }
     colony_spawner_submit(keeper->spawner, job);
@@ -372,6 +424,8 @@ static void finish_spawn(struct keeper *keeper, const struct colony_spawn_job *j
 
     if (job->result.cgroup_error < 0) {
         record->flags &= ~(uint32_t)RECORD_HAS_CGROUP;
+        if (colony_spawn_plan_has_limits(&job->plan))
+            record->flags |= RECORD_UNLIMITED;
         colony_log(SEVERITY_WARNING, "%s.%u runs outside its cgroup: %s", record->name,
                    record->slot, strerror(-job->result.cgroup_error));
     }

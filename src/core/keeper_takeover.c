@@ -5,6 +5,7 @@
 
 #include "core/keeper_internal.h"
 #include "core/log.h"
+#include "core/notify.h"
 
 static void adopt_streams(struct keeper *keeper, uint32_t index,
                           const struct colony_own_pipes *pipes)
@@ -14,7 +15,8 @@ static void adopt_streams(struct keeper *keeper, uint32_t index,
     for (size_t i = 0; i < COLONY_STREAMS_MAX; i++) {
         int fd;
 
-        if (record->stream_kind[i] == STREAM_NONE || record->stream_inode[i] == 0)
+        if (record->stream_kind[i] == STREAM_NONE || record->stream_kind[i] == STREAM_NOTIFY ||
+            record->stream_inode[i] == 0)
             continue;
         fd = colony_adopt_stream(record, i, pipes);
         if (fd >= 0) {
@@ -27,6 +29,7 @@ static void adopt_streams(struct keeper *keeper, uint32_t index,
                        record->slot, (int)record->pid);
         }
     }
+    keeper_adopt_notify(keeper, index, pipes);
 }
 
 static void adopt_record(struct keeper *keeper, uint32_t index,
@@ -62,6 +65,7 @@ static void adopt_record(struct keeper *keeper, uint32_t index,
     colony_record_set_start(record, colony_proc_start_ticks(record->pid));
     colony_record_set_state(record, RECORD_ALIVE);
     keeper_remember_pid(keeper, index);
+    process->oom_kills = keeper_count_oom_kills(keeper, record);
     adopt_streams(keeper, index, pipes);
     if (keeper_watch(keeper, process->pidfd, SOURCE_PROCESS, index) < 0)
         colony_log(SEVERITY_ERROR, "cannot watch %s.%u: %s", record->name, record->slot,
@@ -121,6 +125,8 @@ static void recover_marked(const struct colony_marked *marked, void *data)
     colony_record_set_start(record, start_ticks);
     record->stream_kind[0] = marked->output_inode ? STREAM_OUTPUT : STREAM_NONE;
     record->stream_inode[0] = marked->output_inode;
+    if (keeper_find_notify(recovery->keeper, record))
+        record->stream_kind[COLONY_STREAMS_MAX - 1] = STREAM_NOTIFY;
     colony_log(SEVERITY_WARNING, "found %s.%u again as pid %d by its mark", record->name,
                record->slot, (int)record->pid);
 }
@@ -160,6 +166,8 @@ void keeper_take_over(struct keeper *keeper, uint32_t damaged)
         alive += colony_record_state(record) == RECORD_ALIVE;
     }
     colony_own_pipes_clear(&pipes);
+    if (keeper->table.used == 0)
+        colony_notify_remove_folder(keeper->state_fd); /* of before a reboot */
     keeper->living = alive;
     if (alive > 0)
         colony_log(SEVERITY_INFO, "took over %u running process%s", alive, alive == 1 ? "" : "es");

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +13,7 @@
 
 #include "core/error.h"
 #include "core/message.h"
+#include "core/notify.h"
 #include "core/template.h"
 
 extern char **environ;
@@ -66,16 +67,6 @@ static size_t key_length(const char *entry)
     return strcspn(entry, "=");
 }
 
-static bool has_key(char *const *entries, const char *entry)
-{
-    size_t length = key_length(entry);
-
-    for (; *entries; entries++)
-        if (strncmp(*entries, entry, length) == 0 && (*entries)[length] == '=')
-            return true;
-    return false;
-}
-
 static bool is_our_own(const char *entry)
 {
     for (size_t i = 0; i < sizeof own_variables / sizeof own_variables[0]; i++) {
@@ -92,7 +83,7 @@ static bool is_inherited(const struct colony_template *template, const char *ent
 {
     size_t length = key_length(entry);
 
-    if (entry[length] != '=' || is_our_own(entry) || has_key(template->env, entry))
+    if (length == 0 || entry[length] != '=' || is_our_own(entry))
         return false;
     if (template->os_env)
         return true;
@@ -102,32 +93,197 @@ static bool is_inherited(const struct colony_template *template, const char *ent
     return false;
 }
 
-static uint32_t put_environment(struct buffer *buffer, const struct colony_template *template,
-                                uint32_t slot, const char *instance, const char **path)
-{
-    char mark[COLONY_INSTANCE_SIZE + COLONY_RECORD_NAME_SIZE + 32];
-    uint32_t count = 1;
+/* The environment. */
 
-    *path = NULL;
-    (void)snprintf(mark, sizeof mark, "%s=%s/%s/%u",
-                   template->detach ? "COLONY_DETACHED_ID" : "COLONY_ID", instance, template->name,
-                   slot);
-    put_string(buffer, mark);
-    for (char **entry = environ; *entry; entry++) {
-        if (!is_inherited(template, *entry))
-            continue;
-        if (strncmp(*entry, "PATH=", 5) == 0)
-            *path = *entry + 5;
-        put_string(buffer, *entry);
+enum source {
+    SOURCE_INHERITED,
+    SOURCE_ENV_FILE,
+    SOURCE_ENV,
+    SOURCE_COLONY, /* last: a sweep and sd_notify(3) must be able to rely on them */
+};
+
+static const char *const source_names[] = {
+    [SOURCE_INHERITED] = "colony's environment",
+    [SOURCE_ENV_FILE] = "env_file",
+    [SOURCE_ENV] = "env",
+    [SOURCE_COLONY] = "colony",
+};
+
+struct variable {
+    const char *entry; /* KEY=VALUE */
+    size_t key_length;
+    size_t place; /* in the order of arrival: a later one of the same name wins */
+    enum source source;
+};
+
+/* What colony itself says to a process. */
+struct own_texts {
+    char mark[COLONY_INSTANCE_SIZE + COLONY_RECORD_NAME_SIZE + 32];
+    char notify[sizeof "NOTIFY_SOCKET=" + COLONY_NOTIFY_PATH_SIZE];
+    char watchdog[sizeof "WATCHDOG_USEC=" + 24];
+};
+
+struct variables {
+    struct variable *items;
+    size_t count;
+    struct own_texts own;
+};
+
+bool colony_payload_has_notify(const struct colony_template *template)
+{
+    return !template->detach && (template->ready.kind == READY_NOTIFY || template->watchdog_ms > 0);
+}
+
+static void add(struct variables *list, const char *entry, enum source source)
+{
+    list->items[list->count] = (struct variable){entry, key_length(entry), list->count, source};
+    list->count++;
+}
+
+static void add_all(struct variables *list, char *const *entries, enum source source)
+{
+    for (; entries && *entries; entries++)
+        add(list, *entries, source);
+}
+
+static int add_own(struct variables *list, const struct colony_template *template, uint32_t slot,
+                   const struct colony_payload_context *context)
+{
+    struct own_texts *own = &list->own;
+    int length;
+    int rc;
+
+    (void)snprintf(own->mark, sizeof own->mark, "%s=%s/%s/%u",
+                   template->detach ? "COLONY_DETACHED_ID" : "COLONY_ID", context->instance,
+                   template->name, slot);
+    add(list, own->mark, SOURCE_COLONY);
+    if (!colony_payload_has_notify(template))
+        return 0;
+    length = snprintf(own->notify, sizeof own->notify, "NOTIFY_SOCKET=");
+    rc = colony_notify_path(own->notify + length, COLONY_NOTIFY_PATH_SIZE, context->state_dir,
+                            template->name, slot);
+    if (rc < 0)
+        return rc;
+    add(list, own->notify, SOURCE_COLONY);
+    if (template->watchdog_ms == 0)
+        return 0;
+    (void)snprintf(own->watchdog, sizeof own->watchdog, "WATCHDOG_USEC=%" PRIu64,
+                   template->watchdog_ms * 1000);
+    add(list, own->watchdog, SOURCE_COLONY);
+    return 0;
+}
+
+static size_t count_of(char *const *entries)
+{
+    size_t count = 0;
+
+    while (entries && entries[count])
         count++;
-    }
-    for (char **entry = template->env; *entry; entry++) {
-        if (strncmp(*entry, "PATH=", 5) == 0)
-            *path = *entry + 5;
-        put_string(buffer, *entry);
-        count++;
-    }
     return count;
+}
+
+static int by_name(const void *left, const void *right)
+{
+    const struct variable *a = left;
+    const struct variable *b = right;
+    size_t shorter = a->key_length < b->key_length ? a->key_length : b->key_length;
+    int order = memcmp(a->entry, b->entry, shorter);
+
+    if (order != 0)
+        return order;
+    if (a->key_length != b->key_length)
+        return a->key_length < b->key_length ? -1 : 1;
+    return a->place < b->place ? -1 : 1;
+}
+
+/* Of each name the last one stays. */
+static void remove_overruled(struct variables *list)
+{
+    size_t kept = 0;
+
+    qsort(list->items, list->count, sizeof *list->items, by_name);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct variable *it = &list->items[i];
+        const struct variable *next = it + 1;
+
+        if (i + 1 < list->count && next->key_length == it->key_length &&
+            memcmp(next->entry, it->entry, it->key_length) == 0)
+            continue;
+        list->items[kept++] = *it;
+    }
+    list->count = kept;
+}
+
+static int collect(struct variables *list, const struct colony_template *template, uint32_t slot,
+                   const struct colony_payload_context *context)
+{
+    const size_t most =
+        count_of(environ) + count_of(template->env_file) + count_of(template->env) + 3;
+    int rc;
+
+    list->items = calloc(most, sizeof *list->items);
+    if (!list->items)
+        return -ENOMEM;
+    for (char **entry = environ; entry && *entry; entry++)
+        if (is_inherited(template, *entry))
+            add(list, *entry, SOURCE_INHERITED);
+    add_all(list, template->env_file, SOURCE_ENV_FILE);
+    add_all(list, template->env, SOURCE_ENV);
+    rc = add_own(list, template, slot, context);
+    if (rc == 0)
+        remove_overruled(list);
+    return rc;
+}
+
+/* A copy of one entry, cut in two. */
+static int tell(const struct variable *variable, colony_variable_cb cb, void *data)
+{
+    char *name = strdup(variable->entry);
+    char *value;
+
+    if (!name)
+        return -ENOMEM;
+    value = name + variable->key_length;
+    if (*value == '=')
+        *value++ = '\0';
+    cb(name, value, source_names[variable->source], data);
+    free(name);
+    return 0;
+}
+
+int colony_payload_each_variable(const struct colony_template *template, uint32_t slot,
+                                 const struct colony_payload_context *context,
+                                 colony_variable_cb cb, void *data)
+{
+    struct variables list = {0};
+    int rc = collect(&list, template, slot, context);
+
+    for (size_t i = 0; rc == 0 && i < list.count; i++)
+        rc = tell(&list.items[i], cb, data);
+    free(list.items);
+    return rc;
+}
+
+struct environment {
+    struct buffer text;
+    uint32_t count;
+    char *path; /* the child's PATH; NULL: it has none */
+};
+
+static void put_variable(const char *name, const char *value, const char *source, void *data)
+{
+    struct environment *env = data;
+
+    (void)source;
+    put(&env->text, name, strlen(name));
+    put(&env->text, "=", 1);
+    put_string(&env->text, value);
+    env->count++;
+    if (strcmp(name, "PATH") != 0)
+        return;
+    env->path = strdup(value);
+    if (!env->path)
+        env->text.error = -ENOMEM;
 }
 
 /* The files that execvp(3) would try, in the child's PATH. */
@@ -201,6 +357,14 @@ static void fill_header(struct colony_payload *payload, const struct colony_temp
     if (template->has_nice)
         payload->flags |= PAYLOAD_HAS_NICE;
     payload->nice = template->nice;
+    if (template->has_oom_score_adj)
+        payload->flags |= PAYLOAD_HAS_OOM;
+    payload->oom_score_adj = template->oom_score_adj;
+    if (template->limits.is_optional)
+        payload->flags |= PAYLOAD_LIMITS_OPTIONAL;
+    payload->memory_max_bytes = template->limits.memory_bytes;
+    payload->cpu_max_milli = template->limits.cpu_milli;
+    payload->pids_max = template->limits.pids;
     set_rlimits(payload, template, context);
 }
 
@@ -236,27 +400,28 @@ static int put_strings(struct buffer *out, const struct colony_template *templat
                        const struct colony_payload_context *context)
 {
     struct colony_payload header = {0};
-    struct buffer env = {0};
-    const char *path;
+    struct environment env = {0};
+    int rc = colony_payload_each_variable(template, slot, context, put_variable, &env);
 
     fill_header(&header, template, context);
-    header.envc = put_environment(&env, template, slot, context->instance, &path);
+    header.envc = env.count;
     put(out, &header, sizeof header); /* its place; filled in below */
-    header.path_count = put_paths(out, template->argv[0], path);
+    header.path_count = put_paths(out, template->argv[0], env.path);
     for (char **arg = template->argv; *arg; arg++) {
         put_string(out, *arg);
         header.argc++;
     }
-    if (env.data)
-        put(out, env.data, env.size);
+    if (env.text.data)
+        put(out, env.text.data, env.text.size);
     if (template->cwd)
         put_string(out, template->cwd);
-    if (out->error == 0)
-        out->error = env.error;
-    if (out->error == 0)
+    if (rc == 0)
+        rc = env.text.error < 0 ? env.text.error : out->error;
+    if (rc == 0)
         memcpy(out->data, &header, sizeof header);
-    free(env.data);
-    return out->error;
+    free(env.text.data);
+    free(env.path);
+    return rc;
 }
 
 int colony_payload_make(const struct colony_template *template, uint32_t slot,
@@ -268,5 +433,10 @@ int colony_payload_make(const struct colony_template *template, uint32_t slot,
     if (rc == 0)
         rc = seal(&buffer);
     free(buffer.data);
+    if (rc == -ENAMETOOLONG)
+        return colony_fail(err, rc,
+                           "cannot prepare %s.%u: a path of %d bytes is the longest that a notify "
+                           "socket can have (choose a shorter --state than %.200s)",
+                           template->name, slot, COLONY_NOTIFY_PATH_SIZE - 1, context->state_dir);
     return rc < 0 ? colony_fail_os(err, rc, "cannot prepare %s.%u", template->name, slot) : rc;
 }

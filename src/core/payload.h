@@ -5,6 +5,7 @@
 #ifndef COLONY_CORE_PAYLOAD_H
 #define COLONY_CORE_PAYLOAD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct colony_error;
@@ -13,15 +14,36 @@ struct colony_template;
 
 struct colony_payload_context {
     const char *instance;
-    uint64_t nofile_soft; /* what children are given back of RLIMIT_NOFILE */
+    const char *state_dir; /* where the keeper makes notify sockets */
+    uint64_t nofile_soft;  /* what children are given back of RLIMIT_NOFILE */
     uint64_t nofile_hard;
     const struct colony_identity *identity; /* for a template without one; NULL: none */
 };
 
+/* True when a process of it has a socket to notify us through: its slot needs a STREAM_NOTIFY. */
+bool colony_payload_has_notify(const struct colony_template *template);
+
+/* @source is "colony", "colony's environment", "env_file" or "env". All are valid during the call.
+ */
+typedef void (*colony_variable_cb)(const char *name, const char *value, const char *source,
+                                   void *data);
+
 /*
- * The environment is, in this order: the mark COLONY_ID, what `os_env` or `env_inherit` take from
- * ours, the template's `env`. What our own service manager gave us never reaches a child (DESIGN
- * §4). Returns the descriptor, close-on-exec, or -E2BIG, -ENOMEM, other errors of memfd_create(2).
+ * Calls @cb for each variable of the environment, by name. Of each name the last in this order
+ * wins: what `os_env` or `env_inherit` take from ours, `env_file`, the template's `env`, what
+ * colony says (its mark COLONY_ID, NOTIFY_SOCKET, WATCHDOG_USEC). What our own service manager gave
+ * us never reaches a child (DESIGN §4). Reads and changes nothing else: it is the truth at the time
+ * of asking.
+ *
+ * Returns 0, -ENOMEM, or -ENAMETOOLONG: the state folder's path is too long for a notify socket.
+ */
+int colony_payload_each_variable(const struct colony_template *template, uint32_t slot,
+                                 const struct colony_payload_context *context,
+                                 colony_variable_cb cb, void *data);
+
+/*
+ * With that environment. Returns the descriptor, close-on-exec, or -E2BIG, -ENOMEM, -ENAMETOOLONG,
+ * other errors of memfd_create(2).
  */
 int colony_payload_make(const struct colony_template *template, uint32_t slot,
                         const struct colony_payload_context *context, struct colony_error *err);

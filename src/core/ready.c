@@ -264,6 +264,11 @@ static void on_handle_closed(uv_handle_t *handle)
     colony__ready_release(handle->data);
 }
 
+void colony_ready_set_template(struct colony_ready *ready, const struct colony_template *template)
+{
+    ready->template = template;
+}
+
 void colony_ready_close(struct colony_ready *ready, colony_ready_close_cb cb, void *data)
 {
     colony_ready_end(ready);

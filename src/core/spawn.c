@@ -22,8 +22,9 @@
 #include <unistd.h>
 
 enum {
-    STAGE_BASE = COLONY_CHILD_FDS_MAX,                /* where a child's descriptors are put */
-    RESERVED_FDS = STAGE_BASE + COLONY_CHILD_FDS_MAX, /* a child's table is cut off here */
+    STAGE_BASE = COLONY_CHILD_FDS_MAX, /* where a child's descriptors are put */
+    CGROUP_STAGE = STAGE_BASE + COLONY_CHILD_FDS_MAX,
+    RESERVED_FDS = COLONY_RESERVED_FDS, /* a child's table is cut off here */
     STACK_BYTES = 64 << 10,
     SPAWN_SECONDS_MAX = 5,
 };
@@ -36,12 +37,16 @@ struct child {
 };
 
 static const char *const step_names[STEP_COUNT] = {
-    [STEP_NONE] = "spawn",         [STEP_PREPARE] = "prepare",     [STEP_CLONE] = "clone",
-    [STEP_TIMER] = "timer_create", [STEP_DESCRIPTORS] = "dup2",    [STEP_SETSID] = "setsid",
-    [STEP_CGROUP] = "cgroup",      [STEP_RLIMIT] = "setrlimit",    [STEP_NICE] = "setpriority",
-    [STEP_OOM] = "oom_score_adj",  [STEP_SETGROUPS] = "setgroups", [STEP_SETGID] = "setgid",
-    [STEP_SETUID] = "setuid",      [STEP_CHDIR] = "chdir",         [STEP_SIGNALS] = "sigprocmask",
-    [STEP_EXEC] = "exec",
+    [STEP_NONE] = "spawn",           [STEP_PREPARE] = "prepare",
+    [STEP_CLONE] = "clone",          [STEP_TIMER] = "timer_create",
+    [STEP_DESCRIPTORS] = "dup2",     [STEP_SETSID] = "setsid",
+    [STEP_CGROUP] = "cgroup",        [STEP_RLIMIT] = "setrlimit",
+    [STEP_NICE] = "setpriority",     [STEP_OOM] = "oom_score_adj",
+    [STEP_SETGROUPS] = "setgroups",  [STEP_SETGID] = "setgid",
+    [STEP_SETUID] = "setuid",        [STEP_CHDIR] = "chdir",
+    [STEP_SIGNALS] = "sigprocmask",  [STEP_EXEC] = "exec",
+    [STEP_NOTIFY] = "notify",        [STEP_LIMIT_MEMORY] = "limits.memory",
+    [STEP_LIMIT_CPU] = "limits.cpu", [STEP_LIMIT_PIDS] = "limits.pids",
 };
 
 const char *colony_spawn_step_name(int step)
@@ -210,7 +215,7 @@ IN_CHILD static int run_child(void *data)
         fail(child);
     step(child, STEP_CGROUP);
     if (child->cgroup_fd >= 0)
-        write_file(child, STAGE_BASE + COLONY_CHILD_FDS_MAX - 1, "cgroup.procs", "0");
+        write_file(child, CGROUP_STAGE, "cgroup.procs", "0");
     set_limits(child);
     set_identity(child);
     step(child, STEP_CHDIR);
@@ -295,6 +300,12 @@ static char *stack_base(void)
     return base;
 }
 
+/* Outside of its cgroup it must not run. */
+static bool must_be_limited(const struct colony_spawn_plan *plan)
+{
+    return colony_spawn_plan_has_limits(plan) && !(plan->payload->flags & PAYLOAD_LIMITS_OPTIONAL);
+}
+
 static bool clone3_is_missing(long result)
 {
     return result == -ENOSYS || result == -EPERM;
@@ -344,7 +355,8 @@ static long clone_child(struct child *child, pid_t *pid, int *pidfd)
             child->cgroup_fd = -1; /* it is born there */
         }
         result = raw_clone3(&args, run_child, child);
-        if (result < 0 && cgroup_fd >= 0 && !clone3_is_missing(result)) {
+        if (result < 0 && cgroup_fd >= 0 && !clone3_is_missing(result) &&
+            !must_be_limited(child->plan)) {
             /* A cgroup that takes nobody must not keep a process from running. */
             child->result->cgroup_error = (int)result;
             args.flags &= ~(uint64_t)CLONE_INTO_CGROUP;
@@ -363,17 +375,16 @@ static int stage_descriptors(const int *fds, int cgroup_fd)
     for (int i = 0; i < COLONY_CHILD_FDS_MAX; i++)
         if (fds[i] >= 0 && dup3(fds[i], STAGE_BASE + i, O_CLOEXEC) < 0)
             return -errno;
-    /* The fallback enters the cgroup through the highest number, which plans leave free. */
-    if (cgroup_fd >= 0 && fds[COLONY_CHILD_FDS_MAX - 1] < 0 &&
-        dup3(cgroup_fd, STAGE_BASE + COLONY_CHILD_FDS_MAX - 1, O_CLOEXEC) < 0)
+    /* The fallback enters the cgroup through it. */
+    if (cgroup_fd >= 0 && dup3(cgroup_fd, CGROUP_STAGE, O_CLOEXEC) < 0)
         return -errno;
     return 0;
 }
 
 void colony_spawn_release_fds(void)
 {
-    for (int i = 0; i < COLONY_CHILD_FDS_MAX; i++)
-        (void)dup3(COLONY_RESERVED_NULL_FD, STAGE_BASE + i, O_CLOEXEC);
+    for (int fd = STAGE_BASE; fd < RESERVED_FDS; fd++)
+        (void)dup3(COLONY_RESERVED_NULL_FD, fd, O_CLOEXEC);
 }
 
 /* A child that shares memory and fails an identity change takes the keeper's dumpable flag along.
@@ -420,6 +431,8 @@ void colony_spawn(const struct colony_spawn_plan *plan, const int fds[COLONY_CHI
     if (plan->payload->flags & PAYLOAD_HAS_IDENTITY)
         restore_dumpable();
     if (rc < 0) {
+        if (cgroup_fd >= 0 && must_be_limited(plan))
+            result->step = STEP_CGROUP; /* in which alone it may run */
         result->error = (int)rc;
         return;
     }

@@ -33,6 +33,11 @@ enum colony_spawn_step {
     STEP_CHDIR,
     STEP_SIGNALS,
     STEP_EXEC,
+    /* In the keeper, before the rest; they stand here because a table keeps these numbers. */
+    STEP_NOTIFY,
+    STEP_LIMIT_MEMORY, /* these three in the order of enum colony_controller */
+    STEP_LIMIT_CPU,
+    STEP_LIMIT_PIDS,
     STEP_COUNT,
 };
 
@@ -48,6 +53,7 @@ struct colony_spawn_plan {
 
 enum {
     COLONY_RESERVED_NULL_FD = 3, /* /dev/null, among the numbers that are set aside */
+    COLONY_RESERVED_FDS = 2 * COLONY_CHILD_FDS_MAX + 1, /* from here on all is the keeper's */
 };
 
 struct colony_spawn_result {
@@ -65,6 +71,8 @@ struct colony_spawn_result {
  */
 int colony_spawn_plan_init(struct colony_spawn_plan *plan, int fd);
 void colony_spawn_plan_clear(struct colony_spawn_plan *plan);
+/* True when its process is to have limits of its cgroup. */
+bool colony_spawn_plan_has_limits(const struct colony_spawn_plan *plan);
 
 /* "chdir", "setuid", … of an enum colony_spawn_step. */
 const char *colony_spawn_step_name(int step);

@@ -100,6 +100,13 @@ int colony_spawn_plan_init(struct colony_spawn_plan *plan, int fd)
     return rc;
 }
 
+bool colony_spawn_plan_has_limits(const struct colony_spawn_plan *plan)
+{
+    const struct colony_payload *payload = plan->payload;
+
+    return payload->memory_max_bytes > 0 || payload->cpu_max_milli > 0 || payload->pids_max > 0;
+}
+
 void colony_spawn_plan_clear(struct colony_spawn_plan *plan)
 {
     free(plan->paths);

@@ -24,7 +24,7 @@ enum {
     LOCK_TRIES = 200, /* longer than any child needs until it has cut itself off */
 };
 
-/* mkdir -p, for this user alone. */
+/* mkdir -p */
 static int make_folders(const char *path, mode_t mode)
 {
     char partial[PATH_MAX];
@@ -86,12 +86,11 @@ static int lock(struct colony_state_dir *state, struct colony_error *err)
     return rc < 0 ? colony_fail_os(err, rc, "cannot lock the state folder %s", state->path) : 0;
 }
 
-int colony_state_dir_open(struct colony_state_dir *state, const char *path, bool has_user,
+int colony_state_dir_open(struct colony_state_dir *state, const char *path,
                           struct colony_error *err)
 {
-    const mode_t mode = has_user ? 0711 : 0700;
     struct stat info;
-    int rc = make_folders(path, mode);
+    int rc = make_folders(path, 0711);
 
     state->fd = -1;
     state->lock_fd = -1;
@@ -107,8 +106,8 @@ int colony_state_dir_open(struct colony_state_dir *state, const char *path, bool
                            "cannot use the state folder %s: it must belong to you and be writable "
                            "by nobody else",
                            path);
-    if (has_user && fchmod(state->fd, mode) < 0)
-        return colony_fail_os(err, -errno, "cannot open the state folder %s to the engine", path);
+    if (fchmod(state->fd, (info.st_mode & S_IRWXU) | S_IXGRP | S_IXOTH) < 0)
+        return colony_fail_os(err, -errno, "cannot let others pass the state folder %s", path);
     return lock(state, err);
 }
 

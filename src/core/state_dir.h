@@ -2,8 +2,8 @@
 /*
  * state_dir.h - the folder in which one colony keeps everything (DESIGN §5).
  *
- * lock, table, instance, cgroup: the keeper's; settings.json: what serve applied; log/, engine/:
- * the engine's, which puts what a reload applied into engine/settings.json.
+ * lock, table, instance, cgroup, notify/: the keeper's; settings.json: what serve applied; log/,
+ * engine/: the engine's, which puts what a reload applied into engine/settings.json.
  */
 #ifndef COLONY_CORE_STATE_DIR_H
 #define COLONY_CORE_STATE_DIR_H
@@ -22,10 +22,11 @@ struct colony_state_dir {
 };
 
 /*
- * Makes the folder if it is not there (0700; 0711 under @user, so that the engine's user gets
- * through to its own) and locks it. -EBUSY: another colony holds it, with its pid in the message.
+ * Makes the folder if it is not there and locks it. Others may pass through it (0711), to the
+ * sockets in notify/ and, under `user:`, to what is the engine's; they can neither list it nor read
+ * what is in it. -EBUSY: another colony holds it, with its pid in the message.
  */
-int colony_state_dir_open(struct colony_state_dir *state, const char *path, bool has_user,
+int colony_state_dir_open(struct colony_state_dir *state, const char *path,
                           struct colony_error *err);
 void colony_state_dir_close(struct colony_state_dir *state);
 

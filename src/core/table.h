@@ -39,6 +39,8 @@ enum colony_record_flag {
     RECORD_ADOPTED = 1 << 2,      /* not our child any more: its parent keeper died */
     RECORD_OUTPUT_LOST = 1 << 3,  /* a pipe of it could not be reopened */
     RECORD_STATUS_KNOWN = 1 << 4, /* the exit status was told by the kernel */
+    RECORD_OOM_KILLED = 1 << 5,   /* while it ran, something in its cgroup was killed for memory */
+    RECORD_UNLIMITED = 1 << 6,    /* limits that are optional could not be set; told once a slot */
 };
 
 struct colony_record {

@@ -9,7 +9,7 @@
 #ifndef COLONY_TESTS_KEPT_H
 #define COLONY_TESTS_KEPT_H
 
-#include "made_payload.h"
+#include "spawned.h"
 
 #include <errno.h>
 #include <sys/resource.h>
@@ -31,6 +31,8 @@ struct kept {
     struct scratch scratch;
     struct colony_keeper_options *options; /* to be changed before kept_start */
     rlim_t nofile;                         /* of the keeper; 0: as it is */
+    bool is_old_kernel;                    /* the keeper's has no clone3(2) */
+    int log;                               /* gets the keeper's warnings; -1: it tells errors */
     int listener;                          /* where engines report */
     pid_t keeper;
     int control; /* to the engine's process */
@@ -89,7 +91,7 @@ static inline void kept_init(struct kept *kept)
     memset(kept, 0, sizeof *kept);
     scratch_init(&kept->scratch);
     assert_int_equal(chmod(kept->scratch.path, 0711), 0);
-    kept->control = kept->link = kept->held_fd = kept->table.fd = -1;
+    kept->control = kept->link = kept->held_fd = kept->table.fd = kept->log = -1;
     kept->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     (void)snprintf(address.sun_path, sizeof address.sun_path, "%s/test", kept->scratch.path);
     assert_int_equal(bind(kept->listener, (const struct sockaddr *)&address, sizeof address), 0);
@@ -108,7 +110,11 @@ static inline void run_keeper(const struct kept *kept)
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 0);
-    colony_log_init("keeper", SEVERITY_ERROR, LOG_STYLE_TEXT);
+    if (kept->log >= 0)
+        (void)dup2(kept->log, STDERR_FILENO);
+    colony_log_init("keeper", kept->log >= 0 ? SEVERITY_WARNING : SEVERITY_ERROR, LOG_STYLE_TEXT);
+    if (kept->is_old_kernel)
+        forbid_new_calls(ENOSYS);
     kept->options->lock_fd = openat(kept->scratch.fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (kept->nofile > 0 && setrlimit(RLIMIT_NOFILE, &limit) < 0)
         _exit(99);

@@ -4,6 +4,7 @@
 
 #include "core/cgroup.h"
 #include "core/error.h"
+#include "core/message.h"
 
 struct fixture {
     struct colony_cgroups cgroups;
@@ -67,6 +68,16 @@ static bool is_in(pid_t pid, const char *tail)
     }
     (void)fclose(file);
     return found;
+}
+
+static void read_file(int folder, const char *name, char *text, size_t size)
+{
+    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
+    ssize_t count = read(fd, text, size - 1);
+
+    CHECK(fd >= 0 && count >= 0);
+    text[count] = '\0';
+    (void)close(fd);
 }
 
 static bool has_leaf(const struct fixture *f, const char *leaf)
@@ -218,6 +229,225 @@ CGROUP_TEST(test_a_detached_process_has_a_cgroup_of_its_own)
     fixture_close(&f);
 }
 
+/* What this machine cannot do is told by name; what it can is really set. */
+CGROUP_TEST(test_limits_are_set_in_the_cgroup_of_a_slot)
+{
+    const struct colony_payload payload = {
+        .memory_max_bytes = 64 << 20, .cpu_max_milli = 500, .pids_max = 50};
+    enum colony_controller failed = CONTROLLER_COUNT;
+    struct fixture f;
+    char text[64];
+    int folder;
+    int rc;
+
+    fixture_open(&f, scratch);
+    folder = colony_cgroup_enter(&f.cgroups, "web", 1);
+    rc = colony_cgroup_limit(&f.cgroups, folder, &payload, &failed);
+    if (rc < 0) {
+        CHECK(failed < CONTROLLER_COUNT);
+        CHECK(rc == -ENOTSUP || rc == -EBUSY || rc == -EACCES);
+        (void)printf("           no %s here: %s\n", colony_controller_name(failed), strerror(-rc));
+    } else {
+        read_file(folder, "memory.max", text, sizeof text);
+        CHECK(strcmp(text, "67108864\n") == 0);
+        read_file(folder, "cpu.max", text, sizeof text);
+        CHECK(strcmp(text, "50000 100000\n") == 0);
+        read_file(folder, "pids.max", text, sizeof text);
+        CHECK(strcmp(text, "50\n") == 0);
+        CHECK(colony_cgroup_oom_kills(&f.cgroups, "web", 1) == 0);
+    }
+    (void)close(folder);
+    colony_cgroup_leave(&f.cgroups, "web", 1);
+    fixture_close(&f);
+    if (rc < 0)
+        skip_in_child("needs the controllers memory, cpu and pids");
+}
+
+/* From here on a folder of plain files is the base: it shows what is written. */
+
+struct plain {
+    struct scratch scratch; /* the cgroup that colony was started in */
+    struct colony_cgroups cgroups;
+    int folder; /* of web.1 */
+};
+
+static void put_file(int folder, const char *name, const char *text)
+{
+    int fd = openat(folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    (void)close(fd);
+}
+
+static void plain_init(struct plain *plain)
+{
+    static const char *const limits[] = {"memory.max", "cpu.max", "pids.max"};
+
+    memset(plain, 0, sizeof *plain);
+    scratch_init(&plain->scratch);
+    assert_int_equal(mkdirat(plain->scratch.fd, "base", 0700), 0);
+    plain->cgroups.base_fd = openat(plain->scratch.fd, "base", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    put_file(plain->scratch.fd, "cgroup.subtree_control", "");
+    put_file(plain->cgroups.base_fd, "cgroup.subtree_control", "");
+    plain->folder = colony_cgroup_enter(&plain->cgroups, "web", 1);
+    assert_true(plain->folder >= 0);
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+        put_file(plain->folder, limits[i], "");
+}
+
+static void plain_clear(struct plain *plain)
+{
+    (void)close(plain->folder);
+    (void)close(plain->cgroups.base_fd);
+    scratch_clear(&plain->scratch);
+}
+
+/* What was written to the three, and that it went well. */
+static void assert_limits(struct plain *plain, const struct colony_payload *payload,
+                          const char *wanted)
+{
+    enum colony_controller failed;
+    char text[3][64];
+    char all[256];
+
+    assert_int_equal(colony_cgroup_limit(&plain->cgroups, plain->folder, payload, &failed), 0);
+    read_file(plain->folder, "memory.max", text[0], sizeof text[0]);
+    read_file(plain->folder, "cpu.max", text[1], sizeof text[1]);
+    read_file(plain->folder, "pids.max", text[2], sizeof text[2]);
+    (void)snprintf(all, sizeof all, "%s, %s, %s", text[0], text[1], text[2]);
+    assert_string_equal(all, wanted);
+    for (size_t i = 0; i < 3; i++)
+        put_file(plain->folder, (const char *[]){"memory.max", "cpu.max", "pids.max"}[i], "");
+}
+
+TEST(test_limits_are_written_as_the_kernel_wants_them)
+{
+    struct plain plain;
+
+    plain_init(&plain);
+    assert_limits(&plain,
+                  &(struct colony_payload){
+                      .memory_max_bytes = 1ULL << 40, .cpu_max_milli = 1500, .pids_max = 7},
+                  "1099511627776, 150000 100000, 7");
+    assert_limits(&plain, &(struct colony_payload){.cpu_max_milli = 10},
+                  "max, 1000 100000, max"); /* what an earlier process of the slot had is gone */
+    assert_limits(&plain, &(struct colony_payload){.cpu_max_milli = 1}, "max, 1000 1000000, max");
+    assert_limits(&plain, &(struct colony_payload){.cpu_max_milli = UINT32_MAX},
+                  "max, 429496729500 100000, max");
+    assert_limits(&plain, &(struct colony_payload){.pids_max = UINT32_MAX}, "max, max, 4294967295");
+    plain_clear(&plain);
+}
+
+TEST(test_no_controller_is_switched_on_before_one_is_needed)
+{
+    struct plain plain;
+    char text[64];
+
+    plain_init(&plain);
+    assert_limits(&plain, &(struct colony_payload){0}, ", , "); /* nothing can have limited it */
+    read_file(plain.cgroups.base_fd, "cgroup.subtree_control", text, sizeof text);
+    assert_string_equal(text, "");
+    assert_limits(&plain, &(struct colony_payload){.pids_max = 5}, ", , 5");
+    read_file(plain.cgroups.base_fd, "cgroup.subtree_control", text, sizeof text);
+    assert_string_equal(text, "+pids");
+    read_file(plain.scratch.fd, "cgroup.subtree_control", text, sizeof text);
+    assert_string_equal(text, ""); /* the base had it already */
+    put_file(plain.cgroups.base_fd, "cgroup.subtree_control", "");
+    assert_limits(&plain, &(struct colony_payload){.pids_max = 6}, ", , 6");
+    read_file(plain.cgroups.base_fd, "cgroup.subtree_control", text, sizeof text);
+    assert_string_equal(text, ""); /* once */
+    plain_clear(&plain);
+}
+
+TEST(test_the_first_limit_that_cannot_be_set_is_named_and_the_others_are_set)
+{
+    const struct colony_payload payload = {
+        .memory_max_bytes = 4096, .cpu_max_milli = 100, .pids_max = 3};
+    enum colony_controller failed = CONTROLLER_COUNT;
+    struct plain plain;
+    char text[64];
+
+    plain_init(&plain);
+    assert_int_equal(unlinkat(plain.folder, "cpu.max", 0), 0);
+    assert_int_equal(mkdirat(plain.folder, "cpu.max", 0700), 0);
+    assert_int_equal(colony_cgroup_limit(&plain.cgroups, plain.folder, &payload, &failed), -EISDIR);
+    assert_int_equal(failed, CONTROLLER_CPU);
+    read_file(plain.folder, "pids.max", text, sizeof text);
+    assert_string_equal(text, "3");
+    plain_clear(&plain);
+}
+
+TEST(test_where_no_cgroup_can_be_made_nothing_can_be_limited)
+{
+    const struct colony_payload payload = {.pids_max = 3};
+    const struct colony_payload free = {.flags = 0};
+    struct colony_cgroups none = {.base_fd = -1};
+    enum colony_controller failed = CONTROLLER_COUNT;
+    struct plain plain;
+    char text[64];
+
+    assert_int_equal(colony_cgroup_limit(&none, -1, &payload, &failed), -ENOTSUP);
+    assert_int_equal(failed, CONTROLLER_PIDS);
+    assert_int_equal(colony_cgroup_limit(&none, -1, &free, &failed), 0);
+    assert_int_equal(colony_cgroup_oom_kills(&none, "web", 1), 0);
+    plain_init(&plain);
+    put_file(plain.cgroups.base_fd, "db.1", "a file where the cgroup should be");
+    assert_int_equal(colony_cgroup_enter(&plain.cgroups, "db", 1), -1);
+    assert_int_equal(colony_cgroup_limit(&plain.cgroups, -1, &payload, &failed), -ENOTSUP);
+    assert_int_equal(unlinkat(plain.cgroups.base_fd, "cgroup.subtree_control", 0), 0);
+    assert_int_equal(colony_cgroup_limit(&plain.cgroups, plain.folder, &payload, &failed),
+                     -ENOTSUP); /* the one above was asked, too */
+    read_file(plain.scratch.fd, "cgroup.subtree_control", text, sizeof text);
+    assert_string_equal(text, "+pids");
+    plain_clear(&plain);
+}
+
+TEST(test_kills_for_memory_are_counted)
+{
+    struct plain plain;
+
+    plain_init(&plain);
+    put_file(plain.folder, "memory.events",
+             "low 0\nhigh 1\nmax 9\noom 4\noom_kill 3\noom_group_kill 8\n");
+    assert_int_equal(colony_cgroup_oom_kills(&plain.cgroups, "web", 1), 0); /* not switched on */
+    plain.cgroups.controllers = 1U << CONTROLLER_MEMORY;
+    assert_int_equal(colony_cgroup_oom_kills(&plain.cgroups, "web", 1), 3);
+    assert_int_equal(colony_cgroup_oom_kills(&plain.cgroups, "web", 2), 0);
+    put_file(plain.folder, "memory.events", "low 0\noom 4\noom_group_kill 8\n");
+    assert_int_equal(colony_cgroup_oom_kills(&plain.cgroups, "web", 1), 0);
+    plain_clear(&plain);
+}
+
+TEST(test_controllers_are_whole_words)
+{
+    struct plain plain;
+
+    plain_init(&plain);
+    put_file(plain.folder, "cgroup.controllers", "cpuset memoryx xpids cpu\n");
+    assert_int_equal(colony_cgroup_controllers(plain.folder, "cgroup.controllers"),
+                     1U << CONTROLLER_CPU);
+    assert_int_equal(colony_cgroup_controllers(plain.folder, "nonexistent"), 0);
+    plain_clear(&plain);
+}
+
+TEST(test_a_supervisor_is_told_from_a_cgroup_of_that_name)
+{
+    char ours[] = "/sys/fs/cgroup/a/colony-0123/supervisor";
+    char top[] = "/colony-0123/supervisor";
+    char theirs[] = "/sys/fs/cgroup/a/other/supervisor";
+    char plain[] = "/sys/fs/cgroup/a/colony-0123/web.1";
+    char empty[] = "";
+
+    assert_true(colony_cgroup_leave_base(ours));
+    assert_string_equal(ours, "/sys/fs/cgroup/a");
+    assert_true(colony_cgroup_leave_base(top));
+    assert_string_equal(top, "");
+    assert_false(colony_cgroup_leave_base(theirs));
+    assert_string_equal(theirs, "/sys/fs/cgroup/a/other/supervisor");
+    assert_false(colony_cgroup_leave_base(plain));
+    assert_false(colony_cgroup_leave_base(empty));
+}
+
 TEST(test_without_cgroups_nothing_is_done)
 {
     struct colony_cgroups none = {.base_fd = -1};
@@ -239,6 +469,14 @@ int main(void)
         cmocka_unit_test(test_on_an_old_kernel_it_enters_the_cgroup_by_itself),
         cmocka_unit_test(test_a_kill_takes_all_that_it_has_started),
         cmocka_unit_test(test_a_detached_process_has_a_cgroup_of_its_own),
+        cmocka_unit_test(test_limits_are_set_in_the_cgroup_of_a_slot),
+        cmocka_unit_test(test_limits_are_written_as_the_kernel_wants_them),
+        cmocka_unit_test(test_no_controller_is_switched_on_before_one_is_needed),
+        cmocka_unit_test(test_the_first_limit_that_cannot_be_set_is_named_and_the_others_are_set),
+        cmocka_unit_test(test_where_no_cgroup_can_be_made_nothing_can_be_limited),
+        cmocka_unit_test(test_kills_for_memory_are_counted),
+        cmocka_unit_test(test_controllers_are_whole_words),
+        cmocka_unit_test(test_a_supervisor_is_told_from_a_cgroup_of_that_name),
         cmocka_unit_test(test_without_cgroups_nothing_is_done),
     };
 

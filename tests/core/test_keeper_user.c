@@ -219,6 +219,9 @@ TEST(test_what_needs_no_privilege_needs_no_grant)
     made.header.nice = 5;
     made.header.oom_score_adj = 500;
     made_set_rlimit(&made, RLIMIT_NOFILE, 50, 50);
+    made.header.flags |= PAYLOAD_LIMITS_OPTIONAL; /* they only take away */
+    made.header.memory_max_bytes = 1 << 30;
+    made.header.pids_max = 10;
     assert_spawned(&made);
 }
 

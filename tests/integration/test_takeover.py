@@ -231,4 +231,5 @@ def test_what_was_running_at_a_shutdown_runs_again_at_the_next_start(colony):
     colony.ctl("stop", "sleeper")
     assert colony.stop() == 0
     colony.start(SETTINGS)
-    eventually(lambda: all(s["state"] == "running" for s in colony.slots()))
+    eventually(lambda: all((s["state"] == "stopped") == (s["name"] == "sleeper") and
+                           s["state"] in ("running", "stopped") for s in colony.slots()))

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GET /history: what happened, newest first. The store's thread finds it; the answer comes later.
+ */
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/connection_internal.h"
+#include "api/handlers_internal.h"
+#include "api/response_internal.h"
+#include "api/timestamp_internal.h"
+#include "core/engine.h"
+#include "core/error.h"
+#include "core/signals.h"
+#include "core/store.h"
+#include "core/template.h"
+
+enum {
+    LIMIT_DEFAULT = 100,
+    LIMIT_MAX = 10000,
+};
+
+/* One query under way. Lives until the store has answered and the connection let go of it. */
+struct asking {
+    struct colony__connection *connection; /* NULL: it has gone */
+    bool is_answered;
+};
+
+static void release(struct asking *asking)
+{
+    if (!asking->connection && asking->is_answered)
+        free(asking);
+}
+
+/* How a process ended: one of the two, or, where nobody knows or none has ended, neither. */
+static bool add_exit(cJSON *json, const struct colony_store_event *row)
+{
+    bool is_signal = row->exit_known && row->term_signal != 0;
+    const cJSON *status = row->exit_known && !is_signal
+                              ? cJSON_AddNumberToObject(json, "exit_status", row->exit_status)
+                              : cJSON_AddNullToObject(json, "exit_status");
+
+    if (!status)
+        return false;
+    return is_signal
+               ? cJSON_AddStringToObject(json, "term_signal", colony_signal_name(row->term_signal))
+               : cJSON_AddNullToObject(json, "term_signal");
+}
+
+static bool add_time(cJSON *json, uint64_t wall_ms)
+{
+    cJSON *time = colony__json_time(wall_ms);
+
+    if (time && cJSON_AddItemToObject(json, "time", time))
+        return true;
+    cJSON_Delete(time);
+    return false;
+}
+
+static cJSON *row_to_json(const struct colony_store_event *row)
+{
+    cJSON *json = cJSON_CreateObject();
+
+    if (cJSON_AddNumberToObject(json, "seq", (double)row->seq) && add_time(json, row->at_ms) &&
+        cJSON_AddStringToObject(json, "name", row->name) &&
+        cJSON_AddNumberToObject(json, "slot", row->slot) &&
+        cJSON_AddNumberToObject(json, "id", (double)row->id) &&
+        cJSON_AddNumberToObject(json, "os_pid", row->os_pid) &&
+        cJSON_AddStringToObject(json, "event", row->event) &&
+        cJSON_AddStringToObject(json, "from", row->from) &&
+        cJSON_AddStringToObject(json, "to", row->to) && add_exit(json, row) &&
+        cJSON_AddStringToObject(json, "cause", row->cause))
+        return json;
+    cJSON_Delete(json);
+    return NULL;
+}
+
+cJSON *colony__history_to_json(const struct colony_store_event *rows, size_t count)
+{
+    cJSON *array = cJSON_CreateArray();
+
+    for (size_t i = 0; i < count; i++) {
+        cJSON *json = row_to_json(&rows[i]);
+
+        if (!json || !cJSON_AddItemToArray(array, json)) {
+            cJSON_Delete(json);
+            cJSON_Delete(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+static void on_found(int rc, const struct colony_store_event *rows, size_t count, void *data)
+{
+    struct asking *asking = data;
+    struct colony__connection *connection = asking->connection;
+    struct colony_error err;
+
+    asking->is_answered = true;
+    if (!connection) {
+        release(asking);
+    } else if (rc == 0) {
+        (void)colony__respond_json(connection, 200, colony__history_to_json(rows, count));
+    } else {
+        (void)colony_fail_os(&err, rc, "cannot read the history");
+        colony__respond_error(connection, &err);
+    }
+}
+
+static void on_closed(void *data)
+{
+    struct asking *asking = data;
+
+    asking->connection = NULL;
+    release(asking);
+}
+
+static const struct colony__source history_source = {.closed = on_closed};
+
+/* *number from ?name=N, which is @number before when there is none. -EINVAL. */
+static int parse_number(const struct colony__request *request, const char *name,
+                        unsigned long long max, unsigned long long *number,
+                        struct colony_error *err)
+{
+    const char *text = colony__request_query(request, name);
+
+    if (!text || (colony__parse_number(text, max, number) == 0 && *number > 0))
+        return 0;
+    return colony_fail(err, -EINVAL, "cannot show the history: %s must be a number from 1 to %llu",
+                       name, max);
+}
+
+int colony__history_parse(const struct colony__request *request, struct colony_store_query *query,
+                          struct colony_error *err)
+{
+    unsigned long long slot = 0;
+    unsigned long long limit = LIMIT_DEFAULT;
+    unsigned long long before = 0;
+    int rc = parse_number(request, "slot", COLONY_SLOTS_MAX, &slot, err);
+
+    if (rc == 0)
+        rc = parse_number(request, "limit", LIMIT_MAX, &limit, err);
+    if (rc == 0)
+        rc = parse_number(request, "before", INT64_MAX, &before, err);
+    if (rc < 0)
+        return rc;
+    query->name = colony__request_query(request, "name");
+    query->slot = (uint32_t)slot;
+    query->limit = (uint32_t)limit;
+    query->before = before;
+    if (query->name && strlen(query->name) > COLONY_NAME_MAX)
+        return colony_fail(err, -EINVAL,
+                           "cannot show the history: the name is longer than %d bytes",
+                           COLONY_NAME_MAX);
+    return 0;
+}
+
+int colony__get_history(struct colony__connection *connection,
+                        const struct colony__request *request, struct colony_error *err)
+{
+    struct colony_store *store = colony_engine_store(colony__connection_engine(connection));
+    struct colony_store_query query;
+    struct asking *asking;
+    int rc = colony__history_parse(request, &query, err);
+
+    if (rc < 0)
+        return rc;
+    if (!store)
+        return colony_fail(err, -EAGAIN,
+                           "cannot show the history: its database could not be opened; colony's "
+                           "log says why");
+    asking = calloc(1, sizeof *asking);
+    rc = asking ? colony_store_history(store, &query, on_found, asking) : -ENOMEM;
+    if (rc < 0) {
+        free(asking);
+        return colony_fail_os(err, rc, "cannot show the history");
+    }
+    asking->connection = connection;
+    colony__connection_set_source(connection, &history_source, asking);
+    return 0;
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine_adopt.c - how an engine carries on where another ended. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/engine_internal.h"
+#include "core/log.h"
+
+/* State that a slot rests in; what it did before its engine died is done. */
+static enum colony_slot_event resting_event(enum colony_slot_state state)
+{
+    switch (state) {
+    case SLOT_BACKOFF:
+        return SLOT_EVENT_DELAY;
+    case SLOT_FAILED:
+        return SLOT_EVENT_GIVE_UP;
+    case SLOT_COMPLETED:
+        return SLOT_EVENT_COMPLETE;
+    case SLOT_NONE:
+    case SLOT_STOPPED:
+    case SLOT_WAITING:
+    case SLOT_STARTING:
+    case SLOT_RUNNING:
+    case SLOT_READY:
+    case SLOT_STOPPING:
+    case SLOT_EXITED:
+    case SLOT_STATE_COUNT:
+        break;
+    }
+    return SLOT_EVENT_COUNT;
+}
+
+static void adopt_living(struct slot *slot, const struct colony_record *record,
+                         const struct slot_note *note)
+{
+    slot->os_pid = record->pid;
+    slot->started_boot_ms = record->claimed_boot_ns / 1000000;
+    slot->started_at_ms = record->spawned_at_ms;
+    engine_add_living(slot);
+    engine_slot_because(slot, "was taken over");
+    if (engine_slot_is_detached(slot)) {
+        engine_slot_handle(slot, SLOT_EVENT_COMPLETE);
+        return;
+    }
+    engine_slot_handle(slot, SLOT_EVENT_SPAWNED);
+    if (note->state == SLOT_READY && slot->entry->template->ready.kind != READY_NONE)
+        engine_slot_handle(slot, SLOT_EVENT_READY);
+}
+
+static bool rests_for_a_start(enum colony_slot_state state)
+{
+    return state == SLOT_STOPPED || state == SLOT_WAITING;
+}
+
+static void adopt_ended(struct slot *slot, const struct colony_record *record,
+                        const struct slot_note *note)
+{
+    enum colony_slot_event event = resting_event((enum colony_slot_state)note->state);
+
+    if (colony_record_state(record) == RECORD_EXITED) {
+        slot->has_exit = true;
+        slot->exit_known = record->flags & RECORD_STATUS_KNOWN;
+        slot->wait_status = record->wait_status;
+    } else {
+        engine_describe_failure(slot, record->failed_step, record->failed_errno);
+    }
+    if (event != SLOT_EVENT_COUNT) {
+        engine_slot_because(slot, "as it was before colony's engine was replaced");
+        engine_slot_handle(slot, event);
+        return;
+    }
+    if (rests_for_a_start((enum colony_slot_state)note->state)) {
+        if (slot->is_wanted && !slot->entry->engine->is_stopping)
+            engine_slot_start(slot);
+        return;
+    }
+    if (colony_record_state(record) == RECORD_FAILED) {
+        slot->is_spawning = true;
+        engine_slot_handle(slot, SLOT_EVENT_START);
+        engine_slot_on_failed(slot, record->failed_step, record->failed_errno);
+    } else if (note->exit_is_told) { /* what it left behind was being stopped */
+        slot->exit_is_told = true;
+        engine_slot_handle(slot, SLOT_EVENT_SPAWNED);
+        engine_slot_handle(slot, SLOT_EVENT_STOP);
+    } else { /* it ended while no engine looked: that is told and decided now */
+        adopt_living(slot, record, note);
+        engine_remove_living(slot);
+        engine_slot_on_exited(slot);
+    }
+}
+
+static bool settings_changed(const struct slot *slot)
+{
+    return slot->entry->template->process_hash != slot->process_hash;
+}
+
+static void read_note(struct slot *slot, const struct colony_record *record, struct slot_note *note)
+{
+    memcpy(note, record->note, sizeof *note);
+    if (note->version != NOTE_VERSION) /* found by its mark: all that is known is that it runs */
+        *note = (struct slot_note){.is_wanted = 1,
+                                   .state = SLOT_RUNNING,
+                                   .process_hash = slot->entry->template->process_hash};
+    slot->is_wanted = note->is_wanted && !slot->is_leaving;
+    slot->restart.attempt = note->attempt;
+    slot->restart.retries = note->retries;
+    slot->restarts = note->restarts;
+    slot->retry_boot_ms = note->retry_boot_ms;
+    slot->process_hash = note->process_hash;
+}
+
+static void adopt_state(struct slot *slot)
+{
+    const struct colony_record *record = engine_slot_record(slot);
+    enum colony_record_state state = (enum colony_record_state)slot->adopted_state;
+    struct slot_note note;
+
+    read_note(slot, record, &note);
+    if (state == RECORD_CLAIMED) {
+        slot->is_spawning = true;
+        engine_slot_handle(slot, SLOT_EVENT_START);
+    } else if (state == RECORD_ALIVE) {
+        adopt_living(slot, record, &note);
+    } else {
+        adopt_ended(slot, record, &note);
+    }
+}
+
+static void adopt(struct slot *slot)
+{
+    adopt_state(slot);
+    slot->adopted_state = 0;
+    if (!slot->is_wanted) {
+        engine_set_why(slot->entry, slot->is_leaving ? "no settings know it any more" : "");
+        engine_slot_because(slot, "%s", slot->entry->why);
+        if (slot->state == SLOT_STOPPED && slot->is_leaving)
+            engine_slot_retire(slot);
+        else
+            engine_slot_handle(slot, SLOT_EVENT_STOP); /* and retire it, perhaps at once */
+    } else if (settings_changed(slot)) {
+        engine_slot_because(slot, "its settings have changed");
+        slot->is_stale = true;
+        engine_slot_handle(slot, SLOT_EVENT_STOP);
+    }
+}
+
+static int by_priority(const void *left, const void *right)
+{
+    const struct template_entry *a = *(struct template_entry *const *)left;
+    const struct template_entry *b = *(struct template_entry *const *)right;
+
+    if (a->template->priority != b->template->priority)
+        return a->template->priority < b->template->priority ? -1 : 1;
+    return a->place < b->place ? -1 : 1;
+}
+
+/* Calls @fn for all slots, templates in the order of their priority, then as they were added. */
+static void in_order(struct colony_engine *engine, void (*fn)(struct slot *slot))
+{
+    size_t count = HASH_COUNT(engine->entries);
+    struct template_entry **order = calloc(count + 1, sizeof(struct template_entry *));
+    size_t used = 0;
+
+    for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
+        if (order)
+            order[used++] = entry;
+    if (order)
+        qsort(order, used, sizeof(struct template_entry *), by_priority);
+    for (size_t i = 0; i < used; i++)
+        for (uint32_t j = 0; j < order[i]->slot_count;) {
+            struct slot *slot = order[i]->slots[j];
+
+            fn(slot);
+            if (j < order[i]->slot_count && order[i]->slots[j] == slot)
+                j++; /* it has not been retired */
+        }
+    free(order);
+}
+
+static void adopt_if_recorded(struct slot *slot)
+{
+    if (slot->has_record)
+        adopt(slot);
+}
+
+static void start_if_wanted(struct slot *slot)
+{
+    if (!slot->has_record && !slot->is_spawning && slot->state == SLOT_STOPPED &&
+        slot->entry->is_wanted && !slot->is_leaving && !slot->entry->engine->is_stopping)
+        engine_slot_start(slot);
+}
+
+/* Starts what should run and does not, in the order of priorities. */
+void engine_start_wanted(struct colony_engine *engine)
+{
+    in_order(engine, start_if_wanted);
+}
+
+/* What lives comes first, then those who may ask about it, then what is new. */
+void engine_on_welcome(struct colony_engine *engine)
+{
+    engine->is_welcomed = true;
+    in_order(engine, adopt_if_recorded);
+    if (engine->callbacks.welcome)
+        engine->callbacks.welcome(engine->callbacks.data);
+    engine_start_wanted(engine);
+    if (engine->is_stopping) /* the engine before this one did not get to the end of it */
+        engine_stop_all(engine, "colony was asked to end");
+    engine_check_stopped(engine);
+}

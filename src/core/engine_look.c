@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine_look.c - what front-ends see of the engine. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "core/engine_internal.h"
+#include "core/payload.h"
+
+/* NULL: nobody may see one of that name. */
+struct template_entry *engine_visible_entry(struct colony_engine *engine, const char *name)
+{
+    struct template_entry *entry = engine_find_entry(engine, name);
+
+    return entry && !entry->is_removed ? entry : NULL;
+}
+
+struct colony_events *colony_engine_events(struct colony_engine *engine)
+{
+    return engine->events;
+}
+
+struct uv_loop_s *colony_engine_loop(struct colony_engine *engine)
+{
+    return engine->loop;
+}
+
+const struct colony_settings *colony_engine_settings(const struct colony_engine *engine)
+{
+    return engine->settings;
+}
+
+uid_t colony_engine_owner(const struct colony_engine *engine)
+{
+    return engine->hello.owner_uid;
+}
+
+void colony_engine_each_socket(struct colony_engine *engine, colony_socket_cb cb, void *data)
+{
+    for (size_t i = 0; i < engine->socket_count; i++)
+        cb(engine->sockets[i].name, engine->sockets[i].fd, data);
+}
+
+void colony_engine_each_template(struct colony_engine *engine, colony_template_cb cb, void *data)
+{
+    for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
+        if (!entry->is_removed)
+            cb(entry->template, data);
+}
+
+const struct colony_template *colony_engine_find_template(struct colony_engine *engine,
+                                                          const char *name)
+{
+    struct template_entry *entry = engine_visible_entry(engine, name);
+
+    return entry ? entry->template : NULL;
+}
+
+/* What became of the output of a slot. */
+static const char *describe_output(const struct slot *slot)
+{
+    static const char *const modes[] = {
+        [LOG_CAPTURE] = "captured", [LOG_DIRECT] = "direct", [LOG_NONE] = "none"};
+    static const char *const statuses[] = {[LOG_OK] = "captured",
+                                           [LOG_DROPPING] = "dropping",
+                                           [LOG_BLOCKED] = "blocked",
+                                           [LOG_STALLED] = "stalled"};
+
+    if (slot->output_lost && slot->os_pid)
+        return "lost";
+    if (slot->log && slot->entry->template->log.mode == LOG_CAPTURE)
+        return statuses[colony_log_status(slot->log)];
+    return modes[slot->entry->template->log.mode];
+}
+
+static void describe_slot(struct slot *slot, struct colony_slot_info *info)
+{
+    uint64_t now = engine_boot_ms();
+
+    if (slot->state == SLOT_WAITING) /* what it waits for moves on */
+        engine_gates_describe(slot->entry, slot->cause, sizeof slot->cause);
+    *info = (struct colony_slot_info){
+        .name = slot->entry->template->name,
+        .slot = slot->number,
+        .state = slot->state,
+        .restarts = slot->restarts,
+        .has_exit = slot->has_exit,
+        .exit_known = slot->exit_known,
+        .is_wanted = slot->is_wanted,
+        .is_leaving = slot->is_leaving,
+        .failure = slot->failure ? slot->failure : "",
+        .cause = slot->cause,
+        .status = engine_run_status(slot),
+        .since_ms = slot->since_ms,
+        .output = describe_output(slot),
+    };
+    if (slot->os_pid) {
+        info->id = slot->id;
+        info->os_pid = slot->os_pid;
+        info->started_at_ms = slot->started_at_ms;
+        info->uptime_ms = now - slot->started_boot_ms;
+    }
+    if (slot->state == SLOT_BACKOFF && slot->retry_boot_ms > now)
+        info->retry_in_ms = slot->retry_boot_ms - now;
+    if (slot->exit_known && WIFSIGNALED(slot->wait_status))
+        info->term_signal = WTERMSIG(slot->wait_status);
+    else if (slot->exit_known)
+        info->exit_status = WEXITSTATUS(slot->wait_status);
+    if (slot->log)
+        colony_log_dropped(slot->log, &info->dropped_bytes, &info->dropped_lines);
+}
+
+int colony_engine_each_slot(struct colony_engine *engine, const char *name, colony_slot_cb cb,
+                            void *data)
+{
+    struct template_entry *entry = engine_visible_entry(engine, name);
+
+    if (!entry)
+        return -ENOENT;
+    for (uint32_t i = 0; i < entry->slot_count; i++) {
+        struct colony_slot_info info;
+
+        describe_slot(entry->slots[i], &info);
+        cb(&info, data);
+    }
+    return 0;
+}
+
+int colony_engine_find_process(struct colony_engine *engine, uint64_t id,
+                               struct colony_slot_info *out)
+{
+    struct slot *slot = engine_find_living(engine, id);
+
+    if (!slot)
+        return -ENOENT;
+    describe_slot(slot, out);
+    return 0;
+}
+
+bool colony_engine_is_active(struct colony_engine *engine, const char *name)
+{
+    struct template_entry *entry = engine_visible_entry(engine, name);
+
+    for (uint32_t i = 0; entry && i < entry->slot_count; i++) {
+        enum colony_slot_state state = entry->slots[i]->state;
+
+        if (engine_state_is_up(state))
+            return true;
+    }
+    return false;
+}
+
+int colony_engine_stop_report(struct colony_engine *engine, const char *name,
+                              struct colony_stop_report *out)
+{
+    struct template_entry *entry = engine_visible_entry(engine, name);
+
+    if (!entry)
+        return -ENOENT;
+    *out = entry->report;
+    return 0;
+}
+
+int colony_engine_log_path(struct colony_engine *engine, const char *name, uint32_t slot,
+                           char *path, size_t size)
+{
+    struct template_entry *entry = engine_visible_entry(engine, name);
+    char file[COLONY_NAME_MAX + 32];
+    int length;
+
+    if (!entry || !engine_entry_slot(entry, slot))
+        return -ENOENT;
+    if (entry->template->log.mode == LOG_NONE)
+        return -ENOTSUP;
+    colony_log_file_name(file, sizeof file, name, slot);
+    length = snprintf(path, size, "%s/log/%s", engine->keeper->state_dir, file);
+    return length < 0 || (size_t)length >= size ? -ENAMETOOLONG : 0;
+}
+
+const char *colony_engine_origin(struct colony_engine *engine, const char *name)
+{
+    struct template_entry *entry = engine_visible_entry(engine, name);
+
+    return entry ? entry->origin : NULL;
+}
+
+struct colony_store *colony_engine_store(struct colony_engine *engine)
+{
+    return engine->store;
+}
+
+struct colony_stats *colony_engine_stats(struct colony_engine *engine)
+{
+    return engine->stats;
+}
+
+int colony_engine_exit_code(const struct colony_engine *engine)
+{
+    return engine->exit_code;
+}
+
+int colony_engine_each_variable(struct colony_engine *engine, const char *name,
+                                colony_variable_cb cb, void *data)
+{
+    struct template_entry *entry = engine_visible_entry(engine, name);
+    const struct colony_payload_context context = {
+        .instance = engine->table.header ? engine->table.header->instance : "",
+        .state_dir = engine->keeper->state_dir,
+    };
+
+    if (!entry)
+        return -ENOENT;
+    colony_payload_each_variable(entry->template, 1, &context, cb, data);
+    return 0;
+}

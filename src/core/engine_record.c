@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine_record.c - what must survive colony itself: templates added while it ran, and what users
+ * scaled and stopped (store.h). Templates of the settings file follow the file.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "core/engine_internal.h"
+#include "core/history.h"
+#include "core/log.h"
+#include "core/store.h"
+#include "core/value.h"
+
+static const char origin_file[] = "file";
+static const char origin_http[] = "http";
+
+/* Writing. */
+
+/* False: its settings are those of the file, which are saved elsewhere. */
+static bool has_own_settings(const struct template_entry *entry)
+{
+    return entry->template->hash != entry->file_hash;
+}
+
+/* The caller frees it; NULL: out of memory. */
+static char *print_settings(const struct colony_template *template)
+{
+    cJSON *json = colony_value_to_json(template->source);
+    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+
+    cJSON_Delete(json);
+    return text;
+}
+
+void engine_record(const struct template_entry *entry)
+{
+    struct colony_engine *engine = entry->engine;
+    char *settings = NULL;
+    struct colony_store_template row = {
+        .name = entry->template->name,
+        .origin = entry->origin,
+        .file_hash = entry->file_hash,
+        .load_id = engine->settings->load_id,
+        .numprocesses = entry->scaled,
+        .is_stopped = !entry->is_wanted,
+    };
+
+    if (!engine->store)
+        return;
+    if (has_own_settings(entry)) {
+        settings = print_settings(entry->template);
+        row.settings = settings;
+    }
+    if ((has_own_settings(entry) && !settings) ||
+        colony_store_put_template(engine->store, &row) < 0)
+        colony_log(SEVERITY_ERROR, "cannot record %s: out of memory", entry->template->name);
+    free(settings);
+}
+
+void engine_record_removed(const struct template_entry *entry)
+{
+    struct colony_engine *engine = entry->engine;
+    const struct colony_store_template row = {
+        .name = entry->template->name,
+        .origin = entry->origin,
+        .file_hash = entry->file_hash,
+        .load_id = engine->settings->load_id,
+        .numprocesses = -1,
+        .is_deleted = true,
+    };
+    int rc = 0;
+
+    if (engine->store && entry->file_hash != 0)
+        rc = colony_store_put_template(engine->store, &row);
+    else if (engine->store)
+        rc = colony_store_remove_template(engine->store, entry->template->name);
+    if (rc < 0)
+        colony_log(SEVERITY_ERROR, "cannot record the end of %s: out of memory",
+                   entry->template->name);
+}
+
+struct recorded {
+    colony_recorded_cb cb;
+    void *data;
+    uv_timer_t timer; /* without a store: the answer still comes later */
+};
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void on_no_store(uv_timer_t *timer)
+{
+    struct recorded *recorded = timer->data;
+
+    recorded->cb(-EIO, recorded->data);
+    uv_close((uv_handle_t *)timer, on_timer_closed);
+}
+
+int colony_engine_when_recorded(struct colony_engine *engine, colony_recorded_cb cb, void *data)
+{
+    struct recorded *recorded;
+
+    if (engine->store)
+        return colony_store_sync(engine->store, cb, data);
+    recorded = calloc(1, sizeof *recorded);
+    if (!recorded)
+        return -ENOMEM;
+    recorded->cb = cb;
+    recorded->data = data;
+    (void)uv_timer_init(engine->loop, &recorded->timer);
+    recorded->timer.data = recorded;
+    (void)uv_timer_start(&recorded->timer, on_no_store, 0, 0);
+    return 0;
+}
+
+/* Reading. */
+
+static void open_store(struct colony_engine *engine)
+{
+    struct colony_error err;
+    char path[4200];
+    char *aside = NULL;
+
+    (void)snprintf(path, sizeof path, "%s/engine/colony.db", engine->keeper->state_dir);
+    if (colony_store_open(&engine->store, engine->loop, path, &aside, &err) < 0) {
+        engine->store = NULL;
+        colony_log(SEVERITY_ERROR, "goes on without its database, nothing is recorded: %s",
+                   err.message);
+        return;
+    }
+    if (aside)
+        colony_log(SEVERITY_ERROR,
+                   "the database %s is damaged: it is kept as %s and a new one begins; templates "
+                   "added while colony ran and what was scaled or stopped must be given again",
+                   path, aside);
+    free(aside);
+}
+
+static void apply_wishes(struct template_entry *entry, const struct colony_store_template *row)
+{
+    entry->is_wanted = !row->is_stopped;
+    if (row->numprocesses < 0 || row->numprocesses > COLONY_SLOTS_MAX)
+        return;
+    entry->scaled = row->numprocesses;
+    if (engine_set_slots(entry, (uint32_t)entry->scaled) < 0)
+        colony_log(SEVERITY_ERROR, "cannot scale %s as before: out of memory", row->name);
+}
+
+static struct colony_template *restore_template(const struct colony_store_template *row)
+{
+    struct colony_template *template = NULL;
+    struct colony_value *source = NULL;
+    struct colony_error err;
+    int rc = colony_value_parse_json(&source, row->settings, strlen(row->settings), &err);
+
+    if (rc == 0)
+        rc = colony_template_restore(&template, source, &err);
+    if (rc < 0)
+        colony_log(SEVERITY_ERROR, "cannot go on with %s as it was recorded: %s", row->name,
+                   err.message);
+    colony_value_free(source);
+    return template;
+}
+
+/* The file has the last word, but for changes made since it was read. */
+static void apply_to_file(struct template_entry *entry, const struct colony_store_template *row)
+{
+    bool is_current = row->load_id == entry->engine->settings->load_id;
+    struct colony_template *template;
+
+    if (row->is_deleted) {
+        if (is_current)
+            engine_remove_entry(entry);
+        return;
+    }
+    if (row->settings && is_current) {
+        template = restore_template(row);
+        if (template)
+            (void)engine_renew_template(entry, template);
+    }
+    entry->is_wanted = !row->is_stopped;
+    if (row->file_hash == entry->file_hash)
+        apply_wishes(entry, row);
+}
+
+static void apply_row(const struct colony_store_template *row, void *data)
+{
+    struct colony_engine *engine = data;
+    struct template_entry *entry = engine_find_entry(engine, row->name);
+    struct colony_template *template;
+
+    if (entry) {
+        apply_to_file(entry, row);
+        return;
+    }
+    template = row->settings &&strcmp(row->origin, origin_file) != 0 ? restore_template(row) : NULL;
+    if (!template) { /* the file has it no more */
+        (void)colony_store_remove_template(engine->store, row->name);
+        return;
+    }
+    if (engine_make_entry(engine, template, origin_http, &entry) < 0)
+        colony_log(SEVERITY_ERROR, "cannot go on with %s: out of memory", row->name);
+    else
+        apply_wishes(entry, row);
+}
+
+static int add_file_templates(struct colony_engine *engine, struct colony_error *err)
+{
+    struct colony_settings *settings = engine->settings;
+    struct template_entry *entry;
+    int rc = 0;
+
+    for (size_t i = 0; i < settings->template_count && rc == 0; i++) {
+        struct colony_template *template = settings->templates[i];
+
+        settings->templates[i] = NULL;
+        rc = engine_add_entry(engine, template, origin_file, &entry);
+        if (rc < 0) {
+            colony_template_free(template);
+            break;
+        }
+        entry->file_hash = template->hash;
+        rc = engine_set_slots(entry, template->numprocesses);
+    }
+    settings->template_count = 0;
+    for (entry = engine->entries; entry && rc == 0; entry = entry->hh.next)
+        rc = engine_gates_link(entry);
+    return rc < 0 ? colony_fail(err, rc, "cannot add templates: out of memory") : 0;
+}
+
+int engine_load_templates(struct colony_engine *engine, struct colony_error *err)
+{
+    struct colony_error reason;
+    int rc = add_file_templates(engine, err);
+
+    if (rc < 0)
+        return rc;
+    open_store(engine);
+    if (!engine->store)
+        return 0;
+    if (colony_store_each_template(engine->store, apply_row, engine, &reason) < 0)
+        colony_log(SEVERITY_ERROR, "cannot read what was recorded: %s", reason.message);
+    if (colony_history_new(&engine->history, engine->events, engine->store) < 0)
+        colony_log(SEVERITY_ERROR, "cannot keep a history: out of memory");
+    return 0;
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine_templates.c - templates come and go while the engine runs. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/engine_internal.h"
+#include "core/gates.h"
+#include "core/limits.h"
+#include "core/log.h"
+
+uint32_t engine_count_slots(const struct template_entry *entry)
+{
+    uint32_t count = 0;
+
+    for (int state = 0; state < SLOT_STATE_COUNT; state++)
+        count += entry->counts[state];
+    return count;
+}
+
+/* How many slots it should have: as its settings say, or as a user scaled it. */
+static uint32_t wanted_slots(const struct template_entry *entry)
+{
+    return entry->scaled >= 0 ? (uint32_t)entry->scaled : entry->template->numprocesses;
+}
+
+/* Slots 1 to @count are there and stay; those above go, the highest first. */
+int engine_set_slots(struct template_entry *entry, uint32_t count)
+{
+    for (uint32_t i = entry->slot_count; i-- > 0;) {
+        struct slot *slot = entry->slots[i];
+
+        if (slot->number <= count) {
+            engine_slot_stay(slot);
+        } else if (!slot->is_leaving) {
+            if (slot->os_pid)
+                engine_publish_process(slot, EVENT_REAP, entry->why);
+            engine_slot_leave(slot);
+        }
+    }
+    for (uint32_t number = 1; number <= count; number++) {
+        struct slot *slot = engine_entry_slot(entry, number);
+
+        if (!slot && engine_slot_new(&slot, entry, number) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static void start_slots(struct template_entry *entry)
+{
+    for (uint32_t i = 0; i < entry->slot_count; i++)
+        if (!entry->slots[i]->is_leaving)
+            engine_slot_start(entry->slots[i]);
+}
+
+/* Would the templates make sense with @template among them, in place of its namesake? */
+static int check_template(struct colony_engine *engine, const struct colony_template *template,
+                          struct colony_error *err)
+{
+    size_t count = 1;
+    const struct colony_template **all;
+    int rc = colony_limits_check(template, err);
+
+    if (rc < 0 || template->dependency_count == 0)
+        return rc; /* what depends on nothing closes no circle */
+    all = calloc(HASH_COUNT(engine->entries) + 1, sizeof(const struct colony_template *));
+    if (!all)
+        return colony_fail(err, -ENOMEM, "cannot add %s: out of memory", template->name);
+    all[0] = template;
+    for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
+        if (!entry->is_removed && strcmp(entry->template->name, template->name) != 0)
+            all[count++] = entry->template;
+    rc = colony_gates_check(all, count, NULL, err);
+    free(all);
+    return rc;
+}
+
+/* What is still going of a template that was removed becomes the new one's. */
+static void revive(struct template_entry *entry)
+{
+    entry->is_removed = false;
+    entry->scaled = -1;
+    entry->is_wanted = entry->template->start;
+    for (uint32_t i = 0; i < entry->slot_count; i++)
+        entry->slots[i]->is_stale = true;
+}
+
+/* Takes ownership of @template, also when it fails. */
+int engine_make_entry(struct colony_engine *engine, struct colony_template *template,
+                      const char *origin, struct template_entry **out)
+{
+    struct template_entry *entry = engine_find_entry(engine, template->name);
+    int rc = 0;
+
+    if (entry) { /* removed, and not gone yet */
+        engine_swap_template(entry, template);
+        entry->origin = origin;
+        revive(entry);
+    } else {
+        rc = engine_add_entry(engine, template, origin, &entry);
+        if (rc < 0)
+            colony_template_free(template);
+    }
+    if (rc == 0)
+        rc = engine_gates_link(entry);
+    if (rc == 0)
+        rc = engine_set_slots(entry, template->numprocesses);
+    if (rc < 0 && entry)
+        engine_remove_entry(entry);
+    if (rc < 0)
+        return rc;
+    engine_gates_attach_missing(entry);
+    *out = entry;
+    return 0;
+}
+
+static int check_new(struct colony_engine *engine, const struct colony_template *template,
+                     struct colony_error *err)
+{
+    if (engine->is_stopping)
+        return colony_fail(err, -ESHUTDOWN, "cannot add %s: colony is ending", template->name);
+    if (engine_visible_entry(engine, template->name))
+        return colony_fail(err, -EEXIST, "cannot add %s: there is one of that name already",
+                           template->name);
+    return check_template(engine, template, err);
+}
+
+int colony_engine_add_template(struct colony_engine *engine, struct colony_template *template,
+                               const char *origin, const char *why, struct colony_error *err)
+{
+    struct template_entry *entry = NULL;
+    int rc = check_new(engine, template, err);
+
+    if (rc < 0) {
+        colony_template_free(template);
+        return rc;
+    }
+    rc = engine_make_entry(engine, template, origin, &entry);
+    if (rc < 0)
+        return colony_fail(err, rc, "cannot add a template: out of memory");
+    engine_set_why(entry, why);
+    engine_publish(entry, EVENT_CREATE);
+    engine_record(entry);
+    if (entry->is_wanted) {
+        engine_publish(entry, EVENT_START);
+        start_slots(entry);
+    }
+    return 0;
+}
+
+/* A process of another making: each slot goes down and comes up with new settings. */
+static void restart_stale(struct template_entry *entry)
+{
+    for (uint32_t i = 0; i < entry->slot_count; i++) {
+        struct slot *slot = entry->slots[i];
+
+        slot->is_stale = true;
+        if (slot->state == SLOT_STOPPED || slot->is_leaving)
+            continue;
+        engine_slot_because(slot, "%s", entry->why);
+        slot->stop_is_due = true;
+    }
+    engine_gates_stop(entry);
+}
+
+/* Takes ownership of @template. What the user scaled stays unless the settings now say otherwise.
+ */
+int engine_renew_template(struct template_entry *entry, struct colony_template *template)
+{
+    bool is_other_process = entry->template->process_hash != template->process_hash;
+    bool is_resized = entry->template->numprocesses != template->numprocesses;
+    int rc;
+
+    engine_gates_unlink(entry);
+    engine_swap_template(entry, template);
+    if (is_resized)
+        entry->scaled = -1;
+    rc = engine_gates_link(entry);
+    if (rc == 0)
+        rc = engine_set_slots(entry, wanted_slots(entry));
+    engine_publish(entry, EVENT_UPDATE);
+    if (is_other_process)
+        restart_stale(entry);
+    if (entry->is_wanted)
+        start_slots(entry);
+    return rc;
+}
+
+int colony_engine_update_template(struct colony_engine *engine, struct colony_template *template,
+                                  const char *why, struct colony_error *err)
+{
+    struct template_entry *entry = engine_entry_to_change(engine, template->name, why, err);
+    int rc;
+
+    if (!entry) {
+        colony_template_free(template);
+        return err->code;
+    }
+    rc = check_template(engine, template, err);
+    if (rc < 0) {
+        colony_template_free(template);
+        return rc;
+    }
+    rc = engine_renew_template(entry, template);
+    if (rc < 0)
+        colony_log(SEVERITY_ERROR, "cannot change all of %s: out of memory", template->name);
+    engine_record(entry);
+    return 0;
+}
+
+/* Nobody sees it from now on; it is freed when its last slot is. */
+void engine_remove_entry(struct template_entry *entry)
+{
+    engine_publish(entry, EVENT_DELETE);
+    entry->is_wanted = false;
+    for (uint32_t i = 0; i < entry->slot_count; i++) {
+        struct slot *slot = entry->slots[i];
+
+        slot->is_wanted = false;
+        engine_slot_because(slot, "%s", entry->why);
+        slot->stop_is_due = slot->state != SLOT_STOPPED;
+    }
+    engine_gates_stop(entry); /* while those who need it still know it */
+    engine_gates_leave(entry);
+    entry->is_removed = true;
+    if (entry->open_slots == 0) {
+        engine_free_entry(entry);
+        return;
+    }
+    for (uint32_t i = entry->slot_count; i-- > 0;)
+        engine_slot_leave(entry->slots[i]);
+}
+
+int colony_engine_remove_template(struct colony_engine *engine, const char *name, const char *why,
+                                  struct colony_error *err)
+{
+    struct template_entry *entry = engine_entry_to_change(engine, name, why, err);
+
+    if (!entry)
+        return err->code;
+    engine_record_removed(entry);
+    engine_remove_entry(entry);
+    return 0;
+}
+
+/* NOLINTNEXTLINE(readability-function-size): its header promises six parameters */
+int colony_engine_scale_template(struct colony_engine *engine, const char *name, int64_t change,
+                                 uint32_t *count, const char *why, struct colony_error *err)
+{
+    struct template_entry *entry = engine_entry_to_change(engine, name, why, err);
+    int64_t wanted;
+
+    if (!entry)
+        return err->code;
+    wanted = change == 0 ? *count : (int64_t)engine_count_slots(entry) + change;
+    if (wanted < 0)
+        wanted = 0;
+    if (wanted > COLONY_SLOTS_MAX)
+        return colony_fail(err, -EINVAL, "cannot scale %s to %lld: %d processes at most", name,
+                           (long long)wanted, COLONY_SLOTS_MAX);
+    entry->scaled = wanted;
+    if (engine_set_slots(entry, (uint32_t)wanted) < 0)
+        return colony_fail(err, -ENOMEM, "cannot scale %s: out of memory", name);
+    engine_publish(entry, EVENT_UPDATE);
+    engine_record(entry);
+    if (entry->is_wanted)
+        start_slots(entry);
+    *count = (uint32_t)wanted;
+    return 0;
+}
