@@ -31,6 +31,8 @@ static bool is_held(const struct gate *gate)
            gate->dependency->condition != CONDITION_COMPLETED;
 }
 
+/* NOLINTBEGIN(readability-function-size,readability-function-cognitive-complexity,
+   clang-analyzer-core.NullDereference): the macro of utlist is counted as if written here */
 static void count_dependent(struct template_entry *target, const struct gate *gate, bool is_up)
 {
     target->dependents_up += is_up ? 1U : -1U;
@@ -46,8 +48,6 @@ static void attach(struct gate *gate, struct template_entry *target)
         count_dependent(target, gate, true);
 }
 
-/* NOLINTBEGIN(readability-function-size,readability-function-cognitive-complexity,
-   clang-analyzer-core.NullDereference): the macro of utlist is counted as if written here */
 static void detach(struct gate *gate)
 {
     struct template_entry *target = gate->target;
