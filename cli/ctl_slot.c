@@ -76,10 +76,10 @@ static void write_duration(char text[CTL_NUMBER_MAX], const struct cJSON *object
 static void write_percent(char text[CTL_NUMBER_MAX], const struct cJSON *slot, bool lives)
 {
     double percent = colony__ctl_number(slot, "cpu");
-    bool is_known = colony__ctl_has_number(slot, "cpu");
+    bool is_told = cJSON_HasObjectItem(slot, "cpu"); /* null: there is none */
 
-    (void)snprintf(text, CTL_NUMBER_MAX, "%s", is_known ? "-" : "");
-    if (is_known && lives && percent >= 0 && percent < 1e9)
+    (void)snprintf(text, CTL_NUMBER_MAX, "%s", is_told ? "-" : "");
+    if (lives && colony__ctl_has_number(slot, "cpu") && percent >= 0 && percent < 1e9)
         (void)snprintf(text, CTL_NUMBER_MAX, "%.1f", percent);
 }
 
@@ -89,10 +89,10 @@ static void write_size(char text[CTL_NUMBER_MAX], const struct cJSON *slot, bool
     static const char units[] = "BKMGTP";
     double size = colony__ctl_number(slot, "mem");
     size_t unit = 0;
-    bool is_known = colony__ctl_has_number(slot, "mem");
+    bool is_told = cJSON_HasObjectItem(slot, "mem");
 
-    (void)snprintf(text, CTL_NUMBER_MAX, "%s", is_known ? "-" : "");
-    if (!is_known || !lives || !(size >= 0 && size < 1e18))
+    (void)snprintf(text, CTL_NUMBER_MAX, "%s", is_told ? "-" : "");
+    if (!lives || !colony__ctl_has_number(slot, "mem") || !(size >= 0 && size < 1e18))
         return;
     while (size >= 999.5 && units[unit + 1] != '\0') {
         size /= 1024;

@@ -55,6 +55,7 @@ def test_every_action_and_option_is_offered_with_its_help():
     assert len(actions) > 25
     for action, line in actions.items():
         assert re.search(rf"^  {action} .*{re.escape(line)}$", text, re.M | re.S)
+        assert f"\nexamples:\n  colony ctl {action}" in help_of("ctl", action)
         for option, words in complete("ctl", action, "-").items():
             assert option in help_of("ctl", action) and words in help_of("ctl", action)
     assert set(complete("serve", "--log")) == {"--log-file", "--log-level", "--log-format"}

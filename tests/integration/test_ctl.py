@@ -9,6 +9,7 @@ import select
 import signal
 import socket
 import subprocess
+import termios
 import threading
 import time
 
@@ -33,9 +34,10 @@ def run(*args, env=None, **kwargs):
                           **({"capture_output": True} | kwargs))
 
 
-def run_on_terminal(*args, env=None):
+def run_on_terminal(*args, env=None, columns=0):
     """What the command prints on a terminal."""
     master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (24 if columns else 0, columns))
     clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TERM")}
     process = subprocess.Popen([COLONY, *args], stdout=slave, stderr=slave,
                                env={**clean, "TERM": "xterm", **(env or {})})
@@ -317,7 +319,8 @@ def test_ps_shows_every_slot(colony):
     colony.start(PROCESSES)
     wait_for(lambda: state_of(colony, "worker") == {"running"})
     lines = colony.ctl("ps").stdout.splitlines()
-    assert lines[0].split()[:7] == ["NAME", "SLOT", "ID", "PID", "STATE", "UPTIME", "RESTARTS"]
+    assert lines[0].split()[:9] == ["NAME", "SLOT", "ID", "PID", "STATE", "UPTIME", "CPU", "MEM",
+                                    "RESTARTS"]
     assert sorted(line.split()[0] for line in lines[1:]) == ["idle", "web", "worker", "worker"]
     only = colony.ctl("ps", "worker").stdout.splitlines()[1:]
     assert [line.split()[1] for line in only] == ["1", "2"]
