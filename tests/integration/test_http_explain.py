@@ -50,7 +50,7 @@ def test_what_is_not_up_yet_is_told_line_by_line(colony):
     answer = colony.http("GET", "/readyz")
     lines = answer.text.splitlines()
     assert answer.status == 503 and len(lines) == 3
-    assert lines[0].startswith("slow.1 is running")
+    assert lines[0].startswith("slow.1 is running, but not ready yet")
     assert lines[1].startswith("after.1 is waiting: waits for slow to be ready")
     verbose = colony.http("GET", "/readyz?verbose=true")
     assert verbose.status == 503
