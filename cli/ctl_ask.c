@@ -146,7 +146,7 @@ struct kind {
     const char *suffix; /* of an operand that means one */
 };
 
-/* EXIT_OK when there is such a name, so that it must be something else that is not there. */
+/* EXIT_OK when it is not the name that is wrong: the answer has a better reason. */
 static int fail_no_such_name(const struct ctl *ctl, const struct ctl_question *question)
 {
     static const struct kind template_kind = {"name", "/processes", "processes", ""};
@@ -158,9 +158,7 @@ static int fail_no_such_name(const struct ctl *ctl, const struct ctl_question *q
     const char *nearest;
 
     if (name[strspn(name, "0123456789")] == '\0' && !question->is_group)
-        return colony__ctl_fail(EXIT_NO_SUCH_NAME,
-                                "cannot %s %s: no process has this id: see `colony ctl ps`",
-                                question->doing, name);
+        return EXIT_OK; /* an id, or one where a name is asked for: the answer says which */
     names = colony__ctl_peek(ctl, kind->path);
     nearest = find_nearest(names, name);
     if (nearest && strcmp(nearest, name) == 0)

@@ -53,7 +53,7 @@ static int ask_status(const struct ctl *ctl, const char *name, struct cJSON **st
     return exit_code == EXIT_OK ? colony__ctl_ask_json(ctl, &question, status) : exit_code;
 }
 
-static int print_slots_of(const struct ctl *ctl, const char *name)
+static int ask_slots(const struct ctl *ctl, const char *name, struct cJSON **slots)
 {
     char path[CTL_PATH_MAX];
     const struct ctl_question question = {.method = "GET",
@@ -61,19 +61,23 @@ static int print_slots_of(const struct ctl *ctl, const char *name)
                                           .doing = "tell the status of",
                                           .name = name,
                                           .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
-    struct cJSON *slots;
-    const struct cJSON *slot;
     int exit_code = colony__ctl_path(path, "/slots?name=", name, "");
 
-    if (exit_code != EXIT_OK)
-        return exit_code;
-    exit_code = colony__ctl_ask_json(ctl, &question, &slots);
+    *slots = NULL;
+    return exit_code == EXIT_OK ? colony__ctl_ask_json(ctl, &question, slots) : exit_code;
+}
+
+/* Else one waits, or was given up: somebody may want to know. */
+static bool is_stopped(const struct cJSON *slots)
+{
+    const struct cJSON *slot;
+
     cJSON_ArrayForEach(slot, slots)
     {
-        print_slot(slot);
+        if (strcmp(colony__ctl_text(slot, "state"), "stopped") != 0)
+            return false;
     }
-    cJSON_Delete(slots);
-    return exit_code;
+    return true;
 }
 
 /* "web: running, 2 of 2 processes" and a line for each slot. */
@@ -82,13 +86,23 @@ static int print_status(const struct ctl *ctl, const char *name, const struct cJ
     double running = colony__ctl_number(status, "running");
     double wanted = colony__ctl_number(status, "numprocesses");
     const char *state = "running";
+    struct cJSON *slots;
+    const struct cJSON *slot;
+    int exit_code = ask_slots(ctl, name, &slots);
 
+    if (exit_code != EXIT_OK)
+        return exit_code;
     if (running < 1)
-        state = colony__ctl_is_true(status, "active") ? "not running" : "stopped";
+        state = is_stopped(slots) ? "stopped" : "not running";
     colony__ctl_print_text(name);
     printf(": %s, %.0f of %.0f process%s\n", state, running, wanted,
            wanted > 0.5 && wanted < 1.5 ? "" : "es");
-    return print_slots_of(ctl, name);
+    cJSON_ArrayForEach(slot, slots)
+    {
+        print_slot(slot);
+    }
+    cJSON_Delete(slots);
+    return EXIT_OK;
 }
 
 /* Tells of @name, or adds it to @list when that is given. */

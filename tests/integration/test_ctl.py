@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """colony ctl, colony check and the table of commands, on the real binary."""
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -8,6 +9,7 @@ import pty
 import select
 import signal
 import socket
+import struct
 import subprocess
 import termios
 import threading
@@ -37,7 +39,7 @@ def run(*args, env=None, **kwargs):
 def run_on_terminal(*args, env=None, columns=0):
     """What the command prints on a terminal."""
     master, slave = pty.openpty()
-    termios.tcsetwinsize(slave, (24 if columns else 0, columns))
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24 if columns else 0, columns, 0, 0))
     clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TERM")}
     process = subprocess.Popen([COLONY, *args], stdout=slave, stderr=slave,
                                env={**clean, "TERM": "xterm", **(env or {})})

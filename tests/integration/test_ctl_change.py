@@ -214,6 +214,16 @@ def test_numprocesses_and_running_print_numbers(colony):
     fails(colony, "running", "wrker", code=4, says="did you mean worker?")
 
 
+def test_an_id_is_no_name(colony):
+    colony.start(PROCESSES)
+    number = eventually(lambda: live(colony, "web"))[0]
+    for action in ("start", "restart", "status", "pids", "env", "why"):
+        fails(colony, action, number, code=4, says="asked of a name")
+    fails(colony, "scale", f"{number}=2", code=4, says="asked of a name")
+    fails(colony, "stop", "4294967295", code=4, says="no such id")
+    assert colony.ctl("stop", number).stdout == f"{number}: stopped\n"
+
+
 # Groups
 
 

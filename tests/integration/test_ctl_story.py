@@ -63,6 +63,14 @@ def test_ps_notes_what_a_process_waits_for(colony):
     assert "waits for disk to be started" in line
 
 
+def test_status_of_what_waits_is_not_stopped(colony):
+    colony.start({"processes": {"crash": CRASH, "idle": {**SLEEP, "start": False}}})
+    colony.wait_state("crash", "backoff")
+    out = colony.ctl("status", "crash", "idle", check=False)
+    assert out.returncode == 3 and "crash: not running, 0 of 1 process\n" in out.stdout
+    assert "idle: stopped, 0 of 1 process\n" in out.stdout
+
+
 # why
 
 
@@ -159,12 +167,14 @@ def test_history_lists_what_happened_newest_last(colony):
 
 
 def test_history_as_json_is_the_answers_newest_first(colony):
-    colony.start({"processes": {"web": {**SLEEP, "numprocesses": 2}}})
-    colony.wait_state("web", "running", 2)
-    told = json.loads(colony.ctl("history", "web", "--json", "-n", "3").stdout)
-    assert len(told) == 3 and told[0]["seq"] > told[1]["seq"] > told[2]["seq"]
-    only = json.loads(colony.ctl("history", "web", "--slot", "2", "--json").stdout)
-    assert only and {row["slot"] for row in only} == {2}
+    colony.start({"processes": {"web": {**SLEEP, "numprocesses": 5}}})
+    colony.wait_state("web", "running", 5)
+    def told(*args):
+        return json.loads(colony.ctl("history", "web", "--json", *args).stdout)
+    eventually(lambda: len(told("-n", "3")) == 3)  # of five starts at least
+    seqs = [row["seq"] for row in told("-n", "3")]
+    assert seqs == sorted(seqs, reverse=True)
+    assert {row["slot"] for row in eventually(lambda: told("--slot", "2"))} == {2}
 
 
 def test_history_asks_until_it_has_enough(tmp_path):
