@@ -32,15 +32,18 @@ SRC := $(wildcard src/*/*.c)
 CLI := $(wildcard cli/*.c)
 OBJ := $(SRC:%.c=$(BUILD)/%.o) $(LLHTTP_OBJS)
 CLI_OBJ := $(CLI:%.c=$(BUILD)/%.o)
+# What has threads beside the loop's, for ThreadSanitizer.
+THREADED := core/spawner core/logs core/log_stalled core/store core/store_failures core/history \
+            core/ready core/ready_line core/ready_tcp
 # What the keeper is made of: libc only (tests/integration/test_keeper_links.py holds it to that).
 KEEPER := error log message keeper_options table spawn spawn_plan spawner cgroup sweep adopt notify \
           keeper keeper_engine keeper_notify keeper_orders keeper_processes keeper_spawn keeper_takeover
-UNIT := $(filter tests/$(if $(T),$(dir $(T))test_$(notdir $(T)).c,%),$(wildcard tests/core/test_*.c tests/api/test_*.c))
+UNIT := $(filter $(if $(T),$(foreach t,$(T),tests/$(dir $(t))test_$(notdir $(t)).c),%),$(wildcard tests/core/test_*.c tests/api/test_*.c))
 UNIT_BIN := $(UNIT:%.c=$(BUILD)/%)
 COMPLETIONS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
 PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider
 
-.PHONY: help all test test-unit test-integration test-asan test-tsan chaos dist lint format install clean
+.PHONY: help all test test-unit test-integration test-asan test-tsan test-threads chaos dist lint format install clean
 .SECONDARY:
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -68,13 +71,17 @@ test-unit: $(UNIT_BIN) ## the unit tests (cmocka), as any user
 	@rc=0; for t in $(UNIT_BIN); do echo "== $$t"; $$t || rc=1; done; exit $$rc
 
 test-integration: all ## the whole binary, by pytest; P=NAME picks a file of tests/integration
-	COLONY=$(abspath $(BUILD))/colony $(PYTEST) $(PYTEST_FLAGS) tests/integration$(if $(P),/test_$(P).py)
+	COLONY=$(abspath $(BUILD))/colony $(PYTEST) $(PYTEST_FLAGS) $(if $(P),$(P:%=tests/integration/test_%.py),tests/integration)
 
 test-asan: ## both under AddressSanitizer and UndefinedBehaviorSanitizer, in build/asan
 	$(MAKE) BUILD=build/asan SANITIZE=address,undefined test
 
 test-tsan: ## both under ThreadSanitizer, in build/tsan
 	$(MAKE) BUILD=build/tsan SANITIZE=thread test
+
+test-threads: ## what has threads of its own under ThreadSanitizer, as CI does
+	$(MAKE) BUILD=build/tsan SANITIZE=thread test-unit T="$(THREADED)"
+	$(MAKE) BUILD=build/tsan SANITIZE=thread test-integration P="forward remember reload"
 
 chaos: all ## kill engine, keeper and processes at random for T seconds: make chaos T=600 SEED=1
 	COLONY=$(abspath $(BUILD))/colony /usr/bin/python3 tests/chaos.py --seconds $(or $(T),60) $(if $(SEED),--seed $(SEED))

@@ -74,8 +74,8 @@ STORE_TEST(test_each_kind_of_event_is_kept_with_its_cause)
     const struct colony_event state = {.type = EVENT_STATE,
                                        .name = "web",
                                        .slot = 2,
-                                       .from = SLOT_STARTING,
-                                       .to = SLOT_RUNNING,
+                                       .from = SLOT_RUNNING,
+                                       .to = SLOT_READY,
                                        .text = "file"};
     const struct colony_event killed = {.type = EVENT_EXIT,
                                         .name = "web",
@@ -101,7 +101,7 @@ STORE_TEST(test_each_kind_of_event_is_kept_with_its_cause)
     CHECK(recorded.count == 7);
     CHECK(strcmp(recorded.rows[6], "create web.0 #0 0 [>] 0 0 0: http uid 0") == 0);
     CHECK(strcmp(recorded.rows[5], "spawn web.2 #7 4711 [>] 0 0 0: ") == 0);
-    CHECK(strcmp(recorded.rows[4], "state web.2 #0 0 [starting>running] 0 0 0: file") == 0);
+    CHECK(strcmp(recorded.rows[4], "state web.2 #0 0 [running>ready] 0 0 0: file") == 0);
     CHECK(strcmp(recorded.rows[3], "exit web.2 #7 4711 [>] 1 0 9: killed") == 0);
     CHECK(strcmp(recorded.rows[2], "exit web.2 #0 0 [>] 1 3 0: ") == 0);
     CHECK(strcmp(recorded.rows[1], "exit web.2 #0 0 [>] 0 0 0: ") == 0);
@@ -109,13 +109,20 @@ STORE_TEST(test_each_kind_of_event_is_kept_with_its_cause)
     recorded_close(&recorded);
 }
 
-STORE_TEST(test_strays_are_left_out)
+STORE_TEST(test_strays_and_what_starts_and_ends_tell_of_as_well_are_left_out)
 {
+    static const enum colony_slot_state told[] = {SLOT_STARTING, SLOT_RUNNING, SLOT_EXITED};
     const struct colony_event stray = {.type = EVENT_STRAY, .os_pid = 4711};
     struct recorded recorded;
 
     recorded_open(&recorded, data);
     colony_events_publish(recorded.events, &stray);
+    for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
+        const struct colony_event state = {
+            .type = EVENT_STATE, .name = "web", .slot = 1, .to = told[i]};
+
+        colony_events_publish(recorded.events, &state);
+    }
     read_rows(&recorded);
     CHECK(recorded.count == 0);
     recorded_close(&recorded);
@@ -153,7 +160,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_kind_of_event_is_kept_with_its_cause),
-        cmocka_unit_test(test_strays_are_left_out),
+        cmocka_unit_test(test_strays_and_what_starts_and_ends_tell_of_as_well_are_left_out),
         cmocka_unit_test(test_rows_bear_the_time_of_day),
         cmocka_unit_test(test_after_its_end_nothing_is_kept),
     };
