@@ -23,7 +23,7 @@ static const struct colony_option check_options[] = {
     {NULL, 0, NULL, NULL, OPTION_END, 0, NULL},
 };
 
-static const struct colony_usage check_usage = {
+const struct colony_usage colony_check_usage = {
     .command = "colony check",
     .arguments = "FILE...",
     .summary = "Validate configurations, each with all it includes, without starting anything. A\n"
@@ -68,7 +68,7 @@ static int print_json(const char *file, const struct colony_settings *settings,
         text = cJSON_PrintUnformatted(json);
     cJSON_Delete(json);
     if (!text) {
-        colony_options_complain(&check_usage, "cannot print JSON: out of memory");
+        colony_options_complain(&colony_check_usage, "cannot print JSON: out of memory");
         return EXIT_FAILED;
     }
     printf("%s\n", text);
@@ -110,7 +110,7 @@ static void print_error(const struct colony_error *err)
     if (strncmp(err->message, "cannot ", strlen("cannot ")) != 0)
         (void)fprintf(stderr, "%s\n", err->message);
     else
-        colony_options_complain(&check_usage, "%s", err->message);
+        colony_options_complain(&colony_check_usage, "%s", err->message);
 }
 
 static int check_file(const char *file, bool is_json)
@@ -139,7 +139,7 @@ int colony_cmd_check(int argc, char **argv)
     int exit_code;
 
     (void)signal(SIGPIPE, SIG_IGN); /* noticed as a failed write */
-    if (!colony_options_parse(&check_usage, &check, &argc, argv, &exit_code))
+    if (!colony_options_parse(&colony_check_usage, &check, &argc, argv, &exit_code))
         return exit_code;
     for (int i = 1; i < argc; i++) {
         exit_code = check_file(argv[i], check.is_json);

@@ -128,32 +128,41 @@ static int on_message_complete(llhttp_t *parser)
     return HPE_PAUSED;
 }
 
-static int send_request(struct exchange *exchange)
+static int send_all(struct exchange *exchange, const char *bytes, size_t size)
 {
-    const struct colony_target *target = exchange->target;
-    const struct colony_request *request = exchange->request;
-    const char *address = target->is_unix ? "localhost" : target->text + strlen("http://");
-    char text[REQUEST_MAX];
-    size_t sent = 0;
-    int used;
-
-    used = snprintf(text, sizeof text,
-                    "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: colony-ctl/" COLONY_VERSION
-                    "\r\nContent-Length: 0\r\nConnection: %s\r\n\r\n",
-                    request->method, request->path, address,
-                    request->keeps_connection ? "keep-alive" : "close");
-    if (used < 0 || (size_t)used >= sizeof text)
-        return colony_fail(exchange->err, -EINVAL, "cannot ask colony: the request is too long");
-    while (sent < (size_t)used) {
-        ssize_t count = send(exchange->fd, text + sent, (size_t)used - sent, MSG_NOSIGNAL);
+    while (size > 0) {
+        ssize_t count = send(exchange->fd, bytes, size, MSG_NOSIGNAL);
 
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0)
             return -errno; /* what the other side said before it hung up is still to be read */
-        sent += (size_t)count;
+        bytes += count;
+        size -= (size_t)count;
     }
     return 0;
+}
+
+static int send_request(struct exchange *exchange)
+{
+    const struct colony_target *target = exchange->target;
+    const struct colony_request *request = exchange->request;
+    const char *address = target->is_unix ? "localhost" : target->text + strlen("http://");
+    const char *body = request->body ? request->body : "";
+    char text[REQUEST_MAX];
+    int used;
+    int rc;
+
+    used = snprintf(text, sizeof text,
+                    "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: colony-ctl/" COLONY_VERSION
+                    "\r\n%sContent-Length: %zu\r\nConnection: %s\r\n\r\n",
+                    request->method, request->path, address,
+                    request->body ? "Content-Type: application/json\r\n" : "", strlen(body),
+                    request->keeps_connection ? "keep-alive" : "close");
+    if (used < 0 || (size_t)used >= sizeof text)
+        return colony_fail(exchange->err, -EINVAL, "cannot ask colony: the request is too long");
+    rc = send_all(exchange, text, (size_t)used);
+    return rc < 0 ? rc : send_all(exchange, body, strlen(body));
 }
 
 /* 0 when there is something to read. */

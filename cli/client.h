@@ -26,6 +26,7 @@ typedef int (*colony_client_body_cb)(const char *bytes, size_t size, void *data)
 struct colony_request {
     const char *method;
     const char *path;    /* with query, percent-encoded */
+    const char *body;    /* JSON to send, or NULL */
     uint64_t timeout_ms; /* for the whole answer, for each piece when it is streamed; 0: none */
     colony_client_body_cb on_body; /* for the body of a 2xx answer; NULL: it is collected */
     void *data;

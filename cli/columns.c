@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -47,6 +48,15 @@ bool colony_columns_wants_colour(void)
     if (no_colour && no_colour[0] != '\0')
         return false;
     return term && strcmp(term, "dumb") != 0 && isatty(STDOUT_FILENO);
+}
+
+size_t colony_columns_terminal(void)
+{
+    struct winsize size = {0};
+
+    if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
+        return 0;
+    return size.ws_col;
 }
 
 /* The character at @text: its bytes and width; 0 bytes when it must not be printed. */

@@ -24,6 +24,9 @@ bool colony_columns_use_utf8(void);
 /* True on a terminal, unless NO_COLOR is set or TERM is dumb. */
 bool colony_columns_wants_colour(void);
 
+/* Columns of the terminal that stdout is, or 0: lines are never cut. */
+size_t colony_columns_terminal(void);
+
 /* Keeps @headers, of @count columns. 0 or -ENOMEM. */
 int colony_columns_new(struct colony_columns **out, const char *const *headers, size_t count);
 void colony_columns_free(struct colony_columns *columns);

@@ -7,10 +7,21 @@
 #ifndef COLONY_CLI_COMMANDS_H
 #define COLONY_CLI_COMMANDS_H
 
+struct colony_usage;
+
 int colony_cmd_check(int argc, char **argv);
+int colony_cmd_complete(int argc, char **argv); /* what the completion scripts call */
+int colony_cmd_completion(int argc, char **argv);
 int colony_cmd_ctl(int argc, char **argv);
 int colony_cmd_engine(int argc, char **argv);
 int colony_cmd_keeper(int argc, char **argv);
 int colony_cmd_serve(int argc, char **argv);
+
+/* What completion knows of them. */
+extern const struct colony_usage colony_usage; /* of `colony` itself */
+extern const struct colony_usage colony_check_usage;
+extern const struct colony_usage colony_completion_usage;
+extern const struct colony_usage colony_ctl_usage;
+extern const struct colony_usage colony_serve_usage;
 
 #endif

@@ -16,20 +16,25 @@
 /* clang-format off */
 #define AT(field) offsetof(struct ctl, field)
 
-/* Where colony is may be said before or after the action. */
+/* Where colony is may be said before or after the action; --connect is gafferctl's word. */
 #define WHERE \
     {"endpoint", 0, "ADDR", "unix:PATH or http://HOST:PORT; also $COLONY_ENDPOINT", OPTION_TEXT, AT(endpoint_text), NULL}, \
+    {"connect",  0, "ADDR", NULL,                                                   OPTION_TEXT, AT(endpoint_text), NULL}, \
     {"state",    0, "DIR",  "the colony that was started with --state DIR",         OPTION_TEXT, AT(state_dir),     NULL}
+#define JSON {"json", 0, NULL, "print JSON", OPTION_FLAG, AT(is_json), NULL}
 #define END {NULL, 0, NULL, NULL, OPTION_END, 0, NULL}
+#define WAIT(help) \
+    {"wait",    0, NULL,      help,                          OPTION_FLAG,     AT(wait),       NULL}, \
+    {"no-wait", 0, NULL,      "return at once",              OPTION_FLAG,     AT(no_wait),    NULL}, \
+    {"timeout", 0, "SECONDS", "wait so long only (exit 75)", OPTION_DURATION, AT(timeout_ms), NULL}
 
 static const struct colony_option plain_options[] = {WHERE, END};
-static const struct colony_option show_options[] = {
-    {"json", 0, NULL, "print JSON", OPTION_FLAG, AT(is_json), NULL},
-    WHERE, END,
-};
-static const struct colony_option wait_options[] = {
-    {"no-wait", 0, NULL,      "return at once",           OPTION_FLAG,     AT(no_wait),    NULL},
-    {"timeout", 0, "SECONDS", "wait no longer (exit 75)", OPTION_DURATION, AT(timeout_ms), NULL},
+static const struct colony_option show_options[] = {JSON, WHERE, END};
+static const struct colony_option stop_options[] = {WAIT("return when it is done; the default"), WHERE, END};
+static const struct colony_option start_options[] = {WAIT("return when all are up (exit 1: one failed)"), WHERE, END};
+static const struct colony_option shutdown_options[] = {
+    {"no-wait", 0, NULL,      "return at once",              OPTION_FLAG,     AT(no_wait),    NULL},
+    {"timeout", 0, "SECONDS", "wait so long only (exit 75)", OPTION_DURATION, AT(timeout_ms), NULL},
     WHERE, END,
 };
 static const struct colony_option kill_options[] = {
@@ -42,33 +47,101 @@ static const struct colony_option logs_options[] = {
     {"slot",   0,   "K",  "only slot K (from 1)",                   OPTION_NUMBER, AT(slot),    NULL},
     WHERE, END,
 };
+static const struct colony_option history_options[] = {
+    {"lines", 'n', "N", "the last N events, default 30", OPTION_NUMBER, AT(lines), NULL},
+    {"slot",  0,   "K", "only slot K (from 1)",          OPTION_NUMBER, AT(slot),  NULL},
+    {"all",   'a', NULL, "also each move between states", OPTION_FLAG,  AT(all),   NULL},
+    JSON, WHERE, END,
+};
+static const struct colony_option why_options[] = {
+    {"lines", 'n', "N", "tell N things that happened, default 10", OPTION_NUMBER, AT(lines), NULL},
+    JSON, WHERE, END,
+};
+static const struct colony_option reload_options[] = {
+    {"dry-run", 0, NULL, "only tell what would change", OPTION_FLAG, AT(dry_run), NULL},
+    JSON, WHERE, END,
+};
+#define START \
+    {"start",    0, NULL, "start it; the default unless the file says otherwise", OPTION_FLAG, AT(settings.start),    NULL}, \
+    {"no-start", 0, NULL, "do not start it yet",                                  OPTION_FLAG, AT(settings.no_start), NULL}
+static const struct colony_option load_options[] = {START, WHERE, END};
+static const struct colony_option add_options[] = {
+    {"args",            0, "TEXT",  "arguments, split as a shell splits words",    OPTION_TEXT,   AT(settings.args),            NULL},
+    {"env",             0, "K=V",   "environment variable, may repeat",            OPTION_LIST,   AT(settings.env),             NULL},
+    {"os-env",          0, NULL,    "pass on colony's environment; the default",   OPTION_FLAG,   AT(settings.os_env),          NULL},
+    {"no-os-env",       0, NULL,    "do not pass it on",                           OPTION_FLAG,   AT(settings.no_os_env),       NULL},
+    {"uid",             0, "UID",   "user to run as, a name or a number",          OPTION_TEXT,   AT(settings.uid),             NULL},
+    {"gid",             0, "GID",   "group to run as",                             OPTION_TEXT,   AT(settings.gid),             NULL},
+    {"cwd",             0, "DIR",   "folder to run in",                            OPTION_TEXT,   AT(settings.cwd),             NULL},
+    {"shell",           0, NULL,    "run it by /bin/sh -c",                        OPTION_FLAG,   AT(settings.shell),           NULL},
+    {"detach",          0, NULL,    "start and forget: it outlives colony",        OPTION_FLAG,   AT(settings.detach),          NULL},
+    {"numprocesses",    0, "N",     "how many to keep alive, default 1",           OPTION_NUMBER, AT(settings.numprocesses),    NULL},
+    {"redirect-output", 0, "LABEL", "stream of its output, twice for stderr's own", OPTION_LIST,  AT(settings.redirect_output), NULL},
+    {"redirect-input",  0, NULL,    "its input can be written to",                 OPTION_FLAG,   AT(settings.redirect_input),  NULL},
+    START, WHERE, END,
+};
 
 enum { ANY = COLONY_OPERANDS_ANY };
 
 static const struct ctl_action actions[] = {
-    {"ps",        colony__ctl_ps,        "[NAME]",     0, 1,   show_options,  "show every process and its state",
-     "colony ctl ps\ncolony ctl ps web --json\n"},
-    {"processes", colony__ctl_processes, "",           0, 0,   show_options,  "list the names of the templates",
-     "colony ctl processes\n"},
-    {"status",    colony__ctl_status,    "[NAME...]",  0, ANY, show_options,  "tell how templates are doing (exit 3: not running)",
+    {"ps",             colony__ctl_ps,             "[NAME|GROUP:*...]", 0, ANY, show_options, "show every process and its state",
+     "colony ctl ps\ncolony ctl ps web --json\ncolony ctl ps 'shop:*'\n"},
+    {"status",         colony__ctl_status,         "[NAME|GROUP:*...]", 0, ANY, show_options, "tell how templates are doing (exit 3: not running)",
      "colony ctl status\ncolony ctl status web\ncolony ctl status web --json\n"},
-    {"start",     colony__ctl_start,     "NAME...",    1, ANY, plain_options, "start templates",
-     "colony ctl start web worker\n"},
-    {"stop",      colony__ctl_stop,      "NAME...",    1, ANY, wait_options,  "stop templates, or processes by id, and wait",
-     "colony ctl stop web\ncolony ctl stop web worker --timeout 30\ncolony ctl stop web --no-wait\n"},
-    {"restart",   colony__ctl_restart,   "NAME...",    1, ANY, wait_options,  "stop templates and start them again",
-     "colony ctl restart web\ncolony ctl restart web --no-wait\n"},
-    {"pids",      colony__ctl_pids,      "NAME",       1, 1,   show_options,  "list the ids of a template's processes",
-     "colony ctl pids web\n"},
-    {"kill",      colony__ctl_kill,      "NAME [SIG]", 1, 2,   kill_options,  "send a signal to a template or, by id, a process",
-     "colony ctl kill web\ncolony ctl kill web HUP\ncolony ctl kill -s USR1 web\ncolony ctl kill -9 17\n"},
-    {"logs",      colony__ctl_logs,      "NAME",       1, 1,   logs_options,  "print what a template's processes wrote",
+    {"why",            colony__ctl_why,            "NAME[.SLOT]",    1, 1,   why_options,      "tell what led to the present state",
+     "colony ctl why web\ncolony ctl why web.2\ncolony ctl why web -n 100\n"},
+    {"history",        colony__ctl_history,        "[NAME]",         0, 1,   history_options,  "list what happened, newest last",
+     "colony ctl history\ncolony ctl history web -n 100\ncolony ctl history web --slot 2 --json\n"},
+    {"logs",           colony__ctl_logs,           "NAME",           1, 1,   logs_options,     "print what a template's processes wrote",
      "colony ctl logs web\ncolony ctl logs -n 20 -f web\ncolony ctl logs web --slot 2\n"},
-    {"tree",      colony__ctl_tree,      "",           0, 0,   show_options,  "show the processes with their children",
+    {"tree",           colony__ctl_tree,           "",               0, 0,   show_options,     "show the processes with their children",
      "colony ctl tree\n"},
-    {"shutdown",  colony__ctl_shutdown,  "",           0, 0,   wait_options,  "stop everything and end colony",
+    {"env",            colony__ctl_env,            "NAME",           1, 1,   show_options,     "show a template's environment and where it is from",
+     "colony ctl env web\ncolony ctl env web --json\n"},
+
+    {"start",          colony__ctl_start,          "NAME|GROUP:*...", 1, ANY, start_options,   "start templates",
+     "colony ctl start web worker\ncolony ctl start web --wait --timeout 30\ncolony ctl start 'shop:*'\n"},
+    {"stop",           colony__ctl_stop,           "NAME|GROUP:*|ID...", 1, ANY, stop_options, "stop templates, or processes by id, and wait",
+     "colony ctl stop web\ncolony ctl stop web worker --timeout 30\ncolony ctl stop 'shop:*' --no-wait\n"},
+    {"restart",        colony__ctl_restart,        "NAME|GROUP:*...", 1, ANY, stop_options,    "stop templates, start them again, and wait",
+     "colony ctl restart web\ncolony ctl restart web --no-wait\n"},
+    {"scale",          colony__ctl_scale,          "NAME=N|NAME+N|NAME-N...", 1, ANY, start_options, "change how many processes templates have",
+     "colony ctl scale web=3\ncolony ctl scale web=3 worker+1 other-2\ncolony ctl scale web=8 --wait\n"},
+    {"add",            colony__ctl_add,            "NAME [N]",       1, 2,   start_options,    "one process more, or N",
+     "colony ctl add web\ncolony ctl add web 3\n"},
+    {"sub",            colony__ctl_sub,            "NAME [N]",       1, 2,   start_options,    "one process less, or N",
+     "colony ctl sub web\ncolony ctl sub web 3\n"},
+    {"kill",           colony__ctl_kill,           "NAME|ID [SIG]",  1, 2,   kill_options,     "send a signal to a template or, by id, a process",
+     "colony ctl kill web\ncolony ctl kill web HUP\ncolony ctl kill -s USR1 web\ncolony ctl kill -9 17\n"},
+
+    {"add_process",    colony__ctl_add_process,    "NEW_NAME CMD [ARG...]", 2, ANY, add_options, "add a template (exit 5: it exists); -- before a CMD with options",
+     "colony ctl add_process web 'python3 -m http.server 8000'\n"
+     "colony ctl add_process web --env PORT=80 --uid www-data -- python3 -m http.server\n"},
+    {"load_process",   colony__ctl_load_process,   "FILE|-",         1, 1,   load_options,     "add templates from JSON: one, or a list of them",
+     "colony ctl load_process web.json\ncolony ctl load_process - < web.json\n"},
+    {"get_process",    colony__ctl_get_process,    "NAME|ID",        1, 1,   show_options,     "print the settings of a template, as JSON",
+     "colony ctl get_process web\n"},
+    {"update_process", colony__ctl_update_process, "NAME CMD [ARG...]", 2, ANY, add_options,   "give a template new settings, in place of all it has",
+     "colony ctl update_process web 'python3 -m http.server 8001'\n"},
+    {"del_process",    colony__ctl_del_process,    "NAME|GROUP:*...", 1, ANY, stop_options,    "stop templates and remove them",
+     "colony ctl del_process web\ncolony ctl del_process 'shop:*'\n"},
+
+    {"processes",      colony__ctl_processes,      "",               0, 0,   show_options,     "list the names of the templates",
+     "colony ctl processes\n"},
+    {"groups",         colony__ctl_groups,         "",               0, 0,   show_options,     "list the groups and what is in them",
+     "colony ctl groups\n"},
+    {"numprocesses",   colony__ctl_numprocesses,   "NAME",           1, 1,   plain_options,    "print how many processes a template should have",
+     "colony ctl numprocesses web\n"},
+    {"running",        colony__ctl_running,        "NAME",           1, 1,   plain_options,    "print how many processes of a template run",
+     "colony ctl running web\n"},
+    {"pids",           colony__ctl_pids,           "NAME",           1, 1,   show_options,     "list the ids of a template's processes",
+     "colony ctl pids web\n"},
+
+    {"reload",         colony__ctl_reload,         "",               0, 0,   reload_options,   "read the settings again (exit 78: they are wrong)",
+     "colony ctl reload --dry-run\ncolony ctl reload\n"},
+    {"shutdown",       colony__ctl_shutdown,       "",               0, 0,   shutdown_options, "stop everything and end colony",
      "colony ctl shutdown\ncolony ctl shutdown --timeout 1m\n"},
-    {"upgrade",   colony__ctl_upgrade,   "",           0, 0,   plain_options, "go on with the installed binary; processes keep running",
+    {"upgrade",        colony__ctl_upgrade,        "",               0, 0,   plain_options,    "go on with the installed binary; processes keep running",
      "colony ctl upgrade\n"},
 };
 /* clang-format on */
@@ -77,19 +150,20 @@ enum {
     ACTION_COUNT = sizeof actions / sizeof actions[0],
 };
 
-static void print_actions(void)
+static bool get_action(size_t index, struct colony_usage *child)
 {
-    printf("\nactions:\n");
-    for (size_t i = 0; i < ACTION_COUNT; i++) {
-        int used = printf("  %s %s", actions[i].name, actions[i].arguments);
-
-        printf("%*s%s\n", used < 26 ? 26 - used : 1, "", actions[i].help);
-    }
-    printf("\nexit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 no such name, 5 conflict,\n"
-           "            69 cannot reach colony, 75 timed out, 77 not allowed\n");
+    if (index >= ACTION_COUNT)
+        return false;
+    *child = (struct colony_usage){
+        .command = actions[index].name,
+        .arguments = actions[index].arguments,
+        .summary = actions[index].help,
+        .options = actions[index].options,
+    };
+    return true;
 }
 
-static const struct colony_usage ctl_usage = {
+const struct colony_usage colony_ctl_usage = {
     .command = "colony ctl",
     .arguments = "ACTION [ARGUMENT...]",
     .summary = "Control a running colony. `colony ctl ACTION --help` tells more of each action.",
@@ -101,29 +175,38 @@ static const struct colony_usage ctl_usage = {
     .options = plain_options,
     .operands_min = 1,
     .operands_max = COLONY_OPERANDS_ANY,
-    .print_table = print_actions,
-    .stops_at_operand = true,
+    .child = get_action,
+    .children = "actions",
+    .notes =
+        "`GROUP:*` is all templates whose names begin with `GROUP:`; quote it from the shell.\n"
+        "An action's `_` may be written `-`, too: add-process.\n\n"
+        "exit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 no such name, 5 conflict,\n"
+        "            69 cannot reach colony, 75 timed out, 77 not allowed,\n"
+        "            78 bad configuration\n",
 };
 
 static const struct ctl_action *find_action(const char *name)
 {
     const char *names[ACTION_COUNT + 1] = {NULL};
+    size_t length = strlen(name);
     const char *nearest;
 
     for (size_t i = 0; i < ACTION_COUNT; i++) {
-        if (strcmp(actions[i].name, name) == 0)
+        if (colony_options_is_name(name, length, actions[i].name))
             return &actions[i];
         names[i] = actions[i].name;
     }
     nearest = colony_name_nearest(name, names);
     if (nearest)
-        colony_options_complain(&ctl_usage, "no such action: %s: did you mean %s?", name, nearest);
+        colony_options_complain(&colony_ctl_usage, "no such action: %s: did you mean %s?", name,
+                                nearest);
     else
-        colony_options_complain(&ctl_usage, "no such action: %s: see colony ctl --help", name);
+        colony_options_complain(&colony_ctl_usage, "no such action: %s: see colony ctl --help",
+                                name);
     return NULL;
 }
 
-static int find_target(struct ctl *ctl)
+int colony__ctl_find_target(struct ctl *ctl)
 {
     const char *text = ctl->endpoint_text;
     struct colony_error err = {0};
@@ -182,7 +265,7 @@ static int run_action(struct ctl *ctl, const struct ctl_action *action, int argc
         spell_out_signal(argc, argv);
     if (!colony_options_parse(&usage, ctl, &argc, argv, &exit_code))
         return exit_code;
-    exit_code = find_target(ctl);
+    exit_code = colony__ctl_find_target(ctl);
     if (exit_code != EXIT_OK)
         return exit_code;
     return action->run(ctl, argc, argv);
@@ -190,16 +273,17 @@ static int run_action(struct ctl *ctl, const struct ctl_action *action, int argc
 
 int colony_cmd_ctl(int argc, char **argv)
 {
-    struct ctl ctl = {.lines = UINT64_MAX, .timeout_ms = UINT64_MAX};
+    struct ctl ctl = {
+        .lines = UINT64_MAX, .timeout_ms = UINT64_MAX, .settings.numprocesses = UINT64_MAX};
     const struct ctl_action *action;
     int exit_code;
 
     (void)signal(SIGPIPE, SIG_IGN); /* noticed as a failed write */
     ctl.is_utf8 = colony_columns_use_utf8();
-    if (!colony_options_parse(&ctl_usage, &ctl, &argc, argv, &exit_code))
+    if (!colony_options_parse(&colony_ctl_usage, &ctl, &argc, argv, &exit_code))
         return exit_code;
     if (strcmp(argv[1], "help") == 0 && argc == 2) {
-        colony_options_help(&ctl_usage);
+        colony_options_help(&colony_ctl_usage);
         return EXIT_OK;
     }
     action = find_action(argv[1]);

@@ -29,6 +29,7 @@ static const struct {
     {"timeout", 408, EXIT_TIMED_OUT},         {"forbidden", 403, EXIT_NOT_ALLOWED},
     {"bad_value", 400, EXIT_USAGE},           {"unauthorized", 401, EXIT_NOT_ALLOWED},
     {"method_not_allowed", 405, EXIT_FAILED}, {"gateway_timeout", 504, EXIT_TIMED_OUT},
+    {"bad_config", 0, EXIT_BAD_CONFIG},
 };
 
 int colony__ctl_fail(int exit_code, const char *format, ...)
@@ -105,53 +106,74 @@ static int exit_code_of(int status, const char *word)
     return EXIT_FAILED;
 }
 
-/* The known name that is most like @name, in @nearest; "" when none is. Says nothing of errors. */
-static void find_nearest(const struct ctl *ctl, const char *name, char nearest[256])
+struct cJSON *colony__ctl_peek(const struct ctl *ctl, const char *path)
 {
     const struct colony_request request = {
-        .method = "GET", .path = "/processes", .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
+        .method = "GET", .path = path, .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
     struct colony_reply reply;
     struct cJSON *json = NULL;
+
+    if (colony_client_request(&ctl->target, &request, &reply, NULL) == 0 && reply.status == 200)
+        json = cJSON_ParseWithLength(reply.body, reply.size);
+    colony_client_clear(&reply);
+    return json;
+}
+
+/* The name in the list @json that is most like @name, or NULL; borrowed. */
+static const char *find_nearest(const struct cJSON *json, const char *name)
+{
+    const char **names = calloc(NAMES_MAX + 1, sizeof *names);
     const struct cJSON *item;
-    const char **names = NULL;
     const char *found = NULL;
     size_t count = 0;
 
-    nearest[0] = '\0';
-    if (colony_client_request(&ctl->target, &request, &reply, NULL) == 0 && reply.status == 200)
-        json = cJSON_ParseWithLength(reply.body, reply.size);
-    names = calloc(NAMES_MAX + 1, sizeof *names);
-    if (names && cJSON_IsArray(json))
-        cJSON_ArrayForEach(item, json)
-        {
-            if (cJSON_IsString(item) && count < NAMES_MAX)
-                names[count++] = item->valuestring;
-        }
+    cJSON_ArrayForEach(item, json)
+    {
+        if (names && cJSON_IsString(item) && count < NAMES_MAX)
+            names[count++] = item->valuestring;
+    }
     if (count > 0)
         found = colony_name_nearest(name, names);
-    if (found)
-        (void)snprintf(nearest, 256, "%s", found);
     free(names);
-    cJSON_Delete(json);
-    colony_client_clear(&reply);
+    return found;
 }
 
+/* A template or a group. */
+struct kind {
+    const char *noun;
+    const char *path;   /* of the list of all */
+    const char *action; /* that lists them */
+    const char *suffix; /* of an operand that means one */
+};
+
+/* EXIT_OK when there is such a name, so that it must be something else that is not there. */
 static int fail_no_such_name(const struct ctl *ctl, const struct ctl_question *question)
 {
+    static const struct kind template_kind = {"name", "/processes", "processes", ""};
+    static const struct kind group_kind = {"group", "/groups", "groups", ":*"};
+    const struct kind *kind = question->is_group ? &group_kind : &template_kind;
     const char *name = question->name;
-    char nearest[256];
+    int exit_code = EXIT_NO_SUCH_NAME;
+    struct cJSON *names;
+    const char *nearest;
 
-    if (name[strspn(name, "0123456789")] == '\0')
+    if (name[strspn(name, "0123456789")] == '\0' && !question->is_group)
         return colony__ctl_fail(EXIT_NO_SUCH_NAME,
                                 "cannot %s %s: no process has this id: see `colony ctl ps`",
                                 question->doing, name);
-    find_nearest(ctl, name, nearest);
-    if (nearest[0] != '\0' && strcmp(nearest, name) != 0)
-        return colony__ctl_fail(EXIT_NO_SUCH_NAME, "cannot %s %s: no such name: did you mean %s?",
-                                question->doing, name, nearest);
-    return colony__ctl_fail(EXIT_NO_SUCH_NAME,
-                            "cannot %s %s: no such name: see `colony ctl processes`",
-                            question->doing, name);
+    names = colony__ctl_peek(ctl, kind->path);
+    nearest = find_nearest(names, name);
+    if (nearest && strcmp(nearest, name) == 0)
+        exit_code = EXIT_OK;
+    else if (nearest)
+        (void)colony__ctl_fail(exit_code, "cannot %s %s%s: no such %s: did you mean %s%s?",
+                               question->doing, name, kind->suffix, kind->noun, nearest,
+                               kind->suffix);
+    else
+        (void)colony__ctl_fail(exit_code, "cannot %s %s%s: no such %s: see `colony ctl %s`",
+                               question->doing, name, kind->suffix, kind->noun, kind->action);
+    cJSON_Delete(names);
+    return exit_code;
 }
 
 static int fail_by_reply(const struct ctl *ctl, const struct ctl_question *question,
@@ -163,11 +185,13 @@ static int fail_by_reply(const struct ctl *ctl, const struct ctl_question *quest
     int exit_code = exit_code_of(reply->status, word);
     char fallback[64];
 
-    if (exit_code == EXIT_NO_SUCH_NAME && question->name) {
-        exit_code = fail_no_such_name(ctl, question);
+    if (exit_code == EXIT_NO_SUCH_NAME && question->name &&
+        fail_no_such_name(ctl, question) != EXIT_OK) {
         cJSON_Delete(json);
         return exit_code;
     }
+    if (question->wants_up && strcmp(word, "not_running") == 0)
+        exit_code = EXIT_FAILED;
     (void)snprintf(fallback, sizeof fallback, "it answered with status %d", reply->status);
     if (reason[0] == '\0')
         reason = word[0] != '\0' ? word : fallback;
@@ -187,6 +211,7 @@ int colony__ctl_ask(const struct ctl *ctl, const struct ctl_question *question,
     const struct colony_request request = {
         .method = question->method,
         .path = question->path,
+        .body = question->body,
         .timeout_ms = question->timeout_ms,
         .on_body = question->on_body,
         .watches_stdout = question->on_body != NULL,
@@ -237,4 +262,15 @@ int colony__ctl_print_json(const struct ctl *ctl, const struct ctl_question *que
     }
     colony_client_clear(&reply);
     return exit_code;
+}
+
+int colony__ctl_print_tree(const struct cJSON *json)
+{
+    char *text = cJSON_PrintUnformatted(json);
+
+    if (!text)
+        return colony__ctl_fail(EXIT_FAILED, "cannot print JSON: out of memory");
+    printf("%s\n", text);
+    cJSON_free(text);
+    return EXIT_OK;
 }

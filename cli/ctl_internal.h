@@ -18,8 +18,27 @@ struct cJSON;
 
 enum {
     CTL_PATH_MAX = 1024, /* of a request: a name has at most 200 bytes, three times when encoded */
+    CTL_GROUP_MAX = 512,
     CTL_NUMBER_MAX = 32,
     CTL_NOTE_MAX = 512,
+};
+
+/* Of a template, as options say them; what is not given is NULL or empty. */
+struct ctl_settings {
+    const char *args;
+    struct colony_option_list env;
+    bool os_env;
+    bool no_os_env;
+    const char *uid;
+    const char *gid;
+    const char *cwd;
+    bool shell;
+    bool detach;
+    uint64_t numprocesses; /* UINT64_MAX: not given */
+    struct colony_option_list redirect_output;
+    bool redirect_input;
+    bool start;
+    bool no_start;
 };
 
 /* One run of `colony ctl`: all that any action's options can set, then what is derived. */
@@ -29,11 +48,15 @@ struct ctl {
     const char *signal;
     bool is_json;
     bool is_utf8; /* the terminal shows it */
+    bool wait;
     bool no_wait;
     bool follows;
+    bool dry_run;
+    bool all;
     uint64_t timeout_ms; /* UINT64_MAX: not given */
     uint64_t lines;      /* UINT64_MAX: not given */
     uint64_t slot;       /* 0: not given */
+    struct ctl_settings settings;
     struct colony_target target;
 };
 
@@ -55,12 +78,18 @@ struct ctl_action {
 struct ctl_question {
     const char *method;
     const char *path;
+    const char *body;              /* JSON, or NULL */
     const char *doing;             /* "stop" */
     const char *name;              /* or NULL */
+    bool is_group;                 /* @name is one */
+    bool wants_up;                 /* not_running is then a failure: exit 1 */
     uint64_t timeout_ms;           /* see struct colony_request */
     colony_client_body_cb on_body; /* our stdout, for people and pipes */
     bool keeps_connection;
 };
+
+/* Fills ctl->target from the options, the environment or the usual places. EXIT_OK, or told. */
+int colony__ctl_find_target(struct ctl *ctl);
 
 /* `colony ctl: …` on stderr; returns @exit_code. */
 int colony__ctl_fail(int exit_code, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -80,6 +109,9 @@ int colony__ctl_ask_json(const struct ctl *ctl, const struct ctl_question *quest
 /* The same, with the answer printed as it came. */
 int colony__ctl_print_json(const struct ctl *ctl, const struct ctl_question *question);
 
+/* JSON that is asked for by the way: NULL, without a word, when there is none to be had. */
+struct cJSON *colony__ctl_peek(const struct ctl *ctl, const char *path);
+
 /* Members of an answer that may be anything: "" and 0 when they are missing or something else. */
 const char *colony__ctl_text(const struct cJSON *object, const char *key);
 double colony__ctl_number(const struct cJSON *object, const char *key);
@@ -89,6 +121,44 @@ bool colony__ctl_is_true(const struct cJSON *object, const char *key);
 /* Prints @text on stdout, fit for a terminal. */
 void colony__ctl_print_text(const char *text);
 
+/* How long an action that changes something waits for the end of it. */
+struct ctl_wait {
+    bool is_waiting;
+    uint64_t patience_ms; /* for a question's timeout_ms */
+    char query[48];       /* "?wait=30.000" or "" */
+};
+
+/* From --wait, --no-wait and --timeout; @by_default: waits unless told not to. EXIT_OK, or told. */
+int colony__ctl_wait(struct ctl_wait *wait, const struct ctl *ctl, bool by_default);
+
+/* Prints @json on stdout, in one line. EXIT_OK, or EXIT_FAILED and told: no memory. */
+int colony__ctl_print_tree(const struct cJSON *json);
+
+/* "42s", "3m12s", "5h03m", "2d04h"; "-" for what is no duration. */
+void colony__ctl_write_duration(char text[CTL_NUMBER_MAX], double seconds);
+
+/* A row of the history as a sentence without its subject: "ended with status 1". */
+void colony__ctl_describe_event(char text[CTL_NOTE_MAX], const struct cJSON *event);
+
+/* True for a row that other rows imply: a move between states on the way to one that counts. */
+bool colony__ctl_event_is_detail(const struct cJSON *event);
+
+/* The time @text ("2026-11-22T16:12:41.052Z") in seconds since 1970, or -1. */
+double colony__ctl_parse_time(const char *text);
+
+/*
+ * The group that is meant by an operand `GROUP:*`, in @group; false: it means no group. A name has
+ * at most COLONY_NAME_MAX bytes, but what was typed need not.
+ */
+bool colony__ctl_is_group(const char *operand, char group[CTL_GROUP_MAX]);
+
+/*
+ * What operands stand for: a JSON array of names in which each `GROUP:*` is replaced by its
+ * members. EXIT_OK, or told. The caller frees it with cJSON_Delete().
+ */
+int colony__ctl_expand(const struct ctl *ctl, const char *doing, int argc, char **argv,
+                       struct cJSON **names);
+
 /* One slot as texts; what is not known is "-". */
 struct ctl_slot_view {
     char slot[CTL_NUMBER_MAX];
@@ -97,6 +167,8 @@ struct ctl_slot_view {
     char uptime[CTL_NUMBER_MAX];
     char restarts[CTL_NUMBER_MAX];
     char last_exit[CTL_NUMBER_MAX];
+    char cpu[CTL_NUMBER_MAX]; /* "" when the answer has no such number */
+    char mem[CTL_NUMBER_MAX];
     char note[CTL_NOTE_MAX]; /* what the rest does not tell, or "" */
     const char *name;        /* borrowed */
     const char *state;
@@ -105,18 +177,33 @@ struct ctl_slot_view {
 
 void colony__ctl_view_slot(struct ctl_slot_view *view, const struct cJSON *slot);
 
-/* The actions, by topic. */
+/* The actions. */
+int colony__ctl_add(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_add_process(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_del_process(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_env(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_get_process(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_groups(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_history(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_kill(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_load_process(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_logs(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_numprocesses(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_pids(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_processes(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_ps(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_reload(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_restart(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_running(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_scale(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_shutdown(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_start(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_status(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_stop(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_sub(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_tree(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_update_process(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_upgrade(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_why(struct ctl *ctl, int argc, char **argv);
 
 #endif

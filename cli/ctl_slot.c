@@ -10,19 +10,28 @@
 #define YELLOW "33"
 #define RED "31"
 
-static const struct {
-    const char *state;
+/* clang-format off */
+static const struct state {
+    const char *name;
     const char *colour;
-} state_colours[] = {
-    {"running", GREEN},   {"ready", GREEN}, {"waiting", YELLOW}, {"starting", YELLOW},
-    {"stopping", YELLOW}, {"backoff", RED}, {"failed", RED},
+    bool shows_cause; /* it cannot be guessed, and no failure tells it */
+} states[] = {
+    {"running",  GREEN,  false},
+    {"ready",    GREEN,  false},
+    {"waiting",  YELLOW, true},
+    {"starting", YELLOW, false},
+    {"stopping", YELLOW, true},
+    {"backoff",  RED,    false},
+    {"failed",   RED,    true},
 };
+/* clang-format on */
 
-static const char *state_colour(const char *state)
+/* NULL: nothing is known of it. */
+static const struct state *find_state(const char *name)
 {
-    for (size_t i = 0; i < sizeof state_colours / sizeof state_colours[0]; i++)
-        if (strcmp(state_colours[i].state, state) == 0)
-            return state_colours[i].colour;
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++)
+        if (strcmp(states[i].name, name) == 0)
+            return &states[i];
     return NULL;
 }
 
@@ -37,13 +46,11 @@ static void write_number(char text[CTL_NUMBER_MAX], const struct cJSON *object, 
         (void)snprintf(text, CTL_NUMBER_MAX, "-");
 }
 
-/* "42s", "3m12s", "5h03m", "2d04h" or "-". */
-static void write_duration(char text[CTL_NUMBER_MAX], const struct cJSON *object, const char *key)
+void colony__ctl_write_duration(char text[CTL_NUMBER_MAX], double value)
 {
-    double value = colony__ctl_number(object, key);
     unsigned long long seconds;
 
-    if (!colony__ctl_has_number(object, key) || !(value >= 0 && value < 1e15)) {
+    if (!(value >= 0 && value < 1e15)) {
         (void)snprintf(text, CTL_NUMBER_MAX, "-");
         return;
     }
@@ -56,6 +63,43 @@ static void write_duration(char text[CTL_NUMBER_MAX], const struct cJSON *object
         (void)snprintf(text, CTL_NUMBER_MAX, "%lluh%02llum", seconds / 3600, seconds / 60 % 60);
     else
         (void)snprintf(text, CTL_NUMBER_MAX, "%llud%02lluh", seconds / 86400, seconds / 3600 % 24);
+}
+
+static void write_duration(char text[CTL_NUMBER_MAX], const struct cJSON *object, const char *key)
+{
+    bool is_known = colony__ctl_has_number(object, key);
+
+    colony__ctl_write_duration(text, is_known ? colony__ctl_number(object, key) : -1);
+}
+
+/* "0.0", "12.5"; nothing where colony does not tell it, "-" where nothing lives. */
+static void write_percent(char text[CTL_NUMBER_MAX], const struct cJSON *slot, bool lives)
+{
+    double percent = colony__ctl_number(slot, "cpu");
+    bool is_known = colony__ctl_has_number(slot, "cpu");
+
+    (void)snprintf(text, CTL_NUMBER_MAX, "%s", is_known ? "-" : "");
+    if (is_known && lives && percent >= 0 && percent < 1e9)
+        (void)snprintf(text, CTL_NUMBER_MAX, "%.1f", percent);
+}
+
+/* "812K", "4.1M", "128M", "1.5G"; else as above. */
+static void write_size(char text[CTL_NUMBER_MAX], const struct cJSON *slot, bool lives)
+{
+    static const char units[] = "BKMGTP";
+    double size = colony__ctl_number(slot, "mem");
+    size_t unit = 0;
+    bool is_known = colony__ctl_has_number(slot, "mem");
+
+    (void)snprintf(text, CTL_NUMBER_MAX, "%s", is_known ? "-" : "");
+    if (!is_known || !lives || !(size >= 0 && size < 1e18))
+        return;
+    while (size >= 999.5 && units[unit + 1] != '\0') {
+        size /= 1024;
+        unit++;
+    }
+    (void)snprintf(text, CTL_NUMBER_MAX, "%.*f%c", unit > 0 && size < 9.95 ? 1 : 0, size,
+                   units[unit]);
 }
 
 static void write_last_exit(char text[CTL_NUMBER_MAX], const struct cJSON *slot)
@@ -73,44 +117,56 @@ static void write_last_exit(char text[CTL_NUMBER_MAX], const struct cJSON *slot)
         write_number(text, last, "status");
 }
 
+/* Puts @text, if there is any, behind what is in @note. */
+static void add_note(char note[CTL_NOTE_MAX], const char *text)
+{
+    size_t used = strlen(note);
+
+    if (text[0] != '\0')
+        (void)snprintf(note + used, CTL_NOTE_MAX - used, "%s%s", used > 0 ? "; " : "", text);
+}
+
 /* What a person should know beyond the columns; "" for nothing. */
-static void write_note(char note[CTL_NOTE_MAX], const struct cJSON *slot)
+static void write_note(char note[CTL_NOTE_MAX], const struct cJSON *slot, const struct state *state)
 {
     const char *failure = colony__ctl_text(slot, "failure");
     double dropped = colony__ctl_number(slot, "dropped_bytes");
+    char text[CTL_NOTE_MAX];
     char retry[CTL_NUMBER_MAX];
-    const char *between = "";
-    size_t used = 0;
 
     note[0] = '\0';
     if (colony__ctl_has_number(slot, "retry_in")) {
         write_duration(retry, slot, "retry_in");
-        used += (size_t)snprintf(note, CTL_NOTE_MAX, "starts again in %s", retry);
-        between = "; ";
+        (void)snprintf(text, sizeof text, "starts again in %s", retry);
+        add_note(note, text);
     }
-    if (strcmp(colony__ctl_text(slot, "output"), "lost") == 0) {
-        used += (size_t)snprintf(note + used, CTL_NOTE_MAX - used, "%soutput: lost", between);
-        between = "; ";
-    }
+    if (strcmp(colony__ctl_text(slot, "output"), "lost") == 0)
+        add_note(note, "output: lost");
     if (dropped > 0 && dropped < 1e15) {
-        used += (size_t)snprintf(note + used, CTL_NOTE_MAX - used, "%sdropped %.0f bytes of output",
-                                 between, dropped);
-        between = "; ";
+        (void)snprintf(text, sizeof text, "dropped %.0f bytes of output", dropped);
+        add_note(note, text);
     }
-    if (failure[0] != '\0') /* last, so that only it is cut off */
-        (void)snprintf(note + used, CTL_NOTE_MAX - used, "%s%s", between, failure);
+    add_note(note, colony__ctl_text(slot, "status"));
+    if (failure[0] == '\0' && state && state->shows_cause)
+        failure = colony__ctl_text(slot, "cause");
+    add_note(note, failure); /* last, so that only it is cut off */
 }
 
 void colony__ctl_view_slot(struct ctl_slot_view *view, const struct cJSON *slot)
 {
+    const struct state *state = find_state(colony__ctl_text(slot, "state"));
+    bool lives = colony__ctl_has_number(slot, "id");
+
     view->name = colony__ctl_text(slot, "name");
     view->state = colony__ctl_text(slot, "state");
-    view->colour = state_colour(view->state);
+    view->colour = state ? state->colour : NULL;
     write_number(view->slot, slot, "slot");
     write_number(view->id, slot, "id");
     write_number(view->pid, slot, "os_pid");
     write_duration(view->uptime, slot, "uptime");
     write_number(view->restarts, slot, "restarts");
     write_last_exit(view->last_exit, slot);
-    write_note(view->note, slot);
+    write_percent(view->cpu, slot, lives);
+    write_size(view->mem, slot, lives);
+    write_note(view->note, slot, state);
 }

@@ -115,17 +115,6 @@ static int tell_one(const struct ctl *ctl, const char *name, struct cJSON *list)
     return exit_code == EXIT_OK && !is_running ? EXIT_NOT_RUNNING : exit_code;
 }
 
-static int print_list(const struct cJSON *list)
-{
-    char *text = cJSON_PrintUnformatted(list);
-
-    if (!text)
-        return colony__ctl_fail(EXIT_FAILED, "cannot tell the status: out of memory");
-    printf("%s\n", text);
-    cJSON_free(text);
-    return EXIT_OK;
-}
-
 /* Every template: that one of them is not running is no failure of this question. */
 static int tell_all(const struct ctl *ctl, struct cJSON *list)
 {
@@ -148,29 +137,44 @@ static int tell_all(const struct ctl *ctl, struct cJSON *list)
     return exit_code;
 }
 
+/* The first that does not run, or cannot be told of, gives the exit code. */
+static int tell_named(const struct ctl *ctl, int argc, char **argv, struct cJSON *list)
+{
+    struct cJSON *names;
+    const struct cJSON *name;
+    int exit_code = colony__ctl_expand(ctl, "tell the status of", argc, argv, &names);
+
+    cJSON_ArrayForEach(name, names)
+    {
+        int one = tell_one(ctl, name->valuestring, list);
+
+        (void)fflush(stdout); /* in order with errors */
+        if (exit_code == EXIT_OK)
+            exit_code = one;
+        if (one == EXIT_UNREACHABLE)
+            break; /* told once is enough */
+    }
+    cJSON_Delete(names);
+    return exit_code;
+}
+
 int colony__ctl_status(struct ctl *ctl, int argc, char **argv)
 {
     struct cJSON *list = NULL;
-    int exit_code = EXIT_OK;
+    const struct cJSON *answer;
+    char group[CTL_GROUP_MAX];
+    int exit_code;
 
     if (ctl->is_json) {
         list = cJSON_CreateArray();
         if (!list)
             return colony__ctl_fail(EXIT_FAILED, "cannot tell the status: out of memory");
     }
-    if (argc == 1)
-        exit_code = tell_all(ctl, list);
-    for (int i = 1; i < argc; i++) {
-        int one = tell_one(ctl, argv[i], list);
-
-        if (exit_code == EXIT_OK)
-            exit_code = one;
-    }
-    /* One name: an object, not a list of one. */
-    if (list && argc != 2)
-        exit_code = print_list(list) == EXIT_OK ? exit_code : EXIT_FAILED;
-    else if (list && cJSON_GetArraySize(list) == 1)
-        exit_code = print_list(cJSON_GetArrayItem(list, 0)) == EXIT_OK ? exit_code : EXIT_FAILED;
+    exit_code = argc > 1 ? tell_named(ctl, argc, argv, list) : tell_all(ctl, list);
+    /* One name: an object, not a list of one; nothing if there was no such name. */
+    answer = list && argc == 2 && !colony__ctl_is_group(argv[1], group) ? list->child : list;
+    if (answer && colony__ctl_print_tree(answer) != EXIT_OK)
+        exit_code = EXIT_FAILED;
     cJSON_Delete(list);
     return exit_code;
 }

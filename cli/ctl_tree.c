@@ -3,8 +3,6 @@
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "columns.h"
 #include "core/error.h"
@@ -29,15 +27,6 @@ struct tree {
     size_t depth;
     bool is_last[DEPTH_MAX];
 };
-
-static size_t terminal_width(void)
-{
-    struct winsize size = {0};
-
-    if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
-        return 0;
-    return size.ws_col;
-}
 
 static void print_line(const struct tree *tree, const char *text)
 {
@@ -96,7 +85,7 @@ int colony__ctl_tree(struct ctl *ctl, int argc, char **argv)
                                           .path = "/tree",
                                           .doing = "show the tree",
                                           .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
-    struct tree tree = {.branches = &ascii_branches, .width = terminal_width()};
+    struct tree tree = {.branches = &ascii_branches, .width = colony_columns_terminal()};
     const struct cJSON *template;
     struct cJSON *json;
     int exit_code;

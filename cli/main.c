@@ -21,20 +21,24 @@ static int cmd_version(int argc, char **argv);
 struct command {
     const char *name;
     int (*run)(int argc, char **argv);
-    const char *arguments;
+    const struct colony_usage *usage; /* NULL: hidden */
     const char *help;
-    bool is_hidden;
 };
+
+static const struct colony_usage help_usage;
+static const struct colony_usage version_usage;
 
 /* clang-format off */
 static const struct command commands[] = {
-    {"check",   colony_cmd_check,  "FILE...",         "validate a configuration",       false},
-    {"ctl",     colony_cmd_ctl,    "ACTION [...]",    "control a running colony",       false},
-    {"engine",  colony_cmd_engine, "",                "started by keeper",              true},
-    {"help",    cmd_help,          "[COMMAND...]",    "tell more of a command",         false},
-    {"keeper",  colony_cmd_keeper, "",                "started by serve",               true},
-    {"serve",   colony_cmd_serve,  "[--config FILE]", "keep processes alive",           false},
-    {"version", cmd_version,       "",                "print the version",              false},
+    {"check",      colony_cmd_check,      &colony_check_usage,      "validate a configuration"},
+    {"complete",   colony_cmd_complete,   NULL,                     "called by what completion prints"},
+    {"completion", colony_cmd_completion, &colony_completion_usage, "print what completes commands in your shell"},
+    {"ctl",        colony_cmd_ctl,        &colony_ctl_usage,        "control a running colony"},
+    {"engine",     colony_cmd_engine,     NULL,                     "started by keeper"},
+    {"help",       cmd_help,              &help_usage,              "tell more of a command"},
+    {"keeper",     colony_cmd_keeper,     NULL,                     "started by serve"},
+    {"serve",      colony_cmd_serve,      &colony_serve_usage,      "keep processes alive"},
+    {"version",    cmd_version,           &version_usage,           "print the version"},
 };
 /* clang-format on */
 
@@ -52,20 +56,26 @@ static const struct colony_option global_options[] = {
     {NULL, 0, NULL, NULL, OPTION_END, 0, NULL},
 };
 
-static void print_commands(void)
+static bool get_command(size_t index, struct colony_usage *child)
 {
-    printf("\ncommands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        int used;
+        const struct colony_usage *usage = commands[i].usage;
 
-        if (commands[i].is_hidden)
+        if (!usage || index-- > 0)
             continue;
-        used = printf("  %s %s", commands[i].name, commands[i].arguments);
-        printf("%*s%s\n", used < 26 ? 26 - used : 1, "", commands[i].help);
+        *child = (struct colony_usage){
+            .command = commands[i].name,
+            .arguments = usage->arguments,
+            .summary = commands[i].help,
+            .options = usage->options,
+            .child = usage->child,
+        };
+        return true;
     }
+    return false;
 }
 
-static const struct colony_usage global_usage = {
+const struct colony_usage colony_usage = {
     .command = "colony",
     .arguments = "COMMAND [ARGUMENT...]",
     .summary = "Keep processes alive and control them. `colony COMMAND --help` tells more of each "
@@ -75,8 +85,8 @@ static const struct colony_usage global_usage = {
                 "colony help ctl\n",
     .options = global_options,
     .operands_max = COLONY_OPERANDS_ANY,
-    .print_table = print_commands,
-    .stops_at_operand = true,
+    .child = get_command,
+    .children = "commands",
 };
 
 static const struct colony_usage help_usage = {
@@ -122,14 +132,14 @@ static int fail_unknown(const char *name)
     size_t count = 0;
 
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        if (!commands[i].is_hidden)
+        if (commands[i].usage)
             names[count++] = commands[i].name;
     nearest = colony_name_nearest(name, names);
     if (nearest)
-        colony_options_complain(&global_usage, "no such command: %s: did you mean %s?", name,
+        colony_options_complain(&colony_usage, "no such command: %s: did you mean %s?", name,
                                 nearest);
     else
-        colony_options_complain(&global_usage, "no such command: %s: see colony --help", name);
+        colony_options_complain(&colony_usage, "no such command: %s: see colony --help", name);
     return EXIT_USAGE;
 }
 
@@ -168,7 +178,7 @@ static int cmd_help(int argc, char **argv)
     if (!colony_options_parse(&help_usage, NULL, &argc, argv, &exit_code))
         return exit_code;
     if (argc == 1) {
-        colony_options_help(&global_usage);
+        colony_options_help(&colony_usage);
         return EXIT_OK;
     }
     for (int i = 1; i < argc; i++)
@@ -193,7 +203,7 @@ static int flush_output(int exit_code)
     errno = 0;
     if (fflush(stdout) == 0 && !has_failed)
         return exit_code;
-    colony_options_complain(&global_usage, "cannot write to standard output: %s",
+    colony_options_complain(&colony_usage, "cannot write to standard output: %s",
                             errno != 0 ? strerror(errno) : "what was written before is lost");
     return exit_code == EXIT_OK ? EXIT_FAILED : exit_code;
 }
@@ -203,12 +213,12 @@ static int run_global(int argc, char **argv)
     struct global global = {false};
     int exit_code;
 
-    if (!colony_options_parse(&global_usage, &global, &argc, argv, &exit_code))
+    if (!colony_options_parse(&colony_usage, &global, &argc, argv, &exit_code))
         return exit_code;
     if (global.wants_version)
         return print_version();
     if (argc < 2) {
-        colony_options_complain(&global_usage, "which command? see colony --help");
+        colony_options_complain(&colony_usage, "which command? see colony --help");
         return EXIT_USAGE;
     }
     return run_command(argc - 1, argv + 1);

@@ -14,7 +14,8 @@
 
 enum {
     HELP_COLUMN = 26, /* where help texts begin; a longer option has a line of its own */
-    NAMES_MAX = 64,   /* rows of one table */
+    CHILD_COLUMN = 28,
+    NAMES_MAX = 64, /* rows of one table */
 };
 
 static const struct colony_option no_options[] = {{NULL, 0, NULL, NULL, OPTION_END, 0, NULL}};
@@ -29,7 +30,10 @@ struct parser {
     int argc;
     char **argv;
     int next; /* index of the argument to read next */
+    int kept; /* operands at the front of argv, and the command's name */
     bool wants_help;
+    bool has_ended;                      /* by `--` */
+    const struct colony_option *pending; /* lacks its value, at the end of argv */
     struct colony_error err;
 };
 
@@ -80,6 +84,20 @@ static void print_indented(const char *text)
     }
 }
 
+static void print_children(const struct colony_usage *usage)
+{
+    struct colony_usage child;
+
+    printf("\n%s:\n", usage->children);
+    for (size_t i = 0; usage->child(i, &child); i++) {
+        int used = printf("  %s %s", child.command, child.arguments);
+
+        if (used >= CHILD_COLUMN)
+            used = printf("\n") - 1;
+        printf("%*s%s\n", CHILD_COLUMN - used, "", child.summary);
+    }
+}
+
 void colony_options_help(const struct colony_usage *usage)
 {
     const struct colony_option *options = usage->options ? usage->options : no_options;
@@ -87,8 +105,10 @@ void colony_options_help(const struct colony_usage *usage)
 
     usage_line(usage, line, sizeof line);
     printf("%s\n\n%s\n", line, usage->summary);
-    if (usage->print_table)
-        usage->print_table();
+    if (usage->child)
+        print_children(usage);
+    if (usage->notes)
+        printf("\n%s", usage->notes);
     printf("\noptions:\n");
     for (; options->name; options++)
         if (options->help)
@@ -100,11 +120,21 @@ void colony_options_help(const struct colony_usage *usage)
     }
 }
 
+bool colony_options_is_name(const char *name, size_t length, const char *known)
+{
+    if (strlen(known) != length)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if ((name[i] == '_' ? '-' : name[i]) != (known[i] == '_' ? '-' : known[i]))
+            return false;
+    return true;
+}
+
 static const struct colony_option *find_long(const struct parser *parser, const char *name,
                                              size_t length)
 {
     for (const struct colony_option *row = parser->options; row->name; row++)
-        if (strncmp(row->name, name, length) == 0 && row->name[length] == '\0')
+        if (colony_options_is_name(name, length, row->name))
             return row;
     return strncmp("help", name, length) == 0 && length == 4 ? &help_option : NULL;
 }
@@ -167,6 +197,8 @@ static int store_value(struct parser *parser, const struct colony_option *row, c
 {
     void *field = (char *)parser->target + row->offset;
 
+    if (!parser->target)
+        return 0; /* only looked over */
     switch (row->type) {
     case OPTION_FLAG:
         *(bool *)field = true;
@@ -206,7 +238,8 @@ static int handle_option(struct parser *parser, const struct colony_option *row,
     if (!row->argument && value)
         return colony_fail(&parser->err, -EINVAL, "option --%s takes no value", row->name);
     if (row->argument && !value) {
-        if (parser->next >= parser->argc)
+        parser->pending = parser->next < parser->argc ? NULL : row;
+        if (parser->pending)
             return colony_fail(&parser->err, -EINVAL, "option --%s needs a value: --%s %s",
                                row->name, row->name, row->argument);
         value = parser->argv[parser->next++];
@@ -247,28 +280,33 @@ static int parse_short(struct parser *parser, const char *letters)
 /* Leaves the operands at the front of argv. */
 static int parse_arguments(struct parser *parser)
 {
-    int kept = 1;
     int rc = 0;
 
     while (parser->next < parser->argc && !parser->wants_help && rc == 0) {
         char *text = parser->argv[parser->next];
 
         if (text[0] != '-' || text[1] == '\0') {
-            if (parser->usage->stops_at_operand)
+            if (parser->usage->child)
                 break;
-            parser->argv[kept++] = text;
+            parser->argv[parser->kept++] = text;
             parser->next++;
             continue;
         }
         parser->next++;
-        if (strcmp(text, "--") == 0)
+        parser->has_ended = strcmp(text, "--") == 0;
+        if (parser->has_ended)
             break;
         rc = text[1] == '-' ? parse_long(parser, text + 2) : parse_short(parser, text + 1);
     }
-    while (parser->next < parser->argc)
-        parser->argv[kept++] = parser->argv[parser->next++];
-    parser->argc = kept;
     return rc;
+}
+
+/* What was not read is operands, too. */
+static void keep_rest(struct parser *parser)
+{
+    while (parser->next < parser->argc)
+        parser->argv[parser->kept++] = parser->argv[parser->next++];
+    parser->argc = parser->kept;
 }
 
 static int check_operands(const struct colony_usage *usage, int count)
@@ -297,9 +335,11 @@ bool colony_options_parse(const struct colony_usage *usage, void *target, int *a
         .argc = *argc,
         .argv = argv,
         .next = 1,
+        .kept = 1,
     };
     int rc = parse_arguments(&parser);
 
+    keep_rest(&parser);
     *exit_code = EXIT_USAGE;
     if (rc < 0) {
         colony_options_complain(usage, "%s", parser.err.message);
@@ -315,4 +355,27 @@ bool colony_options_parse(const struct colony_usage *usage, void *target, int *a
     *argc = parser.argc;
     argv[parser.argc] = NULL;
     return true;
+}
+
+void colony_options_locate(const struct colony_usage *usage, void *target, int argc, char **argv,
+                           struct colony_place *place)
+{
+    struct parser parser = {
+        .usage = usage,
+        .options = usage->options ? usage->options : no_options,
+        .target = target,
+        .argc = argc,
+        .argv = argv,
+        .next = 1,
+        .kept = 1,
+    };
+
+    while (parse_arguments(&parser) < 0) /* what is wrong was passed over */
+        ;
+    keep_rest(&parser);
+    *place = (struct colony_place){
+        .pending = parser.pending,
+        .operand_count = parser.argc - 1,
+        .is_operand = parser.has_ended,
+    };
 }

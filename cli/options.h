@@ -57,6 +57,14 @@ struct colony_option {
     colony_option_cb callback;
 };
 
+struct colony_usage;
+
+/*
+ * The @index-th subcommand: its bare name as `command`, a line about it as `summary`, `arguments`,
+ * `options` and `child`; the rest is not set. False: there are no more.
+ */
+typedef bool (*colony_usage_child_cb)(size_t index, struct colony_usage *child);
+
 /* A command as its user sees it. */
 struct colony_usage {
     const char *command;                 /* "colony serve"; begins every message */
@@ -65,9 +73,17 @@ struct colony_usage {
     const char *examples;                /* lines that end in \n, without indentation; or NULL */
     const struct colony_option *options; /* or NULL */
     int operands_min;
-    int operands_max;          /* or COLONY_OPERANDS_ANY */
-    void (*print_table)(void); /* more of --help, after the summary; or NULL */
-    bool stops_at_operand;     /* what follows the first operand belongs to somebody else */
+    int operands_max;            /* or COLONY_OPERANDS_ANY */
+    colony_usage_child_cb child; /* the first operand is one of these, the rest is its; or NULL */
+    const char *children;        /* what they are called: "commands"; with `child` */
+    const char *notes;           /* more of --help, after the children; or NULL */
+};
+
+/* Where on a command line the next word would stand; for completion. */
+struct colony_place {
+    const struct colony_option *pending; /* the option whose value it would be; or NULL */
+    int operand_count;                   /* operands before it */
+    bool is_operand;                     /* after `--`: whatever it begins with */
 };
 
 /*
@@ -79,6 +95,17 @@ struct colony_usage {
  */
 bool colony_options_parse(const struct colony_usage *usage, void *target, int *argc, char **argv,
                           int *exit_code);
+
+/*
+ * Reads what can be understood of argv[1…argc-1] into @target (NULL: nowhere), without a word about
+ * the rest, and leaves the operands in argv[1…place->operand_count]. One with children reads to its
+ * first operand only, and leaves all that follows.
+ */
+void colony_options_locate(const struct colony_usage *usage, void *target, int argc, char **argv,
+                           struct colony_place *place);
+
+/* True when @name is the name @known, with either of - and _ for the other. */
+bool colony_options_is_name(const char *name, size_t length, const char *known);
 
 /* One line on stderr, `COMMAND: …`; control bytes become '?'. */
 void colony_options_complain(const struct colony_usage *usage, const char *format, ...)

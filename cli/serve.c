@@ -46,7 +46,7 @@ static const struct colony_option serve_options[] = {
     {NULL, 0, NULL, NULL, OPTION_END, 0, NULL},
 };
 
-static const struct colony_usage serve_usage = {
+const struct colony_usage colony_serve_usage = {
     .command = "colony serve",
     .arguments = "",
     .summary = "Keep processes alive. Runs in the foreground until SIGTERM, SIGINT or SIGQUIT,\n"
@@ -353,7 +353,7 @@ int colony_cmd_serve(int argc, char **argv)
     int exit_code;
     int rc;
 
-    if (!colony_options_parse(&serve_usage, &serve, &argc, argv, &exit_code))
+    if (!colony_options_parse(&colony_serve_usage, &serve, &argc, argv, &exit_code))
         return exit_code;
     colony_log_init("serve", SEVERITY_INFO, LOG_STYLE_TEXT);
     colony_keeper_options_init(&serve.keeper);
@@ -366,7 +366,7 @@ int colony_cmd_serve(int argc, char **argv)
         serve_use_log(&serve);
         rc = become_keeper(&serve, &err);
     }
-    colony_options_complain(&serve_usage, "%s", err.message);
+    colony_options_complain(&colony_serve_usage, "%s", err.message);
     if (rc == -ENOENT)
         return EXIT_FAILED; /* a missing file is no missing name, which is what that code is for */
     return rc == -EBADMSG ? EXIT_BAD_CONFIG : (int)colony_error_info(rc)->exit_code;

@@ -12,6 +12,7 @@
 
 struct cJSON;
 struct colony_engine;
+struct colony_slot_info;
 struct colony_store_event;
 struct colony_store_query;
 
@@ -34,14 +35,60 @@ int colony__get_pids(struct colony__connection *connection, const struct colony_
                      struct colony_error *err);
 int colony__get_status(struct colony__connection *connection, const struct colony__request *request,
                        struct colony_error *err);
+int colony__post_signal(struct colony__connection *connection,
+                        const struct colony__request *request, struct colony_error *err);
+
+/* actions.c */
 int colony__post_start(struct colony__connection *connection, const struct colony__request *request,
                        struct colony_error *err);
 int colony__post_stop(struct colony__connection *connection, const struct colony__request *request,
                       struct colony_error *err);
 int colony__post_restart(struct colony__connection *connection,
                          const struct colony__request *request, struct colony_error *err);
-int colony__post_signal(struct colony__connection *connection,
+int colony__delete_process(struct colony__connection *connection,
+                           const struct colony__request *request, struct colony_error *err);
+
+/* templates.c */
+int colony__post_process(struct colony__connection *connection,
+                         const struct colony__request *request, struct colony_error *err);
+int colony__put_process(struct colony__connection *connection,
                         const struct colony__request *request, struct colony_error *err);
+
+/* scale.c */
+int colony__post_add(struct colony__connection *connection, const struct colony__request *request,
+                     struct colony_error *err);
+int colony__post_sub(struct colony__connection *connection, const struct colony__request *request,
+                     struct colony_error *err);
+int colony__post_scale(struct colony__connection *connection, const struct colony__request *request,
+                       struct colony_error *err);
+
+/* groups.c */
+int colony__get_groups(struct colony__connection *connection, const struct colony__request *request,
+                       struct colony_error *err);
+int colony__get_group(struct colony__connection *connection, const struct colony__request *request,
+                      struct colony_error *err);
+int colony__post_group_start(struct colony__connection *connection,
+                             const struct colony__request *request, struct colony_error *err);
+int colony__post_group_stop(struct colony__connection *connection,
+                            const struct colony__request *request, struct colony_error *err);
+int colony__post_group_restart(struct colony__connection *connection,
+                               const struct colony__request *request, struct colony_error *err);
+int colony__delete_group(struct colony__connection *connection,
+                         const struct colony__request *request, struct colony_error *err);
+
+/* health.c */
+int colony__get_readyz(struct colony__connection *connection, const struct colony__request *request,
+                       struct colony_error *err);
+
+/* reload.c */
+int colony__post_reload(struct colony__connection *connection,
+                        const struct colony__request *request, struct colony_error *err);
+
+/* explain.c */
+int colony__get_why(struct colony__connection *connection, const struct colony__request *request,
+                    struct colony_error *err);
+int colony__get_env(struct colony__connection *connection, const struct colony__request *request,
+                    struct colony_error *err);
 
 /* slots.c */
 int colony__get_slots(struct colony__connection *connection, const struct colony__request *request,
@@ -82,18 +129,11 @@ struct colony__target {
 int colony__target_find(struct colony__target *target, struct colony_engine *engine,
                         const char *text, struct colony_error *err);
 
-/* wait.c: `?wait=` */
-enum colony__wait {
-    WAIT_STOPPED,   /* until nothing of the template runs */
-    WAIT_RESTARTED, /* until all its slots run a process newer than target->id */
-    WAIT_GONE,      /* until the process target->id is gone */
-};
+/* The same where only a template will do: digits are refused. */
+int colony__target_find_template(struct colony__target *target, struct colony_engine *engine,
+                                 const char *text, struct colony_error *err);
 
-/* *ms from ?wait=SECONDS or true (UINT64_MAX); 0 without. -EINVAL. */
-int colony__wait_parse(const struct colony__request *request, uint64_t *ms,
-                       struct colony_error *err);
-/* Answers once that is so, or 408 after @ms. */
-int colony__wait_begin(struct colony__connection *connection, enum colony__wait wait,
-                       const struct colony__target *target, uint64_t ms, struct colony_error *err);
+/* slots.c: all that is known of one slot. NULL: out of memory. */
+struct cJSON *colony__slot_to_json(const struct colony_slot_info *info);
 
 #endif

@@ -4,23 +4,16 @@
 #include <string.h>
 
 #include "api/handlers_internal.h"
+#include "api/list_internal.h"
 #include "api/response_internal.h"
 #include "core/engine.h"
 #include "core/error.h"
 #include "core/signals.h"
 #include "core/template.h"
 
-/* A list being filled by one of the engine's walks. */
-struct list {
-    struct colony_engine *engine;
-    cJSON *array;
-    bool failed;
-};
-
 struct count {
     uint32_t slots;
     uint32_t running;
-    uint64_t newest_id;
 };
 
 static bool is_digits(const char *text)
@@ -53,9 +46,8 @@ int colony__target_find(struct colony__target *target, struct colony_engine *eng
     return 0;
 }
 
-/* The same where only a template will do. */
-static int find_template(struct colony__target *target, struct colony_engine *engine,
-                         const char *text, struct colony_error *err)
+int colony__target_find_template(struct colony__target *target, struct colony_engine *engine,
+                                 const char *text, struct colony_error *err)
 {
     if (is_digits(text))
         return colony_fail(err, -ENOENT,
@@ -65,36 +57,20 @@ static int find_template(struct colony__target *target, struct colony_engine *en
     return colony__target_find(target, engine, text, err);
 }
 
-static void list_add(struct list *list, cJSON *item)
-{
-    if (!item || !cJSON_AddItemToArray(list->array, item)) {
-        cJSON_Delete(item);
-        list->failed = true;
-    }
-}
-
-static cJSON *list_take(struct list *list)
-{
-    if (!list->failed)
-        return list->array;
-    cJSON_Delete(list->array);
-    return NULL;
-}
-
 static void add_name(const struct colony_template *template, void *data)
 {
-    list_add(data, cJSON_CreateString(template->name));
+    colony__list_add(data, cJSON_CreateString(template->name));
 }
 
 static void add_id(const struct colony_slot_info *info, void *data)
 {
     if (info->id != 0)
-        list_add(data, cJSON_CreateNumber((double)info->id));
+        colony__list_add(data, cJSON_CreateNumber((double)info->id));
 }
 
 static void add_ids(const struct colony_template *template, void *data)
 {
-    const struct list *list = data;
+    const struct colony__list *list = data;
 
     (void)colony_engine_each_slot(list->engine, template->name, add_id, data);
 }
@@ -102,15 +78,15 @@ static void add_ids(const struct colony_template *template, void *data)
 int colony__get_processes(struct colony__connection *connection,
                           const struct colony__request *request, struct colony_error *err)
 {
-    struct list list = {.engine = colony__connection_engine(connection)};
+    struct colony__list list;
     bool is_running;
     int rc = colony__request_query_bool(request, "running", &is_running, err);
 
     if (rc < 0)
         return rc;
-    list.array = cJSON_CreateArray();
+    colony__list_begin(&list, colony__connection_engine(connection));
     colony_engine_each_template(list.engine, is_running ? add_ids : add_name, &list);
-    return colony__respond_json(connection, 200, list_take(&list));
+    return colony__respond_json(connection, 200, colony__list_take(&list));
 }
 
 int colony__get_process(struct colony__connection *connection,
@@ -132,20 +108,18 @@ int colony__get_process(struct colony__connection *connection,
 int colony__get_pids(struct colony__connection *connection, const struct colony__request *request,
                      struct colony_error *err)
 {
-    struct list list = {.engine = colony__connection_engine(connection)};
+    struct colony_engine *engine = colony__connection_engine(connection);
     struct colony__target target = {0};
+    struct colony__list list;
     cJSON *json;
-    cJSON *ids;
-    int rc = find_template(&target, list.engine, request->args[0], err);
+    int rc = colony__target_find_template(&target, engine, request->args[0], err);
 
     if (rc < 0)
         return rc;
-    list.array = cJSON_CreateArray();
-    (void)colony_engine_each_slot(list.engine, target.name, add_id, &list);
-    ids = list_take(&list);
-    json = cJSON_CreateObject();
-    if (!ids || !cJSON_AddTrueToObject(json, "ok") || !cJSON_AddItemToObject(json, "pids", ids)) {
-        cJSON_Delete(ids);
+    colony__list_begin(&list, engine);
+    (void)colony_engine_each_slot(engine, target.name, add_id, &list);
+    json = colony__ok_json();
+    if (!colony__json_add_item(json, "pids", colony__list_take(&list))) {
         cJSON_Delete(json);
         json = NULL;
     }
@@ -156,10 +130,8 @@ static void count_slot(const struct colony_slot_info *info, void *data)
 {
     struct count *count = data;
 
-    count->slots++;
+    count->slots += !info->is_leaving;
     count->running += info->id != 0;
-    if (info->id > count->newest_id)
-        count->newest_id = info->id;
 }
 
 int colony__get_status(struct colony__connection *connection, const struct colony__request *request,
@@ -169,7 +141,7 @@ int colony__get_status(struct colony__connection *connection, const struct colon
     struct colony__target target = {0};
     struct count count = {0};
     cJSON *json;
-    int rc = find_template(&target, engine, request->args[0], err);
+    int rc = colony__target_find_template(&target, engine, request->args[0], err);
 
     if (rc < 0)
         return rc;
@@ -183,66 +155,6 @@ int colony__get_status(struct colony__connection *connection, const struct colon
         json = NULL;
     }
     return colony__respond_json(connection, 200, json);
-}
-
-int colony__post_start(struct colony__connection *connection, const struct colony__request *request,
-                       struct colony_error *err)
-{
-    struct colony_engine *engine = colony__connection_engine(connection);
-    struct colony__target target = {0};
-    int rc = find_template(&target, engine, request->args[0], err);
-
-    if (rc == 0)
-        rc = colony_engine_start_template(engine, target.name, colony__connection_why(connection),
-                                          err);
-    return rc < 0 ? rc : colony__respond_ok(connection);
-}
-
-int colony__post_stop(struct colony__connection *connection, const struct colony__request *request,
-                      struct colony_error *err)
-{
-    struct colony_engine *engine = colony__connection_engine(connection);
-    const char *why = colony__connection_why(connection);
-    struct colony__target target = {0};
-    uint64_t wait_ms = 0;
-    int rc = colony__wait_parse(request, &wait_ms, err);
-
-    if (rc == 0)
-        rc = colony__target_find(&target, engine, request->args[0], err);
-    if (rc < 0)
-        return rc;
-    rc = target.id ? colony_engine_stop_process(engine, target.id, why, err)
-                   : colony_engine_stop_template(engine, target.name, why, err);
-    if (rc < 0)
-        return rc;
-    if (wait_ms == 0)
-        return colony__respond_ok(connection);
-    return colony__wait_begin(connection, target.id ? WAIT_GONE : WAIT_STOPPED, &target, wait_ms,
-                              err);
-}
-
-int colony__post_restart(struct colony__connection *connection,
-                         const struct colony__request *request, struct colony_error *err)
-{
-    struct colony_engine *engine = colony__connection_engine(connection);
-    struct colony__target target = {0};
-    struct count before = {0};
-    uint64_t wait_ms = 0;
-    int rc = colony__wait_parse(request, &wait_ms, err);
-
-    if (rc == 0)
-        rc = find_template(&target, engine, request->args[0], err);
-    if (rc < 0)
-        return rc;
-    (void)colony_engine_each_slot(engine, target.name, count_slot, &before);
-    rc = colony_engine_restart_template(engine, target.name, colony__connection_why(connection),
-                                        err);
-    if (rc < 0)
-        return rc;
-    if (wait_ms == 0)
-        return colony__respond_ok(connection);
-    target.id = before.newest_id;
-    return colony__wait_begin(connection, WAIT_RESTARTED, &target, wait_ms, err);
 }
 
 int colony__post_signal(struct colony__connection *connection,

@@ -151,20 +151,34 @@ int colony__respond_ok(struct colony__connection *connection)
     return 0;
 }
 
-void colony__respond_failure(struct colony__connection *connection, int status, const char *word,
-                             const char *reason)
+cJSON *colony__ok_json(void)
+{
+    cJSON *json = cJSON_CreateObject();
+
+    if (cJSON_AddTrueToObject(json, "ok"))
+        return json;
+    cJSON_Delete(json);
+    return NULL;
+}
+
+cJSON *colony__failure_json(const char *word, const char *reason)
 {
     char clean[COLONY_ERROR_TEXT_MAX];
     cJSON *json = cJSON_CreateObject();
 
     (void)snprintf(clean, sizeof clean, "%s", reason);
     colony__utf8_repair(clean); /* a quoted or cut text may be anything */
-    if (!cJSON_AddStringToObject(json, "error", word) ||
-        !cJSON_AddStringToObject(json, "reason", clean)) {
-        cJSON_Delete(json);
-        json = NULL;
-    }
-    (void)colony__respond_json(connection, status, json);
+    if (cJSON_AddStringToObject(json, "error", word) &&
+        cJSON_AddStringToObject(json, "reason", clean))
+        return json;
+    cJSON_Delete(json);
+    return NULL;
+}
+
+void colony__respond_failure(struct colony__connection *connection, int status, const char *word,
+                             const char *reason)
+{
+    (void)colony__respond_json(connection, status, colony__failure_json(word, reason));
 }
 
 void colony__respond_error(struct colony__connection *connection, const struct colony_error *err)

@@ -29,7 +29,15 @@ void colony__respond_text(struct colony__connection *connection, int status, con
 int colony__respond_json(struct colony__connection *connection, int status, struct cJSON *json);
 /* {"ok": true} */
 int colony__respond_ok(struct colony__connection *connection);
-/* {"error": @word, "reason": @reason} */
+/*
+ * The same once all that has changed so far is safe on disk; 500 not_recorded when it cannot be.
+ * Any source of the connection must be done with.
+ */
+int colony__respond_recorded(struct colony__connection *connection, int status, struct cJSON *json);
+/* {"ok": true}, for those two. NULL: out of memory. */
+struct cJSON *colony__ok_json(void);
+/* {"error": @word, "reason": @reason}; NULL: out of memory. */
+struct cJSON *colony__failure_json(const char *word, const char *reason);
 void colony__respond_failure(struct colony__connection *connection, int status, const char *word,
                              const char *reason);
 /* The same by the table of errors. */

@@ -4,7 +4,9 @@
 #include <stdio.h>
 
 #include "api/handlers_internal.h"
+#include "api/list_internal.h"
 #include "api/response_internal.h"
+#include "api/timestamp_internal.h"
 #include "core/engine.h"
 #include "core/error.h"
 #include "core/signals.h"
@@ -48,7 +50,7 @@ static bool add_exit(cJSON *json, const struct colony_slot_info *info)
     return cJSON_AddNullToObject(last, "signal");
 }
 
-static cJSON *slot_to_json(const struct colony_slot_info *info)
+cJSON *colony__slot_to_json(const struct colony_slot_info *info)
 {
     cJSON *json = cJSON_CreateObject();
     bool lives = info->id != 0;
@@ -64,6 +66,8 @@ static cJSON *slot_to_json(const struct colony_slot_info *info)
         add_number_or_null(json, "retry_in", info->state == SLOT_BACKOFF,
                            (double)info->retry_in_ms / 1000) &&
         add_exit(json, info) && add_text(json, "failure", info->failure) &&
+        add_text(json, "cause", info->cause) && add_text(json, "status", info->status) &&
+        colony__json_add_item(json, "since", colony__json_time(info->since_ms)) &&
         add_text(json, "output", info->output) &&
         cJSON_AddNumberToObject(json, "dropped_bytes", (double)info->dropped_bytes) &&
         cJSON_AddNumberToObject(json, "dropped_lines", (double)info->dropped_lines))
@@ -87,7 +91,7 @@ static bool add_stats(cJSON *json, struct colony_engine *engine,
 static void add_slot(const struct colony_slot_info *info, void *data)
 {
     struct slots *slots = data;
-    cJSON *json = slots->failed ? NULL : slot_to_json(info);
+    cJSON *json = slots->failed ? NULL : colony__slot_to_json(info);
 
     if (!json || !cJSON_AddItemToArray(slots->array, json)) {
         cJSON_Delete(json);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "api/wait_internal.h"
+
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
@@ -6,29 +8,93 @@
 #include <string.h>
 
 #include "api/connection_internal.h"
-#include "api/handlers_internal.h"
 #include "api/response_internal.h"
 #include "core/engine.h"
 #include "core/error.h"
 #include "core/events.h"
 #include "core/settings.h"
-#include "core/template.h"
 
-/* One `?wait=` under way. Lives until its connection lets go of it. */
+/* One `?wait=` under way. Lives until it is answered or its connection lets go of it. */
 struct wait {
     struct colony__connection *connection;
     struct colony_engine *engine;
     struct colony_subscription *subscription;
-    enum colony__wait kind;
-    uint64_t id;
-    bool is_answered;
-    char name[COLONY_NAME_MAX + 1];
+    enum colony__goal goal;
+    struct colony__subjects subjects; /* in order of their names */
+    size_t missing;                   /* subjects that are not over */
+    cJSON *answer;
+    struct colony_error failure; /* of the first subject that failed; code 0: none has */
 };
 
-struct look {
-    uint64_t old_id;
-    bool all_run;
+enum outcome { OUTCOME_MISSING, OUTCOME_REACHED, OUTCOME_FAILED };
+
+/* Of a start; the states that are not there are those on the way. */
+static const enum outcome start_outcomes[SLOT_STATE_COUNT] = {
+    [SLOT_RUNNING] = OUTCOME_REACHED,
+    [SLOT_READY] = OUTCOME_REACHED,
+    [SLOT_FAILED] = OUTCOME_FAILED,
+    [SLOT_COMPLETED] = OUTCOME_REACHED,
 };
+
+/* A walk over the slots of one subject. */
+struct look {
+    enum colony__goal goal;
+    uint64_t old_id; /* a process that is not newer does not count as started */
+    bool has_ready;
+    struct colony_slot_info missing; /* the first slot that is on its way; slot 0: none is */
+    struct colony_slot_info failed;  /* the first one that never will be there; slot 0: none */
+};
+
+static void note_newest(const struct colony_slot_info *info, void *data)
+{
+    struct colony__subject *subject = data;
+
+    if (info->id > subject->id)
+        subject->id = info->id;
+}
+
+int colony__subjects_add(struct colony__subjects *subjects, const char *name)
+{
+    struct colony__subject *subject;
+
+    if (subjects->count == subjects->capacity) {
+        size_t capacity = subjects->capacity ? subjects->capacity * 2 : 1;
+        struct colony__subject *items = reallocarray(subjects->items, capacity, sizeof *items);
+
+        if (!items)
+            return -ENOMEM;
+        subjects->items = items;
+        subjects->capacity = capacity;
+    }
+    subject = &subjects->items[subjects->count++];
+    *subject = (struct colony__subject){0};
+    (void)snprintf(subject->name, sizeof subject->name, "%s", name);
+    return 0;
+}
+
+void colony__subjects_note(struct colony__subjects *subjects, struct colony_engine *engine)
+{
+    for (size_t i = 0; i < subjects->count; i++)
+        (void)colony_engine_each_slot(engine, subjects->items[i].name, note_newest,
+                                      &subjects->items[i]);
+}
+
+void colony__subjects_clear(struct colony__subjects *subjects)
+{
+    free(subjects->items);
+    *subjects = (struct colony__subjects){0};
+}
+
+static int compare_subjects(const void *left, const void *right)
+{
+    return strcmp(((const struct colony__subject *)left)->name,
+                  ((const struct colony__subject *)right)->name);
+}
+
+static int compare_name(const void *name, const void *subject)
+{
+    return strcmp(name, ((const struct colony__subject *)subject)->name);
+}
 
 int colony__wait_parse(const struct colony__request *request, uint64_t *ms,
                        struct colony_error *err)
@@ -47,90 +113,197 @@ int colony__wait_parse(const struct colony__request *request, uint64_t *ms,
     return 0;
 }
 
+static enum outcome judge_stop(const struct colony_slot_info *info)
+{
+    if (info->is_wanted)
+        return OUTCOME_FAILED; /* somebody has started it again */
+    return info->state == SLOT_STOPPED ? OUTCOME_REACHED : OUTCOME_MISSING;
+}
+
+static enum outcome judge_slot(const struct look *look, const struct colony_slot_info *info)
+{
+    if (look->goal == GOAL_STOPPED)
+        return judge_stop(info);
+    if (info->is_leaving && look->goal == GOAL_STARTED)
+        return OUTCOME_REACHED; /* no concern of this one */
+    if (info->state == SLOT_STOPPED && !info->is_wanted)
+        return look->goal == GOAL_SCALED ? OUTCOME_REACHED : OUTCOME_FAILED;
+    if (info->is_leaving || (info->id != 0 && info->id <= look->old_id) ||
+        (info->state == SLOT_RUNNING && look->has_ready))
+        return OUTCOME_MISSING;
+    return start_outcomes[info->state];
+}
+
 static void look_at_slot(const struct colony_slot_info *info, void *data)
 {
     struct look *look = data;
+    enum outcome outcome = judge_slot(look, info);
 
-    if (!(info->state == SLOT_RUNNING && info->id > look->old_id) && info->state != SLOT_COMPLETED)
-        look->all_run = false;
+    if (outcome == OUTCOME_MISSING && look->missing.slot == 0)
+        look->missing = *info;
+    if (outcome == OUTCOME_FAILED && look->failed.slot == 0)
+        look->failed = *info;
 }
 
-static bool is_over(const struct wait *wait)
+/* -ENOENT when there is no such template any more. */
+static int look_at(const struct wait *wait, const struct colony__subject *subject,
+                   struct look *look)
 {
-    struct look look = {.old_id = wait->id, .all_run = true};
-    struct colony_slot_info info;
+    const struct colony_template *template =
+        colony_engine_find_template(wait->engine, subject->name);
 
-    switch (wait->kind) {
-    case WAIT_STOPPED:
-        return !colony_engine_is_active(wait->engine, wait->name);
-    case WAIT_GONE:
-        return colony_engine_find_process(wait->engine, wait->id, &info) < 0;
-    case WAIT_RESTARTED:
-        (void)colony_engine_each_slot(wait->engine, wait->name, look_at_slot, &look);
-        return look.all_run;
+    *look = (struct look){.goal = wait->goal, .old_id = subject->id};
+    if (!template)
+        return -ENOENT;
+    look->has_ready = template->ready.kind != READY_NONE;
+    return colony_engine_each_slot(wait->engine, subject->name, look_at_slot, look);
+}
+
+/* Why it is in its state, or "". */
+static const char *reason_of(const struct colony_slot_info *info)
+{
+    return *info->failure ? info->failure : info->cause;
+}
+
+static void note_failure(struct wait *wait, const struct colony__subject *subject,
+                         const struct colony_slot_info *slot)
+{
+    const char *reason = reason_of(slot);
+
+    if (wait->failure.code != 0)
+        return;
+    if (wait->goal == GOAL_STOPPED)
+        (void)colony_fail(&wait->failure, -EBUSY, "cannot stop %s: somebody has started it again",
+                          subject->name);
+    else if (slot->state == SLOT_STOPPED)
+        (void)colony_fail(&wait->failure, -ESRCH, "cannot start %s: somebody has stopped slot %u",
+                          subject->name, slot->slot);
+    else
+        (void)colony_fail(&wait->failure, -ESRCH, "cannot start %s: slot %u has failed%s%s",
+                          subject->name, slot->slot, *reason ? ": " : "", reason);
+}
+
+/* True when @subject need not be looked at again. */
+static bool is_over(struct wait *wait, const struct colony__subject *subject)
+{
+    struct colony_slot_info info;
+    struct look look;
+
+    if (wait->goal == GOAL_GONE)
+        return colony_engine_find_process(wait->engine, subject->id, &info) < 0;
+    if (look_at(wait, subject, &look) < 0) {
+        if (wait->goal != GOAL_STOPPED && wait->failure.code == 0)
+            (void)colony_fail(&wait->failure, -ESRCH, "cannot start %s: somebody has removed it",
+                              subject->name);
+        return true;
     }
+    if (look.missing.slot != 0)
+        return false;
+    if (look.failed.slot != 0)
+        note_failure(wait, subject, &look.failed);
     return true;
 }
 
-static cJSON *report_to_json(const struct colony_stop_report *report)
+static void check(struct wait *wait, struct colony__subject *subject)
 {
+    if (subject->is_over || !is_over(wait, subject))
+        return;
+    subject->is_over = true;
+    wait->missing--;
+}
+
+static cJSON *reports_to_json(const struct wait *wait)
+{
+    struct colony_stop_report sum = {0};
     cJSON *json = cJSON_CreateObject();
 
+    for (size_t i = 0; i < wait->subjects.count; i++) {
+        struct colony_stop_report one = {0};
+
+        (void)colony_engine_stop_report(wait->engine, wait->subjects.items[i].name, &one);
+        sum.stopped += one.stopped;
+        sum.killed += one.killed;
+        sum.unclaimed += one.unclaimed;
+        sum.is_partial |= one.is_partial;
+    }
     if (cJSON_AddTrueToObject(json, "ok") &&
-        cJSON_AddNumberToObject(json, "stopped", report->stopped) &&
-        cJSON_AddNumberToObject(json, "killed", report->killed) &&
-        cJSON_AddNumberToObject(json, "unclaimed", report->unclaimed) &&
-        cJSON_AddBoolToObject(json, "partial", report->is_partial))
+        cJSON_AddNumberToObject(json, "stopped", sum.stopped) &&
+        cJSON_AddNumberToObject(json, "killed", sum.killed) &&
+        cJSON_AddNumberToObject(json, "unclaimed", sum.unclaimed) &&
+        cJSON_AddBoolToObject(json, "partial", sum.is_partial))
         return json;
     cJSON_Delete(json);
     return NULL;
 }
 
-static void answer(struct wait *wait)
+static void wait_free(struct wait *wait)
 {
-    struct colony_stop_report report = {0};
+    colony_events_unsubscribe(colony_engine_events(wait->engine), wait->subscription);
+    colony__subjects_clear(&wait->subjects);
+    cJSON_Delete(wait->answer);
+    free(wait);
+}
 
-    wait->is_answered = true;
-    (void)colony_engine_stop_report(wait->engine, wait->name, &report);
-    (void)colony__respond_json(wait->connection, 200, report_to_json(&report));
+/* The end of @wait: hands its connection over to an answer. */
+static void finish(struct wait *wait, const struct colony_error *failure)
+{
+    struct colony__connection *connection = wait->connection;
+    const struct colony_error_info *info = colony_error_info(failure->code);
+    int status = failure->code == 0 ? 200 : info->http_status;
+    cJSON *json;
+
+    if (failure->code != 0) {
+        json = colony__failure_json(info->word, failure->message);
+    } else if (wait->answer) {
+        json = wait->answer;
+        wait->answer = NULL;
+    } else {
+        json = reports_to_json(wait);
+    }
+    colony__connection_set_source(connection, NULL, NULL);
+    wait_free(wait);
+    (void)colony__respond_recorded(connection, status, json);
 }
 
 static void on_event(const struct colony_event *event, void *data)
 {
     struct wait *wait = data;
-    struct colony_error err;
+    struct colony__subject *subject;
 
-    if (wait->is_answered)
+    if (!event->name)
         return;
-    if (event->type == EVENT_STATE && event->to == SLOT_FAILED && wait->kind == WAIT_RESTARTED) {
-        wait->is_answered = true;
-        (void)colony_fail(&err, -ESRCH, "cannot restart %s: slot %u has failed%s%s", wait->name,
-                          event->slot, event->text && *event->text ? ": " : "",
-                          event->text ? event->text : "");
-        colony__respond_error(wait->connection, &err);
+    subject = bsearch(event->name, wait->subjects.items, wait->subjects.count,
+                      sizeof *wait->subjects.items, compare_name);
+    if (!subject)
         return;
-    }
-    if (is_over(wait))
-        answer(wait);
+    check(wait, subject);
+    if (wait->missing == 0)
+        finish(wait, &wait->failure);
 }
 
 static void on_timed_out(struct colony__connection *connection, void *data)
 {
     struct wait *wait = data;
+    const struct colony__subject *subject = wait->subjects.items;
     struct colony_error err;
+    struct look look;
 
-    wait->is_answered = true;
-    (void)colony_fail(&err, -ETIMEDOUT, "cannot wait any longer for %s: it is still %s", wait->name,
-                      wait->kind == WAIT_RESTARTED ? "restarting" : "stopping");
-    colony__respond_error(connection, &err);
+    (void)connection;
+    while (subject->is_over) /* one is not, or it would have been answered */
+        subject++;
+    if (wait->goal == GOAL_GONE || look_at(wait, subject, &look) < 0 || look.missing.slot == 0)
+        (void)colony_fail(&err, -ETIMEDOUT, "cannot wait any longer for %s", subject->name);
+    else
+        (void)colony_fail(&err, -ETIMEDOUT, "cannot wait any longer for %s: slot %u is %s%s%s",
+                          subject->name, look.missing.slot,
+                          colony_slot_state_name(look.missing.state),
+                          *reason_of(&look.missing) ? ": " : "", reason_of(&look.missing));
+    finish(wait, &err);
 }
 
 static void on_closed(void *data)
 {
-    struct wait *wait = data;
-
-    colony_events_unsubscribe(colony_engine_events(wait->engine), wait->subscription);
-    free(wait);
+    wait_free(data);
 }
 
 static const struct colony__source wait_source = {
@@ -139,31 +312,63 @@ static const struct colony__source wait_source = {
     .is_patient = true,
 };
 
-int colony__wait_begin(struct colony__connection *connection, enum colony__wait kind,
-                       const struct colony__target *target, uint64_t ms, struct colony_error *err)
+static int subscribe(struct wait *wait)
+{
+    struct colony_events *events = colony_engine_events(wait->engine);
+    char pattern[sizeof "proc." + COLONY_NAME_MAX] = ".";
+
+    if (wait->subjects.count == 1)
+        (void)snprintf(pattern, sizeof pattern, "proc.%s", wait->subjects.items[0].name);
+    return colony_events_subscribe(events, pattern, on_event, wait, &wait->subscription);
+}
+
+static struct wait *wait_new(struct colony__connection *connection,
+                             const struct colony__wait_options *options)
 {
     struct wait *wait = calloc(1, sizeof *wait);
-    char pattern[sizeof "proc." + COLONY_NAME_MAX];
-    int rc;
 
     if (!wait)
-        return colony_fail_os(err, -ENOMEM, "cannot wait for %s", target->name);
+        return NULL;
     wait->connection = connection;
     wait->engine = colony__connection_engine(connection);
-    wait->kind = kind;
-    wait->id = target->id;
-    (void)snprintf(wait->name, sizeof wait->name, "%s", target->name);
-    (void)snprintf(pattern, sizeof pattern, "proc.%s", target->name);
-    rc = colony_events_subscribe(colony_engine_events(wait->engine), pattern, on_event, wait,
-                                 &wait->subscription);
-    if (rc < 0) {
-        free(wait);
-        return colony_fail_os(err, rc, "cannot wait for %s", target->name);
+    wait->goal = options->goal;
+    wait->subjects = options->subjects;
+    wait->missing = options->subjects.count;
+    wait->answer = options->answer;
+    if (wait->missing > 1)
+        qsort(wait->subjects.items, wait->missing, sizeof *wait->subjects.items, compare_subjects);
+    return wait;
+}
+
+int colony__wait_begin(struct colony__connection *connection,
+                       const struct colony__wait_options *options, struct colony_error *err)
+{
+    struct colony__subjects subjects = options->subjects;
+    struct wait *wait = options->ms > 0 ? wait_new(connection, options) : NULL;
+    int rc;
+
+    if (!wait) {
+        cJSON *answer = options->answer ? options->answer : colony__ok_json();
+
+        colony__subjects_clear(&subjects);
+        if (options->ms == 0)
+            return colony__respond_recorded(connection, 200, answer);
+        cJSON_Delete(answer);
+        return colony_fail_os(err, -ENOMEM, "cannot wait for it, but it is under way");
     }
-    if (ms != UINT64_MAX)
-        colony__connection_set_timeout(connection, ms);
+    rc = subscribe(wait);
+    if (rc < 0) {
+        wait_free(wait);
+        return colony_fail_os(err, rc, "cannot wait for it, but it is under way");
+    }
+    if (options->ms != UINT64_MAX)
+        colony__connection_set_timeout(connection, options->ms);
     colony__connection_set_source(connection, &wait_source, wait); /* may be the end of it */
-    if (connection->source && is_over(wait))
-        answer(wait);
+    if (!connection->source)
+        return 0;
+    for (size_t i = 0; i < wait->subjects.count; i++)
+        check(wait, &wait->subjects.items[i]);
+    if (wait->missing == 0)
+        finish(wait, &wait->failure);
     return 0;
 }

@@ -171,7 +171,7 @@ def test_output_that_cannot_be_written_is_noticed():
 
 @pytest.mark.parametrize("args", [
     ("ctl",), ("ctl", "nonsense"), ("ctl", "start"), ("ctl", "stop"), ("ctl", "pids"),
-    ("ctl", "kill"), ("ctl", "logs"), ("ctl", "ps", "a", "b"), ("ctl", "tree", "x"),
+    ("ctl", "kill"), ("ctl", "logs"), ("ctl", "why", "a", "b"), ("ctl", "tree", "x"),
     ("ctl", "pids", "a", "b"), ("ctl", "ps", "--nonsense"), ("ctl", "ps", "--json=yes"),
     ("ctl", "logs", "-n", "many", "web"), ("ctl", "logs", "web", "-n"), ("ctl", "-x", "ps"),
     ("ctl", "stop", "web", "--timeout", "soon"), ("ctl", "--endpoint", "gopher://x", "ps"),
@@ -193,7 +193,7 @@ def test_a_misspelt_option_gets_the_nearest():
 
 
 def test_too_few_arguments_show_the_usage():
-    assert "usage: colony ctl stop [OPTION...] NAME..." in run("ctl", "stop").stderr
+    assert "usage: colony ctl start [OPTION...] NAME|GROUP:*..." in run("ctl", "start").stderr
 
 
 # Nobody there, or somebody else

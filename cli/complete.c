@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * complete.c - `colony complete WORD... CURRENT`: what the word under the cursor may become.
+ *
+ * Called by the scripts of `colony completion`, which print nothing else to the user: a line each,
+ * `CANDIDATE TAB HELP`. A line that begins with a tab asks the shell for files or folders, too.
+ * Everything comes from the tables that --help is printed from; an operand is what its word in the
+ * usage line says: NAME, FILE, SIG, …
+ */
+#include <cjson/cJSON.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "columns.h"
+#include "commands.h"
+#include "core/error.h"
+#include "core/signals.h"
+#include "ctl_internal.h"
+#include "options.h"
+
+enum {
+    LIVE_MS = 300, /* what names from a running colony may cost */
+    WORD_MAX = 64, /* of a usage line */
+    SIGNAL_MAX = 31,
+};
+
+#define CAPITALS "ABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+
+/* The word under the cursor. */
+struct cursor {
+    const char *word;
+    size_t fixed;    /* bytes of `--option=` before the value that is completed */
+    struct ctl *ctl; /* where to ask for names; NULL: nowhere */
+};
+
+typedef void (*kind_cb)(const struct cursor *cursor, const char *data, const char *suffix);
+
+/* What a word in capitals stands for. */
+struct kind {
+    const char *word;
+    kind_cb run;
+    const char *data;
+};
+
+/* Offers @candidate with @suffix when it goes on from what is typed, and can be typed at all. */
+static void offer(const struct cursor *cursor, const char *candidate, const char *suffix,
+                  const char *help)
+{
+    const char *typed = cursor->word + cursor->fixed;
+    size_t length = strlen(candidate);
+    size_t same = strlen(typed) < length ? strlen(typed) : length;
+
+    if (candidate[0] == '\0' || strncmp(candidate, typed, same) != 0 ||
+        strncmp(suffix, typed + same, strlen(typed + same)) != 0)
+        return;
+    for (const char *byte = candidate; *byte != '\0'; byte++)
+        if ((unsigned char)*byte < ' ' || *byte == 0x7f)
+            return;
+    printf("%.*s%s%s\t%s\n", (int)cursor->fixed, cursor->word, candidate, suffix, help);
+}
+
+static void offer_path(const struct cursor *cursor, const char *data, const char *suffix)
+{
+    (void)cursor;
+    (void)suffix;
+    printf("\t%s\n", data);
+}
+
+/* @data: words with blanks between. */
+static void offer_words(const struct cursor *cursor, const char *data, const char *suffix)
+{
+    while (*data != '\0') {
+        size_t length = strcspn(data, " ");
+        char word[WORD_MAX];
+
+        (void)snprintf(word, sizeof word, "%.*s", (int)length, data);
+        offer(cursor, word, suffix, "");
+        data += length + (data[length] == ' ');
+    }
+}
+
+static void offer_signals(const struct cursor *cursor, const char *data, const char *suffix)
+{
+    (void)data;
+    for (int signo = 1; signo <= SIGNAL_MAX; signo++) {
+        const char *name = colony_signal_name(signo);
+
+        if (strncmp(name, "SIG", 3) == 0)
+            offer(cursor, name + 3, suffix, "");
+    }
+}
+
+static void on_late(int signo)
+{
+    (void)signo;
+    _exit(EXIT_OK);
+}
+
+/* Whatever hangs, the shell has its prompt back; what was found by then was written. */
+static void set_deadline(int ms)
+{
+    const struct itimerval timer = {.it_value = {.tv_usec = (suseconds_t)ms * 1000}};
+
+    (void)fflush(stdout);
+    (void)signal(SIGALRM, on_late);
+    (void)setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/* @data: the path of a list of names. */
+static void offer_live(const struct cursor *cursor, const char *data, const char *suffix)
+{
+    struct cJSON *names = NULL;
+    const struct cJSON *name;
+
+    if (!cursor->ctl)
+        return;
+    set_deadline(LIVE_MS);
+    if (colony__ctl_find_target(cursor->ctl) == EXIT_OK)
+        names = colony__ctl_peek(cursor->ctl, data);
+    set_deadline(0);
+    cJSON_ArrayForEach(name, names)
+    {
+        if (cJSON_IsString(name))
+            offer(cursor, name->valuestring, suffix, "");
+    }
+    cJSON_Delete(names);
+}
+
+/* clang-format off */
+static const struct kind kinds[] = {
+    {"ARG",    offer_path,    "files"},
+    {"CMD",    offer_path,    "files"},
+    {"DIR",    offer_path,    "folders"},
+    {"FILE",   offer_path,    "files"},
+    {"FORMAT", offer_words,   "text json"},
+    {"GROUP",  offer_live,    "/groups"},
+    {"LEVEL",  offer_words,   "error warning info debug"},
+    {"NAME",   offer_live,    "/processes"},
+    {"SHELL",  offer_words,   "bash fish zsh"},
+    {"SIG",    offer_signals, NULL},
+};
+/* clang-format on */
+
+/* @word is one of `NAME`, `GROUP:*`, `NAME=N`, `NAME[.SLOT]`: what follows the kind, up to the next
+ * part that the user chooses, is offered with it. */
+static void offer_kind(const struct cursor *cursor, const char *word)
+{
+    size_t length = strspn(word, CAPITALS);
+    char suffix[WORD_MAX];
+
+    (void)snprintf(suffix, sizeof suffix, "%.*s", (int)strcspn(word + length, CAPITALS "["),
+                   word + length);
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strlen(kinds[i].word) == length && strncmp(kinds[i].word, word, length) == 0)
+            kinds[i].run(cursor, kinds[i].data, suffix);
+}
+
+/* @text: `NAME|GROUP:*`. */
+static void offer_kinds(const struct cursor *cursor, const char *text)
+{
+    while (*text != '\0') {
+        size_t length = strcspn(text, "|");
+        char word[WORD_MAX];
+
+        (void)snprintf(word, sizeof word, "%.*s", (int)length, text);
+        offer_kind(cursor, word);
+        text += length + (text[length] == '|');
+    }
+}
+
+/* The @index-th word of a usage line without `[`, `]` and `...`; a last one that may repeat stands
+ * for all that follow. False: there is no such operand. */
+static bool find_operand(const char *arguments, int index, char word[WORD_MAX])
+{
+    for (; *arguments != '\0'; index--) {
+        size_t length = strcspn(arguments, " ");
+        size_t skipped = arguments[0] == '[';
+        size_t end = length - (skipped && arguments[length - 1] == ']');
+        bool repeats = end > 3 && strncmp(arguments + end - 3, "...", 3) == 0;
+
+        if (index <= 0 || (repeats && arguments[length] == '\0')) {
+            (void)snprintf(word, WORD_MAX, "%.*s", (int)(end - skipped - (repeats ? 3 : 0)),
+                           arguments + skipped);
+            return true;
+        }
+        arguments += length + (arguments[length] == ' ');
+    }
+    return false;
+}
+
+static void offer_options(const struct cursor *cursor, const struct colony_option *options)
+{
+    char word[WORD_MAX];
+
+    for (; options && options->name; options++) {
+        (void)snprintf(word, sizeof word, "--%s", options->name);
+        if (options->help)
+            offer(cursor, word, "", options->help);
+    }
+    offer(cursor, "--help", "", "show this help and exit");
+}
+
+/* The value in `--option=VALUE`. */
+static void offer_value(struct cursor *cursor, const struct colony_option *options)
+{
+    size_t length = strcspn(cursor->word, "=");
+
+    for (; options && options->name; options++) {
+        if (!options->argument || length < 2 ||
+            !colony_options_is_name(cursor->word + 2, length - 2, options->name))
+            continue;
+        cursor->fixed = length + 1;
+        offer_kinds(cursor, options->argument);
+        return;
+    }
+}
+
+static void offer_children(const struct cursor *cursor, const struct colony_usage *usage)
+{
+    struct colony_usage child;
+
+    for (size_t i = 0; usage->child(i, &child); i++)
+        offer(cursor, child.command, "", child.summary);
+}
+
+static bool find_child(const struct colony_usage *usage, const char *name,
+                       struct colony_usage *child)
+{
+    for (size_t i = 0; usage->child(i, child); i++)
+        if (colony_options_is_name(name, strlen(name), child->command))
+            return true;
+    return false;
+}
+
+/* The word after argv[1…argc-1], an operand of @usage or an option of it. */
+static void offer_here(struct cursor *cursor, const struct colony_usage *usage,
+                       const struct colony_place *place)
+{
+    bool is_option = cursor->word[0] == '-' && !place->is_operand;
+    char word[WORD_MAX];
+
+    if (place->pending)
+        offer_kinds(cursor, place->pending->argument);
+    else if (is_option && strchr(cursor->word, '='))
+        offer_value(cursor, usage->options);
+    else if (is_option)
+        offer_options(cursor, usage->options);
+    else if (usage->child)
+        offer_children(cursor, usage);
+    else if (find_operand(usage->arguments, place->operand_count, word))
+        offer_kinds(cursor, word);
+}
+
+int colony_cmd_complete(int argc, char **argv)
+{
+    struct ctl ctl = {0};
+    struct cursor cursor = {.word = argc > 1 ? argv[argc - 1] : ""};
+    struct colony_usage usage = colony_usage;
+    struct colony_place place;
+    int count = argc > 1 ? argc - 1 : 1; /* of words before it, and the command's name */
+
+    (void)colony_columns_use_utf8();
+    for (;;) {
+        struct colony_usage child;
+
+        colony_options_locate(&usage, cursor.ctl, count, argv, &place);
+        if (!usage.child || place.operand_count == 0)
+            break;
+        if (!find_child(&usage, argv[1], &child))
+            return EXIT_OK;
+        if (child.child == colony_ctl_usage.child)
+            cursor.ctl = &ctl;
+        if (strcmp(child.arguments, "[COMMAND...]") == 0)
+            child = usage; /* `help` is followed by what could stand without it */
+        usage = child;
+        argv++;
+        count = place.operand_count;
+    }
+    offer_here(&cursor, &usage, &place);
+    return EXIT_OK;
+}
