@@ -160,7 +160,7 @@ static const struct colony__setting_type type_allow = {"a list of nice, oom_scor
 const struct colony__setting colony__user_settings[] = {
     {"name",   &colony__setting_text, COLONY__REQUIRED, NULL, AT(name), NULL,
      "user that the engine runs as; the keeper stays root"},
-    {"run_as", &type_run_as, 0, "[]", 0, identity_settings, "users that processes may run as"},
+    {"run_as", &type_run_as, 0, "[]", 0, NULL, "users that processes may run as"},
     {"allow",  &type_allow,  0, "[]", 0, NULL, "privileges that processes may be given"},
     {0},
 };
