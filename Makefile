@@ -42,6 +42,7 @@ KEEPER := error log message keeper_options table spawn spawn_plan spawner cgroup
           keeper keeper_engine keeper_notify keeper_orders keeper_processes keeper_spawn keeper_takeover
 UNIT := $(filter tests/$(if $(T),$(dir $(T))test_$(notdir $(T)).c,%),$(wildcard tests/core/test_*.c tests/api/test_*.c))
 UNIT_BIN := $(UNIT:%.c=$(BUILD)/%)
+COMPLETIONS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
 PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider
 
 .PHONY: help all test test-unit test-integration test-asan test-tsan chaos docs dist lint format install clean
@@ -114,6 +115,10 @@ install: all $(MAN_PAGES) ## into $(DESTDIR)$(prefix)
 	$(NO_MAN)
 	for page in $(MAN_PAGES); do install -D -m 644 $$page \
 	    $(DESTDIR)$(prefix)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
+	install -d $(COMPLETIONS:%=$(DESTDIR)$(prefix)/share/%)
+	$(BUILD)/colony completion bash > $(DESTDIR)$(prefix)/share/bash-completion/completions/colony
+	$(BUILD)/colony completion zsh > $(DESTDIR)$(prefix)/share/zsh/site-functions/_colony
+	$(BUILD)/colony completion fish > $(DESTDIR)$(prefix)/share/fish/vendor_completions.d/colony.fish
 
 dist: ## a tarball of what is committed, the same bytes each time
 	git archive --format=tar --prefix=colony-$(VERSION)/ HEAD | gzip -n9 > colony-$(VERSION).tar.gz

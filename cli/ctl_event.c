@@ -25,7 +25,7 @@ static const struct word {
     {"exit",     "ended",                        true,  false},
     {"stop_pid", "is being stopped",             false, true},
     {"flap",     "dies too often",               true,  false},
-    {"fail",     "could not be started",         true,  false},
+    {"fail",     "cannot start",                 false, false},
     {"log",      "has trouble with its log",     true,  false},
 }, states[] = {
     {"stopped",   "was stopped",                 false, true},
@@ -82,16 +82,18 @@ void colony__ctl_describe_event(char text[CTL_NOTE_MAX], const struct cJSON *eve
     const struct word *word = find_word(event);
     const char *name = colony__ctl_text(event, "event");
     const char *cause = colony__ctl_text(event, "cause");
+    bool is_again =
+        strcmp(colony__ctl_text(event, "to"), "backoff") != 0 && strstr(cause, CTL_STARTS_AGAIN);
 
+    if (is_again)
+        cause = ""; /* the policy's, which the end before it has told */
     if (word && word->says_cause && cause[0] != '\0')
         (void)snprintf(text, CTL_NOTE_MAX, "%s", cause);
     else if (strcmp(name, "exit") == 0)
         write_end(text, event);
-    else if (strcmp(name, "spawn") == 0 && colony__ctl_has_number(event, "os_pid"))
-        (void)snprintf(text, CTL_NOTE_MAX, "started with pid %.0f%s%s",
-                       colony__ctl_number(event, "os_pid"), cause[0] != '\0' ? ": " : "", cause);
     else
-        (void)snprintf(text, CTL_NOTE_MAX, "%s%s%s", word ? word->phrase : name,
+        (void)snprintf(text, CTL_NOTE_MAX, "%s%s%s%s", word ? word->phrase : name,
+                       is_again && strcmp(name, "spawn") == 0 ? " again" : "",
                        cause[0] != '\0' ? ": " : "", cause);
 }
 

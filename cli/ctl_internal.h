@@ -137,6 +137,9 @@ int colony__ctl_print_tree(const struct cJSON *json);
 /* "42s", "3m12s", "5h03m", "2d04h"; "-" for what is no duration. */
 void colony__ctl_write_duration(char text[CTL_NUMBER_MAX], double seconds);
 
+/* How the engine goes on in a cause after it has told of an end: "…: starts again after 4.2 s". */
+#define CTL_STARTS_AGAIN ": starts again"
+
 /* A row of the history as a sentence without its subject: "ended with status 1". */
 void colony__ctl_describe_event(char text[CTL_NOTE_MAX], const struct cJSON *event);
 

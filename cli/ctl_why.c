@@ -11,6 +11,7 @@
 
 enum {
     DEFAULT_COUNT = 10, /* sentences before the last one */
+    EVENTS_MAX = 1000,  /* of the history that are looked at */
     SHORT_S = 10,       /* below that tenths of a second are told */
 };
 
@@ -28,6 +29,8 @@ struct story {
     size_t count;
     double now;
     const char *name; /* of the template */
+    bool is_cut;      /* more happened before */
+    bool has_ready;   /* running is not all it is to be */
 };
 
 /* What a state is called in a sentence, and what has to happen for the next. */
@@ -125,35 +128,37 @@ static void print_sentences(const struct story *story, uint64_t limit)
     }
 }
 
-/* ": waits for db to be ready: it is starting, waits for …"; all that it waits for, else why. */
-static void print_reason(const struct story *story, const struct cJSON *slot,
-                         const struct cJSON *waits)
+/* ": waits for disk to complete: it is running, waits for …" */
+static void print_waits(const struct cJSON *waits)
+{
+    const char *between = ": ";
+    const struct cJSON *wait;
+
+    cJSON_ArrayForEach(wait, waits)
+    {
+        printf("%s", between);
+        colony__ctl_print_text(cJSON_IsString(wait) ? wait->valuestring : "");
+        between = ", ";
+    }
+}
+
+/* ": ended with status 1 (7 times in a row)" */
+static void print_cause(const struct story *story, const struct cJSON *slot)
 {
     const struct sentence *last = story->count > 0 ? &story->sentences[story->count - 1] : NULL;
     const char *cause = colony__ctl_text(slot, "cause");
-    const char *again = strstr(cause, ": starts again"); /* told below, as it is now */
-    const struct cJSON *wait;
-    char reason[CTL_NOTE_MAX];
+    const char *again = strstr(cause, CTL_STARTS_AGAIN);
+    size_t length = again ? (size_t)(again - cause) : strlen(cause);
+    char text[CTL_NOTE_MAX];
 
-    if (strcmp(colony__ctl_text(slot, "state"), "waiting") == 0 && cJSON_GetArraySize(waits) > 0) {
-        const char *between = ": ";
-
-        cJSON_ArrayForEach(wait, waits)
-        {
-            printf("%s", between);
-            colony__ctl_print_text(cJSON_IsString(wait) ? wait->valuestring : "");
-            between = ", ";
-        }
-        return;
-    }
-    (void)snprintf(reason, sizeof reason, "%.*s", again ? (int)(again - cause) : (int)strlen(cause),
-                   cause);
-    if (reason[0] == '\0')
-        return;
+    if (length == 0 || (again && strcmp(colony__ctl_text(slot, "state"), "backoff") != 0))
+        return; /* it has started again */
+    (void)snprintf(text, sizeof text, "%.*s", (int)length, cause);
     printf(": ");
-    colony__ctl_print_text(reason);
-    if (last && last->count > 1 && strcmp(last->text, reason) == 0)
-        printf(" (%u times in a row)", last->count);
+    colony__ctl_print_text(text);
+    if (last && last->count > 1 && strcmp(last->text, text) == 0)
+        printf(" (%s%u times in a row)", story->is_cut && story->count == 1 ? "at least " : "",
+               last->count);
 }
 
 /* "web.1 is in backoff since 3.0 s: ended with status 1; starts again in 4.2 s" */
@@ -175,11 +180,16 @@ static void print_present(const struct story *story, const struct cJSON *slot,
         write_span(span, story->now - since);
         printf(" since %s", span);
     }
-    print_reason(story, slot, waits);
+    if (strcmp(name, "waiting") == 0 && cJSON_GetArraySize(waits) > 0)
+        print_waits(waits);
+    else
+        print_cause(story, slot);
     if (state && state->needs_start) {
         printf("; `colony ctl start ");
         colony__ctl_print_text(story->name);
         printf("` %s", state->next);
+    } else if (story->has_ready && strcmp(name, "running") == 0) {
+        printf("; is ready as soon as its `ready` setting finds it so");
     } else if (state && state->next) {
         printf("; %s", state->next);
     } else if (colony__ctl_has_number(slot, "retry_in")) {
@@ -189,19 +199,48 @@ static void print_present(const struct story *story, const struct cJSON *slot,
     printf("\n");
 }
 
+static void print_no_slots(const char *name)
+{
+    colony__ctl_print_text(name);
+    printf(" has no processes; `colony ctl scale ");
+    colony__ctl_print_text(name);
+    printf("=1` gives it one\n");
+}
+
+/* What /why does not have: it tells of the last events only, and not of the settings. */
+static struct cJSON *ask_more(const struct ctl *ctl, struct story *story)
+{
+    char path[CTL_PATH_MAX];
+    char after[32];
+    struct cJSON *history = NULL;
+    struct cJSON *settings = NULL;
+
+    (void)snprintf(after, sizeof after, "&limit=%d", EVENTS_MAX);
+    if (colony__ctl_path(path, "/history?name=", story->name, after) == EXIT_OK)
+        history = colony__ctl_peek(ctl, path);
+    if (colony__ctl_path(path, "/processes/", story->name, "") == EXIT_OK)
+        settings = colony__ctl_peek(ctl, path);
+    story->is_cut = cJSON_GetArraySize(history) >= EVENTS_MAX;
+    story->has_ready = cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(settings, "ready"));
+    cJSON_Delete(settings);
+    return history;
+}
+
 static int print_story(const struct ctl *ctl, const struct cJSON *answer)
 {
-    const struct cJSON *history = cJSON_GetObjectItemCaseSensitive(answer, "history");
     const struct cJSON *waits = cJSON_GetObjectItemCaseSensitive(answer, "waits");
     const struct cJSON *slots = cJSON_GetObjectItemCaseSensitive(answer, "slots");
-    struct timespec now = {0};
     struct story story = {.name = colony__ctl_text(answer, "name")};
+    struct timespec now = {0};
+    struct cJSON *history = ask_more(ctl, &story);
     const struct cJSON *slot;
     const char *between = "";
 
     story.sentences = calloc((size_t)cJSON_GetArraySize(history) + 1, sizeof *story.sentences);
-    if (!story.sentences)
+    if (!story.sentences) {
+        cJSON_Delete(history);
         return colony__ctl_fail(EXIT_FAILED, "cannot tell why: out of memory");
+    }
     (void)clock_gettime(CLOCK_REALTIME, &now);
     story.now = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
     cJSON_ArrayForEach(slot, slots)
@@ -213,8 +252,9 @@ static int print_story(const struct ctl *ctl, const struct cJSON *answer)
         between = "\n";
     }
     if (!slots || !slots->child)
-        printf("%s has no slots: `colony ctl scale %s=1` gives it one\n", story.name, story.name);
+        print_no_slots(story.name);
     free(story.sentences);
+    cJSON_Delete(history);
     return EXIT_OK;
 }
 

@@ -150,6 +150,8 @@ class Chaos:
                     assert len(parts) == 3 and len(parts[2]) == int(parts[1]) * 7 % 60, \
                         f"{name}.{slot} line {number} is torn: {line!r}"
                     pid, sequence = int(parts[0]), int(parts[1])
+                    if sequence == 0 and pid in last and self.is_reused(name, slot, pid):
+                        last.pop(pid, None)
                     assert sequence == last.get(pid, -1) + 1, \
                         f"{name}.{slot} line {number}: {pid} jumps from {last.get(pid, -1)} to {sequence}"
                     last[pid] = sequence
@@ -157,6 +159,11 @@ class Chaos:
                 if name in ("brief", "instant"):
                     self.check_complete(name, slot, last)
         self.lines = lines
+
+    def is_reused(self, name, slot, pid):
+        """The kernel has given the number of one that ended to a later one of the same slot."""
+        started = f"{name}.{slot} started: pid {pid},"
+        return self.colony.log.read_text().count(started) > 1
 
     def check_complete(self, name, slot, last):
         """Those that ended by themselves wrote all their lines."""

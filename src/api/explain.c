@@ -4,13 +4,25 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "api/connection_internal.h"
 #include "api/handlers_internal.h"
 #include "api/list_internal.h"
 #include "api/mask_internal.h"
 #include "api/response_internal.h"
 #include "core/engine.h"
 #include "core/error.h"
+#include "core/store.h"
 #include "core/template.h"
+
+enum {
+    HISTORY_SHOWN = 20, /* events that led to the present state; GET /history has the rest */
+};
+
+/* An answer that lacks its history. It belongs to the store's callback. */
+struct story {
+    struct colony__connection *connection; /* NULL: it has gone */
+    cJSON *json;
+};
 
 struct slot_list {
     struct colony__list list;
@@ -61,6 +73,59 @@ static int parse_slot(const struct colony__request *request, uint32_t *slot,
     return 0;
 }
 
+/* Ends the story with @history, null where there is none to tell. */
+static void finish(struct story *story, cJSON *history)
+{
+    struct colony__connection *connection = story->connection;
+    cJSON *json = story->json;
+
+    free(story);
+    if (!connection) {
+        cJSON_Delete(history);
+        cJSON_Delete(json);
+        return;
+    }
+    colony__connection_set_source(connection, NULL, NULL);
+    if (!colony__json_add_item(json, "history", history)) {
+        cJSON_Delete(json);
+        json = NULL;
+    }
+    (void)colony__respond_json(connection, 200, json);
+}
+
+static void on_history(int rc, const struct colony_store_event *rows, size_t count, void *data)
+{
+    finish(data, rc < 0 ? cJSON_CreateNull() : colony__history_to_json(rows, count));
+}
+
+static void on_closed(void *data)
+{
+    struct story *story = data;
+
+    story->connection = NULL;
+}
+
+static const struct colony__source story_source = {.closed = on_closed};
+
+/* Takes ownership of @json. */
+static int add_history(struct colony__connection *connection, cJSON *json, const char *name,
+                       uint32_t slot)
+{
+    struct colony_store *store = colony_engine_store(colony__connection_engine(connection));
+    const struct colony_store_query query = {.name = name, .slot = slot, .limit = HISTORY_SHOWN};
+    struct story *story = json ? calloc(1, sizeof *story) : NULL;
+
+    if (!story) {
+        cJSON_Delete(json);
+        return colony__respond_json(connection, 503, NULL);
+    }
+    *story = (struct story){.connection = connection, .json = json};
+    colony__connection_set_source(connection, &story_source, story);
+    if (!store || colony_store_history(store, &query, on_history, story) < 0)
+        finish(story, cJSON_CreateNull());
+    return 0;
+}
+
 int colony__get_why(struct colony__connection *connection, const struct colony__request *request,
                     struct colony_error *err)
 {
@@ -88,7 +153,7 @@ int colony__get_why(struct colony__connection *connection, const struct colony__
         cJSON_Delete(json);
         json = NULL;
     }
-    return colony__respond_json(connection, 200, json);
+    return add_history(connection, json, target.name, slot);
 }
 
 static cJSON *variable_to_json(const char *name, const char *value, const char *source)

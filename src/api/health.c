@@ -91,8 +91,10 @@ static void check_slot(const struct colony_slot_info *info, void *data)
     const char *reason = *info->failure ? info->failure : info->cause;
 
     if (is_awaited(readiness->template, info))
-        add_reason(readiness, "%s.%u is %s%s%s", info->name, info->slot,
-                   colony_slot_state_name(info->state), *reason ? ": " : "", reason);
+        add_reason(readiness, "%s.%u is %s%s%s%s", info->name, info->slot,
+                   colony_slot_state_name(info->state),
+                   info->state == SLOT_RUNNING ? ", but not ready yet" : "", *reason ? ": " : "",
+                   reason);
 }
 
 static void check_template(const struct colony_template *template, void *data)

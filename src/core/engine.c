@@ -307,6 +307,15 @@ static void keep_over_exec(int fd)
     (void)fcntl(fd, F_SETFD, 0);
 }
 
+/* What has been written and not been read yet goes on with us. */
+static void keep_pipes_over_exec(struct colony_engine *engine)
+{
+    colony_logs_keep_over_exec(engine->logs);
+    for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
+        for (uint32_t i = 0; i < entry->slot_count; i++)
+            engine_run_keep_over_exec(entry->slots[i]);
+}
+
 int colony_engine_become_keeper(struct colony_engine *engine, struct colony_error *err)
 {
     struct colony_keeper_options options = *engine->keeper;
@@ -327,7 +336,7 @@ int colony_engine_become_keeper(struct colony_engine *engine, struct colony_erro
         keep_over_exec(engine->sockets[i].fd);
     }
     keep_over_exec(options.lock_fd);
-    colony_logs_keep_over_exec(engine->logs);
+    keep_pipes_over_exec(engine);
     argv = colony_keeper_options_argv(&options, "keeper");
     if (!argv)
         return colony_fail(err, -ENOMEM, "cannot take over: out of memory");

@@ -209,6 +209,7 @@ int engine_run_take_fd(struct slot *slot, int fd);
 int engine_run_take_log(struct slot *slot);
 void engine_run_set_template(struct slot *slot);
 void engine_run_begin(struct slot *slot, bool is_adopted);
+void engine_run_keep_over_exec(const struct slot *slot);
 void engine_run_end(struct slot *slot);
 void engine_run_free(struct slot *slot);
 void engine_run_arm(struct slot *slot);

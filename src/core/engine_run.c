@@ -342,6 +342,12 @@ void engine_run_begin(struct slot *slot, bool is_adopted)
     engine_run_arm(slot);
 }
 
+void engine_run_keep_over_exec(const struct slot *slot)
+{
+    if (slot->run && slot->run->ready)
+        colony_ready_keep_over_exec(slot->run->ready);
+}
+
 void engine_run_end(struct slot *slot)
 {
     struct slot_run *run = slot->run;

@@ -32,7 +32,7 @@ static struct slot_note make_note(const struct slot *slot)
 /* By what it tells that it is ready. */
 static void plan_ready(const struct colony_template *template, struct colony_spawn_order *order)
 {
-    if (template->ready.kind == READY_NOTIFY || template->watchdog_ms > 0)
+    if (colony_payload_has_notify(template))
         order->stream_kind[NOTIFY_STREAM] = STREAM_NOTIFY;
     if (template->ready.kind != READY_FD)
         return;
@@ -235,16 +235,28 @@ static const char *step_object(const struct slot *slot, int step, char *buffer, 
     }
 }
 
+/* What a user can do about the step that failed; NULL: the errno says it all. */
+static const char *step_advice(int step, int error)
+{
+    if (step == STEP_PREPARE && error == EPERM)
+        return "the keeper may not do this for the engine's user (see `user:` in the settings)";
+    if (step == STEP_NOTIFY && error == ENAMETOOLONG)
+        return "the path of the socket is too long: choose a shorter --state";
+    if (step >= STEP_LIMIT_MEMORY && step <= STEP_LIMIT_PIDS)
+        return "this machine gives colony no such limit (`limits: {optional: true}` goes on "
+               "without)";
+    return NULL;
+}
+
 /* "chdir /nope: No such file or directory" */
 void engine_describe_failure(struct slot *slot, int step, int error)
 {
     char text[COLONY_ERROR_TEXT_MAX];
     char buffer[32];
     const char *object = step_object(slot, step, buffer, sizeof buffer);
-    const char *reason = strerror(error);
+    const char *advice = step_advice(step, error);
+    const char *reason = advice ? advice : strerror(error);
 
-    if (step == STEP_PREPARE && error == EPERM)
-        reason = "the keeper may not do this for the engine's user (see `user:` in the settings)";
     if (step == STEP_NONE && error == EMFILE)
         (void)snprintf(text, sizeof text, NO_ROOM, slot->entry->engine->hello.capacity);
     else

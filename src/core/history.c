@@ -23,6 +23,13 @@ static uint64_t wall_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* States that "spawn" and "exit" tell of as well: a crash loop has half as many rows without. */
+static bool says_nothing_new(const struct colony_event *event)
+{
+    return event->type == EVENT_STATE && (event->to == SLOT_STARTING || event->to == SLOT_RUNNING ||
+                                          event->to == SLOT_EXITED);
+}
+
 static void on_event(const struct colony_event *event, void *data)
 {
     const struct colony_history *history = data;
@@ -36,7 +43,7 @@ static void on_event(const struct colony_event *event, void *data)
         .cause = event->text,
     };
 
-    if (event->type == EVENT_STRAY)
+    if (event->type == EVENT_STRAY || says_nothing_new(event))
         return;
     if (event->type == EVENT_STATE) {
         row.from = colony_slot_state_name(event->from);

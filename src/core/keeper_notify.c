@@ -12,6 +12,12 @@
 
 static int open_folder(struct keeper *keeper)
 {
+    struct stat info;
+
+    if (keeper->notify_fd >= 0 && (fstat(keeper->notify_fd, &info) < 0 || info.st_nlink == 0)) {
+        (void)close(keeper->notify_fd); /* somebody has removed it */
+        keeper->notify_fd = -1;
+    }
     if (keeper->notify_fd < 0)
         keeper->notify_fd = colony_notify_open_folder(keeper->state_fd);
     return keeper->notify_fd < 0 ? keeper->notify_fd : 0;

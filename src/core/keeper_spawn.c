@@ -370,6 +370,8 @@ int keeper_spawn(struct keeper *keeper, const struct colony_message *message, co
     if (order->flags & SPAWN_REPLACES) {
         inherit_streams(keeper, message->index, index);
         late = keeper->processes[message->index].late_job;
+        if (!(order->flags & SPAWN_DETACHED)) /* the slot's cgroup stays for its next process */
+            keeper->table.records[message->index].flags &= ~(uint32_t)RECORD_HAS_CGROUP;
         keeper_forget(keeper, message->index);
     }
     if (late) { /* another child would hang beside it */

@@ -264,6 +264,14 @@ static void on_handle_closed(uv_handle_t *handle)
     colony__ready_release(handle->data);
 }
 
+void colony_ready_keep_over_exec(const struct colony_ready *ready)
+{
+    if (ready->notify.fd >= 0)
+        (void)fcntl(ready->notify.fd, F_SETFD, 0);
+    if (ready->pipe.fd >= 0)
+        (void)fcntl(ready->pipe.fd, F_SETFD, 0);
+}
+
 void colony_ready_set_template(struct colony_ready *ready, const struct colony_template *template)
 {
     ready->template = template;

@@ -12,6 +12,7 @@
 
 #include "core/error.h"
 #include "core/gates.h"
+#include "core/limits.h"
 #include "core/paths.h"
 #include "core/settings_internal.h"
 #include "core/value.h"
@@ -109,21 +110,33 @@ static int check_owner(const struct colony_settings *settings,
 }
 
 /* What is to be said of the templates of files, each alone and all together. */
+/* @reason about @template, at the place of its setting @name. */
+static int fail_template(const struct colony__reading *reading,
+                         const struct colony_template *template, const char *name,
+                         const struct colony_error *reason)
+{
+    const struct colony_value *place = colony_value_get(template->source, name);
+
+    return colony__setting_fail(reading, place ? place : template->source, reason->code, "%s",
+                                reason->message);
+}
+
 static int check_templates(const struct colony_settings *settings,
                            const struct colony__reading *reading)
 {
     const struct colony_template *const *templates =
         (const struct colony_template *const *)settings->templates;
-    const struct colony_value *place;
     struct colony_error reason = {0};
     size_t culprit = 0;
-    int rc = colony_gates_check(templates, settings->template_count, &culprit, &reason);
+    int rc;
 
+    for (size_t i = 0; i < settings->template_count; i++)
+        if (colony_limits_check(templates[i], &reason) < 0)
+            return fail_template(reading, templates[i], "limits", &reason);
+    rc = colony_gates_check(templates, settings->template_count, &culprit, &reason);
     if (rc == 0 || rc == -ENOMEM)
         return rc;
-    place = colony_value_get(templates[culprit]->source, "depends_on");
-    return colony__setting_fail(reading, place ? place : templates[culprit]->source, rc, "%s",
-                                reason.message);
+    return fail_template(reading, templates[culprit], "depends_on", &reason);
 }
 
 int colony__settings_load(struct colony_settings **out, const char *path, const char *etc,

@@ -32,13 +32,20 @@ static void fixture_close(struct fixture *f)
     CHECK(faccessat(f->scratch->fd, "cgroup", F_OK, 0) < 0);
 }
 
-static void run_in_scratch(void (*body)(void *scratch))
-{
-    struct scratch scratch;
+static struct scratch folder_of_test;
 
-    scratch_init(&scratch);
-    run_forked(body, &scratch);
-    scratch_clear(&scratch);
+static int set_up(void **state)
+{
+    (void)state;
+    scratch_init(&folder_of_test);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    scratch_clear(&folder_of_test);
+    return 0;
 }
 
 /* A test in a forked child with a folder, because it moves itself into a cgroup. */
@@ -46,7 +53,7 @@ static void run_in_scratch(void (*body)(void *scratch))
     static void name##_in_child(void *scratch);                                                    \
     TEST(name)                                                                                     \
     {                                                                                              \
-        run_in_scratch(name##_in_child);                                                           \
+        run_forked(name##_in_child, &folder_of_test);                                              \
     }                                                                                              \
     static void name##_in_child(void *scratch)
 
@@ -459,17 +466,19 @@ TEST(test_without_cgroups_nothing_is_done)
     colony_cgroups_remove(&none, -1);
 }
 
+#define IN_FOLDER(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_we_move_into_a_leaf_of_our_own),
-        cmocka_unit_test(test_opened_again_it_is_the_same_place),
-        cmocka_unit_test(test_a_new_base_is_not_made_within_the_old),
-        cmocka_unit_test(test_a_process_is_born_in_the_cgroup_of_its_slot),
-        cmocka_unit_test(test_on_an_old_kernel_it_enters_the_cgroup_by_itself),
-        cmocka_unit_test(test_a_kill_takes_all_that_it_has_started),
-        cmocka_unit_test(test_a_detached_process_has_a_cgroup_of_its_own),
-        cmocka_unit_test(test_limits_are_set_in_the_cgroup_of_a_slot),
+        IN_FOLDER(test_we_move_into_a_leaf_of_our_own),
+        IN_FOLDER(test_opened_again_it_is_the_same_place),
+        IN_FOLDER(test_a_new_base_is_not_made_within_the_old),
+        IN_FOLDER(test_a_process_is_born_in_the_cgroup_of_its_slot),
+        IN_FOLDER(test_on_an_old_kernel_it_enters_the_cgroup_by_itself),
+        IN_FOLDER(test_a_kill_takes_all_that_it_has_started),
+        IN_FOLDER(test_a_detached_process_has_a_cgroup_of_its_own),
+        IN_FOLDER(test_limits_are_set_in_the_cgroup_of_a_slot),
         cmocka_unit_test(test_limits_are_written_as_the_kernel_wants_them),
         cmocka_unit_test(test_no_controller_is_switched_on_before_one_is_needed),
         cmocka_unit_test(test_the_first_limit_that_cannot_be_set_is_named_and_the_others_are_set),

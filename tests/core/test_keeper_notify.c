@@ -245,6 +245,13 @@ TEST(test_one_whose_file_is_gone_is_made_anew)
     expect_notice(told.fds[0], "again", a_user());
     close_told(&told);
     (void)close(notify);
+    expect_end(told.message.index, 0);
+    assert_int_equal(unlink(path_of(1)), 0);
+    assert_int_equal(unlinkat(kept.scratch.fd, "notify", AT_REMOVEDIR), 0); /* all of it */
+    told = replace(told.message.index, "exec $SEND anew", a_user());
+    assert_int_equal(told.message.flags, 1 << NOTIFY);
+    expect_notice(told.fds[0], "anew", a_user());
+    close_told(&told);
 }
 
 TEST(test_a_slot_that_is_forgotten_takes_its_socket_along)

@@ -161,10 +161,21 @@ FORKED_TEST(test_it_starts_in_its_folder)
     CHECK(strcmp(spawned.output, "/proc\n") == 0);
 }
 
+static int own_oom_score(void)
+{
+    char text[16] = "";
+    int fd = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
+
+    CHECK(fd >= 0 && read(fd, text, sizeof text - 1) > 0);
+    (void)close(fd);
+    return (int)strtol(text, NULL, 10);
+}
+
 FORKED_TEST(test_umask_nice_limits_and_oom_score_are_set)
 {
     struct spawned spawned = spawned_none();
     struct made_payload made;
+    int score = own_oom_score();
 
     prepare_to_spawn();
     made_init_shell(&made, "umask; ulimit -n; ulimit -Hn; ulimit -c; cat /proc/self/oom_score_adj;"
@@ -178,6 +189,7 @@ FORKED_TEST(test_umask_nice_limits_and_oom_score_are_set)
     spawn_made(&spawned, &made);
     CHECK(strncmp(spawned.output, "0027\n100\n200\n0\n999\n", 19) == 0);
     CHECK(strtol(spawned.output + 19, NULL, 10) == getpriority(PRIO_PROCESS, 0) + 3);
+    CHECK(own_oom_score() == score); /* though memory is shared while it is set */
 }
 
 FORKED_TEST(test_root_gives_it_another_identity)

@@ -27,7 +27,7 @@ static int open_folder(void **state)
 
     (void)state;
     memcpy(folder + strlen(folder) - 6, "XXXXXX", 6);
-    if (!mkdtemp(folder) || colony_state_dir_open(&opened, folder, false, &err) < 0)
+    if (!mkdtemp(folder) || colony_state_dir_open(&opened, folder, &err) < 0)
         return -1;
     return colony_state_dir_make_engines(&opened, geteuid(), getegid(), &err);
 }

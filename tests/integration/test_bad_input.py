@@ -533,7 +533,8 @@ def test_on_a_full_disk_processes_are_started_and_stopped(colony, small_disk):
     small_disk.fill()
     os.kill(first, signal.SIGKILL)
     eventually(lambda: colony.slot("it")["os_pid"] not in (None, first), what="a restart")
-    colony.ctl("start", "later")
+    started = colony.ctl("start", "later", check=False)
+    assert started.returncode == 1 and "the disk is full: free some space" in started.stderr
     colony.wait_state("later", "running")
     engine = colony.engine
     os.kill(engine, signal.SIGKILL)

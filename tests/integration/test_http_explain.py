@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import socket
 import subprocess
 import threading
 import time
@@ -49,7 +50,7 @@ def test_what_is_not_up_yet_is_told_line_by_line(colony):
     answer = colony.http("GET", "/readyz")
     lines = answer.text.splitlines()
     assert answer.status == 503 and len(lines) == 3
-    assert lines[0].startswith("slow.1 is running")
+    assert lines[0].startswith("slow.1 is running, but not ready yet")
     assert lines[1].startswith("after.1 is waiting: waits for slow to be ready")
     verbose = colony.http("GET", "/readyz?verbose=true")
     assert verbose.status == 503
@@ -190,6 +191,34 @@ def test_why_tells_slots_and_what_is_waited_for(colony):
     assert post(colony, "/processes/db/_start")[0] == 200
     colony.wait_state("web", "running")
     assert colony.http("GET", "/why/web").json()["waits"] == []
+
+
+def test_why_tells_what_happened_newest_first(colony):
+    start(colony, web={"cmd": "sleep 1000", "numprocesses": 2}, other={"cmd": "sleep 1000"})
+    colony.wait_state("web", "running")
+    assert post(colony, "/processes/web/_signal/KILL")[0] == 200
+    def story(query=""):
+        return colony.http("GET", "/why/web" + query).json()["history"]
+    eventually(lambda: len([row for row in story() if row["event"] == "exit"]) == 2)
+    rows = story()
+    assert {row["name"] for row in rows} == {"web"}
+    assert [row["seq"] for row in rows] == sorted((row["seq"] for row in rows), reverse=True)
+    assert {row["term_signal"] for row in rows if row["event"] == "exit"} == {"SIGKILL"}
+    assert {row["slot"] for row in story("?slot=2")} == {2}
+    for _ in range(10):
+        assert post(colony, "/processes/web/_restart?wait=20")[0] == 200
+    assert len(story()) == 20
+
+
+def test_who_leaves_before_the_story_is_told_harms_nobody(colony):
+    start(colony, web={"cmd": "sleep 1000"})
+    colony.wait_state("web", "running")
+    for _ in range(20):
+        connection = UnixConnection(colony.socket)
+        connection.request("GET", "/why/web")
+        connection.sock.shutdown(socket.SHUT_RDWR)
+        connection.close()
+    assert colony.http("GET", "/why/web").json()["slots"][0]["state"] == "running"
 
 
 @pytest.mark.parametrize("slot,status,word", [
