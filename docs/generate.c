@@ -88,9 +88,11 @@ static bool write_actions(enum form form, const char *argument)
 {
     struct colony_usage action;
 
+    if (form != FORM_SCDOC || argument[0] != '\0')
+        return false;
     for (size_t i = 0; colony_ctl_usage.child(i, &action); i++)
         write_action(&action);
-    return form == FORM_SCDOC && argument[0] == '\0';
+    return true;
 }
 
 /* `@exits@` */

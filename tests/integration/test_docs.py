@@ -231,7 +231,7 @@ def test_help_tells_the_exit_codes_of_the_table(tmp_path):
 
 
 def render(page, tmp_path):
-    """The text of a man page, as a reader sees it; what scdoc makes, where there is no mandoc."""
+    """What `make docs` makes of a page, as text and as a file."""
     source = generate("scdoc", page)
     made = run("scdoc", input=source)
     assert (made.returncode, made.stderr) == (0, ""), page
@@ -243,6 +243,7 @@ def render(page, tmp_path):
 @pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in MAN])
 def test_man_pages_render(page, tmp_path):
     roff = render(page, tmp_path)
+    assert roff == render(page, tmp_path)
     name, section = page.stem.rsplit(".", 1)
     assert re.search(rf'^\.TH "{re.escape(name)}" "{section}"', roff, re.M)
     for heading in ("NAME", "SYNOPSIS", "DESCRIPTION", "FILES", "EXAMPLES", "SEE ALSO"):
