@@ -207,18 +207,30 @@ static void enter_exited(struct slot *slot)
     engine_policy_follow(slot, &end);
 }
 
-static void on_backoff_over(uv_timer_t *timer)
-{
-    engine_slot_begin(timer->data);
-}
+static void on_backoff_over(uv_timer_t *timer);
 
-static void enter_backoff(struct slot *slot)
+static void arm_backoff(struct slot *slot)
 {
     uint64_t now = engine_boot_ms();
     uint64_t left = slot->retry_boot_ms > now ? slot->retry_boot_ms - now : 0;
 
-    engine_save_note(slot);
     (void)uv_timer_start(&slot->timer, on_backoff_over, left, 0);
+}
+
+static void on_backoff_over(uv_timer_t *timer)
+{
+    struct slot *slot = timer->data;
+
+    if (slot->retry_boot_ms > engine_boot_ms())
+        arm_backoff(slot); /* the loop's clock is not as exact, and may have been asleep */
+    else
+        engine_slot_begin(slot);
+}
+
+static void enter_backoff(struct slot *slot)
+{
+    engine_save_note(slot);
+    arm_backoff(slot);
 }
 
 static void enter_completed(struct slot *slot)
@@ -339,7 +351,10 @@ void engine_slot_fail(struct slot *slot)
 void engine_slot_retry_later(struct slot *slot, uint64_t delay_ms)
 {
     slot->retry_boot_ms = engine_boot_ms() + delay_ms;
-    engine_slot_handle(slot, SLOT_EVENT_DELAY);
+    if (slot->state == SLOT_BACKOFF)
+        enter_backoff(slot); /* it was put off further */
+    else
+        engine_slot_handle(slot, SLOT_EVENT_DELAY);
 }
 
 /* There is no place for it any more: it goes as soon as it is stopped. */

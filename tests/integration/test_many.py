@@ -22,7 +22,7 @@ def test_ten_thousand_templates_are_loaded_seen_and_reloaded(colony):
     assert [(s["action"], s["name"]) for s in steps] == [("restart", "p7")]
 
 
-def test_ten_thousand_templates_are_added_and_deleted_over_one_connection(colony):
+def test_a_thousand_templates_are_added_and_deleted_over_one_connection(colony):
     colony.start({"processes": {}})
     connection = http.client.HTTPConnection("localhost", timeout=60)
     connection.sock = socket.socket(socket.AF_UNIX)
