@@ -30,8 +30,13 @@ LIBS := $(shell pkg-config --libs $(PKGS)) -lm
 
 SRC := $(wildcard src/*/*.c)
 CLI := $(wildcard cli/*.c)
+DOC := $(wildcard docs/*.c)
+MAN := $(if $(shell command -v scdoc 2>/dev/null),$(wildcard packaging/man/*.scd))
 OBJ := $(SRC:%.c=$(BUILD)/%.o) $(LLHTTP_OBJS)
 CLI_OBJ := $(CLI:%.c=$(BUILD)/%.o)
+DOC_OBJ := $(DOC:%.c=$(BUILD)/%.o)
+MAN_PAGES := $(MAN:packaging/man/%.scd=$(BUILD)/man/%)
+NO_MAN := $(if $(MAN),,@echo 'no man pages: that takes scdoc')
 # What has threads beside the loop's, for ThreadSanitizer.
 THREADED := core/spawner core/logs core/log_stalled core/store core/store_failures core/history \
             core/ready core/ready_line core/ready_tcp
@@ -43,7 +48,8 @@ UNIT_BIN := $(UNIT:%.c=$(BUILD)/%)
 COMPLETIONS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
 PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider
 
-.PHONY: help all test test-unit test-integration test-asan test-tsan test-threads chaos dist lint format install clean
+.PHONY: help all test test-unit test-integration test-asan test-tsan test-threads chaos docs dist lint \
+        format install clean
 .SECONDARY:
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -65,12 +71,31 @@ $(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/llhttp/%.c
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(OBJ)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
+# What writes the reference has the tables of the program, and a main of its own.
+$(BUILD)/docs/main.o: cli/main.c Makefile VERSION
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -Dmain=colony_main -Wno-missing-prototypes -MMD -MP -c -o $@ $<
+
+$(BUILD)/docs/generate: $(DOC_OBJ) $(BUILD)/docs/main.o $(OBJ) $(filter-out %/main.o,$(CLI_OBJ))
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/docs/%.md: docs/%.in.md $(BUILD)/docs/generate
+	$(BUILD)/docs/generate markdown $< > $@.new && mv $@.new $@
+
+$(BUILD)/man/%: packaging/man/%.scd $(BUILD)/docs/generate
+	@mkdir -p $(@D)
+	$(BUILD)/docs/generate scdoc $< > $@.scd && scdoc < $@.scd > $@.new && mv $@.new $@
+
+docs: $(BUILD)/docs/configuration.md $(MAN_PAGES) ## write docs/configuration.md and the man pages from the tables
+	cp $(BUILD)/docs/configuration.md docs/
+	$(NO_MAN)
+
 test: test-unit test-integration ## all tests; T=core/template picks one unit test
 
 test-unit: $(UNIT_BIN) ## the unit tests (cmocka), as any user
 	@rc=0; for t in $(UNIT_BIN); do echo "== $$t"; $$t || rc=1; done; exit $$rc
 
-test-integration: all ## the whole binary, by pytest; P=NAME picks a file of tests/integration
+test-integration: all $(BUILD)/docs/generate ## the whole binary, by pytest; P=NAME picks a file of tests/integration
 	COLONY=$(abspath $(BUILD))/colony $(PYTEST) $(PYTEST_FLAGS) $(if $(P),$(P:%=tests/integration/test_%.py),tests/integration)
 
 test-asan: ## both under AddressSanitizer and UndefinedBehaviorSanitizer, in build/asan
@@ -87,14 +112,17 @@ chaos: all ## kill engine, keeper and processes at random for T seconds: make ch
 	COLONY=$(abspath $(BUILD))/colony /usr/bin/python3 tests/chaos.py --seconds $(or $(T),60) $(if $(SEED),--seed $(SEED))
 
 lint: ## clang-tidy and clang-format, as errors
-	clang-format --dry-run -Werror $(SRC) $(CLI) $(wildcard src/*/*.h cli/*.h tests/*/*.c)
-	printf '%s\n' $(SRC) $(CLI) | xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- -std=gnu11 $(CPPFLAGS) $(LLHTTP_CFLAGS)
+	clang-format --dry-run -Werror $(SRC) $(CLI) $(DOC) $(wildcard src/*/*.h cli/*.h docs/*.h tests/*/*.c)
+	printf '%s\n' $(SRC) $(CLI) $(DOC) | xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- -std=gnu11 $(CPPFLAGS) $(LLHTTP_CFLAGS)
 
 format: ## let clang-format decide
-	clang-format -i $(SRC) $(CLI) $(wildcard src/*/*.h cli/*.h tests/*/*.[ch])
+	clang-format -i $(SRC) $(CLI) $(DOC) $(wildcard src/*/*.h cli/*.h docs/*.h tests/*/*.[ch])
 
-install: all ## into $(DESTDIR)$(prefix)
+install: all $(MAN_PAGES) ## into $(DESTDIR)$(prefix)
 	install -D -m 755 $(BUILD)/colony $(DESTDIR)$(prefix)/bin/colony
+	$(NO_MAN)
+	for page in $(MAN_PAGES); do install -D -m 644 $$page \
+	    $(DESTDIR)$(prefix)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
 	install -d $(COMPLETIONS:%=$(DESTDIR)$(prefix)/share/%)
 	$(BUILD)/colony completion bash > $(DESTDIR)$(prefix)/share/bash-completion/completions/colony
 	$(BUILD)/colony completion zsh > $(DESTDIR)$(prefix)/share/zsh/site-functions/_colony
@@ -106,4 +134,4 @@ dist: ## a tarball of what is committed, the same bytes each time
 clean: ## remove build/
 	rm -rf build
 
--include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT:%.c=$(BUILD)/%.d)
+-include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(DOC_OBJ:.o=.d) $(BUILD)/docs/main.d $(UNIT:%.c=$(BUILD)/%.d)

@@ -158,6 +158,7 @@ static bool get_action(size_t index, struct colony_usage *child)
         .command = actions[index].name,
         .arguments = actions[index].arguments,
         .summary = actions[index].help,
+        .examples = actions[index].examples,
         .options = actions[index].options,
     };
     return true;
@@ -179,10 +180,7 @@ const struct colony_usage colony_ctl_usage = {
     .children = "actions",
     .notes =
         "`GROUP:*` is all templates whose names begin with `GROUP:`; quote it from the shell.\n"
-        "An action's `_` may be written `-`, too: add-process.\n\n"
-        "exit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 no such name, 5 conflict,\n"
-        "            69 cannot reach colony, 75 timed out, 77 not allowed,\n"
-        "            78 bad configuration\n",
+        "An action's `_` may be written `-`, too: add-process.\n",
 };
 
 static const struct ctl_action *find_action(const char *name)

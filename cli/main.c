@@ -67,6 +67,7 @@ static bool get_command(size_t index, struct colony_usage *child)
             .command = commands[i].name,
             .arguments = usage->arguments,
             .summary = commands[i].help,
+            .examples = usage->examples,
             .options = usage->options,
             .child = usage->child,
         };

@@ -13,6 +13,7 @@
 #include "core/template.h"
 
 enum {
+    LINE_COLUMNS = 80,
     HELP_COLUMN = 26, /* where help texts begin; a longer option has a line of its own */
     CHILD_COLUMN = 28,
     NAMES_MAX = 64, /* rows of one table */
@@ -98,6 +99,23 @@ static void print_children(const struct colony_usage *usage)
     }
 }
 
+static void print_exit_codes(void)
+{
+    int column = printf("\nexit codes:") - 1;
+    const int indent = column;
+
+    for (const struct colony_exit_info *info = colony_exits; info->help; info++) {
+        char text[64];
+        int length = snprintf(text, sizeof text, " %d %s%s", info->code, info->help,
+                              info[1].help ? "," : "");
+
+        if (column + length > LINE_COLUMNS)
+            column = printf("\n%*s", indent, "") - 1;
+        column += printf("%s", text);
+    }
+    printf("\n");
+}
+
 void colony_options_help(const struct colony_usage *usage)
 {
     const struct colony_option *options = usage->options ? usage->options : no_options;
@@ -109,6 +127,8 @@ void colony_options_help(const struct colony_usage *usage)
         print_children(usage);
     if (usage->notes)
         printf("\n%s", usage->notes);
+    if (usage->child)
+        print_exit_codes();
     printf("\noptions:\n");
     for (; options->name; options++)
         if (options->help)

@@ -61,7 +61,7 @@ struct colony_usage;
 
 /*
  * The @index-th subcommand: its bare name as `command`, a line about it as `summary`, `arguments`,
- * `options` and `child`; the rest is not set. False: there are no more.
+ * `examples`, `options` and `child`; the rest is not set. False: there are no more.
  */
 typedef bool (*colony_usage_child_cb)(size_t index, struct colony_usage *child);
 

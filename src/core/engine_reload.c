@@ -115,6 +115,11 @@ static void mark_seen(struct reload *reload)
     }
 }
 
+static void plan_section(const char *section, void *data)
+{
+    add_step(data, RELOAD_IGNORE, section, "has changed: that takes a restart of colony");
+}
+
 static void plan(struct reload *reload)
 {
     const struct colony_settings *settings = reload->settings;
@@ -126,6 +131,7 @@ static void plan(struct reload *reload)
     for (entry = reload->engine->entries; entry; entry = entry->hh.next)
         if (is_of_file(entry) && entry->seen_load_id != settings->load_id)
             add_step(reload, RELOAD_STOP, entry->template->name, "is gone from the file");
+    colony_settings_each_fixed(reload->engine->settings, settings, plan_section, reload);
 }
 
 /* What the file says now together with what was added while colony ran. */
@@ -302,6 +308,7 @@ static void load(uv_work_t *work)
 static void after_load(uv_work_t *work, int status)
 {
     struct reload *reload = work->data;
+    int rc;
 
     if (status < 0)
         reload->rc = colony_fail_os(&reload->err, status, "cannot reload");
@@ -309,13 +316,15 @@ static void after_load(uv_work_t *work, int status)
         plan(reload);
     if (reload->rc == 0)
         reload->rc = check(reload);
-    if (reload->rc == 0 && !reload->is_dry) {
-        choose_saved(reload);
-        reload->rc = uv_queue_work(reload->engine->loop, &reload->work, save, after_save);
-        if (reload->rc == 0)
-            return;
-        (void)colony_fail_os(&reload->err, reload->rc, "cannot reload");
+    if (reload->rc < 0 || reload->is_dry) {
+        finish(reload);
+        return;
     }
+    choose_saved(reload);
+    rc = uv_queue_work(reload->engine->loop, &reload->work, save, after_save);
+    if (rc == 0)
+        return; /* what it holds is the thread's until after_save */
+    reload->rc = colony_fail_os(&reload->err, rc, "cannot reload");
     finish(reload);
 }
 

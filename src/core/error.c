@@ -31,6 +31,20 @@ static const struct colony_error_info infos[] = {
     {-ECONNREFUSED, 503, "unavailable",        -32006, EXIT_UNREACHABLE},
     {-ECONNRESET,   503, "unavailable",        -32006, EXIT_UNREACHABLE},
 };
+
+const struct colony_exit_info colony_exits[] = {
+    {EXIT_OK,           "ok"},
+    {EXIT_FAILED,       "failed"},
+    {EXIT_USAGE,        "usage"},
+    {EXIT_NOT_RUNNING,  "not running"},
+    {EXIT_NO_SUCH_NAME, "no such name"},
+    {EXIT_CONFLICT,     "conflict"},
+    {EXIT_UNREACHABLE,  "cannot reach colony"},
+    {EXIT_TIMED_OUT,    "timed out"},
+    {EXIT_NOT_ALLOWED,  "not allowed"},
+    {EXIT_BAD_CONFIG,   "bad configuration"},
+    {0},
+};
 /* clang-format on */
 
 const struct colony_error_info *colony_error_info(int code)

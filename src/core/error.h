@@ -12,7 +12,7 @@ enum {
     COLONY_ERROR_TEXT_MAX = 512,
 };
 
-/* Exit codes of every command (DESIGN §6). */
+/* Exit codes of every command (DESIGN §6); colony_exits says what they mean. */
 enum colony_exit {
     EXIT_OK = 0,
     EXIT_FAILED = 1,
@@ -25,6 +25,14 @@ enum colony_exit {
     EXIT_NOT_ALLOWED = 77,
     EXIT_BAD_CONFIG = 78,
 };
+
+struct colony_exit_info {
+    enum colony_exit code;
+    const char *help; /* "timed out" */
+};
+
+/* All of them in order, up to one without help. */
+extern const struct colony_exit_info colony_exits[];
 
 struct colony_error {
     int code; /* negative errno, 0 when nothing went wrong */

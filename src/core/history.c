@@ -26,8 +26,8 @@ static uint64_t wall_ms(void)
 /* States that "spawn" and "exit" tell of as well: a crash loop has half as many rows without. */
 static bool says_nothing_new(const struct colony_event *event)
 {
-    return event->type == EVENT_STATE && (event->to == SLOT_STARTING || event->to == SLOT_RUNNING ||
-                                          event->to == SLOT_EXITED);
+    return event->type == EVENT_STATE &&
+           (event->to == SLOT_STARTING || event->to == SLOT_RUNNING || event->to == SLOT_EXITED);
 }
 
 static void on_event(const struct colony_event *event, void *data)

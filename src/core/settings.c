@@ -153,6 +153,8 @@ int colony__settings_load(struct colony_settings **out, const char *path, const 
     if (rc == 0)
         rc = check_owner(settings, &reading);
     if (rc == 0)
+        colony__sections_hash(settings);
+    if (rc == 0)
         rc = colony__sections_read(settings, &reading);
     if (rc == 0)
         rc = check_templates(settings, &reading);

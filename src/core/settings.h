@@ -56,7 +56,12 @@ struct colony_settings_file {
     bool is_roots; /* it belongs to root and nobody else may write it */
 };
 
+enum {
+    COLONY_SECTIONS_MAX = 32,
+};
+
 struct colony_settings {
+    uint64_t section_hashes[COLONY_SECTIONS_MAX]; /* of what the file says of each; 0: nothing */
     uint64_t load_id; /* of the reading they come from: tells one load from another */
     char *exit_with;  /* `exit_with`: colony ends with this template's first process; NULL */
     char *state_dir;  /* NULL: the default of DESIGN §5 */
@@ -72,6 +77,12 @@ struct colony_settings {
     size_t file_count;
     struct colony_value *source; /* as read, of all files: {colony: {SECTION: …}, USER'S KEY: …} */
 };
+
+/* Calls @cb for each section that the files of @left and @right say different things of, and that a
+ * running colony cannot go over to. */
+void colony_settings_each_fixed(const struct colony_settings *left,
+                                const struct colony_settings *right,
+                                void (*cb)(const char *section, void *data), void *data);
 
 /* Settings with all defaults and no template. */
 int colony_settings_new(struct colony_settings **out, struct colony_error *err);

@@ -21,10 +21,17 @@ struct colony__section {
     colony__section_read_cb read; /* NULL: a later version has it */
     colony__section_write_cb write;
     const char *help;
+    const struct colony__setting *settings; /* what it is a table of; NULL: it is none */
+    bool is_fixed;                          /* a change of it takes a restart of colony */
 };
 
 /* All sections, up to one without a name. */
-extern const struct colony__section colony__sections[];
+extern const struct colony__section colony__sections[COLONY_SECTIONS_MAX];
+
+/* Notes what settings->source says of each section now. */
+void colony__sections_hash(struct colony_settings *settings);
+
+extern const struct colony__setting colony__user_settings[];
 
 /* The section @name, or NULL. */
 const struct colony__section *colony__section_find(const char *name);

@@ -15,17 +15,39 @@
 #include "core/settings_internal.h"
 #include "core/value.h"
 
+/* A number that no double of JSON holds. */
+static cJSON *write_hash(uint64_t hash)
+{
+    char text[24];
+
+    (void)snprintf(text, sizeof text, "%016" PRIx64, hash);
+    return cJSON_CreateString(text);
+}
+
+/* What is known of the reading of files they come from: its number, and what it said. */
+static cJSON *write_load(const struct colony_settings *settings)
+{
+    cJSON *json = cJSON_CreateObject();
+    int rc = colony__json_add(json, "id", write_hash(settings->load_id));
+
+    for (size_t i = 0; colony__sections[i].name && rc == 0; i++)
+        if (colony__sections[i].is_fixed)
+            rc = colony__json_add(json, colony__sections[i].name,
+                                  write_hash(settings->section_hashes[i]));
+    if (rc == 0)
+        return json;
+    cJSON_Delete(json);
+    return NULL;
+}
+
 /* A section that is not there is null, so that a key of that name stays the user's. */
 static cJSON *write_sections(const struct colony_settings *settings)
 {
     cJSON *json = cJSON_CreateObject();
-    char load_id[24];
     int rc = json ? 0 : -ENOMEM;
 
-    (void)snprintf(load_id, sizeof load_id, "%016" PRIx64,
-                   settings->load_id); /* no double has it */
     if (rc == 0)
-        rc = colony__json_add(json, "load_id", cJSON_CreateString(load_id));
+        rc = colony__json_add(json, "load", write_load(settings));
     for (const struct colony__section *section = colony__sections; section->name && rc == 0;
          section++)
         rc = colony__json_add(json, section->name,
@@ -68,27 +90,35 @@ int colony_settings_to_json(const struct colony_settings *settings, char **text)
     return 0;
 }
 
-/* What an older colony wrote has none. */
-static void take_load_id(struct colony_settings *settings, struct colony_value *tree)
+static uint64_t read_hash(const struct colony_value *load, const char *name)
+{
+    const struct colony_value *value = colony_value_get(load, name);
+
+    return value && value->type == VALUE_STRING ? strtoull(value->text, NULL, 16) : 0;
+}
+
+/* Takes `load` out of the tree, where it is no section. What an older colony wrote has none. */
+static void take_load(struct colony_settings *settings, struct colony_value *tree)
 {
     struct colony_value *own = tree->child;
     struct colony_value **place;
-    struct colony_value *id;
+    struct colony_value *load;
 
     while (own && !(own->type == VALUE_MAP && own->key && strcmp(own->key, "colony") == 0))
         own = own->next;
     if (!own)
         return;
     place = &own->child;
-    while (*place && strcmp((*place)->key, "load_id") != 0)
+    while (*place && strcmp((*place)->key, "load") != 0)
         place = &(*place)->next;
-    id = *place;
-    if (!id)
+    load = *place;
+    if (!load)
         return;
-    *place = id->next;
-    if (id->type == VALUE_STRING)
-        settings->load_id = strtoull(id->text, NULL, 16);
-    colony_value_free(id);
+    *place = load->next;
+    settings->load_id = read_hash(load, "id");
+    for (size_t i = 0; colony__sections[i].name; i++)
+        settings->section_hashes[i] = read_hash(load, colony__sections[i].name);
+    colony_value_free(load);
 }
 
 int colony_settings_parse_json(struct colony_settings **out, const char *text, size_t size,
@@ -106,7 +136,7 @@ int colony_settings_parse_json(struct colony_settings **out, const char *text, s
     settings->load_id = 0;
     rc = colony_value_parse_json(&tree, text, size, err);
     if (rc == 0) {
-        take_load_id(settings, tree);
+        take_load(settings, tree);
         rc = colony__settings_add(settings, tree, NULL, &reading);
     }
     reading.files = &from_us;

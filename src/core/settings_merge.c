@@ -8,15 +8,11 @@
 #include "core/settings_internal.h"
 #include "core/value_internal.h"
 
-enum {
-    SECTIONS_MAX = 32,
-};
-
 static int fail_unknown(const struct colony_value *member, const struct colony__reading *reading)
 {
-    const char *known[SECTIONS_MAX + 1] = {NULL};
+    const char *known[COLONY_SECTIONS_MAX + 1] = {NULL};
 
-    for (size_t i = 0; i < SECTIONS_MAX && colony__sections[i].name; i++)
+    for (size_t i = 0; i < COLONY_SECTIONS_MAX && colony__sections[i].name; i++)
         known[i] = colony__sections[i].name;
     return colony__setting_fail_unknown(reading, member, colony_name_nearest(member->key, known));
 }

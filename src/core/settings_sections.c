@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/settings_internal.h"
+#include "core/template_internal.h"
 #include "core/value.h"
 
 #define AT(field) offsetof(struct colony_settings, field)
@@ -176,29 +177,49 @@ static cJSON *write_exit_with(const struct colony_settings *settings)
 }
 
 /* clang-format off */
-const struct colony__section colony__sections[] = {
-    {"include",     read_include,           NULL,                    "more files to read"},
-    {"name",        read_name,              write_name,              "what this colony is called"},
-    {"state",       read_state,             write_state,             "where its state is kept"},
-    {"log",         read_log,               write_log,               "its own log"},
-    {"user",        colony__user_read,      colony__user_write,      "who the engine runs as"},
-    {"http",        read_http,              write_http,              "control over HTTP"},
-    {"processes",   colony__processes_read, colony__processes_write, "what it keeps alive"},
-    {"exit_with",   read_exit_with,         write_exit_with,         "whose end ends colony"},
-    {"cluster",     NULL, NULL, "several machines as one"},
-    {"controllers", NULL, NULL, "front-ends loaded from files"},
-    {"events",      NULL, NULL, "handlers of events"},
-    {"files",       NULL, NULL, "control by files in directories"},
-    {"juggler",     NULL, NULL, "events sent to Juggler"},
-    {"master",      NULL, NULL, "the daemon of status and events"},
-    {"ping",        NULL, NULL, "what /ping answers"},
-    {"rpc",         NULL, NULL, "control over ZeroMQ"},
-    {"session",     NULL, NULL, "sessions of a workspace"},
-    {"status",      NULL, NULL, "what /status shows"},
-    {"webhooks",    NULL, NULL, "events sent to URLs"},
+const struct colony__section colony__sections[COLONY_SECTIONS_MAX] = {
+    {"include",     read_include,           NULL,                    "more files to read", NULL},
+    {"name",        read_name,              write_name,              "what this colony is called", NULL, true},
+    {"state",       read_state,             write_state,             "where its state is kept", state_settings, true},
+    {"log",         read_log,               write_log,               "its own log", log_settings, true},
+    {"user",        colony__user_read,      colony__user_write,      "who the engine runs as", colony__user_settings, true},
+    {"http",        read_http,              write_http,              "control over HTTP", http_settings, true},
+    {"processes",   colony__processes_read, colony__processes_write, "what it keeps alive", colony__template_settings},
+    {"exit_with",   read_exit_with,         write_exit_with,         "whose end ends colony", NULL},
+    {"cluster",     NULL, NULL, "several machines as one", NULL},
+    {"controllers", NULL, NULL, "front-ends loaded from files", NULL},
+    {"events",      NULL, NULL, "handlers of events", NULL},
+    {"files",       NULL, NULL, "control by files in directories", NULL},
+    {"juggler",     NULL, NULL, "events sent to Juggler", NULL},
+    {"master",      NULL, NULL, "the daemon of status and events", NULL},
+    {"ping",        NULL, NULL, "what /ping answers", NULL},
+    {"rpc",         NULL, NULL, "control over ZeroMQ", NULL},
+    {"session",     NULL, NULL, "sessions of a workspace", NULL},
+    {"status",      NULL, NULL, "what /status shows", NULL},
+    {"webhooks",    NULL, NULL, "events sent to URLs", NULL},
     {0},
 };
 /* clang-format on */
+
+void colony__sections_hash(struct colony_settings *settings)
+{
+    const struct colony_value *own = colony_value_get(settings->source, "colony");
+
+    for (size_t i = 0; colony__sections[i].name; i++) {
+        const struct colony_value *value = colony_value_get(own, colony__sections[i].name);
+
+        settings->section_hashes[i] = value ? colony_value_hash(value) : 0;
+    }
+}
+
+void colony_settings_each_fixed(const struct colony_settings *left,
+                                const struct colony_settings *right,
+                                void (*cb)(const char *section, void *data), void *data)
+{
+    for (size_t i = 0; colony__sections[i].name; i++)
+        if (colony__sections[i].is_fixed && left->section_hashes[i] != right->section_hashes[i])
+            cb(colony__sections[i].name, data);
+}
 
 const struct colony__section *colony__section_find(const char *name)
 {

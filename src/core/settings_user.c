@@ -157,7 +157,7 @@ static const struct colony__setting_type type_allow = {"a list of nice, oom_scor
                                                        false, read_allow, write_allow};
 
 /* clang-format off */
-static const struct colony__setting user_settings[] = {
+const struct colony__setting colony__user_settings[] = {
     {"name",   &colony__setting_text, COLONY__REQUIRED, NULL, AT(name), NULL,
      "user that the engine runs as; the keeper stays root"},
     {"run_as", &type_run_as, 0, "[]", 0, NULL, "users that processes may run as"},
@@ -180,7 +180,7 @@ int colony__user_read(struct colony_settings *settings, const struct colony_valu
         name.column = map.column = value->column;
         value = &map;
     }
-    rc = colony__settings_read(reading, user_settings, value, user);
+    rc = colony__settings_read(reading, colony__user_settings, value, user);
     if (rc == 0)
         rc = colony__identity_read_user(&user->engine, colony_value_get(value, "name"), reading);
     if (rc < 0)
@@ -196,7 +196,7 @@ cJSON *colony__user_write(const struct colony_settings *settings)
 {
     if (!settings->user.name)
         return cJSON_CreateNull();
-    return colony__settings_write(user_settings, &settings->user);
+    return colony__settings_write(colony__user_settings, &settings->user);
 }
 
 void colony__user_clear(struct colony_user_settings *user)

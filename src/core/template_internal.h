@@ -48,6 +48,7 @@ extern const struct colony__setting_type colony__restart;  /* a policy; detail i
 extern const struct colony__setting_type colony__flapping; /* the same, in gaffer's spelling */
 extern const struct colony__setting_type colony__depends_on;    /* the template */
 extern const struct colony__setting_type colony__ready;         /* struct colony_ready_settings */
+extern const struct colony__setting_type colony__ready_fd;      /* int; detail is a range */
 extern const struct colony__setting_type colony__restart_above; /* struct colony_restart_above */
 
 /* colony_template_new as @reading says. */

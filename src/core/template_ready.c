@@ -101,7 +101,7 @@ static int read_exec(const struct colony__reading *reading, const struct colony_
 }
 
 static const struct colony__setting_type type_notify = {"true or false", false, read_notify, NULL};
-static const struct colony__setting_type type_fd = {"a whole number", false, read_fd, NULL};
+const struct colony__setting_type colony__ready_fd = {"a whole number", false, read_fd, NULL};
 static const struct colony__setting_type type_line = {"a regular expression", false, read_line,
                                                       NULL};
 static const struct colony__setting_type type_tcp = {"a text such as \"localhost:80\"", false,
@@ -111,7 +111,7 @@ static const struct colony__setting_type type_exec = {"a command", false, read_e
 /* clang-format off */
 const struct colony__setting colony__ready_settings[] = {
     {"notify",   &type_notify, 0, NULL, 0,        NULL, "it says READY=1 by sd_notify(3)"},
-    {"fd",       &type_fd,     0, NULL, AT(fd),   RANGE(FD_MIN, FD_MAX),
+    {"fd",       &colony__ready_fd, 0, NULL, AT(fd),   RANGE(FD_MIN, FD_MAX),
      "it writes a line to this descriptor"},
     {"line",     &type_line,   0, NULL, AT(text), NULL,
      "a line of its output matches this POSIX extended regular expression"},
