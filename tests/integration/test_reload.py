@@ -134,3 +134,18 @@ def test_a_reload_under_a_user_outlives_the_engine_too(colony):
     os.kill(engine, signal.SIGKILL)
     eventually(lambda: colony.engine != engine and colony.answers())
     assert running(colony, "web", "more") == before
+
+
+def test_sections_that_take_a_restart_of_colony_are_told_and_left_alone(colony):
+    colony.start({"processes": {"web": SLEEP}, "http": {"max_connections": 10}},
+                 "--bind", "127.0.0.1:0", "--log-level", "debug")
+    before = running(colony, "web")
+    assert colony.http("POST", "/_reload").json()["steps"] == []
+    colony.write({"processes": {"web": SLEEP}, "http": {"max_connections": 20}, "name": "other"})
+    for _ in range(2):  # it stays so until that restart
+        steps = colony.http("POST", "/_reload").json()["steps"]
+        assert {(s["action"], s["name"]) for s in steps} == {("ignore", "http"), ("ignore", "name")}
+    assert pids(colony) == before
+    assert colony.stop() == 0
+    colony.start(colony.config.read_text())
+    assert colony.http("POST", "/_reload").json()["steps"] == []
