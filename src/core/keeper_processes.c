@@ -303,7 +303,7 @@ static void sweep_by_mark(struct keeper *keeper, uint32_t index, int signo)
 void keeper_sweep(struct keeper *keeper, uint32_t index, int signo)
 {
     struct keeper_process *process = &keeper->processes[index];
-    const struct colony_record *record = &keeper->table.records[index];
+    struct colony_record *record = &keeper->table.records[index];
     int count;
 
     if (signo < 0 || signo > 64)
@@ -315,6 +315,8 @@ void keeper_sweep(struct keeper *keeper, uint32_t index, int signo)
         count = colony_cgroup_signal(&keeper->cgroups, record->name, record->slot, signo);
         if (count >= 0)
             process->swept.found = (uint32_t)count;
+        if (count > 0 && signo == SIGKILL)
+            record->flags |= RECORD_CGROUP_KILLED;
     } else {
         sweep_by_mark(keeper, index, signo);
     }

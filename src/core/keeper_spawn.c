@@ -346,6 +346,14 @@ static bool has_sound_streams(const struct colony_spawn_order *order)
 }
 
 /* fds[0] is the payload, the rest are passed to the child. They stay the caller's. */
+/* The slot's cgroup stays for its next process, where the kernel lets it in. */
+static void keep_cgroup(struct colony_record *old, const struct colony_spawn_order *order)
+{
+    if (!(order->flags & SPAWN_DETACHED) && !(old->flags & RECORD_CGROUP_KILLED) &&
+        colony_record_state(old) == RECORD_EXITED)
+        old->flags &= ~(uint32_t)RECORD_HAS_CGROUP;
+}
+
 int keeper_spawn(struct keeper *keeper, const struct colony_message *message, const int *fds,
                  size_t fd_count)
 {
@@ -370,8 +378,7 @@ int keeper_spawn(struct keeper *keeper, const struct colony_message *message, co
     if (order->flags & SPAWN_REPLACES) {
         inherit_streams(keeper, message->index, index);
         late = keeper->processes[message->index].late_job;
-        if (!(order->flags & SPAWN_DETACHED)) /* the slot's cgroup stays for its next process */
-            keeper->table.records[message->index].flags &= ~(uint32_t)RECORD_HAS_CGROUP;
+        keep_cgroup(&keeper->table.records[message->index], order);
         keeper_forget(keeper, message->index);
     }
     if (late) { /* another child would hang beside it */

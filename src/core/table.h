@@ -41,6 +41,8 @@ enum colony_record_flag {
     RECORD_STATUS_KNOWN = 1 << 4, /* the exit status was told by the kernel */
     RECORD_OOM_KILLED = 1 << 5,   /* while it ran, something in its cgroup was killed for memory */
     RECORD_UNLIMITED = 1 << 6,    /* limits that are optional could not be set; told once a slot */
+    RECORD_CGROUP_KILLED =
+        1 << 7, /* by cgroup.kill, after which the kernel lets nobody be cloned in */
 };
 
 struct colony_record {

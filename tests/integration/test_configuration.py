@@ -138,7 +138,7 @@ def test_exit_with_is_kept_for_the_engine(colony):
     colony.start({"processes": {"a": {"cmd": "sleep 1000"}, "b": {"cmd": "sleep 1000"}},
                   "exit_with": "a"}, "--exit-with", "b")
     assert applied(colony)["exit_with"] == "b"
-    assert len(applied(colony)["load_id"]) == 16
+    assert len(applied(colony)["load"]["id"]) == 16
 
 
 def test_exit_with_must_name_a_process(colony):
