@@ -45,7 +45,7 @@ static struct template_entry *add_template(struct fixture *f, const char *name)
     assert_int_equal(colony_value_parse_json(&source, settings, sizeof settings - 1, &err), 0);
     assert_int_equal(colony_template_new(&template, name, source, NULL, false, &err), 0);
     colony_value_free(source);
-    assert_int_equal(engine_add_entry(&f->engine, template, true, &entry), 0);
+    assert_int_equal(engine_add_entry(&f->engine, template, "file", &entry), 0);
     return entry;
 }
 
