@@ -195,6 +195,7 @@ static void hurry_all(struct colony_engine *engine)
 void colony_engine_shutdown(struct colony_engine *engine, const char *why)
 {
     if (engine->is_stopping) {
+        engine->is_hurried = true;
         hurry_all(engine); /* asked twice: no more grace */
         return;
     }

@@ -80,11 +80,13 @@ static void adopt_ended(struct slot *slot, const struct colony_record *record,
         engine_slot_on_failed(slot, record->failed_step, record->failed_errno);
     } else if (note->exit_is_told) { /* what it left behind was being stopped */
         slot->exit_is_told = true;
-        engine_slot_handle(slot, SLOT_EVENT_SPAWNED);
-        engine_slot_handle(slot, SLOT_EVENT_STOP);
+        engine_slot_handle(slot, SLOT_EVENT_WAIT);
+        slot->stop_is_due = true;
     } else { /* it ended while no engine looked: that is told and decided now */
         adopt_living(slot, record, note);
         engine_remove_living(slot);
+        if (note->state == SLOT_STOPPING && !engine_slot_is_detached(slot))
+            engine_slot_handle(slot, SLOT_EVENT_STOP); /* as it was asked to */
         engine_slot_on_exited(slot);
     }
 }
@@ -109,39 +111,59 @@ static void read_note(struct slot *slot, const struct colony_record *record, str
     slot->process_hash = note->process_hash;
 }
 
-static void adopt_state(struct slot *slot)
+static void adopt_state(struct slot *slot, const struct slot_note *note)
 {
     const struct colony_record *record = engine_slot_record(slot);
     enum colony_record_state state = (enum colony_record_state)slot->adopted_state;
-    struct slot_note note;
 
-    read_note(slot, record, &note);
     if (state == RECORD_CLAIMED) {
         slot->is_spawning = true;
         engine_slot_handle(slot, SLOT_EVENT_START);
     } else if (state == RECORD_ALIVE) {
-        adopt_living(slot, record, &note);
+        adopt_living(slot, record, note);
     } else {
-        adopt_ended(slot, record, &note);
+        adopt_ended(slot, record, note);
     }
+}
+
+/* Why it is to be stopped; NULL: it is not. */
+static const char *reason_to_stop(const struct slot *slot, const struct slot_note *note)
+{
+    if (slot->is_leaving)
+        return "no settings know it any more";
+    if (!slot->is_wanted || note->state == SLOT_STOPPING)
+        return "its stop was under way when colony's engine was replaced";
+    return settings_changed(slot) ? "its settings have changed" : NULL;
 }
 
 static void adopt(struct slot *slot)
 {
-    adopt_state(slot);
+    struct slot_note note;
+    const char *reason;
+
+    read_note(slot, engine_slot_record(slot), &note);
+    adopt_state(slot, &note);
+    if (uv_is_closing((uv_handle_t *)&slot->timer))
+        return; /* nothing of it was left: it is gone already */
     slot->adopted_state = 0;
-    if (!slot->is_wanted) {
-        engine_set_why(slot->entry, slot->is_leaving ? "no settings know it any more" : "");
-        engine_slot_because(slot, "%s", slot->entry->why);
-        if (slot->state == SLOT_STOPPED && slot->is_leaving)
-            engine_slot_retire(slot);
-        else
-            engine_slot_handle(slot, SLOT_EVENT_STOP); /* and retire it, perhaps at once */
-    } else if (settings_changed(slot)) {
-        engine_slot_because(slot, "its settings have changed");
-        slot->is_stale = true;
-        engine_slot_handle(slot, SLOT_EVENT_STOP);
+    slot->is_stale = settings_changed(slot);
+    reason = reason_to_stop(slot, &note);
+    if (!reason || slot->state == SLOT_STOPPING)
+        return;
+    if (slot->state == SLOT_STOPPED && slot->is_leaving) {
+        engine_slot_retire(slot);
+    } else if (slot->state != SLOT_STOPPED) {
+        engine_set_why(slot->entry, reason);
+        engine_slot_because(slot, "%s", reason);
+        slot->stop_is_due = true;
     }
+}
+
+/* Once all that lives is known: those first who cannot do without it. */
+static void stop_if_due(struct slot *slot)
+{
+    if (slot->stop_is_due)
+        engine_gates_stop(slot->entry);
 }
 
 static int by_priority(const void *left, const void *right)
@@ -201,6 +223,7 @@ void engine_on_welcome(struct colony_engine *engine)
 {
     engine->is_welcomed = true;
     in_order(engine, adopt_if_recorded);
+    in_order(engine, stop_if_due);
     if (engine->callbacks.welcome)
         engine->callbacks.welcome(engine->callbacks.data);
     engine_start_wanted(engine);

@@ -31,10 +31,13 @@ static struct colony_template *make_template(const struct slot *slot)
     struct colony_template *template = NULL;
     struct colony_error err;
     char name[COLONY_NAME_MAX];
+    /* One of an engine before this may still go for the same process. */
+    unsigned long long now = engine_boot_ms();
 
     if (colony_template_restore(&template, slot->entry->template->source, &err) < 0)
         return NULL;
-    (void)snprintf(name, sizeof name, "\x1f%s %llu", "check", (unsigned long long)slot->id);
+    (void)snprintf(name, sizeof name, ENGINE_CHECK_MARK "check %llu %llu",
+                   (unsigned long long)slot->id, now);
     free(template->name);
     template->name = strdup(name);
     template->numprocesses = 1;
@@ -196,6 +199,6 @@ void engine_check_drop(struct slot *owner)
     owner->check = NULL;
     check->slot->entry->check_of = NULL;
     check->engine->open_handles++;
-    engine_slot_leave(check->slot);
+    engine_slot_leave(check->slot, false);
     uv_close((uv_handle_t *)&check->timer, on_check_closed);
 }

@@ -51,7 +51,7 @@ static void stop_slots(struct template_entry *entry, bool is_for_good)
         if (slot->state == SLOT_STOPPED)
             continue;
         engine_slot_because(slot, "%s", entry->why);
-        slot->stop_is_due = true;
+        slot->stop_is_due = slot->state != SLOT_STOPPING;
         engine_save_note(slot); /* also of one that is being stopped already */
     }
     engine_gates_stop(entry);
@@ -95,8 +95,11 @@ static void settle_wanted(struct template_entry *entry)
     for (uint32_t i = 0; i < entry->slot_count; i++)
         if (entry->slots[i]->is_wanted)
             return;
+    if (entry->is_removed)
+        return; /* nothing of it is remembered */
     entry->is_wanted = false;
     engine_record(entry);
+    engine_gates_look(entry);
 }
 
 int colony_engine_stop_process(struct colony_engine *engine, uint64_t id, const char *why,

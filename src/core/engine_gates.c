@@ -31,6 +31,22 @@ static bool is_held(const struct gate *gate)
            gate->dependency->condition != CONDITION_COMPLETED;
 }
 
+/* Its stop is looked at when the present move is done. */
+static void enqueue(struct template_entry *entry)
+{
+    struct colony_engine *engine = entry->engine;
+
+    if (entry->is_queued || !entry->stop_is_due)
+        return;
+    entry->is_queued = true;
+    entry->next_due = NULL;
+    if (engine->due_tail)
+        engine->due_tail->next_due = entry;
+    else
+        engine->due_head = entry;
+    engine->due_tail = entry;
+}
+
 /* NOLINTBEGIN(readability-function-size,readability-function-cognitive-complexity,
    clang-analyzer-core.NullDereference): the macro of utlist is counted as if written here */
 static void count_dependent(struct template_entry *target, const struct gate *gate, bool is_up)
@@ -52,10 +68,12 @@ static void detach(struct gate *gate)
 {
     struct template_entry *target = gate->target;
 
-    if (gate->entry->up_count > 0)
-        count_dependent(target, gate, false);
     DL_DELETE(target->dependents, gate);
     gate->target = NULL;
+    if (gate->entry->up_count == 0)
+        return;
+    count_dependent(target, gate, false);
+    enqueue(target); /* its stop may have waited for this one */
 }
 /* NOLINTEND(readability-function-size,readability-function-cognitive-complexity,
    clang-analyzer-core.NullDereference) */
@@ -113,9 +131,10 @@ void engine_gates_unlink(struct template_entry *entry)
     entry->gate_count = 0;
 }
 
-/* @entry goes: gates that lead to it lead nowhere. */
+/* The last of @entry is gone: gates that lead to it lead nowhere. */
 void engine_gates_leave(struct template_entry *entry)
 {
+    entry->stop_is_due = false;
     engine_gates_unlink(entry);
     while (entry->dependents) {
         detach(entry->dependents);
@@ -166,7 +185,7 @@ static bool is_at_rest(const struct template_entry *entry)
 
 static bool is_open(const struct gate *gate)
 {
-    if (!gate->target)
+    if (!gate->target || gate->target->is_removed)
         return !gate->dependency->is_needed;
     if (gate->target->stop_is_due && is_held(gate))
         return false;
@@ -206,7 +225,7 @@ static void describe_gate(const struct gate *gate, char *text, size_t size)
     };
     const char *name = gate->dependency->name;
 
-    if (!gate->target)
+    if (!gate->target || gate->target->is_removed)
         (void)snprintf(text, size, "waits for %.60s, which does not exist", name);
     else
         (void)snprintf(text, size, "waits for %.60s to %s: it is %s", name,
@@ -242,28 +261,34 @@ int colony_engine_each_wait(struct colony_engine *engine, const char *name, colo
     return 0;
 }
 
-static void start_waiting(struct template_entry *entry, const struct template_entry *because)
+/* Starts what waits if its gates are open now. */
+static void start_waiting(struct template_entry *entry, const char *cause)
 {
+    if (entry->counts[SLOT_WAITING] == 0 || !engine_gates_are_open(entry))
+        return;
     for (uint32_t i = 0; i < entry->slot_count; i++) {
         struct slot *slot = entry->slots[i];
 
-        if (slot->state != SLOT_WAITING)
+        if (slot->state != SLOT_WAITING || slot->stop_is_due)
             continue;
-        engine_slot_because(slot, "%.100s, which it waited for, is %s", because->template->name,
-                            describe_state(because));
-        engine_slot_handle(slot, SLOT_EVENT_START);
+        engine_slot_because(slot, "%s", cause);
+        engine_slot_begin(slot);
     }
 }
 
 static void open_gates(const struct template_entry *target)
 {
+    char cause[CAUSE_SIZE];
     const struct gate *gate;
     const struct gate *next;
 
+    if (!target->dependents)
+        return;
+    (void)snprintf(cause, sizeof cause, "%.100s, which it waited for, is %s",
+                   target->template->name, target->is_removed ? "removed" : describe_state(target));
     DL_FOREACH_SAFE(target->dependents, gate, next)
     {
-        if (gate->entry->counts[SLOT_WAITING] > 0 && engine_gates_are_open(gate->entry))
-            start_waiting(gate->entry, target);
+        start_waiting(gate->entry, cause);
     }
 }
 
@@ -272,21 +297,6 @@ static void open_gates(const struct template_entry *target)
 static bool is_needed_still(const struct template_entry *entry)
 {
     return entry->engine->is_stopping ? entry->dependents_up > 0 : entry->dependents_held > 0;
-}
-
-static void enqueue(struct template_entry *entry)
-{
-    struct colony_engine *engine = entry->engine;
-
-    if (entry->is_queued)
-        return;
-    entry->is_queued = true;
-    entry->next_due = NULL;
-    if (engine->due_tail)
-        engine->due_tail->next_due = entry;
-    else
-        engine->due_head = entry;
-    engine->due_tail = entry;
 }
 
 static struct template_entry *dequeue(struct colony_engine *engine)
@@ -329,7 +339,8 @@ static void hold_dependents(struct template_entry *target, bool is_restart, cons
 
     DL_FOREACH(target->dependents, gate)
     {
-        if (is_held(gate) && (!is_restart || gate->dependency->when_down == WHEN_DOWN_RESTART))
+        if (is_held(gate) && !is_open(gate) &&
+            (!is_restart || gate->dependency->when_down == WHEN_DOWN_RESTART))
             hold(gate->entry, target, what);
     }
 }
@@ -345,6 +356,7 @@ static void stop_now(struct template_entry *entry)
         slot->stop_is_due = false;
         engine_slot_handle(slot, SLOT_EVENT_STOP);
     }
+    open_gates(entry); /* closed by the stop that was due, also when there was nothing to stop */
 }
 
 /* Each turn stops a template that nobody needs, or asks those who need it to go first. */
@@ -374,6 +386,14 @@ void engine_gates_stop(struct template_entry *entry)
     stop_due(entry->engine);
 }
 
+/* Something else than a move has changed of @entry: what it waits for, or others may wait for. */
+void engine_gates_look(struct template_entry *entry)
+{
+    start_waiting(entry, entry->why);
+    open_gates(entry);
+    stop_due(entry->engine);
+}
+
 static void tell_up(struct template_entry *entry, bool is_up)
 {
     for (size_t i = 0; i < entry->gate_count; i++) {
@@ -382,7 +402,7 @@ static void tell_up(struct template_entry *entry, bool is_up)
         if (!gate->target)
             continue;
         count_dependent(gate->target, gate, is_up);
-        if (!is_up && gate->target->stop_is_due && !is_needed_still(gate->target))
+        if (!is_up)
             enqueue(gate->target);
     }
 }
@@ -400,8 +420,9 @@ void engine_gates_on_move(struct slot *slot, enum colony_slot_state from)
     if (entry->dependents) {
         if (slot->state == SLOT_FAILED)
             hold_dependents(entry, false, "has failed");
-        else if (slot->state == SLOT_STOPPED && !slot->is_wanted)
-            hold_dependents(entry, false, "is stopped");
+        else if (slot->state == SLOT_STOPPED)
+            hold_dependents(entry, slot->is_wanted,
+                            slot->is_wanted ? "is restarted" : "is stopped");
         else if (slot->state == SLOT_EXITED)
             hold_dependents(entry, true, "has ended");
         open_gates(entry);

@@ -51,11 +51,16 @@ void engine_free_entry(struct template_entry *entry)
 /* Gives @entry another template of the same name; the one it had is freed. */
 void engine_swap_template(struct template_entry *entry, struct colony_template *template)
 {
-    entry->hh.key = template->name; /* the same bytes */
-    colony_template_free(entry->template);
+    struct colony_template *old = entry->template;
+    bool is_same_process = old->process_hash == template->process_hash;
+
+    for (uint32_t i = 0; !is_same_process && i < entry->slot_count; i++)
+        engine_run_free(entry->slots[i]); /* it was made for the settings that go */
+    entry->hh.key = template->name;       /* the same bytes */
     entry->template = template;
-    for (uint32_t i = 0; i < entry->slot_count; i++)
+    for (uint32_t i = 0; is_same_process && i < entry->slot_count; i++)
         engine_run_set_template(entry->slots[i]);
+    colony_template_free(old);
 }
 
 void engine_add_living(struct slot *slot)

@@ -22,6 +22,8 @@
 #include "core/table.h"
 #include "core/template.h"
 
+#define ENGINE_CHECK_MARK "\x1f" /* begins the name of a check, and no other's */
+
 enum {
     WHY_SIZE = 96,
     CAUSE_SIZE = 160,
@@ -160,6 +162,7 @@ struct colony_engine {
     uint32_t up_count; /* slots that are not SLOT_STOPPED */
     bool is_welcomed;
     bool is_stopping;
+    bool is_hurried; /* nobody gets a grace any more */
     bool is_lost;
     bool is_closing;
     bool is_closed;      /* all that closing takes is under way */
@@ -173,12 +176,13 @@ struct colony_engine {
 int engine_slot_new(struct slot **out, struct template_entry *entry, uint32_t number);
 void engine_slot_handle(struct slot *slot, enum colony_slot_event event);
 void engine_slot_start(struct slot *slot);
+void engine_slot_want(struct slot *slot);
 void engine_slot_stop(struct slot *slot);
 void engine_slot_begin(struct slot *slot);
 void engine_slot_fail(struct slot *slot);
 void engine_slot_hurry(struct slot *slot);
 void engine_slot_retry_later(struct slot *slot, uint64_t delay_ms);
-void engine_slot_leave(struct slot *slot);
+void engine_slot_leave(struct slot *slot, bool in_turn);
 void engine_slot_stay(struct slot *slot);
 void engine_slot_retire(struct slot *slot);
 void engine_slot_because(struct slot *slot, const char *format, ...)
@@ -223,6 +227,7 @@ void engine_gates_leave(struct template_entry *entry);
 bool engine_gates_are_open(const struct template_entry *entry);
 void engine_gates_on_move(struct slot *slot, enum colony_slot_state from);
 void engine_gates_stop(struct template_entry *entry);
+void engine_gates_look(struct template_entry *entry);
 void engine_gates_describe(const struct template_entry *entry, char *text, size_t size);
 
 /* engine_check.c: commands run on a slot's behalf. */
@@ -264,6 +269,8 @@ int engine_make_entry(struct colony_engine *engine, struct colony_template *temp
                       const char *origin, struct template_entry **out);
 int engine_set_slots(struct template_entry *entry, uint32_t count);
 uint32_t engine_count_slots(const struct template_entry *entry);
+void engine_want_again(struct template_entry *entry);
+int engine_exchange_template(struct template_entry *entry, struct colony_template *template);
 int engine_renew_template(struct template_entry *entry, struct colony_template *template);
 void engine_remove_entry(struct template_entry *entry);
 
@@ -276,6 +283,9 @@ void engine_record_removed(const struct template_entry *entry);
 struct template_entry *engine_entry_to_change(struct colony_engine *engine, const char *name,
                                               const char *why, struct colony_error *err);
 struct template_entry *engine_visible_entry(struct colony_engine *engine, const char *name);
+
+/* engine_look.c */
+int engine_slot_log_path(const struct slot *slot, char *path, size_t size);
 
 /* engine.c */
 struct slot *engine_entry_slot(struct template_entry *entry, uint32_t number);

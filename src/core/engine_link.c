@@ -59,6 +59,10 @@ static struct template_entry *make_leaving_entry(struct colony_engine *engine,
         else
             entry->is_removed = true;
     }
+    if (entry && *record->name == *ENGINE_CHECK_MARK) { /* whoever asked for it is gone */
+        entry->is_check = true;
+        entry->template->grace_ms = 0;
+    }
     colony_value_free(source);
     free(name);
     return entry;
@@ -100,8 +104,7 @@ static int open_log(struct slot *slot, int fd)
     char path[COLONY_LOG_PATH_MAX];
     struct colony_log_options options = {
         .path = path, .settings = &settings, .pipe_fd = fd, .owner = slot, .is_held = true};
-    int rc = colony_engine_log_path(slot->entry->engine, template->name, slot->number, path,
-                                    sizeof path);
+    int rc = engine_slot_log_path(slot, path, sizeof path);
 
     settings.mode = LOG_CAPTURE; /* also of one that no settings know any more */
     if (rc == 0 && settings.forward)
@@ -268,7 +271,12 @@ static void on_exited(struct inbox *in)
 {
     struct slot *slot = slot_of(in);
 
-    if (!slot || slot->id != in->message->id || !slot->os_pid)
+    if (!slot || slot->id != in->message->id) {
+        if (record_of(in)) /* it was detached, and its template is gone */
+            engine_order_forget(in->engine, in->message->index, in->message->id);
+        return;
+    }
+    if (!slot->os_pid)
         return;
     engine_remove_living(slot);
     engine_slot_on_exited(slot);

@@ -162,20 +162,27 @@ int colony_engine_stop_report(struct colony_engine *engine, const char *name,
     return 0;
 }
 
+/* Also of one that nobody sees any more: it goes on until it is stopped. */
+int engine_slot_log_path(const struct slot *slot, char *path, size_t size)
+{
+    char file[COLONY_NAME_MAX + 32];
+    int length;
+
+    colony_log_file_name(file, sizeof file, slot->entry->template->name, slot->number);
+    length = snprintf(path, size, "%s/log/%s", slot->entry->engine->keeper->state_dir, file);
+    return length < 0 || (size_t)length >= size ? -ENAMETOOLONG : 0;
+}
+
 int colony_engine_log_path(struct colony_engine *engine, const char *name, uint32_t slot,
                            char *path, size_t size)
 {
     struct template_entry *entry = engine_visible_entry(engine, name);
-    char file[COLONY_NAME_MAX + 32];
-    int length;
+    const struct slot *found = entry ? engine_entry_slot(entry, slot) : NULL;
 
-    if (!entry || !engine_entry_slot(entry, slot))
+    if (!found)
         return -ENOENT;
-    if (entry->template->log.mode == LOG_NONE)
-        return -ENOTSUP;
-    colony_log_file_name(file, sizeof file, name, slot);
-    length = snprintf(path, size, "%s/log/%s", engine->keeper->state_dir, file);
-    return length < 0 || (size_t)length >= size ? -ENAMETOOLONG : 0;
+    return entry->template->log.mode == LOG_NONE ? -ENOTSUP
+                                                 : engine_slot_log_path(found, path, size);
 }
 
 const char *colony_engine_origin(struct colony_engine *engine, const char *name)

@@ -70,11 +70,12 @@ static void start_again(struct slot *slot, uint64_t delay_ms)
     char ended[CAUSE_SIZE];
 
     slot->restarts++;
+    (void)snprintf(ended, sizeof ended, "%.100s", slot->cause);
     if (delay_ms == 0) {
+        engine_slot_because(slot, "%s: starts again at once", ended);
         engine_slot_begin(slot);
         return;
     }
-    (void)snprintf(ended, sizeof ended, "%.100s", slot->cause);
     engine_slot_because(slot, "%s: starts again after %.1f s", ended, (double)delay_ms / 1000);
     engine_slot_retry_later(slot, delay_ms);
 }

@@ -114,9 +114,10 @@ void engine_slot_on_spawned(struct slot *slot)
     if (engine_slot_is_detached(slot))
         engine_slot_handle(slot,
                            slot->state == SLOT_STOPPING ? SLOT_EVENT_GONE : SLOT_EVENT_COMPLETE);
-    else if (slot->state == SLOT_STOPPING)
-        engine_ask_to_end(slot); /* the stop came while it was being spawned */
-    else
+    else if (slot->state == SLOT_STOPPING) { /* the stop came while it was being spawned */
+        engine_save_note(slot);
+        engine_ask_to_end(slot);
+    } else
         engine_slot_handle(slot, SLOT_EVENT_SPAWNED);
 }
 

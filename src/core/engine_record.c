@@ -174,6 +174,7 @@ static void apply_to_file(struct template_entry *entry, const struct colony_stor
 {
     bool is_current = row->load_id == entry->engine->settings->load_id;
     struct colony_template *template;
+    int rc = 0;
 
     if (row->is_deleted) {
         if (is_current)
@@ -183,7 +184,9 @@ static void apply_to_file(struct template_entry *entry, const struct colony_stor
     if (row->settings && is_current) {
         template = restore_template(row);
         if (template)
-            (void)engine_renew_template(entry, template);
+            rc = engine_exchange_template(entry, template);
+        if (rc < 0)
+            colony_log(SEVERITY_ERROR, "cannot go on with all of %s: out of memory", row->name);
     }
     entry->is_wanted = !row->is_stopped;
     if (row->file_hash == entry->file_hash)

@@ -152,7 +152,7 @@ static int check(struct reload *reload)
     for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
         if (!entry->is_removed && entry->file_hash == 0 && entry->seen_load_id != settings->load_id)
             all[count++] = entry->template;
-    rc = colony_gates_check(all, count, NULL, &reload->err);
+    rc = colony_gates_check_new(all, count, settings->template_count, &reload->err);
     free(all);
     return rc;
 }
@@ -177,6 +177,7 @@ static void apply_template(struct reload *reload, struct colony_template *templa
         if (rc == 0) {
             engine_set_why(entry, reload->why);
             engine_publish(entry, EVENT_CREATE);
+            engine_want_again(entry);
         }
     }
     if (rc < 0)

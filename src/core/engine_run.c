@@ -48,6 +48,12 @@ const char *engine_run_status(const struct slot *slot)
     return slot->run ? slot->run->status : "";
 }
 
+/* Then the slot's timer is that of the deadlines here. */
+static bool lives(const struct slot *slot)
+{
+    return slot->state == SLOT_RUNNING || slot->state == SLOT_READY;
+}
+
 /* Deadlines. */
 
 static uint64_t nearest(const struct slot_run *run)
@@ -101,7 +107,7 @@ void engine_run_arm(struct slot *slot)
     bool is_starting = slot->state == SLOT_RUNNING && template->ready.kind != READY_NONE;
     uint64_t first;
 
-    if (!run || (slot->state != SLOT_RUNNING && slot->state != SLOT_READY))
+    if (!run || !lives(slot))
         return;
     if (!is_starting || template->start_timeout_ms == 0)
         run->start_deadline_ms = 0;
@@ -222,6 +228,7 @@ static void on_stats(const struct colony_process_stats *stats, void *data)
         memcpy(slot->cause, cause, sizeof cause); /* not yet */
 }
 
+/* Begins or ends that, as the settings say. */
 static void watch_usage(struct slot *slot)
 {
     const struct colony_restart_above *above = &slot->entry->template->restart_above;
@@ -235,6 +242,9 @@ static void watch_usage(struct slot *slot)
     };
     int rc;
 
+    colony_stats_unwatch(slot->entry->engine->stats, slot->run->watch);
+    slot->run->watch = NULL;
+    slot->run->above_since_ms = 0;
     if (above->memory_bytes == 0 && above->cpu_percent == 0)
         return;
     wish.every = every < 1 ? 1 : every > LOOK_EVERY ? LOOK_EVERY : (uint32_t)every;
@@ -314,6 +324,14 @@ void engine_run_set_template(struct slot *slot)
 {
     if (slot->run && slot->run->ready)
         colony_ready_set_template(slot->run->ready, slot->entry->template);
+    if (!lives(slot))
+        return;
+    if (engine_run_prepare(slot) < 0)
+        colony_log(SEVERITY_ERROR, "cannot watch %s.%u: out of memory or descriptors",
+                   slot->entry->template->name, slot->number);
+    if (!slot->run)
+        return; /* there is nothing to look for */
+    watch_usage(slot);
     engine_run_arm(slot);
 }
 
@@ -336,8 +354,8 @@ void engine_run_begin(struct slot *slot, bool is_adopted)
     if (rc < 0)
         colony_log(SEVERITY_ERROR, "cannot find out when %s.%u is ready: %s",
                    slot->entry->template->name, slot->number, strerror(-rc));
-    if (!slot->run || slot->state != SLOT_RUNNING)
-        return; /* ready already */
+    if (!slot->run || !lives(slot))
+        return;
     watch_usage(slot);
     engine_run_arm(slot);
 }
@@ -358,6 +376,8 @@ void engine_run_end(struct slot *slot)
         colony_ready_end(run->ready);
     engine_check_drop(slot);
     colony_stats_unwatch(slot->entry->engine->stats, run->watch);
+    if (lives(slot))
+        (void)uv_timer_stop(&slot->timer); /* of its deadlines */
     *run = (struct slot_run){.slot = slot, .ready = run->ready};
 }
 

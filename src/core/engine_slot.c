@@ -64,6 +64,21 @@ static void enter_waiting(struct slot *slot)
     engine_save_note(slot);
 }
 
+/* Its template was replaced: the next process gets a record, a pipe and a log of its own. */
+static void drop_record(struct slot *slot)
+{
+    slot->is_stale = false;
+    engine_run_free(slot);
+    if (slot->os_pid)
+        return; /* what lives is never forgotten */
+    if (slot->has_record)
+        engine_order_forget(slot->entry->engine, slot->index, slot->id);
+    slot->has_record = false;
+    if (slot->log)
+        colony_log_close(slot->log);
+    slot->log = NULL;
+}
+
 static void enter_starting(struct slot *slot)
 {
     struct colony_error err = {0};
@@ -74,6 +89,8 @@ static void enter_starting(struct slot *slot)
         engine_slot_handle(slot, SLOT_EVENT_COMPLETE);
         return;
     }
+    if (slot->is_stale)
+        drop_record(slot);
     /* Why the last try failed stays to be seen until one succeeds: this may take its time, too. */
     if (engine_run_expect(slot) == 0 && engine_order_spawn(slot, &err) == 0) {
         slot->is_spawning = true;
@@ -112,13 +129,14 @@ static void leave_alone(struct slot *slot)
 static void enter_stopping(struct slot *slot)
 {
     const struct colony_template *template = slot->entry->template;
+    const struct colony_engine *engine = slot->entry->engine;
 
     engine_run_end(slot);
     if (engine_slot_is_detached(slot)) {
         leave_alone(slot);
         return;
     }
-    slot->deadline_ms = uv_now(slot->entry->engine->loop) + template->grace_ms;
+    slot->deadline_ms = uv_now(engine->loop) + (engine->is_hurried ? 0 : template->grace_ms);
     slot->sweep_delay_ms = SWEEP_DELAY_FIRST_MS;
     slot->swept_with = -1;
     slot->strays_counted = false;
@@ -132,21 +150,6 @@ static void enter_stopping(struct slot *slot)
         engine_begin_sweep(slot, template->stop_signal); /* what it left behind */
     else
         engine_slot_handle(slot, SLOT_EVENT_GONE);
-}
-
-/* Its template was replaced: the next process gets a record, a pipe and a log of its own. */
-static void drop_record(struct slot *slot)
-{
-    slot->is_stale = false;
-    engine_run_free(slot);
-    if (slot->os_pid)
-        return; /* what lives is never forgotten */
-    if (slot->has_record)
-        engine_order_forget(slot->entry->engine, slot->index, slot->id);
-    slot->has_record = false;
-    if (slot->log)
-        colony_log_close(slot->log);
-    slot->log = NULL;
 }
 
 static void follow_failure(struct slot *slot)
@@ -165,13 +168,10 @@ static void enter_stopped(struct slot *slot)
     struct colony_engine *engine = slot->entry->engine;
 
     if (slot->is_leaving) {
-        slot->has_record &= slot->os_pid == 0; /* what lives is never forgotten */
         engine_slot_retire(slot);
         engine_check_stopped(engine);
         return;
     }
-    if (slot->is_stale)
-        drop_record(slot);
     if (slot->is_wanted && !engine->is_stopping) {
         if (slot->is_failing)
             follow_failure(slot);
@@ -196,8 +196,8 @@ static void enter_exited(struct slot *slot)
         return;
     }
     engine_policy_on_exit(slot);
-    if (slot->state != SLOT_EXITED)
-        return; /* colony ends with it */
+    if (slot->entry->engine->is_stopping)
+        return; /* colony ends with it, and stops it as soon as nobody needs it */
     if (!slot->failure && record) {
         if (record->exited_boot_ns > record->claimed_boot_ns)
             end.ran_ms = (record->exited_boot_ns - record->claimed_boot_ns) / 1000000;
@@ -221,6 +221,8 @@ static void on_backoff_over(uv_timer_t *timer)
 {
     struct slot *slot = timer->data;
 
+    if (slot->stop_is_due)
+        return; /* it is to stop, and starts no more before that */
     if (slot->retry_boot_ms > engine_boot_ms())
         arm_backoff(slot); /* the loop's clock is not as exact, and may have been asleep */
     else
@@ -315,17 +317,25 @@ void engine_slot_begin(struct slot *slot)
     engine_slot_handle(slot, SLOT_EVENT_WAIT);
 }
 
-void engine_slot_start(struct slot *slot)
+/* It is to run: at once, or when it has been stopped. */
+void engine_slot_want(struct slot *slot)
 {
     slot->is_wanted = true;
     slot->is_failing = false;
-    if (slot->state == SLOT_STARTING || slot->state == SLOT_RUNNING || slot->state == SLOT_READY)
+    engine_save_note(slot); /* it may go on as it is */
+    if (slot->stop_is_due || slot->state == SLOT_STARTING || slot->state == SLOT_RUNNING ||
+        slot->state == SLOT_READY || slot->state == SLOT_STOPPING)
         return;
-    engine_policy_forget(slot);
-    if (slot->state == SLOT_STOPPING || slot->state == SLOT_WAITING)
-        return; /* it starts as soon as it can */
     engine_slot_because(slot, "%s", slot->entry->why);
     engine_slot_begin(slot);
+}
+
+/* The same as the wish of a user: what was before does not count any more. */
+void engine_slot_start(struct slot *slot)
+{
+    if (slot->state != SLOT_STARTING && slot->state != SLOT_RUNNING && slot->state != SLOT_READY)
+        engine_policy_forget(slot);
+    engine_slot_want(slot);
 }
 
 /* At once, whoever depends on it: engine_gates_stop asks them first. */
@@ -357,17 +367,25 @@ void engine_slot_retry_later(struct slot *slot, uint64_t delay_ms)
         engine_slot_handle(slot, SLOT_EVENT_DELAY);
 }
 
-/* There is no place for it any more: it goes as soon as it is stopped. */
-void engine_slot_leave(struct slot *slot)
+/*
+ * There is no place for it any more: it goes as soon as it is stopped, which it is now, or
+ * @in_turn: then its stop is due, and engine_gates_stop looks who needs it.
+ */
+void engine_slot_leave(struct slot *slot, bool in_turn)
 {
     if (!slot->is_leaving)
         slot->entry->counts[slot->state]--;
     slot->is_leaving = true;
     slot->is_wanted = false;
-    if (slot->state == SLOT_STOPPED)
+    if (slot->state == SLOT_STOPPED) {
         engine_slot_retire(slot);
-    else
+    } else if (in_turn && slot->state != SLOT_STOPPING) {
+        engine_slot_because(slot, "%s", slot->entry->why);
+        slot->stop_is_due = true;
+        engine_save_note(slot);
+    } else {
         engine_slot_stop(slot);
+    }
 }
 
 /* One that was leaving stays after all. */
@@ -426,12 +444,12 @@ void engine_slot_retire(struct slot *slot)
 {
     struct template_entry *entry = slot->entry;
 
-    engine_remove_living(slot); /* one that is detached outlives us */
-    if (slot->has_record)
+    engine_remove_living(slot);            /* one that is detached outlives us */
+    engine_run_free(slot);                 /* it looks at the log */
+    if (slot->has_record && !slot->os_pid) /* else when its end is told */
         engine_order_forget(entry->engine, slot->index, slot->id);
     if (slot->log)
         colony_log_close(slot->log);
-    engine_run_free(slot);
     if (!slot->is_leaving)
         entry->counts[slot->state]--;
     for (uint32_t i = 0; i < entry->slot_count; i++)

@@ -19,7 +19,7 @@ static struct slot_note make_note(const struct slot *slot)
     return (struct slot_note){
         .version = NOTE_VERSION,
         .is_wanted = slot->is_wanted,
-        .state = (uint8_t)slot->state,
+        .state = (uint8_t)(slot->stop_is_due ? SLOT_STOPPING : slot->state),
         .exit_is_told = slot->exit_is_told,
         .attempt = slot->restart.attempt,
         .restarts = slot->restarts,
@@ -82,8 +82,7 @@ static int open_direct_log(const struct slot *slot, struct colony_error *err)
 {
     char path[COLONY_LOG_PATH_MAX];
     int fd;
-    int rc = colony_engine_log_path(slot->entry->engine, slot->entry->template->name, slot->number,
-                                    path, sizeof path);
+    int rc = engine_slot_log_path(slot, path, sizeof path);
 
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot name the log of %s", slot->entry->template->name);
@@ -187,11 +186,14 @@ void engine_order_sweep(struct slot *slot, int signo)
     send_order(slot->entry->engine, &message);
 }
 
+/* What lives is never forgotten: its end will be told. */
 void engine_order_forget(struct colony_engine *engine, uint32_t index, uint64_t id)
 {
     struct colony_message message = {.type = MESSAGE_FORGET, .index = index, .id = id};
+    enum colony_record_state state = colony_record_state(&engine->table.records[index]);
 
-    send_order(engine, &message);
+    if (state == RECORD_EXITED || state == RECORD_FAILED)
+        send_order(engine, &message);
 }
 
 /* What must be known again after a death of the engine. SPAWN carries a note of its own. */

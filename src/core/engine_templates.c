@@ -35,9 +35,11 @@ int engine_set_slots(struct template_entry *entry, uint32_t count)
         } else if (!slot->is_leaving) {
             if (slot->os_pid)
                 engine_publish_process(slot, EVENT_REAP, entry->why);
-            engine_slot_leave(slot);
+            engine_slot_leave(slot, count == 0);
         }
     }
+    if (count == 0 && entry->slot_count > 0) /* then nothing is there for those who need it */
+        engine_gates_stop(entry);
     for (uint32_t number = 1; number <= count; number++) {
         struct slot *slot = engine_entry_slot(entry, number);
 
@@ -52,6 +54,15 @@ static void start_slots(struct template_entry *entry)
     for (uint32_t i = 0; i < entry->slot_count; i++)
         if (!entry->slots[i]->is_leaving)
             engine_slot_start(entry->slots[i]);
+}
+
+/* Only those that are new, stay after all or were stopped one by one: what is done or was given up
+ * is not touched. */
+static void fill_slots(struct template_entry *entry)
+{
+    for (uint32_t i = 0; i < entry->slot_count; i++)
+        if (!entry->slots[i]->is_leaving && !entry->slots[i]->is_wanted)
+            engine_slot_want(entry->slots[i]);
 }
 
 /* Would the templates make sense with @template among them, in place of its namesake? */
@@ -71,7 +82,7 @@ static int check_template(struct colony_engine *engine, const struct colony_temp
     for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
         if (!entry->is_removed && strcmp(entry->template->name, template->name) != 0)
             all[count++] = entry->template;
-    rc = colony_gates_check(all, count, NULL, err);
+    rc = colony_gates_check_new(all, count, 1, err);
     free(all);
     return rc;
 }
@@ -82,6 +93,9 @@ static void revive(struct template_entry *entry)
     entry->is_removed = false;
     entry->scaled = -1;
     entry->is_wanted = entry->template->start;
+    entry->is_given_up = false;
+    entry->flap_until_boot_ms = 0;
+    colony_restart_clear(&entry->restart);
     for (uint32_t i = 0; i < entry->slot_count; i++)
         entry->slots[i]->is_stale = true;
 }
@@ -94,6 +108,7 @@ int engine_make_entry(struct colony_engine *engine, struct colony_template *temp
     int rc = 0;
 
     if (entry) { /* removed, and not gone yet */
+        engine_gates_unlink(entry);
         engine_swap_template(entry, template);
         entry->origin = origin;
         revive(entry);
@@ -113,6 +128,14 @@ int engine_make_entry(struct colony_engine *engine, struct colony_template *temp
     engine_gates_attach_missing(entry);
     *out = entry;
     return 0;
+}
+
+/* What was going still of the one before it starts when that is stopped. */
+void engine_want_again(struct template_entry *entry)
+{
+    for (uint32_t i = 0; entry->is_wanted && i < entry->slot_count; i++)
+        if (!entry->slots[i]->is_leaving && entry->slots[i]->state != SLOT_STOPPED)
+            engine_slot_start(entry->slots[i]);
 }
 
 static int check_new(struct colony_engine *engine, const struct colony_template *template,
@@ -166,9 +189,8 @@ static void restart_stale(struct template_entry *entry)
 
 /* Takes ownership of @template. What the user scaled stays unless the settings now say otherwise.
  */
-int engine_renew_template(struct template_entry *entry, struct colony_template *template)
+int engine_exchange_template(struct template_entry *entry, struct colony_template *template)
 {
-    bool is_other_process = entry->template->process_hash != template->process_hash;
     bool is_resized = entry->template->numprocesses != template->numprocesses;
     int rc;
 
@@ -177,13 +199,23 @@ int engine_renew_template(struct template_entry *entry, struct colony_template *
     if (is_resized)
         entry->scaled = -1;
     rc = engine_gates_link(entry);
-    if (rc == 0)
-        rc = engine_set_slots(entry, wanted_slots(entry));
+    return rc < 0 ? rc : engine_set_slots(entry, wanted_slots(entry));
+}
+
+/* The same for one that may run. Takes ownership of @template. */
+int engine_renew_template(struct template_entry *entry, struct colony_template *template)
+{
+    bool is_other_process = entry->template->process_hash != template->process_hash;
+    int rc = engine_exchange_template(entry, template);
+
     engine_publish(entry, EVENT_UPDATE);
     if (is_other_process)
         restart_stale(entry);
-    if (entry->is_wanted)
+    if (entry->is_wanted && is_other_process)
         start_slots(entry);
+    else if (entry->is_wanted)
+        fill_slots(entry);
+    engine_gates_look(entry);
     return rc;
 }
 
@@ -214,22 +246,13 @@ void engine_remove_entry(struct template_entry *entry)
 {
     engine_publish(entry, EVENT_DELETE);
     entry->is_wanted = false;
-    for (uint32_t i = 0; i < entry->slot_count; i++) {
-        struct slot *slot = entry->slots[i];
-
-        slot->is_wanted = false;
-        engine_slot_because(slot, "%s", entry->why);
-        slot->stop_is_due = slot->state != SLOT_STOPPED;
-    }
-    engine_gates_stop(entry); /* while those who need it still know it */
-    engine_gates_leave(entry);
     entry->is_removed = true;
-    if (entry->open_slots == 0) {
-        engine_free_entry(entry);
-        return;
-    }
     for (uint32_t i = entry->slot_count; i-- > 0;)
-        engine_slot_leave(entry->slots[i]);
+        engine_slot_leave(entry->slots[i], true);
+    engine_gates_stop(entry);
+    engine_gates_look(entry);
+    if (entry->open_slots == 0)
+        engine_free_entry(entry);
 }
 
 int colony_engine_remove_template(struct colony_engine *engine, const char *name, const char *why,
@@ -265,7 +288,8 @@ int colony_engine_scale_template(struct colony_engine *engine, const char *name,
     engine_publish(entry, EVENT_UPDATE);
     engine_record(entry);
     if (entry->is_wanted)
-        start_slots(entry);
+        fill_slots(entry);
+    engine_gates_look(entry);
     *count = (uint32_t)wanted;
     return 0;
 }

@@ -32,6 +32,7 @@ struct node {
 struct graph {
     struct node *nodes;
     size_t count;
+    size_t new_count; /* the first ones, which may lack nothing */
     struct node *by_name;
     size_t culprit;
     struct colony_error *err;
@@ -120,8 +121,10 @@ static int step(struct graph *graph, struct node **at)
     }
     dependency = &node->template->dependencies[node->next++];
     target = find(graph, dependency->name);
+    if (!target && dependency->is_needed && (size_t)(node - graph->nodes) < graph->new_count)
+        return fail_missing(graph, node, dependency->name);
     if (!target)
-        return dependency->is_needed ? fail_missing(graph, node, dependency->name) : 0;
+        return 0;
     if (target->mark == MARK_OPEN)
         return fail_cycle(graph, target, node);
     if (target->mark == MARK_DONE)
@@ -148,25 +151,40 @@ static int walk(struct graph *graph)
     return rc;
 }
 
+static int check(struct graph *graph, const struct colony_template *const *templates)
+{
+    int rc = 0;
+
+    graph->nodes = calloc(graph->count + 1, sizeof *graph->nodes);
+    if (!graph->nodes)
+        rc = -ENOMEM;
+    for (size_t i = 0; i < graph->count && rc == 0; i++) {
+        graph->nodes[i].template = templates[i];
+        rc = add(graph, &graph->nodes[i]);
+    }
+    if (rc == 0)
+        rc = walk(graph);
+    if (rc == -ENOMEM)
+        (void)colony_fail(graph->err, rc, "cannot order the starts: out of memory");
+    clear(graph);
+    return rc;
+}
+
 int colony_gates_check(const struct colony_template *const *templates, size_t count,
                        size_t *culprit, struct colony_error *err)
 {
-    struct graph graph = {.count = count, .err = err};
-    int rc = 0;
+    struct graph graph = {.count = count, .new_count = count, .err = err};
+    int rc = check(&graph, templates);
 
-    graph.nodes = calloc(count + 1, sizeof *graph.nodes);
-    if (!graph.nodes)
-        rc = -ENOMEM;
-    for (size_t i = 0; i < count && rc == 0; i++) {
-        graph.nodes[i].template = templates[i];
-        rc = add(&graph, &graph.nodes[i]);
-    }
-    if (rc == 0)
-        rc = walk(&graph);
-    if (rc == -ENOMEM)
-        (void)colony_fail(err, rc, "cannot order the starts: out of memory");
-    else if (rc < 0 && culprit)
+    if (rc < 0 && rc != -ENOMEM && culprit)
         *culprit = graph.culprit;
-    clear(&graph);
     return rc;
+}
+
+int colony_gates_check_new(const struct colony_template *const *templates, size_t count,
+                           size_t new_count, struct colony_error *err)
+{
+    struct graph graph = {.count = count, .new_count = new_count, .err = err};
+
+    return check(&graph, templates);
 }

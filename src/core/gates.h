@@ -21,4 +21,11 @@ struct colony_template;
 int colony_gates_check(const struct colony_template *const *templates, size_t count,
                        size_t *culprit, struct colony_error *err);
 
+/*
+ * The same where only the first @new_count of @templates are to come: what the others lack they
+ * lack already, and wait for.
+ */
+int colony_gates_check_new(const struct colony_template *const *templates, size_t count,
+                           size_t new_count, struct colony_error *err);
+
 #endif

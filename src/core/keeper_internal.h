@@ -79,7 +79,8 @@ struct keeper {
     int engine_pidfd; /* -1: none runs */
     pid_t engine_pid;
     bool engine_is_ready;
-    bool was_ready; /* an engine has served since this keeper started */
+    bool has_taken_over; /* strays of before that may be another's children */
+    bool was_ready;      /* an engine has served since this keeper started */
     uint64_t engine_started_ms;
     uint64_t engine_restart_at_ms; /* 0: not due */
     uint64_t engine_delay_ms;

@@ -289,7 +289,7 @@ static void sweep_by_mark(struct keeper *keeper, uint32_t index, int signo)
         .mark = mark,
         .leader = process->pidfd >= 0 ? record->pid : 0,
         .seen = &process->seen,
-        .everywhere = record->flags & RECORD_ADOPTED,
+        .everywhere = keeper->has_taken_over,
         .signo = signo,
         .is_known = is_known,
         .data = keeper,

@@ -162,6 +162,7 @@ void keeper_take_over(struct keeper *keeper, uint32_t damaged)
             colony_table_free_record(&keeper->table, i); /* of before a reboot */
             continue;
         }
+        keeper->has_taken_over = true;
         adopt_record(keeper, i, &pipes);
         alive += colony_record_state(record) == RECORD_ALIVE;
     }

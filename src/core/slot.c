@@ -13,6 +13,8 @@ static const enum colony_slot_state next_state[SLOT_STATE_COUNT][SLOT_EVENT_COUN
                         [SLOT_EVENT_SPAWNED]  = SLOT_RUNNING,
                         [SLOT_EVENT_COMPLETE] = SLOT_COMPLETED},
     [SLOT_WAITING]   = {[SLOT_EVENT_START]    = SLOT_STARTING,
+                        [SLOT_EVENT_DELAY]    = SLOT_BACKOFF, /* because another one flaps */
+                        [SLOT_EVENT_GIVE_UP]  = SLOT_FAILED,
                         [SLOT_EVENT_STOP]     = SLOT_STOPPING}, /* what it left behind */
     [SLOT_STARTING]  = {[SLOT_EVENT_SPAWNED]  = SLOT_RUNNING,
                         [SLOT_EVENT_FAIL]     = SLOT_EXITED,
@@ -32,6 +34,7 @@ static const enum colony_slot_state next_state[SLOT_STATE_COUNT][SLOT_EVENT_COUN
                         [SLOT_EVENT_STOP]     = SLOT_STOPPING},
     [SLOT_BACKOFF]   = {[SLOT_EVENT_START]    = SLOT_STARTING,
                         [SLOT_EVENT_WAIT]     = SLOT_WAITING,
+                        [SLOT_EVENT_GIVE_UP]  = SLOT_FAILED,
                         [SLOT_EVENT_STOP]     = SLOT_STOPPING},
     [SLOT_FAILED]    = {[SLOT_EVENT_START]    = SLOT_STARTING,
                         [SLOT_EVENT_WAIT]     = SLOT_WAITING,

@@ -34,7 +34,7 @@ struct colony_sweep {
     const char *mark;         /* INSTANCE/TEMPLATE/SLOT */
     pid_t leader;             /* while it lives, what still descends from it is looked at, too */
     struct colony_seen *seen; /* what is found by its mark is added: an ending process has none */
-    bool everywhere; /* an adopted one's strays are not our children: all of /proc is read */
+    bool everywhere; /* a dead keeper's strays are not our children: all of /proc is read */
     int signo;       /* 0: only count */
     bool (*is_known)(pid_t pid, void *data); /* leaders and colony's own: never touched */
     void *data;
