@@ -185,10 +185,10 @@ def test_a_last_process_that_was_to_go_and_stays_after_all_comes_back(colony):
     add(colony, "db", **SLEEP)
     add(colony, "web", **STUBBORN, graceful_timeout=0.5, depends_on=["db"])
     before = colony.wait_state("db", "running")["os_pid"]
-    colony.wait_state("web", "ready")
+    web = colony.wait_state("web", "ready")["os_pid"]
     post(colony, "/processes/db/_scale/0")
     post(colony, "/processes/db/_scale/1")
-    colony.wait_state("web", "waiting")
+    eventually(lambda: not alive(web))
     colony.wait_state("web", "ready")
     assert state(colony, "db") == "running" and colony.slot("db")["os_pid"] != before
 
@@ -301,13 +301,26 @@ def checks(colony):
     return found
 
 
+def leave_stray(colony, name, **settings):
+    """A job that is done and has left somebody behind."""
+    pid_file = colony.folder / "stray"
+    add(colony, name, cmd="sh", restart="never", log="none", **settings,
+        args=["-c", f"setsid sh -c 'echo $$$$ >{pid_file}; exec sleep 1000' &"])
+    colony.wait_state(name, "completed")
+    return pid_file, int(eventually(lambda: pid_file.exists() and pid_file.read_text().strip()))
+
+
+def test_what_is_detached_now_leaves_no_strays_of_before(colony):
+    colony.start()
+    _, stray = leave_stray(colony, "web")
+    assert alive(stray)
+    put(colony, "web", cmd="true", detach=True, restart="never")
+    eventually(lambda: not alive(stray), what="the stray's end")
+
+
 def test_strays_of_before_a_double_death_are_stopped_too(colony):
     colony.start()
-    pid_file = colony.folder / "stray"
-    add(colony, "web", cmd="sh", args=["-c", f"setsid sh -c 'echo $$$$ >{pid_file}; exec sleep 1000' &"],
-        restart="never", log="none")
-    stray = int(eventually(lambda: pid_file.exists() and pid_file.read_text().strip()))
-    colony.wait_state("web", "completed")
+    pid_file, stray = leave_stray(colony, "web")
     colony.kill_both()
     colony.start()
     post(colony, "/processes/web/_start")
