@@ -102,15 +102,15 @@ class Hammer:
         elif more < 0.5:
             settings["restart"] = rand.choice([
                 "never", "on-failure", {"when": "always", "delay": 0.05, "max_delay": 0.4},
-                {"attempts": 3, "window": 2, "retry_in": 0.2, "max_retries": 2},
-                {"attempts": 2, "window": 1, "max_retries": 0}])
+                {"attempts": 3, "window": 2, "retry_in": 0.2, "max_retry": 2},
+                {"attempts": 2, "window": 1}])
         else:
             settings["restart"] = {"delay": 0.02, "max_delay": 0.5, "reset": 0.1}
         for key, chance, values in (("log", 0.2, ["none", {"direct": True}]), ("max_age", 0.1, [1]),
                                     ("start", 0.1, [False]), ("priority", 0.1, [0, 5]),
                                     ("stop_group", 0.1, [True]), ("stop_signal", 0.1, ["INT"]),
                                     ("env", 0.2, [{"A": "1"}, {"A": "2"}]),
-                                    ("restart_above", 0.1, [{"memory": "1KiB", "for": 0.3},
+                                    ("restart_above", 0.1, [{"memory": "4KiB", "for": 0.3},
                                                             {"cpu": 100, "for": 1}])):
             if rand.random() < chance:
                 settings[key] = rand.choice(values)
@@ -257,6 +257,13 @@ class Hammer:
                 continue
         return found
 
+    def may_stray(self, pid):
+        """It may be one that another left behind, or has just ended."""
+        try:
+            return b"\0stray" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            return True
+
     def check_processes(self):
         """What /slots tells lives, and what lives is told; both may change between two looks."""
         def compare():
@@ -270,10 +277,8 @@ class Hammer:
                         leaders[slot].add(pid)
                         if slots[pid] != slot:
                             unknown.add((pid, slot))
-                    elif leads and not slot.startswith("\x1f"):
-                        with open(f"/proc/{pid}/cmdline", "rb") as file:
-                            if b"\0stray" not in file.read():
-                                unknown.add((pid, slot))
+                    elif leads and not slot.startswith("\x1f") and not self.may_stray(pid):
+                        unknown.add((pid, slot))
             twice = {(s, *sorted(p)) for s, p in leaders.items() if len(p) > 1}
             return gone, unknown, twice
         wrong = compare()
@@ -364,7 +369,6 @@ class Hammer:
         for name in self.names():
             self.ask("DELETE", f"/processes/{name}")
         conftest.eventually(lambda: not self.marked(), HANGS_S * IN_TURN, "an end of all")
-        time.sleep(0.2)  # for what is let go of after the last process
         return self.size()
 
     # The way through it.
@@ -406,8 +410,8 @@ class Hammer:
         self.round(1, False)
         fds, rss = self.empty()
         self.round(length, False)
-        fds_after, rss_after = self.empty()
-        assert fds_after <= fds + 4, f"descriptors: {fds} became {fds_after}"
+        rss_after = self.empty()[1]
+        conftest.eventually(lambda: self.size()[0] <= fds + 4, what=f"{fds} descriptors as before")
         slack = 256 if "asan" in conftest.BINARY or "tsan" in conftest.BINARY else 16
         assert rss_after <= rss + slack * 1024, f"memory: {rss} became {rss_after} KiB"
 

@@ -146,7 +146,8 @@ static void adopt(struct slot *slot)
     if (uv_is_closing((uv_handle_t *)&slot->timer))
         return; /* nothing of it was left: it is gone already */
     slot->adopted_state = 0;
-    slot->is_stale = settings_changed(slot);
+    if (settings_changed(slot))
+        engine_slot_outdate(slot);
     reason = reason_to_stop(slot, &note);
     if (!reason || slot->state == SLOT_STOPPING)
         return;

@@ -182,6 +182,7 @@ void engine_slot_begin(struct slot *slot);
 void engine_slot_fail(struct slot *slot);
 void engine_slot_hurry(struct slot *slot);
 void engine_slot_retry_later(struct slot *slot, uint64_t delay_ms);
+void engine_slot_outdate(struct slot *slot);
 void engine_slot_leave(struct slot *slot, bool in_turn);
 void engine_slot_stay(struct slot *slot);
 void engine_slot_retire(struct slot *slot);

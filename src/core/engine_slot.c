@@ -22,13 +22,13 @@ bool engine_state_is_up(enum colony_slot_state state)
            state == SLOT_STOPPING || state == SLOT_EXITED;
 }
 
-/* Of the process it has, whatever its template says by now. */
+/* Of the process it has or had last, whatever its template says by now. */
 bool engine_slot_is_detached(const struct slot *slot)
 {
     const struct colony_record *record = engine_slot_record(slot);
 
-    return record && slot->os_pid ? (record->flags & RECORD_DETACHED) != 0
-                                  : slot->entry->template->detach;
+    return record && !slot->is_spawning ? (record->flags & RECORD_DETACHED) != 0
+                                        : slot->entry->template->detach;
 }
 
 void engine_slot_because(struct slot *slot, const char *format, ...)
@@ -64,21 +64,6 @@ static void enter_waiting(struct slot *slot)
     engine_save_note(slot);
 }
 
-/* Its template was replaced: the next process gets a record, a pipe and a log of its own. */
-static void drop_record(struct slot *slot)
-{
-    slot->is_stale = false;
-    engine_run_free(slot);
-    if (slot->os_pid)
-        return; /* what lives is never forgotten */
-    if (slot->has_record)
-        engine_order_forget(slot->entry->engine, slot->index, slot->id);
-    slot->has_record = false;
-    if (slot->log)
-        colony_log_close(slot->log);
-    slot->log = NULL;
-}
-
 static void enter_starting(struct slot *slot)
 {
     struct colony_error err = {0};
@@ -89,8 +74,6 @@ static void enter_starting(struct slot *slot)
         engine_slot_handle(slot, SLOT_EVENT_COMPLETE);
         return;
     }
-    if (slot->is_stale)
-        drop_record(slot);
     /* Why the last try failed stays to be seen until one succeeds: this may take its time, too. */
     if (engine_run_expect(slot) == 0 && engine_order_spawn(slot, &err) == 0) {
         slot->is_spawning = true;
@@ -152,6 +135,31 @@ static void enter_stopping(struct slot *slot)
         engine_slot_handle(slot, SLOT_EVENT_GONE);
 }
 
+static void drop_record(struct slot *slot)
+{
+    slot->is_stale = false;
+    engine_run_free(slot);
+    if (slot->os_pid)
+        return; /* what lives is never forgotten */
+    if (slot->has_record)
+        engine_order_forget(slot->entry->engine, slot->index, slot->id);
+    slot->has_record = false;
+    if (slot->log)
+        colony_log_close(slot->log);
+    slot->log = NULL;
+}
+
+/*
+ * Its template was replaced: the next process gets a record, a pipe and a log of its own. Not
+ * before it is stopped: the record is what its strays are found by.
+ */
+void engine_slot_outdate(struct slot *slot)
+{
+    slot->is_stale = true;
+    if (slot->state == SLOT_STOPPED)
+        drop_record(slot);
+}
+
 static void follow_failure(struct slot *slot)
 {
     const struct colony_restart_end end = {
@@ -172,6 +180,8 @@ static void enter_stopped(struct slot *slot)
         engine_check_stopped(engine);
         return;
     }
+    if (slot->is_stale)
+        drop_record(slot);
     if (slot->is_wanted && !engine->is_stopping) {
         if (slot->is_failing)
             follow_failure(slot);

@@ -97,7 +97,7 @@ static void revive(struct template_entry *entry)
     entry->flap_until_boot_ms = 0;
     colony_restart_clear(&entry->restart);
     for (uint32_t i = 0; i < entry->slot_count; i++)
-        entry->slots[i]->is_stale = true;
+        engine_slot_outdate(entry->slots[i]);
 }
 
 /* Takes ownership of @template, also when it fails. */
@@ -178,7 +178,7 @@ static void restart_stale(struct template_entry *entry)
     for (uint32_t i = 0; i < entry->slot_count; i++) {
         struct slot *slot = entry->slots[i];
 
-        slot->is_stale = true;
+        engine_slot_outdate(slot);
         if (slot->state == SLOT_STOPPED || slot->is_leaving)
             continue;
         engine_slot_because(slot, "%s", entry->why);

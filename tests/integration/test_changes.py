@@ -301,13 +301,26 @@ def checks(colony):
     return found
 
 
+def leave_stray(colony, name, **settings):
+    """A job that is done and has left somebody behind."""
+    pid_file = colony.folder / "stray"
+    add(colony, name, cmd="sh", restart="never", log="none", **settings,
+        args=["-c", f"setsid sh -c 'echo $$$$ >{pid_file}; exec sleep 1000' &"])
+    colony.wait_state(name, "completed")
+    return pid_file, int(eventually(lambda: pid_file.exists() and pid_file.read_text().strip()))
+
+
+def test_what_is_detached_now_leaves_no_strays_of_before(colony):
+    colony.start()
+    _, stray = leave_stray(colony, "web")
+    assert alive(stray)
+    put(colony, "web", cmd="true", detach=True, restart="never")
+    eventually(lambda: not alive(stray), what="the stray's end")
+
+
 def test_strays_of_before_a_double_death_are_stopped_too(colony):
     colony.start()
-    pid_file = colony.folder / "stray"
-    add(colony, "web", cmd="sh", args=["-c", f"setsid sh -c 'echo $$$$ >{pid_file}; exec sleep 1000' &"],
-        restart="never", log="none")
-    stray = int(eventually(lambda: pid_file.exists() and pid_file.read_text().strip()))
-    colony.wait_state("web", "completed")
+    pid_file, stray = leave_stray(colony, "web")
     colony.kill_both()
     colony.start()
     post(colony, "/processes/web/_start")
