@@ -101,9 +101,11 @@ test-integration: all $(BUILD)/docs/generate ## the whole binary, by pytest; P=N
 test-asan: ## both under AddressSanitizer and UndefinedBehaviorSanitizer, in build/asan
 	$(MAKE) BUILD=build/asan SANITIZE=address,undefined test
 
+test-tsan: export TSAN_OPTIONS := suppressions=$(abspath tests/tsan.supp)
 test-tsan: ## both under ThreadSanitizer, in build/tsan
 	$(MAKE) BUILD=build/tsan SANITIZE=thread test
 
+test-threads: export TSAN_OPTIONS := suppressions=$(abspath tests/tsan.supp)
 test-threads: ## what has threads of its own under ThreadSanitizer, as CI does
 	$(MAKE) BUILD=build/tsan SANITIZE=thread test-unit T="$(THREADED)"
 	$(MAKE) BUILD=build/tsan SANITIZE=thread test-integration P="forward remember reload"

@@ -229,7 +229,8 @@ static void describe_gate(const struct gate *gate, char *text, size_t size)
         (void)snprintf(text, size, "waits for %.60s, which does not exist", name);
     else
         (void)snprintf(text, size, "waits for %.60s to %s: it is %s", name,
-                       conditions[gate->dependency->condition], describe_state(gate->target));
+                       conditions[gate->dependency->condition],
+                       gate->target->stop_is_due ? "to be stopped" : describe_state(gate->target));
 }
 
 /* The first reason; "" when there is none. */

@@ -278,14 +278,6 @@ static void count_move(struct slot *slot, enum colony_slot_state from, enum colo
     slot->entry->counts[to]++;
 }
 
-static uint64_t wall_clock_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 void engine_slot_handle(struct slot *slot, enum colony_slot_event event)
 {
     enum colony_slot_state from = slot->state;
@@ -297,7 +289,7 @@ void engine_slot_handle(struct slot *slot, enum colony_slot_event event)
     (void)uv_timer_stop(&slot->timer); /* a timer never outlives its state */
     slot->state = to;                  /* the only assignment */
     slot->stop_is_due &= to != SLOT_STOPPING;
-    slot->since_ms = wall_clock_ms();
+    slot->since_ms = colony_wall_now_ms();
     move = ++slot->moves;
     count_move(slot, from, to);
     publish_move(slot, from, to);

@@ -3,25 +3,17 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "core/events.h"
 #include "core/slot.h"
 #include "core/store.h"
+#include "core/table.h"
 
 struct colony_history {
     struct colony_events *events;
     struct colony_store *store;
     struct colony_subscription *subscription;
 };
-
-static uint64_t wall_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* States that "spawn" and "exit" tell of as well: a crash loop has half as many rows without. */
 static bool says_nothing_new(const struct colony_event *event)
@@ -34,7 +26,7 @@ static void on_event(const struct colony_event *event, void *data)
 {
     const struct colony_history *history = data;
     struct colony_store_event row = {
-        .at_ms = wall_ms(),
+        .at_ms = colony_wall_now_ms(),
         .name = event->name,
         .slot = event->slot,
         .id = event->id,

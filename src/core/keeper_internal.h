@@ -115,7 +115,6 @@ void keeper_remember_pid(struct keeper *keeper, uint32_t index);
 int32_t keeper_find_pid(struct keeper *keeper, pid_t pid);
 bool keeper_is_being_spawned(struct keeper *keeper, pid_t pid);
 bool keeper_is_ended(const struct colony_record *record);
-uint64_t keeper_wall_clock_ms(void);
 uint64_t keeper_count_oom_kills(const struct keeper *keeper, const struct colony_record *record);
 void keeper_reap(struct keeper *keeper, uint32_t index);
 void keeper_reap_strays(struct keeper *keeper);

@@ -108,14 +108,6 @@ bool keeper_is_ended(const struct colony_record *record)
     return state == RECORD_EXITED || state == RECORD_FAILED;
 }
 
-uint64_t keeper_wall_clock_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* Ends. */
 
 /* So far, in its cgroup; the difference over a life says whether memory was the reason it ended. */

@@ -443,7 +443,7 @@ static void finish_spawn(struct keeper *keeper, const struct colony_spawn_job *j
         return;
     }
     process->pidfd = job->result.pidfd;
-    record->spawned_at_ms = keeper_wall_clock_ms();
+    record->spawned_at_ms = colony_wall_now_ms();
     colony_record_set_state(record, RECORD_ALIVE);
     keeper_remember_pid(keeper, job->index);
     keeper_notify(keeper, job->index, NOTICE_SPAWN);

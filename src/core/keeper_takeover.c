@@ -61,7 +61,7 @@ static void adopt_record(struct keeper *keeper, uint32_t index,
     if (!colony_is_our_child(process->pidfd))
         record->flags |= RECORD_ADOPTED;
     if (was_claimed)
-        record->spawned_at_ms = keeper_wall_clock_ms();
+        record->spawned_at_ms = colony_wall_now_ms();
     colony_record_set_start(record, colony_proc_start_ticks(record->pid));
     colony_record_set_state(record, RECORD_ALIVE);
     keeper_remember_pid(keeper, index);

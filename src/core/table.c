@@ -76,6 +76,14 @@ void colony_record_set_state(struct colony_record *record, enum colony_record_st
     atomic_store_explicit(&record->state, (uint32_t)state, memory_order_release);
 }
 
+uint64_t colony_wall_now_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 uint64_t colony_boot_now_ns(void)
 {
     struct timespec now;

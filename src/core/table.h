@@ -103,6 +103,8 @@ struct colony_boot {
 
 int colony_boot_read(struct colony_boot *out, struct colony_error *err);
 uint64_t colony_boot_now_ns(void);
+/* For people. */
+uint64_t colony_wall_now_ms(void);
 
 /*
  * Opens or makes the table `table` in the folder @state_fd, to be written. A file that is not a
