@@ -276,7 +276,7 @@ def test_a_check_of_the_engine_before_is_in_nobody_s_way(colony):
     colony.start()
     go = colony.folder / "go"
     add(colony, "web", **SLEEP, ready={"exec": f"sh -c 'test -e {go} || sleep 1000'",
-                                       "timeout": 100, "interval": 0.05})
+                                       "try": 100, "interval": 0.05})
     colony.wait_state("web", "running")
     before = colony.slot("web")["os_pid"]
     eventually(lambda: checks(colony), what="a check")
