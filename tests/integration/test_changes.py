@@ -301,6 +301,23 @@ def checks(colony):
     return found
 
 
+def test_a_circle_with_a_changed_file_is_told_and_hangs_nothing(colony):
+    colony.start({"processes": {"a": SLEEP}})
+    add(colony, "b", **SLEEP, depends_on=["a"])
+    before = colony.wait_state("b", "running")["os_pid"]
+    colony.kill_both()
+    colony.start({"processes": {"a": {**SLEEP, "depends_on": {"b": {"needed": False}}}}})
+    assert colony.slot("b")["os_pid"] == before
+    assert "a → b → a: a waits for nobody" in colony.log.read_text()
+    assert colony.stop(10) == 0
+    colony.start({"processes": {"a": {**SLEEP, "depends_on": {"b": {"needed": False}}}}})
+    for name in ("a", "b"):
+        colony.wait_state(name, "running")
+    post(colony, "/_reload", status=400)
+    delete(colony, "b")
+    post(colony, "/_reload")
+
+
 def leave_stray(colony, name, **settings):
     """A job that is done and has left somebody behind."""
     pid_file = colony.folder / "stray"
