@@ -415,8 +415,8 @@ def test_a_stray_is_not_taken_for_its_leader_when_the_table_was_damaged(colony):
     settings = {"processes": {"it": {"cmd": "sh", "args": ["-c", script]}}}
     colony.start(settings)
     before = living(colony)
-    stray = int(eventually(lambda: colony.output("it")))
-    eventually(lambda: os.getsid(stray) == stray)
+    forker = int(eventually(lambda: colony.output("it")))  # of the two setsid, one forks and ends
+    eventually(lambda: not alive(forker) and len(marked(colony)) == 2, what="leader and stray")
     kill_both(colony)
     (colony.state / "table").write_bytes(b"")
     colony.start(settings)

@@ -188,7 +188,7 @@ def test_a_last_process_that_was_to_go_and_stays_after_all_comes_back(colony):
     web = colony.wait_state("web", "ready")["os_pid"]
     post(colony, "/processes/db/_scale/0")
     post(colony, "/processes/db/_scale/1")
-    eventually(lambda: not alive(web))
+    eventually(lambda: colony.slot("web")["os_pid"] not in (None, web), what="another web")
     colony.wait_state("web", "ready")
     assert state(colony, "db") == "running" and colony.slot("db")["os_pid"] != before
 
