@@ -64,7 +64,7 @@ class Hammer:
             settings["ready"] = {"delay": rand.choice([0, 0.05, 0.5])}
         elif ready == "exec":
             command = rand.choice(["true", "true", "false", "sleep 1000", "/no/such/check"])
-            settings["ready"] = {"exec": command, "interval": 0.05, "timeout": 0.2}
+            settings["ready"] = {"exec": command, "interval": 0.05, "try": 0.2}
         elif ready == "never":
             settings["ready"] = {"notify": True}
         if ready:

@@ -15,6 +15,8 @@
 #include <utlist.h>
 
 #include "core/engine_internal.h"
+#include "core/gates.h"
+#include "core/log.h"
 
 struct gate {
     const struct colony_dependency *dependency; /* of entry's template */
@@ -140,6 +142,40 @@ void engine_gates_leave(struct template_entry *entry)
         detach(entry->dependents);
         entry->engine->missing_gates++;
     }
+}
+
+/* A circle, of which the check tells the template to blame: it waits for nobody. */
+static bool break_circle(struct colony_engine *engine, const struct colony_template **all)
+{
+    struct colony_error err;
+    struct template_entry *entry;
+    size_t culprit = 0;
+    size_t count = 0;
+
+    for (entry = engine->entries; entry; entry = entry->hh.next)
+        if (!entry->is_removed && entry->gate_count == entry->template->dependency_count)
+            all[count++] = entry->template; /* else it has been broken there */
+    if (colony_gates_check_new(all, count, 0, &culprit, &err) != -ELOOP)
+        return false;
+    colony_log(SEVERITY_ERROR, "%s: %s waits for nobody until that is mended", err.message,
+               all[culprit]->name);
+    engine_gates_unlink(engine_find_entry(engine, all[culprit]->name));
+    return true;
+}
+
+/* What was added while colony ran may make a circle with a settings file that was changed since. */
+void engine_gates_break_circles(struct colony_engine *engine)
+{
+    const struct colony_template **all =
+        calloc(HASH_COUNT(engine->entries) + 1, sizeof(const struct colony_template *));
+
+    if (!all) {
+        colony_log(SEVERITY_ERROR, "cannot look for circles of dependencies: out of memory");
+        return;
+    }
+    while (break_circle(engine, all))
+        ; /* there may be another one */
+    free(all);
 }
 
 /* Starting. */

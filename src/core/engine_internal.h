@@ -223,6 +223,7 @@ const char *engine_run_status(const struct slot *slot);
 /* engine_gates.c: what depends on what. */
 int engine_gates_link(struct template_entry *entry);
 void engine_gates_attach_missing(struct template_entry *target);
+void engine_gates_break_circles(struct colony_engine *engine);
 void engine_gates_unlink(struct template_entry *entry);
 void engine_gates_leave(struct template_entry *entry);
 bool engine_gates_are_open(const struct template_entry *entry);

@@ -250,6 +250,7 @@ int engine_load_templates(struct colony_engine *engine, struct colony_error *err
         return 0;
     if (colony_store_each_template(engine->store, apply_row, engine, &reason) < 0)
         colony_log(SEVERITY_ERROR, "cannot read what was recorded: %s", reason.message);
+    engine_gates_break_circles(engine);
     if (colony_history_new(&engine->history, engine->events, engine->store) < 0)
         colony_log(SEVERITY_ERROR, "cannot keep a history: out of memory");
     return 0;

@@ -152,7 +152,7 @@ static int check(struct reload *reload)
     for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
         if (!entry->is_removed && entry->file_hash == 0 && entry->seen_load_id != settings->load_id)
             all[count++] = entry->template;
-    rc = colony_gates_check_new(all, count, settings->template_count, &reload->err);
+    rc = colony_gates_check_new(all, count, settings->template_count, NULL, &reload->err);
     free(all);
     return rc;
 }

@@ -82,7 +82,7 @@ static int check_template(struct colony_engine *engine, const struct colony_temp
     for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
         if (!entry->is_removed && strcmp(entry->template->name, template->name) != 0)
             all[count++] = entry->template;
-    rc = colony_gates_check_new(all, count, 1, err);
+    rc = colony_gates_check_new(all, count, 1, NULL, err);
     free(all);
     return rc;
 }

@@ -173,18 +173,16 @@ static int check(struct graph *graph, const struct colony_template *const *templ
 int colony_gates_check(const struct colony_template *const *templates, size_t count,
                        size_t *culprit, struct colony_error *err)
 {
-    struct graph graph = {.count = count, .new_count = count, .err = err};
+    return colony_gates_check_new(templates, count, count, culprit, err);
+}
+
+int colony_gates_check_new(const struct colony_template *const *templates, size_t count,
+                           size_t new_count, size_t *culprit, struct colony_error *err)
+{
+    struct graph graph = {.count = count, .new_count = new_count, .err = err};
     int rc = check(&graph, templates);
 
     if (rc < 0 && rc != -ENOMEM && culprit)
         *culprit = graph.culprit;
     return rc;
-}
-
-int colony_gates_check_new(const struct colony_template *const *templates, size_t count,
-                           size_t new_count, struct colony_error *err)
-{
-    struct graph graph = {.count = count, .new_count = new_count, .err = err};
-
-    return check(&graph, templates);
 }

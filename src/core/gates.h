@@ -26,6 +26,6 @@ int colony_gates_check(const struct colony_template *const *templates, size_t co
  * lack already, and wait for.
  */
 int colony_gates_check_new(const struct colony_template *const *templates, size_t count,
-                           size_t new_count, struct colony_error *err);
+                           size_t new_count, size_t *culprit, struct colony_error *err);
 
 #endif

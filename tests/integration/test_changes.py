@@ -276,7 +276,7 @@ def test_a_check_of_the_engine_before_is_in_nobody_s_way(colony):
     colony.start()
     go = colony.folder / "go"
     add(colony, "web", **SLEEP, ready={"exec": f"sh -c 'test -e {go} || sleep 1000'",
-                                       "timeout": 100, "interval": 0.05})
+                                       "try": 100, "interval": 0.05})
     colony.wait_state("web", "running")
     before = colony.slot("web")["os_pid"]
     eventually(lambda: checks(colony), what="a check")
@@ -299,6 +299,23 @@ def checks(colony):
         except OSError:
             continue
     return found
+
+
+def test_a_circle_with_a_changed_file_is_told_and_hangs_nothing(colony):
+    colony.start({"processes": {"a": SLEEP}})
+    add(colony, "b", **SLEEP, depends_on=["a"])
+    before = colony.wait_state("b", "running")["os_pid"]
+    colony.kill_both()
+    colony.start({"processes": {"a": {**SLEEP, "depends_on": {"b": {"needed": False}}}}})
+    assert colony.slot("b")["os_pid"] == before
+    assert "a → b → a: a waits for nobody" in colony.log.read_text()
+    assert colony.stop(10) == 0
+    colony.start({"processes": {"a": {**SLEEP, "depends_on": {"b": {"needed": False}}}}})
+    for name in ("a", "b"):
+        colony.wait_state(name, "running")
+    post(colony, "/_reload", status=400)
+    delete(colony, "b")
+    post(colony, "/_reload")
 
 
 def leave_stray(colony, name, **settings):
