@@ -200,7 +200,7 @@ static struct colony_spawn_job *new_job(struct keeper *keeper, uint32_t index, c
     job->cgroup_fd = -1;
     job->result.step = STEP_PREPARE;
     for (size_t i = 0; i < COLONY_MESSAGE_FDS_MAX; i++)
-        job->passed[i] = i + 1 < fd_count ? fcntl(fds[i + 1], F_DUPFD_CLOEXEC, 0) : -1;
+        job->passed[i] = i < fd_count ? fcntl(fds[i], F_DUPFD_CLOEXEC, 0) : -1;
     for (size_t i = 0; i < COLONY_STREAMS_MAX; i++)
         job->ends[i] = -1;
     return job;
@@ -229,13 +229,15 @@ static int set_limits(struct keeper *keeper, struct colony_spawn_job *job)
 }
 
 static int prepare_job(struct keeper *keeper, const struct colony_message *message,
-                       struct colony_spawn_job *job, int payload_fd)
+                       struct colony_spawn_job *job, const int *fds)
 {
     const struct colony_spawn_order *order = &message->u.spawn;
     struct colony_record *record = &keeper->table.records[job->index];
     struct keeper_process *process = &keeper->processes[job->index];
     const struct colony_payload *payload;
-    int rc = colony_spawn_plan_init(&job->plan, payload_fd);
+    int rc = message->payload_size > 0
+                 ? colony_spawn_plan_copy(&job->plan, message->payload, message->payload_size)
+                 : colony_spawn_plan_init(&job->plan, fds[0]);
 
     payload = job->plan.payload;
     if (rc == 0)
@@ -345,7 +347,6 @@ static bool has_sound_streams(const struct colony_spawn_order *order)
     return notify <= 1;
 }
 
-/* fds[0] is the payload, the rest are passed to the child. They stay the caller's. */
 /* The slot's cgroup stays for its next process, where the kernel lets it in. */
 static void keep_cgroup(struct colony_record *old, const struct colony_spawn_order *order)
 {
@@ -354,17 +355,19 @@ static void keep_cgroup(struct colony_record *old, const struct colony_spawn_ord
         old->flags &= ~(uint32_t)RECORD_HAS_CGROUP;
 }
 
+/* @fds are a payload that is not in the message and what is passed to the child; the caller's. */
 int keeper_spawn(struct keeper *keeper, const struct colony_message *message, const int *fds,
                  size_t fd_count)
 {
     const struct colony_spawn_order *order = &message->u.spawn;
+    const size_t first_passed = message->payload_size > 0 ? 0 : 1;
     struct colony_spawn_job *late = NULL;
     struct colony_spawn_job *job;
     uint32_t index = 0;
     int rc;
 
-    if (fd_count < 1 || !memchr(order->name, '\0', sizeof order->name) || order->name[0] == '\0' ||
-        strchr(order->name, '/') || order->slot == 0)
+    if (fd_count < first_passed || !memchr(order->name, '\0', sizeof order->name) ||
+        order->name[0] == '\0' || strchr(order->name, '/') || order->slot == 0)
         return -EBADMSG;
     if (!has_sound_streams(order))
         return -EBADMSG;
@@ -386,8 +389,8 @@ int keeper_spawn(struct keeper *keeper, const struct colony_message *message, co
         set_late(keeper, late);
         return 0;
     }
-    job = new_job(keeper, index, fds, fd_count);
-    rc = job ? prepare_job(keeper, message, job, fds[0]) : -ENOMEM;
+    job = new_job(keeper, index, fds + first_passed, fd_count - first_passed);
+    rc = job ? prepare_job(keeper, message, job, fds) : -ENOMEM;
     if (rc < 0) {
         set_failed(keeper, index, job ? job->result.step : STEP_PREPARE, rc);
         if (job)
