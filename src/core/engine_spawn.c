@@ -229,13 +229,19 @@ void engine_order_forget(struct colony_engine *engine, uint32_t index, uint64_t 
 /* What must be known again after a death of the engine. SPAWN carries a note of its own. */
 void engine_save_note(struct slot *slot)
 {
-    struct colony_message message = {.type = MESSAGE_NOTE, .index = slot->index, .id = slot->id};
+    struct colony_engine *engine = slot->entry->engine;
     struct slot_note note = make_note(slot);
+    uint8_t bytes[COLONY_NOTE_SIZE] = {0};
+    int rc;
 
     if (!slot->has_record || slot->is_spawning)
         return;
-    memcpy(message.u.note, &note, sizeof note);
-    send_order(slot->entry->engine, &message);
+    memcpy(bytes, &note, sizeof note);
+    rc = colony_notes_put(&engine->notes, slot->index, engine_slot_record(slot), bytes);
+    if (rc < 0)
+        colony_log(SEVERITY_ERROR,
+                   "cannot note the state of %s.%u for an engine after this one: %s",
+                   slot->entry->template->name, slot->number, strerror(-rc));
 }
 
 /* What the failed step was about, in the words of who wrote the template. */

@@ -355,7 +355,6 @@ static void keep_cgroup(struct colony_record *old, const struct colony_spawn_ord
         old->flags &= ~(uint32_t)RECORD_HAS_CGROUP;
 }
 
-/* @fds are a payload that is not in the message and what is passed to the child; the caller's. */
 int keeper_spawn(struct keeper *keeper, const struct colony_message *message, const int *fds,
                  size_t fd_count)
 {
@@ -397,7 +396,8 @@ int keeper_spawn(struct keeper *keeper, const struct colony_message *message, co
             colony_spawn_job_free(job);
         return 0; /* told by SPAWN_FAILED */
     }
-    colony_spawner_submit(keeper->spawner, job);
+    *keeper->jobs_end = job;
+    keeper->jobs_end = &job->next;
     return 0;
 }
 
@@ -429,6 +429,17 @@ static bool has_failed(const struct colony_spawn_result *result)
            info.si_pid != 0 && info.si_status == SIGKILL;
 }
 
+/* When the clock has not ticked since before it was born, nobody need be asked. */
+static uint64_t start_ticks_of(const struct keeper *keeper, const struct colony_spawn_job *job)
+{
+    const uint64_t tick_ns = 1000000000ULL / keeper->boot.ticks_per_second;
+    uint64_t ticks = job->result.began_boot_ns / tick_ns;
+
+    return job->result.ended_boot_ns / tick_ns == ticks
+               ? ticks
+               : colony_proc_start_ticks(keeper->table.records[job->index].pid);
+}
+
 static void finish_spawn(struct keeper *keeper, const struct colony_spawn_job *job)
 {
     struct colony_record *record = &keeper->table.records[job->index];
@@ -451,13 +462,28 @@ static void finish_spawn(struct keeper *keeper, const struct colony_spawn_job *j
     keeper_remember_pid(keeper, job->index);
     keeper_notify(keeper, job->index, NOTICE_SPAWN);
     keeper_flush(keeper); /* the engine goes on while we note the rest */
-    colony_record_set_start(record, colony_proc_start_ticks(record->pid));
+    colony_record_set_start(record, start_ticks_of(keeper, job));
     if (keeper_watch(keeper, process->pidfd, SOURCE_PROCESS, job->index) < 0)
         colony_log(SEVERITY_ERROR, "cannot watch %s.%u: %s", record->name, record->slot,
                    strerror(errno));
 }
 
-void keeper_finish_spawns(struct keeper *keeper)
+bool keeper_run_job(struct keeper *keeper)
+{
+    struct colony_spawn_job *job = keeper->jobs;
+
+    keeper->jobs = job->next;
+    if (!keeper->jobs)
+        keeper->jobs_end = &keeper->jobs;
+    job->next = NULL;
+    if (!colony_spawner_run(keeper->spawner, job))
+        return false;
+    finish_spawn(keeper, job);
+    colony_spawn_job_free(job);
+    return true;
+}
+
+void keeper_finish_stuck(struct keeper *keeper)
 {
     struct colony_spawn_job *job = colony_spawner_take_done(keeper->spawner);
 

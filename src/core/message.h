@@ -36,13 +36,12 @@ enum colony_message_type {
     MESSAGE_SWEEP,    /* id, signo: all that is left of it, its leader having ended */
     MESSAGE_CLOSE,    /* id, stream */
     MESSAGE_FORGET,   /* id */
-    MESSAGE_NOTE,     /* id, note */
     MESSAGE_HOLD,     /* name + a listening socket */
     MESSAGE_RELEASE,  /* name */
     MESSAGE_SHUTDOWN, /* value: exit code; all is stopped, what has ended is forgotten */
     MESSAGE_UPGRADE,
     /* keeper → engine */
-    MESSAGE_HELLO,   /* hello + table */
+    MESSAGE_HELLO,   /* hello + table (to be read) and notes */
     MESSAGE_HELD,    /* name + a listening socket */
     MESSAGE_RECORD,  /* index, id + pipes: a process from before this engine */
     MESSAGE_MORE,    /* answer with CONTINUE */
@@ -123,7 +122,6 @@ struct colony_message {
         struct colony_spawn_order spawn;
         struct colony_hello hello;
         struct colony_swept swept;
-        uint8_t note[COLONY_NOTE_SIZE];
         char name[COLONY_SOCKET_NAME_SIZE];
     } u;
     uint8_t payload[COLONY_PAYLOAD_INSIDE_MAX]; /* of SPAWN; see struct colony_payload */

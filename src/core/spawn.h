@@ -59,11 +59,13 @@ enum {
 
 struct colony_spawn_result {
     pid_t pid;
-    int pidfd;          /* -1 on failure */
-    _Atomic int step;   /* where it is, or where it failed; the child writes it */
-    volatile int error; /* negative errno, 0 */
-    bool is_late;       /* it took as long as it may: a SIGKILL then was the timer's */
-    int cgroup_error;   /* negative errno: it runs outside the cgroup that was asked for */
+    int pidfd;              /* -1 on failure */
+    _Atomic int step;       /* where it is, or where it failed; the child writes it */
+    volatile int error;     /* negative errno, 0 */
+    bool is_late;           /* it took as long as it may: a SIGKILL then was the timer's */
+    uint64_t began_boot_ns; /* CLOCK_BOOTTIME before the clone … */
+    uint64_t ended_boot_ns; /* … and after exec or failure */
+    int cgroup_error;       /* negative errno: it runs outside the cgroup that was asked for */
 };
 
 /*

@@ -26,7 +26,7 @@ static void pair_clear(struct pair *pair)
 
 static struct colony_message plain_message(void)
 {
-    return (struct colony_message){.version = COLONY_PROTOCOL_VERSION, .type = MESSAGE_NOTE};
+    return (struct colony_message){.version = COLONY_PROTOCOL_VERSION, .type = MESSAGE_HOLD};
 }
 
 /* Sends @size raw bytes with @count descriptors. */
@@ -88,7 +88,7 @@ TEST(test_a_message_arrives_as_it_was_sent)
     sent.index = 7;
     sent.id = 1ULL << 60;
     sent.signo = -3;
-    memset(sent.u.note, 0xab, sizeof sent.u.note);
+    memset(sent.u.name, 0xab, sizeof sent.u.name);
     pair_init(&pair);
     assert_int_equal(colony_message_send(pair.ends[0], &sent, NULL, 0), 0);
     assert_int_equal(colony_message_receive(pair.ends[1], &got, fds, &fd_count), 0);
@@ -167,8 +167,8 @@ TEST(test_a_shorter_message_of_an_older_version_has_zeros)
     send_raw(pair.ends[0], &sent, offsetof(struct colony_message, u) + 2, NULL, 0);
     memset(&got, 0x55, sizeof got);
     assert_int_equal(colony_message_receive(pair.ends[1], &got, fds, &fd_count), 0);
-    assert_int_equal(got.u.note[1], 0xff);
-    assert_int_equal(got.u.note[2], 0);
+    assert_int_equal((unsigned char)got.u.name[1], 0xff);
+    assert_int_equal(got.u.name[2], 0);
     pair_clear(&pair);
 }
 
