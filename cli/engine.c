@@ -32,6 +32,7 @@ enum {
 struct program {
     uv_loop_t loop;
     uv_signal_t terminate;
+    uv_work_t first_work;
     struct colony_keeper_options keeper;
     struct colony_settings *settings;
     struct colony_engine *engine;
@@ -161,6 +162,11 @@ static void on_terminate(uv_signal_t *handle, int signo)
     colony_engine_shutdown(program->engine, "a signal to the engine");
 }
 
+static void do_nothing(uv_work_t *work)
+{
+    (void)work;
+}
+
 static int run(struct program *program, struct colony_error *err)
 {
     struct colony_engine_options options = {
@@ -184,6 +190,8 @@ static int run(struct program *program, struct colony_error *err)
     (void)uv_signal_init(&program->loop, &program->terminate);
     program->terminate.data = program;
     (void)uv_signal_start(&program->terminate, on_terminate, SIGTERM);
+    /* libuv aborts when its threads cannot be started: not in the middle of somebody's request. */
+    (void)uv_queue_work(&program->loop, &program->first_work, do_nothing, NULL);
     (void)uv_run(&program->loop, UV_RUN_DEFAULT);
     colony_settings_free(program->settings);
     return 0;

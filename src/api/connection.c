@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "api/response_internal.h"
@@ -70,6 +71,32 @@ void colony__connection_close(struct colony__connection *connection)
     uv_close(&connection->wire.handle, on_closed);
 }
 
+#define REFUSAL                                                                                    \
+    "{\"error\":\"unavailable\",\"reason\":\"cannot serve you: colony is out of memory or "        \
+    "descriptors, try again\"}\n"
+
+/* The answer that takes neither memory nor a descriptor. */
+void colony__connection_refuse_fd(int fd)
+{
+    static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\n"
+                                 "Content-Type: application/json\r\n"
+                                 "Content-Length: 103\r\nConnection: close\r\n\r\n" REFUSAL;
+
+    _Static_assert(sizeof REFUSAL - 1 == 103, "the length that is told");
+    (void)send(fd, answer, sizeof answer - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void colony__connection_give_up(struct colony__connection *connection)
+{
+    bool is_silent = !connection->is_writing && !connection->is_sent &&
+                     (connection->phase == PHASE_READING || connection->phase == PHASE_ANSWERING);
+    uv_os_fd_t fd;
+
+    if (is_silent && uv_fileno(&connection->wire.handle, &fd) == 0)
+        colony__connection_refuse_fd(fd);
+    colony__connection_close(connection);
+}
+
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct colony__connection *connection = handle->data;
@@ -131,6 +158,7 @@ static void begin_answer(struct colony__connection *connection, bool keeps_alive
     connection->cors_origin = NULL;
     connection->is_chunked = false;
     connection->is_begun = false;
+    connection->is_sent = false;
     connection->is_ended = false;
     connection->keeps_alive = keeps_alive && !connection->server->is_stopped;
 }
@@ -172,7 +200,7 @@ static void take_bytes(struct colony__connection *connection, const char *data, 
     if (connection->phase == PHASE_LINGERING || connection->phase == PHASE_CLOSED)
         return;
     if (colony__buffer_append(&connection->pending, data, size, PENDING_MAX) < 0) {
-        colony__connection_close(connection);
+        colony__connection_give_up(connection);
         return;
     }
     if (connection->phase != PHASE_ANSWERING)
@@ -199,6 +227,7 @@ static void end_request(struct colony__connection *connection)
 
     drop_source(connection);
     colony__parser_next(&connection->parser);
+    connection->is_sent = false;
     connection->is_ended = false;
     if (is_last) {
         linger(connection);
@@ -261,6 +290,7 @@ void colony__connection_flush(struct colony__connection *connection)
     connection->flight = connection->out;
     connection->out = sent;
     connection->is_writing = true;
+    connection->is_sent = true;
     if (send_bytes(connection) < 0) {
         connection->is_writing = false;
         colony__connection_close(connection);
@@ -351,6 +381,7 @@ int colony__connection_new(struct colony__connection **out, struct colony__serve
     int rc;
 
     if (!connection) {
+        colony__connection_refuse_fd(fd);
         (void)close(fd);
         return -ENOMEM;
     }
@@ -371,6 +402,7 @@ int colony__connection_new(struct colony__connection **out, struct colony__serve
     colony__server_add(server, connection);
     rc = open_wire(connection, fd);
     if (rc < 0) {
+        colony__connection_refuse_fd(fd);
         (void)close(fd);
         colony__connection_close(connection);
         return rc;

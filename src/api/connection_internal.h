@@ -73,6 +73,7 @@ struct colony__connection {
     bool is_writing;
     bool is_chunked;
     bool is_begun; /* the head of the answer is written */
+    bool is_sent;  /* some of the answer may be on the wire */
     bool is_ended; /* the answer is complete, but perhaps not sent */
     bool keeps_alive;
     uv_write_t write;
@@ -85,6 +86,12 @@ int colony__connection_new(struct colony__connection **out, struct colony__serve
 
 /* At once, unsent bytes are lost. May be called again. */
 void colony__connection_close(struct colony__connection *connection);
+
+/* Closes it for want of memory, and says so (503) unless some of an answer is on its way. */
+void colony__connection_give_up(struct colony__connection *connection);
+
+/* Says so to a client that no connection can be made for. Does not close @fd. */
+void colony__connection_refuse_fd(int fd);
 
 /* Closes it unless a request is being read or answered; that one will be the last. */
 void colony__connection_retire(struct colony__connection *connection);

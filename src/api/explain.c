@@ -147,8 +147,8 @@ int colony__get_why(struct colony__connection *connection, const struct colony__
                            target.name);
     }
     json = cJSON_CreateObject();
-    if (!cJSON_AddStringToObject(json, "name", target.name) ||
-        !colony__json_add_item(json, "slots", slots) ||
+    if (!colony__json_add_item(json, "slots", slots) ||
+        !cJSON_AddStringToObject(json, "name", target.name) ||
         !colony__json_add_item(json, "waits", list_waits(engine, target.name))) {
         cJSON_Delete(json);
         json = NULL;

@@ -55,6 +55,7 @@ struct feed {
     bool is_tail;    /* still showing what was there when it was asked for */
     bool is_working; /* a worker has the current slot */
     bool is_sending;
+    bool is_begun; /* the head of the answer is sent */
     bool is_watching;
     bool has_watch; /* `watch` is a handle of the loop */
     int rc;         /* of the worker */
@@ -137,6 +138,34 @@ static int fill(struct feed *feed, struct log_slot *slot)
     return rc;
 }
 
+static const struct colony__source log_source;
+static const struct colony__source follow_source;
+
+/* An answer of which nothing was sent is one that says why; one that has begun is cut off. */
+static void fail(struct feed *feed, int rc)
+{
+    struct colony_error err;
+
+    if (feed->is_begun) {
+        colony__connection_close(feed->connection);
+        return;
+    }
+    (void)colony_fail_os(&err, rc, "cannot read %s", feed->slots[feed->current].file.path);
+    feed->is_sending = true; /* no more is read */
+    colony__respond_error(feed->connection, &err);
+}
+
+/* The head of the answer. False: that is all of it. */
+static bool begin(struct feed *feed)
+{
+    if (feed->is_begun)
+        return true;
+    feed->is_begun = true;
+    feed->is_sending = true; /* then it is told that it is writable */
+    return colony__stream_begin(feed->connection, "text/plain; charset=utf-8",
+                                feed->follows ? &follow_source : &log_source, feed);
+}
+
 static void on_work(uv_work_t *work)
 {
     struct feed *feed = work->data;
@@ -192,6 +221,12 @@ static void end_slot(struct feed *feed)
     }
 }
 
+static void end(struct feed *feed)
+{
+    if (begin(feed))
+        colony__stream_end(feed->connection);
+}
+
 static void read_on(struct feed *feed)
 {
     if (!feed->connection || feed->is_working || feed->is_sending)
@@ -199,7 +234,7 @@ static void read_on(struct feed *feed)
     if (feed->is_tail || (feed->follows && pick_slot(feed)))
         read_current(feed);
     else if (!feed->follows)
-        colony__stream_end(feed->connection);
+        end(feed);
     else if (!feed->is_watching)
         colony__connection_set_timeout(feed->connection, POLL_MS);
 }
@@ -210,11 +245,12 @@ static void on_worked(uv_work_t *work, int status)
 
     /* is_working stays set until the end, so that the feed outlives what is called here. */
     if (feed->connection && (status < 0 || feed->rc < 0)) {
-        colony__connection_close(feed->connection);
+        fail(feed, status < 0 ? status : feed->rc);
     } else if (feed->connection && feed->out.size > 0) {
         feed->slots[feed->current].is_dirty = true; /* there may be more */
         feed->is_sending = true;
-        colony__stream_write(feed->connection, feed->out.data, feed->out.size);
+        if (begin(feed))
+            colony__stream_write(feed->connection, feed->out.data, feed->out.size);
         colony__buffer_reset(&feed->out);
     } else if (feed->connection && feed->is_tail) {
         end_slot(feed);
@@ -438,10 +474,13 @@ int colony__get_logs(struct colony__connection *connection, const struct colony_
     if (rc < 0 || !feed)
         return rc;
     colony__server_hold(feed->server);
-    feed->is_sending = true; /* the head of the answer; then it is told that it is writable */
-    if (feed->follows && feed->slot_count > 0)
+    if (!feed->follows) {
+        colony__connection_set_source(connection, &log_source, feed);
+        read_on(feed);
+        return 0;
+    }
+    if (feed->slot_count > 0)
         watch_folder(feed); /* before the first look, so that nothing is missed */
-    (void)colony__stream_begin(connection, "text/plain; charset=utf-8",
-                               feed->follows ? &follow_source : &log_source, feed);
+    (void)begin(feed);
     return 0;
 }

@@ -57,7 +57,7 @@ static const char *phrase_of(int status)
 static void put(struct colony__connection *connection, const char *text)
 {
     if (colony__connection_write(connection, text, strlen(text)) < 0)
-        colony__connection_close(connection);
+        colony__connection_give_up(connection);
 }
 
 static void put_cors(struct colony__connection *connection, const char *methods)
@@ -111,7 +111,7 @@ void colony__respond_text(struct colony__connection *connection, int status, con
     put(connection, line);
     if (connection->parser.request.method != METHOD_HEAD &&
         colony__connection_write(connection, body, size) < 0)
-        colony__connection_close(connection);
+        colony__connection_give_up(connection);
     colony__connection_end(connection);
 }
 
@@ -125,7 +125,9 @@ void colony__respond_nothing(struct colony__connection *connection)
 /* The answer for which no memory is needed but the connection's own. */
 static void respond_no_memory(struct colony__connection *connection)
 {
-    static const char body[] = "{\"error\":\"unavailable\",\"reason\":\"out of memory\"}\n";
+    static const char body[] =
+        "{\"error\":\"unavailable\",\"reason\":\"cannot answer: out of memory; "
+        "what was asked for may be done all the same\"}\n";
 
     colony__respond_text(connection, 503, "application/json", body, sizeof body - 1);
 }

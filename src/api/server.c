@@ -100,7 +100,7 @@ static void pause_accepting(struct colony__server *server)
     colony__server_schedule(server, server->resume_ms);
 }
 
-/* No descriptor is left: takes a client with the spare one and hangs up. False: nor that. */
+/* No descriptor is left: takes a client with the spare one to tell it so. False: nor that. */
 static bool shed_client(struct colony__server *server, int listening_fd)
 {
     int fd;
@@ -109,8 +109,10 @@ static bool shed_client(struct colony__server *server, int listening_fd)
         return false;
     (void)close(server->spare_fd);
     fd = accept4(listening_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd >= 0)
+    if (fd >= 0) {
+        colony__connection_refuse_fd(fd);
         (void)close(fd);
+    }
     server->spare_fd = open_spare();
     return fd >= 0 && server->spare_fd >= 0;
 }

@@ -64,6 +64,11 @@ static void enter_waiting(struct slot *slot)
     engine_save_note(slot);
 }
 
+static void on_start_failed(uv_timer_t *timer)
+{
+    engine_slot_handle(timer->data, SLOT_EVENT_FAIL);
+}
+
 static void enter_starting(struct slot *slot)
 {
     struct colony_error err = {0};
@@ -87,7 +92,8 @@ static void enter_starting(struct slot *slot)
     colony_log(SEVERITY_ERROR, "%s", err.message);
     engine_slot_because(slot, "%s", err.message);
     engine_publish_process(slot, EVENT_FAIL, err.message);
-    engine_slot_handle(slot, SLOT_EVENT_FAIL);
+    /* Not from within: the policy may try again at once, a thousand times over. */
+    (void)uv_timer_start(&slot->timer, on_start_failed, 0, 0);
 }
 
 static void enter_running(struct slot *slot)

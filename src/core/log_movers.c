@@ -65,11 +65,23 @@ void colony__log_set_status_locked(struct colony_log *log, enum colony_log_statu
     (void)uv_async_send(&log->logs->async);
 }
 
-void colony__log_watch_pipe(const struct colony_log *log, int operation)
+/* A pipe that cannot be watched is tried again with those that wait for their file. */
+void colony__log_watch_locked(struct colony_log *log)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = (void *)log};
+    struct colony_logs *logs = log->logs;
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = log};
 
-    (void)epoll_ctl(log->logs->epoll_fd, operation, log->pipe_fd, &event);
+    if (epoll_ctl(logs->epoll_fd, EPOLL_CTL_ADD, log->pipe_fd, &event) == 0 || errno == EEXIST)
+        return;
+    log->is_blocked = true;
+    logs->blocked++;
+    logs->retry_at_ms = colony__logs_now_ms() + RETRY_MS;
+    colony__logs_wake(logs); /* it waits for this from now on */
+}
+
+void colony__log_unwatch(const struct colony_log *log)
+{
+    (void)epoll_ctl(log->logs->epoll_fd, EPOLL_CTL_DEL, log->pipe_fd, NULL);
 }
 
 static void unlink_locked(struct colony_log *log)
@@ -126,7 +138,7 @@ static void rejoin_locked(struct colony_log *log)
         }
         colony__logs_wake(log->logs);
     } else if (!log->is_blocked) {
-        colony__log_watch_pipe(log, EPOLL_CTL_ADD);
+        colony__log_watch_locked(log);
     }
 }
 
@@ -142,7 +154,7 @@ static bool end_locked(struct mover *mover, struct colony_log *log, enum colony_
         log->is_blocked = true;
         if (logs->blocked++ == 0)
             logs->retry_at_ms = colony__logs_now_ms() + RETRY_MS;
-        colony__log_watch_pipe(log, EPOLL_CTL_DEL);
+        colony__log_unwatch(log);
     }
     if (was_stalled)
         rejoin_locked(log);
@@ -182,7 +194,7 @@ static bool close_logs_locked(struct mover *mover)
             continue; /* its own mover sees to it, should it ever come back */
         log->is_leaving = true;
         if (!log->is_blocked)
-            colony__log_watch_pipe(log, EPOLL_CTL_DEL);
+            colony__log_unwatch(log);
         /* What a pipe can hold; one that is still written to must not keep us. */
         for (int i = 0; i < LAST_TURNS && result == MOVE_MORE; i++)
             if (!move_locked(mover, log, &result))
@@ -208,7 +220,7 @@ static void retry_blocked_locked(struct colony_logs *logs)
             continue;
         log->is_blocked = false;
         logs->blocked--;
-        colony__log_watch_pipe(log, EPOLL_CTL_ADD);
+        colony__log_watch_locked(log);
     }
 }
 

@@ -58,7 +58,7 @@ static void replace_stalled_mover_locked(struct colony_logs *logs)
     log->is_stalled = true;
     log->is_leaving = false;
     colony__log_set_status_locked(log, LOG_STALLED);
-    colony__log_watch_pipe(log, EPOLL_CTL_DEL); /* nobody else may touch it */
+    colony__log_unwatch(log); /* nobody else may touch it */
     colony_log(SEVERITY_ERROR, "log: stalled: a write to %s has not come back for %d s", log->path,
                STALLED_MS / 1000);
 }
@@ -267,7 +267,7 @@ int colony_log_open(struct colony_log **out, struct colony_logs *logs,
         logs->all->previous = log;
     logs->all = log;
     if (!options->is_held)
-        colony__log_watch_pipe(log, EPOLL_CTL_ADD);
+        colony__log_watch_locked(log);
     (void)pthread_mutex_unlock(&logs->lock);
     *out = log;
     return 0;
@@ -275,7 +275,9 @@ int colony_log_open(struct colony_log **out, struct colony_logs *logs,
 
 void colony_log_release(struct colony_log *log)
 {
-    colony__log_watch_pipe(log, EPOLL_CTL_ADD);
+    (void)pthread_mutex_lock(&log->logs->lock);
+    colony__log_watch_locked(log);
+    (void)pthread_mutex_unlock(&log->logs->lock);
 }
 
 void colony_log_close(struct colony_log *log)

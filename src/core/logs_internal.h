@@ -116,7 +116,8 @@ void colony__logs_wake(const struct colony_logs *logs);
 int colony__logs_start_mover_locked(struct colony_logs *logs);
 void colony__logs_free_mover(struct mover *mover);
 void colony__log_set_status_locked(struct colony_log *log, enum colony_log_status status);
-void colony__log_watch_pipe(const struct colony_log *log, int operation);
+void colony__log_watch_locked(struct colony_log *log);
+void colony__log_unwatch(const struct colony_log *log);
 /* Makes the pipe larger when it was found full, within the budget all logs share. */
 uint64_t colony__log_grow_pipe(struct colony_logs *logs, int pipe_fd, uint64_t bytes);
 
