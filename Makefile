@@ -48,7 +48,7 @@ UNIT_BIN := $(UNIT:%.c=$(BUILD)/%)
 COMPLETIONS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
 PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider
 
-.PHONY: help all test test-unit test-integration test-asan test-tsan test-threads chaos hammer docs dist lint \
+.PHONY: help all test test-unit test-integration test-asan test-tsan test-threads faults chaos hammer docs dist lint \
         format install clean
 .SECONDARY:
 help: ## what there is
@@ -70,6 +70,11 @@ $(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/llhttp/%.c
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(OBJ)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+# What tests/faults makes calls fail with, in colony alone: never linked into it.
+$(BUILD)/faults.so: tests/faults/preload.c Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(filter-out -Wpedantic -Wmissing-prototypes,$(WARN)) -fPIC -shared -o $@ $<
 
 # What writes the reference has the tables of the program, and a main of its own.
 $(BUILD)/docs/main.o: cli/main.c Makefile VERSION
@@ -95,7 +100,7 @@ test: test-unit test-integration ## all tests; T=core/template picks one unit te
 test-unit: $(UNIT_BIN) ## the unit tests (cmocka), as any user
 	@rc=0; for t in $(UNIT_BIN); do echo "== $$t"; $$t || rc=1; done; exit $$rc
 
-test-integration: all $(BUILD)/docs/generate ## the whole binary, by pytest; P=NAME picks a file of tests/integration
+test-integration: all $(BUILD)/docs/generate $(BUILD)/faults.so ## the whole binary, by pytest; P=NAME picks a file of tests/integration
 	COLONY=$(abspath $(BUILD))/colony $(PYTEST) $(PYTEST_FLAGS) $(if $(P),$(P:%=tests/integration/test_%.py),tests/integration)
 
 test-asan: ## both under AddressSanitizer and UndefinedBehaviorSanitizer, in build/asan
@@ -109,6 +114,10 @@ test-threads: export TSAN_OPTIONS := suppressions=$(abspath tests/tsan.supp)
 test-threads: ## what has threads of its own under ThreadSanitizer, as CI does
 	$(MAKE) BUILD=build/tsan SANITIZE=thread test-unit T="$(THREADED)"
 	$(MAKE) BUILD=build/tsan SANITIZE=thread test-integration P="forward remember reload"
+
+faults: all $(BUILD)/faults.so ## make each call fail in turn, for T seconds: make faults T=600 SEED=1 ONLY=start,alloc
+	COLONY=$(abspath $(BUILD))/colony /usr/bin/python3 tests/faults/driver.py --seconds $(or $(T),7200) \
+	    $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 chaos: all ## kill engine, keeper and processes at random for T seconds: make chaos T=600 SEED=1
 	COLONY=$(abspath $(BUILD))/colony /usr/bin/python3 tests/chaos.py --seconds $(or $(T),60) $(if $(SEED),--seed $(SEED))

@@ -27,6 +27,7 @@ static const struct colony_controller *const controllers[] = {
 
 enum {
     CONTROLLER_COUNT = sizeof controllers / sizeof controllers[0],
+    RETRY_MS = 1000, /* a front-end that could not start */
 };
 
 struct program {
@@ -37,6 +38,8 @@ struct program {
     struct colony_settings *settings;
     struct colony_engine *engine;
     void *running[CONTROLLER_COUNT];
+    bool is_started[CONTROLLER_COUNT];
+    uv_timer_t retry;
     size_t to_close;
     bool is_ending;
     int exit_code;
@@ -65,6 +68,7 @@ static void end(struct program *program, int exit_code)
     program->is_ending = true;
     program->exit_code = exit_code;
     uv_close((uv_handle_t *)&program->terminate, NULL);
+    uv_close((uv_handle_t *)&program->retry, NULL);
     program->to_close = 1;
     for (size_t i = 0; i < CONTROLLER_COUNT; i++) {
         if (!program->running[i])
@@ -86,14 +90,33 @@ static int exit_code_of(int rc)
 
 static int start_controller(struct program *program, size_t i, struct colony_error *err)
 {
-    int rc = controllers[i]->create(&program->running[i], program->engine, program->settings, err);
+    int rc = 0;
 
-    return rc < 0 ? rc : controllers[i]->start(program->running[i], err);
+    if (!program->running[i])
+        rc = controllers[i]->create(&program->running[i], program->engine, program->settings, err);
+    if (rc == 0)
+        rc = controllers[i]->start(program->running[i], err);
+    program->is_started[i] = rc == 0;
+    return rc;
+}
+
+static void retry_controllers(uv_timer_t *timer)
+{
+    struct program *program = timer->data;
+    bool is_done = true;
+
+    for (size_t i = 0; i < CONTROLLER_COUNT; i++)
+        if (!program->is_started[i] && start_controller(program, i, NULL) < 0)
+            is_done = false;
+    if (!is_done)
+        return;
+    (void)uv_timer_stop(timer);
+    colony_log(SEVERITY_INFO, "serves at last");
 }
 
 /*
  * A front-end that cannot start keeps a new colony from starting; where processes were taken over
- * they matter more, and colony goes on without it.
+ * they matter more, and it is tried again.
  */
 static void on_welcome(void *data)
 {
@@ -105,9 +128,12 @@ static void on_welcome(void *data)
 
         if (rc == 0)
             continue;
-        colony_log(SEVERITY_ERROR, "%s", err.message);
-        if (colony_engine_has_history(program->engine))
+        if (colony_engine_has_history(program->engine)) {
+            colony_log(SEVERITY_ERROR, "%s; it is tried again each second", err.message);
+            (void)uv_timer_start(&program->retry, retry_controllers, RETRY_MS, RETRY_MS);
             continue;
+        }
+        colony_log(SEVERITY_ERROR, "%s", err.message);
         program->exit_code = exit_code_of(rc);
         colony_engine_shutdown(program->engine, "a front-end that cannot start");
         return;
@@ -189,6 +215,8 @@ static int run(struct program *program, struct colony_error *err)
         return rc;
     (void)uv_signal_init(&program->loop, &program->terminate);
     program->terminate.data = program;
+    (void)uv_timer_init(&program->loop, &program->retry);
+    program->retry.data = program;
     (void)uv_signal_start(&program->terminate, on_terminate, SIGTERM);
     /* libuv aborts when its threads cannot be started: not in the middle of somebody's request. */
     (void)uv_queue_work(&program->loop, &program->first_work, do_nothing, NULL);

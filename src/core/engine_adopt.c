@@ -107,7 +107,12 @@ static void read_note(struct slot *slot, const struct colony_record *record, str
         *note = (struct slot_note){.is_wanted = 1,
                                    .state = SLOT_RUNNING,
                                    .process_hash = slot->entry->template->process_hash};
-    slot->is_wanted = note->is_wanted && !slot->is_leaving;
+    slot->is_wanted = (note->is_wanted || note->is_left_alone) && !slot->is_leaving;
+    /* Where templates were lost with the database, processes of theirs are not to be. */
+    slot->is_left_alone =
+        slot->is_leaving && slot->adopted_state == RECORD_ALIVE && note->state != SLOT_STOPPING &&
+        !slot->entry->is_check &&
+        ((slot->entry->engine->has_forgotten && note->is_wanted) || note->is_left_alone);
     slot->restart.attempt = note->attempt;
     slot->restart.retries = note->retries;
     slot->restarts = note->restarts;
@@ -133,6 +138,8 @@ static void adopt_state(struct slot *slot, const struct slot_note *note)
 /* Why it is to be stopped; NULL: it is not. */
 static const char *reason_to_stop(const struct slot *slot, const struct slot_note *note)
 {
+    if (slot->is_left_alone)
+        return NULL;
     if (slot->is_leaving)
         return "no settings know it any more";
     if (!slot->is_wanted || note->state == SLOT_STOPPING)
@@ -152,6 +159,13 @@ static void adopt(struct slot *slot)
     slot->adopted_state = 0;
     if (settings_changed(slot))
         engine_slot_outdate(slot);
+    if (slot->is_left_alone) {
+        colony_log(SEVERITY_WARNING,
+                   "%s.%u is left alone: its template was lost with the database; add it again, or "
+                   "stop the process by its id, %llu",
+                   slot->entry->template->name, slot->number, (unsigned long long)slot->id);
+        engine_save_note(slot);
+    }
     reason = reason_to_stop(slot, &note);
     if (!reason || slot->state == SLOT_STOPPING)
         return;
@@ -181,26 +195,39 @@ static int by_priority(const void *left, const void *right)
     return a->place < b->place ? -1 : 1;
 }
 
-/* Calls @fn for all slots, templates in the order of their priority, then as they were added. */
+static void each_slot(struct template_entry *entry, void (*fn)(struct slot *slot))
+{
+    for (uint32_t i = 0; i < entry->slot_count;) {
+        struct slot *slot = entry->slots[i];
+
+        fn(slot);
+        if (i < entry->slot_count && entry->slots[i] == slot)
+            i++; /* it has not been retired */
+    }
+}
+
+/*
+ * Calls @fn for all slots, templates in the order of their priority, then as they were added.
+ * Without memory to order them, only as they were added: all of them matter more than who is first.
+ */
 static void in_order(struct colony_engine *engine, void (*fn)(struct slot *slot))
 {
     size_t count = HASH_COUNT(engine->entries);
     struct template_entry **order = calloc(count + 1, sizeof(struct template_entry *));
+    struct template_entry *next;
     size_t used = 0;
 
-    for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
+    for (struct template_entry *entry = engine->entries; entry; entry = next) {
+        next = entry->hh.next;
         if (order)
             order[used++] = entry;
+        else
+            each_slot(entry, fn);
+    }
     if (order)
         qsort(order, used, sizeof(struct template_entry *), by_priority);
     for (size_t i = 0; i < used; i++)
-        for (uint32_t j = 0; j < order[i]->slot_count;) {
-            struct slot *slot = order[i]->slots[j];
-
-            fn(slot);
-            if (j < order[i]->slot_count && order[i]->slots[j] == slot)
-                j++; /* it has not been retired */
-        }
+        each_slot(order[i], fn);
     free(order);
 }
 

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine_index.c - templates by name, living processes by id: all that knows of uthash. */
+/* engine_index.c - templates by name, in uthash; living processes by id, where nothing can fail. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Out of memory a table must say so instead of ending the program. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
 
 #include "core/engine_internal.h"
 
@@ -33,6 +37,10 @@ int engine_add_entry(struct colony_engine *engine, struct colony_template *templ
     entry->place = engine->next_place++;
     HASH_ADD_KEYPTR(hh, engine->entries, entry->template->name, strlen(entry->template->name),
                     entry);
+    if (!entry->hh.tbl) {
+        free(entry);
+        return -ENOMEM;
+    }
     *out = entry;
     return 0;
 }
@@ -63,25 +71,39 @@ void engine_swap_template(struct template_entry *entry, struct colony_template *
     colony_template_free(old);
 }
 
+/* Ids are counted up: the last bits spread them. */
+static struct slot **living_bucket(struct colony_engine *engine, uint64_t id)
+{
+    return &engine->living[id % LIVING_BUCKETS];
+}
+
 void engine_add_living(struct slot *slot)
 {
-    HASH_ADD(by_id, slot->entry->engine->living, id, sizeof slot->id, slot);
+    struct slot **bucket = living_bucket(slot->entry->engine, slot->id);
+
+    slot->next_living = *bucket;
+    *bucket = slot;
+    slot->entry->engine->living_count++;
 }
 
 void engine_remove_living(struct slot *slot)
 {
-    struct slot *found = NULL;
+    struct slot **link = living_bucket(slot->entry->engine, slot->id);
 
-    HASH_FIND(by_id, slot->entry->engine->living, &slot->id, sizeof slot->id, found);
-    if (found == slot)
-        HASH_DELETE(by_id, slot->entry->engine->living, slot);
+    while (*link && *link != slot)
+        link = &(*link)->next_living;
+    if (!*link)
+        return;
+    *link = slot->next_living;
+    slot->entry->engine->living_count--;
 }
 
 struct slot *engine_find_living(struct colony_engine *engine, uint64_t id)
 {
-    struct slot *slot;
+    struct slot *slot = *living_bucket(engine, id);
 
-    HASH_FIND(by_id, engine->living, &id, sizeof id, slot);
+    while (slot && slot->id != id)
+        slot = slot->next_living;
     return slot;
 }
 
@@ -90,7 +112,6 @@ void engine_free_entries(struct colony_engine *engine)
     struct template_entry *entry;
     struct template_entry *next;
 
-    HASH_CLEAR(by_id, engine->living);
     HASH_ITER(hh, engine->entries, entry, next)
     {
         engine_free_entry(entry);

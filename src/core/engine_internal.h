@@ -16,8 +16,8 @@
 #include "core/link.h"
 #include "core/logs.h"
 #include "core/message.h"
-#include "core/restart.h"
 #include "core/notes.h"
+#include "core/restart.h"
 #include "core/settings.h"
 #include "core/slot.h"
 #include "core/table.h"
@@ -32,6 +32,7 @@ enum {
     NOTIFY_STREAM = 2, /* the socket behind NOTIFY_SOCKET */
     READY_STREAM = 3,  /* the pipe of `ready: {fd: N}` */
     NOTE_VERSION = 2,
+    LIVING_BUCKETS = 1024, /* of processes, by id */
 };
 
 /* What a record keeps for the engine over its own death. COLONY_NOTE_SIZE at most. */
@@ -45,6 +46,7 @@ struct slot_note {
     uint64_t process_hash;  /* of the template the process was made of */
     uint64_t retry_boot_ms; /* SLOT_BACKOFF: when */
     uint32_t retries;
+    uint32_t is_left_alone; /* no settings know it, because some were lost */
 };
 
 _Static_assert(sizeof(struct slot_note) <= COLONY_NOTE_SIZE, "a note must fit its record");
@@ -73,7 +75,8 @@ struct slot {
     uint64_t started_boot_ms;
     uint64_t started_at_ms; /* wall clock */
     uint64_t process_hash;  /* of the template it was made of */
-    UT_hash_handle by_id;   /* while one lives */
+    struct slot *next_living;
+    bool is_left_alone; /* see struct slot_note */
 
     struct colony_log *log;
     struct colony_restart_state restart;
@@ -152,8 +155,9 @@ struct colony_engine {
     struct colony_hello hello;
     struct colony_held_socket sockets[KEEPER_SOCKETS_MAX];
     size_t socket_count;
-    struct template_entry *entries; /* uthash by name, in order of addition */
-    struct slot *living;            /* uthash by id */
+    struct template_entry *entries;      /* uthash by name, in order of addition */
+    struct slot *living[LIVING_BUCKETS]; /* by id, chained */
+    uint32_t living_count;
     uint32_t next_place;
     uint32_t missing_gates;          /* dependencies that name nobody */
     struct template_entry *due_head; /* whose stop is to be looked at */
@@ -168,6 +172,8 @@ struct colony_engine {
     bool is_lost;
     bool is_closing;
     bool is_closed;      /* all that closing takes is under way */
+    bool has_forgotten;  /* not all that was recorded could be read: what lives may be known */
+    int load_rc;         /* what kept it from going on with all that was recorded */
     int exit_code;       /* of colony, once it has stopped */
     size_t open_handles; /* slots among them */
     colony_engine_close_cb close_cb;
@@ -185,6 +191,8 @@ void engine_slot_fail(struct slot *slot);
 void engine_slot_hurry(struct slot *slot);
 void engine_slot_retry_later(struct slot *slot, uint64_t delay_ms);
 void engine_slot_outdate(struct slot *slot);
+/* Its next process begins with a record, a pipe and a log of its own. */
+void engine_slot_drop_record(struct slot *slot);
 void engine_slot_leave(struct slot *slot, bool in_turn);
 void engine_slot_stay(struct slot *slot);
 void engine_slot_retire(struct slot *slot);

@@ -68,6 +68,16 @@ static struct template_entry *make_leaving_entry(struct colony_engine *engine,
     return entry;
 }
 
+/*
+ * What was told and cannot be kept would be forgotten, and what lives would run twice or write into
+ * a pipe that nobody reads: this engine ends, and the next is told all of it again.
+ */
+static __attribute__((noreturn)) void begin_anew(const char *why)
+{
+    colony_log(SEVERITY_ERROR, "begins anew: %s", why);
+    _exit(EXIT_FAILED);
+}
+
 /* The slot of a record; one that no settings know is made for as long as it lives. */
 static struct slot *slot_for(struct colony_engine *engine, const struct colony_record *record)
 {
@@ -78,11 +88,8 @@ static struct slot *slot_for(struct colony_engine *engine, const struct colony_r
         return slot;
     if (!entry)
         entry = make_leaving_entry(engine, record);
-    if (!entry || engine_slot_new(&slot, entry, record->slot) < 0) {
-        colony_log(SEVERITY_ERROR, "cannot look after %s.%u: out of memory", record->name,
-                   record->slot);
-        return NULL;
-    }
+    if (!entry || engine_slot_new(&slot, entry, record->slot) < 0)
+        begin_anew("cannot look after all processes: out of memory");
     entry->counts[SLOT_STOPPED]--;
     slot->is_leaving = true;
     return slot;
@@ -115,11 +122,9 @@ static int open_log(struct slot *slot, int fd)
         colony_forward_clear(&options);
         return rc;
     }
-    if (engine_run_take_log(slot) < 0)
-        colony_log(SEVERITY_ERROR, "cannot look for a line of %s.%u: out of memory or descriptors",
-                   template->name, slot->number);
+    rc = engine_run_take_log(slot);
     colony_log_release(slot->log);
-    return 0;
+    return rc;
 }
 
 /* The pipe of a slot has come: its log begins, or goes on with another pipe. */
@@ -131,7 +136,7 @@ static int take_output(struct slot *slot, int fd)
         colony_log_close(slot->log);
     slot->log = NULL;
     rc = open_log(slot, fd);
-    if (rc < 0)
+    if (rc < 0 && !slot->log)
         (void)close(fd);
     return rc;
 }
@@ -143,8 +148,10 @@ static int (*const takers[COLONY_STREAMS_MAX])(struct slot *slot, int fd) = {
     [READY_STREAM] = engine_run_take_fd,
 };
 
-static void take_streams(struct inbox *in, struct slot *slot)
+static int take_streams(struct inbox *in, struct slot *slot)
 {
+    int failure = 0;
+
     for (uint32_t stream = 0; stream < COLONY_STREAMS_MAX; stream++) {
         int fd;
         int rc;
@@ -155,11 +162,13 @@ static void take_streams(struct inbox *in, struct slot *slot)
         if (fd < 0 || !takers[stream])
             continue;
         rc = takers[stream](slot, fd);
-        if (rc < 0) {
-            colony_log(SEVERITY_ERROR, "cannot listen to %s.%u: %s", slot->entry->template->name,
-                       slot->number, strerror(-rc));
-        }
+        if (rc == 0)
+            continue;
+        failure = rc;
+        colony_log(SEVERITY_ERROR, "cannot listen to %s.%u: %s", slot->entry->template->name,
+                   slot->number, strerror(-rc));
     }
+    return failure;
 }
 
 static void bind_record(const struct inbox *in, struct slot *slot)
@@ -230,21 +239,35 @@ static void on_record(struct inbox *in)
         engine_order_forget(in->engine, slot->index, slot->id);
     bind_record(in, slot);
     slot->adopted_state = (uint8_t)in->message->value;
-    take_streams(in, slot);
+    if (colony_is_shortage(take_streams(in, slot)))
+        begin_anew("cannot listen to all processes: out of memory or descriptors");
 }
 
 /* What happens now. */
 
+/* Nobody would read what it writes: it goes, and its successor gets a pipe of its own. */
+static void on_unheard(struct slot *slot, int rc)
+{
+    slot->is_stale = true;
+    if (slot->state != SLOT_RUNNING)
+        return;
+    engine_slot_because(slot, "cannot listen to it: %s", strerror(-rc));
+    engine_slot_fail(slot);
+}
+
 static void on_spawned(struct inbox *in)
 {
     struct slot *slot = slot_of(in);
+    int rc;
 
     if (!slot || !slot->is_spawning)
         return;
     bind_record(in, slot);
-    take_streams(in, slot);
+    rc = take_streams(in, slot);
     engine_add_living(slot);
     engine_slot_on_spawned(slot);
+    if (rc < 0)
+        on_unheard(slot, rc);
 }
 
 static void on_spawn_failed(struct inbox *in)
@@ -252,6 +275,8 @@ static void on_spawn_failed(struct inbox *in)
     const struct colony_message *message = in->message;
     struct template_entry *entry;
     struct slot *slot;
+    int step;
+    int error;
 
     if (message->index == UINT32_MAX) { /* it did not even get a record */
         entry = engine_find_entry(in->engine, message->u.spawn.name);
@@ -264,8 +289,11 @@ static void on_spawn_failed(struct inbox *in)
     if (!slot || !slot->is_spawning)
         return;
     bind_record(in, slot);
-    take_streams(in, slot);
-    engine_slot_on_failed(slot, record_of(in)->failed_step, record_of(in)->failed_errno);
+    step = record_of(in)->failed_step;
+    error = record_of(in)->failed_errno;
+    if (take_streams(in, slot) < 0)
+        engine_slot_drop_record(slot); /* with the pipe that we have not got */
+    engine_slot_on_failed(slot, step, error);
 }
 
 static void on_exited(struct inbox *in)

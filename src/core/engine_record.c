@@ -122,25 +122,33 @@ int colony_engine_when_recorded(struct colony_engine *engine, colony_recorded_cb
 
 /* Reading. */
 
-static void open_store(struct colony_engine *engine)
+/* Where memory or descriptors are short, another engine begins anew rather than to forget things.
+ */
+static int open_store(struct colony_engine *engine, struct colony_error *err)
 {
-    struct colony_error err;
     char path[4200];
     char *aside = NULL;
+    int rc;
 
     (void)snprintf(path, sizeof path, "%s/engine/colony.db", engine->keeper->state_dir);
-    if (colony_store_open(&engine->store, engine->loop, path, &aside, &err) < 0) {
+    rc = colony_store_open(&engine->store, engine->loop, path, &aside, err);
+    if (rc < 0) {
         engine->store = NULL;
+        engine->has_forgotten = true;
+        if (colony_is_shortage(rc))
+            return rc;
         colony_log(SEVERITY_ERROR, "goes on without its database, nothing is recorded: %s",
-                   err.message);
-        return;
+                   err->message);
+        return 0;
     }
+    engine->has_forgotten = aside != NULL;
     if (aside)
         colony_log(SEVERITY_ERROR,
                    "the database %s is damaged: it is kept as %s and a new one begins; templates "
                    "added while colony ran and what was scaled or stopped must be given again",
                    path, aside);
     free(aside);
+    return 0;
 }
 
 static void apply_wishes(struct template_entry *entry, const struct colony_store_template *row)
@@ -150,30 +158,29 @@ static void apply_wishes(struct template_entry *entry, const struct colony_store
         return;
     entry->scaled = row->numprocesses;
     if (engine_set_slots(entry, (uint32_t)entry->scaled) < 0)
-        colony_log(SEVERITY_ERROR, "cannot scale %s as before: out of memory", row->name);
+        entry->engine->load_rc = -ENOMEM;
 }
 
-static struct colony_template *restore_template(const struct colony_store_template *row)
+static int restore_template(struct colony_template **out, const struct colony_store_template *row)
 {
-    struct colony_template *template = NULL;
     struct colony_value *source = NULL;
     struct colony_error err;
     int rc = colony_value_parse_json(&source, row->settings, strlen(row->settings), &err);
 
     if (rc == 0)
-        rc = colony_template_restore(&template, source, &err);
+        rc = colony_template_restore(out, source, &err);
     if (rc < 0)
         colony_log(SEVERITY_ERROR, "cannot go on with %s as it was recorded: %s", row->name,
                    err.message);
     colony_value_free(source);
-    return template;
+    return rc;
 }
 
 /* The file has the last word, but for changes made since it was read. */
 static void apply_to_file(struct template_entry *entry, const struct colony_store_template *row)
 {
     bool is_current = row->load_id == entry->engine->settings->load_id;
-    struct colony_template *template;
+    struct colony_template *template = NULL;
     int rc = 0;
 
     if (row->is_deleted) {
@@ -182,11 +189,11 @@ static void apply_to_file(struct template_entry *entry, const struct colony_stor
         return;
     }
     if (row->settings && is_current) {
-        template = restore_template(row);
-        if (template)
+        rc = restore_template(&template, row);
+        if (rc == 0)
             rc = engine_exchange_template(entry, template);
-        if (rc < 0)
-            colony_log(SEVERITY_ERROR, "cannot go on with all of %s: out of memory", row->name);
+        if (colony_is_shortage(rc))
+            entry->engine->load_rc = rc;
     }
     entry->is_wanted = !row->is_stopped;
     if (row->file_hash == entry->file_hash)
@@ -197,21 +204,26 @@ static void apply_row(const struct colony_store_template *row, void *data)
 {
     struct colony_engine *engine = data;
     struct template_entry *entry = engine_find_entry(engine, row->name);
-    struct colony_template *template;
+    struct colony_template *template = NULL;
+    int rc;
 
     if (entry) {
         apply_to_file(entry, row);
         return;
     }
-    template = row->settings &&strcmp(row->origin, origin_file) != 0 ? restore_template(row) : NULL;
-    if (!template) { /* the file has it no more */
+    if (!row->settings || strcmp(row->origin, origin_file) == 0) { /* the file has it no more */
         (void)colony_store_remove_template(engine->store, row->name);
         return;
     }
-    if (engine_make_entry(engine, template, origin_http, &entry) < 0)
-        colony_log(SEVERITY_ERROR, "cannot go on with %s: out of memory", row->name);
-    else
+    rc = restore_template(&template, row);
+    if (rc == 0)
+        rc = engine_make_entry(engine, template, origin_http, &entry);
+    if (rc == 0)
         apply_wishes(entry, row);
+    else if (colony_is_shortage(rc))
+        engine->load_rc = rc;
+    else
+        engine->has_forgotten = true; /* the row stays: another version may know what it says */
 }
 
 static int add_file_templates(struct colony_engine *engine, struct colony_error *err)
@@ -243,15 +255,18 @@ int engine_load_templates(struct colony_engine *engine, struct colony_error *err
     struct colony_error reason;
     int rc = add_file_templates(engine, err);
 
-    if (rc < 0)
+    if (rc == 0)
+        rc = open_store(engine, err);
+    if (rc < 0 || !engine->store)
         return rc;
-    open_store(engine);
-    if (!engine->store)
-        return 0;
-    if (colony_store_each_template(engine->store, apply_row, engine, &reason) < 0)
+    rc = colony_store_each_template(engine->store, apply_row, engine, &reason);
+    if (rc == 0)
+        rc = engine->load_rc;
+    else
         colony_log(SEVERITY_ERROR, "cannot read what was recorded: %s", reason.message);
+    if (colony_is_shortage(rc))
+        return colony_fail_os(err, rc, "cannot go on with what was recorded");
     engine_gates_break_circles(engine);
-    if (colony_history_new(&engine->history, engine->events, engine->store) < 0)
-        colony_log(SEVERITY_ERROR, "cannot keep a history: out of memory");
-    return 0;
+    rc = colony_history_new(&engine->history, engine->events, engine->store);
+    return rc < 0 ? colony_fail_os(err, rc, "cannot keep a history") : 0;
 }

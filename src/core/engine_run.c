@@ -16,6 +16,7 @@
 
 enum {
     STATUS_SIZE = 257,
+    AWAY_MS = 50,    /* a deadline that is found to be over by more than this */
     LOOK_EVERY = 10, /* samples of COLONY_STATS_MS between two looks at what it uses, at most */
 };
 
@@ -25,6 +26,7 @@ struct slot_run {
     struct colony_stats_watch *watch;
     uint64_t start_deadline_ms; /* CLOCK_BOOTTIME, as all here; 0: none */
     uint64_t watchdog_deadline_ms;
+    bool is_put_off; /* once, because colony itself was away */
     uint64_t age_deadline_ms;
     uint64_t above_since_ms; /* 0: it is not above its limits */
     char status[STATUS_SIZE];
@@ -73,6 +75,24 @@ static bool is_over(uint64_t deadline_ms, uint64_t now)
     return deadline_ms != 0 && deadline_ms <= now;
 }
 
+/*
+ * Who looks this late (stopped, suspended, starved) did not listen meanwhile, and what it waits for
+ * may have been away with it: it gets its time again, once.
+ */
+static bool put_off(struct slot *slot, uint64_t now)
+{
+    struct slot_run *run = slot->run;
+
+    if (run->is_put_off || (!is_over(run->start_deadline_ms, now - AWAY_MS) &&
+                            !is_over(run->watchdog_deadline_ms, now - AWAY_MS)))
+        return false;
+    run->is_put_off = true;
+    run->start_deadline_ms = 0;
+    run->watchdog_deadline_ms = 0;
+    engine_run_arm(slot);
+    return true;
+}
+
 static void on_deadline(uv_timer_t *timer)
 {
     struct slot *slot = timer->data;
@@ -80,6 +100,8 @@ static void on_deadline(uv_timer_t *timer)
     const struct slot_run *run = slot->run;
     uint64_t now = engine_boot_ms();
 
+    if (put_off(slot, now))
+        return;
     if (is_over(run->start_deadline_ms, now)) {
         engine_slot_because(slot, "was not ready within %.1f s%s%s",
                             (double)template->start_timeout_ms / 1000, run->tried[0] ? ": " : "",
@@ -158,6 +180,7 @@ static void on_news(enum colony_ready_news news, const char *text, uint64_t ms, 
         on_extended(slot, ms);
         break;
     case READY_NEWS_ALIVE: /* the timer finds out when it is due */
+        run->is_put_off = false;
         if (run->watchdog_deadline_ms != 0)
             run->watchdog_deadline_ms = engine_boot_ms() + slot->entry->template->watchdog_ms;
         break;

@@ -141,7 +141,7 @@ static void enter_stopping(struct slot *slot)
         engine_slot_handle(slot, SLOT_EVENT_GONE);
 }
 
-static void drop_record(struct slot *slot)
+void engine_slot_drop_record(struct slot *slot)
 {
     slot->is_stale = false;
     engine_run_free(slot);
@@ -163,7 +163,7 @@ void engine_slot_outdate(struct slot *slot)
 {
     slot->is_stale = true;
     if (slot->state == SLOT_STOPPED)
-        drop_record(slot);
+        engine_slot_drop_record(slot);
 }
 
 static void follow_failure(struct slot *slot)
@@ -187,7 +187,7 @@ static void enter_stopped(struct slot *slot)
         return;
     }
     if (slot->is_stale)
-        drop_record(slot);
+        engine_slot_drop_record(slot);
     if (slot->is_wanted && !engine->is_stopping) {
         if (slot->is_failing)
             follow_failure(slot);
@@ -403,6 +403,7 @@ void engine_slot_stay(struct slot *slot)
     if (!slot->is_leaving)
         return;
     slot->is_leaving = false;
+    slot->is_left_alone = false;
     slot->entry->counts[slot->state]++;
 }
 

@@ -32,6 +32,7 @@ static struct slot_note make_note(const struct slot *slot)
         .retries = slot->restart.retries,
         .process_hash = slot->process_hash,
         .retry_boot_ms = slot->retry_boot_ms,
+        .is_left_alone = slot->is_left_alone,
     };
 }
 
@@ -105,7 +106,7 @@ static int check_capacity(const struct slot *slot, struct colony_error *err)
 {
     const struct colony_engine *engine = slot->entry->engine;
 
-    if (HASH_CNT(by_id, engine->living) < engine->hello.capacity)
+    if (engine->living_count < engine->hello.capacity)
         return 0;
     return colony_fail(err, -EMFILE, "cannot start %s.%u: " NO_ROOM, slot->entry->template->name,
                        slot->number, engine->hello.capacity);

@@ -55,6 +55,11 @@ const struct colony_error_info *colony_error_info(int code)
     return &infos[0];
 }
 
+bool colony_is_shortage(int code)
+{
+    return code == -ENOMEM || code == -EMFILE || code == -ENFILE || code == -EAGAIN;
+}
+
 /* A message is one line: what a user typed may be quoted in it and must not forge another. */
 static void blank_control_bytes(char *text)
 {

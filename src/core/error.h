@@ -8,6 +8,8 @@
 #ifndef COLONY_CORE_ERROR_H
 #define COLONY_CORE_ERROR_H
 
+#include <stdbool.h>
+
 enum {
     COLONY_ERROR_TEXT_MAX = 512,
 };
@@ -57,6 +59,9 @@ int colony_fail(struct colony_error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 int colony_fail_os(struct colony_error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* True when @code says that memory, descriptors or threads have run out: later it may work. */
+bool colony_is_shortage(int code);
 
 /* The row of @code (negative errno); never NULL: unlisted codes get the row of -EIO. */
 const struct colony_error_info *colony_error_info(int code);

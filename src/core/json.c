@@ -235,6 +235,8 @@ static int read_json(struct json_reader *reader, struct colony_value **out)
     if (rc < 0)
         return rc;
     json = cJSON_ParseWithOpts(reader->text, &end, 1);
+    if (!json) /* cJSON does not tell a mistake from a want of memory, which may be over */
+        json = cJSON_ParseWithOpts(reader->text, &end, 1);
     if (!json)
         return fail_syntax(reader, end ? (size_t)(end - reader->text) : 0, "a mistake");
     rc = convert(reader, json, out);

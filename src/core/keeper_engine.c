@@ -79,6 +79,18 @@ static void reset_told(struct keeper *keeper)
     }
 }
 
+/* One that nobody would hear of must not run. It has not begun: this takes no time. */
+static int abandon_engine(struct keeper *keeper, int rc)
+{
+    (void)kill(keeper->engine_pid, SIGKILL);
+    (void)waitpid(keeper->engine_pid, NULL, 0);
+    if (keeper->engine_pidfd >= 0)
+        (void)close(keeper->engine_pidfd);
+    keeper->engine_pidfd = -1;
+    keeper->engine_pid = 0;
+    return rc;
+}
+
 static int fork_engine(struct keeper *keeper, int engine_end)
 {
     struct colony_keeper_options options = *keeper->options;
@@ -99,7 +111,7 @@ static int fork_engine(struct keeper *keeper, int engine_end)
         return -errno;
     keeper->engine_pid = pid;
     keeper->engine_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    return keeper->engine_pidfd < 0 ? -errno : 0;
+    return keeper->engine_pidfd < 0 ? abandon_engine(keeper, -errno) : 0;
 }
 
 int keeper_start_engine(struct keeper *keeper)
@@ -113,10 +125,13 @@ int keeper_start_engine(struct keeper *keeper)
     reset_told(keeper);
     rc = fork_engine(keeper, ends[1]);
     (void)close(ends[1]);
-    if (rc == 0)
+    if (rc == 0) {
         rc = keeper_watch(keeper, ends[0], SOURCE_LINK, 0);
-    if (rc == 0)
-        rc = keeper_watch(keeper, keeper->engine_pidfd, SOURCE_ENGINE, 0);
+        if (rc == 0)
+            rc = keeper_watch(keeper, keeper->engine_pidfd, SOURCE_ENGINE, 0);
+        if (rc < 0)
+            (void)abandon_engine(keeper, rc);
+    }
     if (rc < 0) {
         (void)close(ends[0]);
         return rc;

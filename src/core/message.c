@@ -42,7 +42,7 @@ int colony_message_send(int socket, const struct colony_message *message, const 
     while (sendmsg(socket, &packet, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
         if (errno == EINTR)
             continue;
-        return errno == EWOULDBLOCK || errno == ENOBUFS ? -EAGAIN : -errno;
+        return errno == EWOULDBLOCK || errno == ENOBUFS || errno == ENOMEM ? -EAGAIN : -errno;
     }
     return 0;
 }

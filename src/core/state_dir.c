@@ -267,9 +267,11 @@ static int read_all(int fd, char **text, size_t *size)
     while (done < (size_t)info.st_size) {
         ssize_t count = read(fd, *text + done, (size_t)info.st_size - done);
 
-        if (count <= 0)
+        if (count < 0 && errno != EINTR)
+            return -errno;
+        if (count == 0)
             break;
-        done += (size_t)count;
+        done += count > 0 ? (size_t)count : 0;
     }
     (*text)[done] = '\0';
     *size = done;
@@ -321,6 +323,8 @@ int colony_state_dir_load_settings(const char *path, struct colony_settings **ou
     rc = load_file(file, out, &reason);
     if (rc == 0)
         return 0;
+    if (rc == -EIO || colony_is_shortage(rc)) /* older ones would stop what the last reload added */
+        return colony_fail(err, rc, "%s", reason.message);
     if (rc != -ENOENT)
         colony_log(SEVERITY_WARNING, "%s: passes over the settings of the last reload (%s)",
                    reason.message, file);

@@ -140,6 +140,12 @@ static int open_and_load(struct store_writer *writer)
     return rc < 0 ? rc : loading.rc;
 }
 
+static void abandon(struct store_writer *writer)
+{
+    colony__store_db_close(&writer->db, true);
+    colony__store_known_clear(&writer->known);
+}
+
 int colony__writer_open(struct store_writer *writer, const char *path, char **aside,
                         struct colony_error *err)
 {
@@ -149,9 +155,12 @@ int colony__writer_open(struct store_writer *writer, const char *path, char **as
     colony__store_known_init(&writer->known);
     writer->path = strdup(path);
     rc = writer->path ? open_and_load(writer) : -ENOMEM;
+    if (rc == STORE_DAMAGED) { /* a read that failed looks the same, and not twice */
+        abandon(writer);
+        rc = open_and_load(writer);
+    }
     if (rc == STORE_DAMAGED) {
-        colony__store_db_close(&writer->db, true);
-        colony__store_known_clear(&writer->known);
+        abandon(writer);
         rc = move_aside(path, &moved);
         if (rc < 0)
             return colony_fail(err, rc, "cannot move the damaged %s aside: %s", path,
