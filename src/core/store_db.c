@@ -180,6 +180,10 @@ static int begin_session(struct store_db *db, const char *path)
 
     if (code != SQLITE_OK)
         return db->sqlite ? error_of(db->sqlite, code) : -ENOMEM;
+    /* We have asked: it may be written. So it had no descriptor, and went on without writing. */
+    code = sqlite3_exec(db->sqlite, "BEGIN IMMEDIATE; ROLLBACK", NULL, NULL, NULL);
+    if ((code & 0xff) == SQLITE_READONLY || sqlite3_db_readonly(db->sqlite, "main") == 1)
+        return -EAGAIN;
     (void)sqlite3_busy_timeout(db->sqlite, BUSY_MS);
     (void)sqlite3_limit(db->sqlite, SQLITE_LIMIT_LENGTH, ROW_BYTES_MAX);
     (void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0);

@@ -519,10 +519,17 @@ class Faults:
             self.refusals[re.sub("[0-9]+", "N", str(refusal))] += 1
             with contextlib.suppress(Refusal):  # it may have been done, but not recorded
                 getattr(self, f"do_{action}")()
+            conftest.eventually(self.is_recorded, what="recording it")
         self.settle(action)
         self.check_left(case)
         self.quiet()
         return failed > 0, self.living() - living
+
+    def is_recorded(self):
+        """An answer to any change is given once all changes before it are recorded."""
+        with contextlib.suppress(Refusal):
+            return self.post("/processes/notified/_start")
+        return False
 
     def living(self):
         """Allocations of both that are not freed."""
