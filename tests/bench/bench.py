@@ -28,7 +28,7 @@ import samples
 from contestants import Colony, GroupedLoop, Loop
 from figures import FIGURES, QUICK, Scale
 
-BUSY_PERCENT = 5
+BUSY_PERCENT = 5  # from here on others are in the way
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +108,9 @@ def parse_options():
     parser.add_argument("--peer-rounds", type=int, default=2, help="0: without peers")
     parser.add_argument("--quick", action="store_true",
                         help="little of everything, once: shows that it works, measures nothing")
-    parser.add_argument("--folder", help="where state and logs are put while it runs")
+    parser.add_argument("--patience", type=float, default=0, metavar="SECONDS",
+                        help="wait up to so long for others to be quiet, before each group")
+    parser.add_argument("--folder", type=os.path.abspath, help="where state and logs are put while it runs")
     parser.add_argument("--json", type=pathlib.Path, help="write all numbers there, too")
     parser.add_argument("--markdown", type=pathlib.Path,
                         help="put the table between the marks of this file, too")
@@ -137,20 +139,30 @@ def tell(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def run_rounds(bench, groups, rounds):
-    """Returns what part of the CPUs others had before each round, in percent."""
+def wait_for_quiet(bench, patience):
+    """Returns what part of the CPUs others have, in percent."""
+    deadline = time.monotonic() + patience
+    look_seconds = 0.1 if bench.scale is QUICK else 1
+    while True:
+        busy = look.busy_share(look_seconds) * 100
+        if busy <= BUSY_PERCENT or time.monotonic() >= deadline:
+            return busy
+
+
+def run_rounds(bench, groups, options):
+    """Returns what others had of the CPUs before each group."""
     busy = []
-    for bench.round in range(rounds):
-        busy.append(look.busy_share(0.2 if bench.scale is QUICK else 2) * 100)
-        if busy[-1] > BUSY_PERCENT:
-            tell(f"others use {busy[-1]:.0f} % of the processors: figures will be off")
+    for bench.round in range(options.rounds):
         for name in groups:
             if bench.round >= GROUPS[name].rounds:
                 continue
+            busy.append(wait_for_quiet(bench, options.patience))
             began = time.monotonic()
             GROUPS[name].run(bench)
-            tell(f"round {bench.round + 1} of {rounds}: {name} took "
-                 f"{time.monotonic() - began:.1f} s")
+            tell(f"round {bench.round + 1} of {options.rounds}: {name} took "
+                 f"{time.monotonic() - began:.1f} s; others had {busy[-1]:.0f} % before it")
+    if max(busy) > BUSY_PERCENT:
+        bench.note(f"others used more than {BUSY_PERCENT} % of the processors: figures are off")
     return busy
 
 
@@ -159,7 +171,7 @@ def measure(options):
     scale = QUICK if options.quick else Scale()
     with tempfile.TemporaryDirectory(prefix="colony-bench-", dir=options.folder) as folder:
         bench = Bench(Tools(options.binary, folder), scale, options.peer_rounds)
-        busy = run_rounds(bench, groups, options.rounds)
+        busy = run_rounds(bench, groups, options)
     for name in peers.missing() if options.peer_rounds else ():
         bench.note(f"{name} is not installed: left out")
     return {"machine": report.machine(options.binary), "rounds": options.rounds,

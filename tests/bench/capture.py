@@ -5,7 +5,9 @@ The program measures itself, from before its first write to after its last (writ
 the pipe then is a thousandth.
 """
 
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 
@@ -52,8 +54,8 @@ class Writer:
         try:
             return rate(self.records, self.size)
         finally:
-            if self.records.count:
-                subprocess.run(["kill", "-9", str(self.records.read(0, 1)[0][1])], check=False)
+            for _, pid in self.records.read(0, 1):
+                os.kill(pid, signal.SIGKILL)  # it waits, and what moved its output ends with it
             process.terminate()
 
 

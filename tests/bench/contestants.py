@@ -60,6 +60,14 @@ class Contestant:
             self.process = subprocess.Popen(list(map(str, command)), stderr=output, **popen)
         return began
 
+    def wait(self, answers):
+        """Until the supervisor does."""
+        def look_again():
+            if self.process.poll() is not None:
+                raise RuntimeError(f"{self.name} ended: " + (self.folder / "output").read_text())
+            return answers()
+        look.wait_until(look_again, what=f"an answer of {self.name}")
+
     def pids(self):
         return [self.process.pid]
 
@@ -77,10 +85,10 @@ class Contestant:
 
     def close(self):
         if self.process and self.process.poll() is None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
+            try:
                 self.end_all()
-            self.process.kill()
-            self.process.wait()
+            except (subprocess.TimeoutExpired, OSError, TimeoutError):
+                self.kill_all()
         for _, pid in self.records.read():
             # Only who is still what was started here: numbers are given again.
             with contextlib.suppress(OSError):
@@ -88,6 +96,16 @@ class Contestant:
                     os.kill(pid, signal.SIGKILL)
         shutil.rmtree(self.memory, ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def kill_all(self):
+        """The supervisor first, that it starts nothing any more."""
+        supervisors = [self.process.pid]
+        with contextlib.suppress(OSError, ValueError):
+            supervisors = sorted(self.pids(), key=lambda pid: pid != self.process.pid)
+        for pid in supervisors:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -98,7 +116,11 @@ class UnixConnection(http.client.HTTPConnection):
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self.path))
+        folder = os.open(self.path.parent, os.O_PATH)  # an address has room for 107 bytes only
+        try:
+            self.sock.connect(f"/proc/self/fd/{folder}/{self.path.name}")
+        finally:
+            os.close(folder)
 
 
 class Colony(Contestant):
@@ -122,16 +144,8 @@ class Colony(Contestant):
         began = self.run([self.tools.binary, "serve", "--config", config, "--state", self.state,
                           "--bind", f"127.0.0.1:{self.port}"])
         if not now:
-            self.wait_ready()
+            self.wait(lambda: self.ask("GET", "/readyz") == b"OK")
         return began
-
-    def wait_ready(self):
-        def ready():
-            if self.process.poll() is not None:
-                raise RuntimeError("colony ended: " + (self.folder / "output").read_text())
-            return self.ask("GET", "/readyz") == b"OK"
-        look.wait_until(ready, what="colony")
-        self.pids()  # looked up now, while nothing is measured
 
     def ask(self, method, path):
         if not self.connection:

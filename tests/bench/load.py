@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import time
 
-import look
 from contestants import GROUP, Colony, Contestant, free_port
 
 CONNECTIONS = 16
@@ -18,11 +17,16 @@ FACTORS = {"us": 1, "ms": 1e3, "s": 1e6}
 class Nginx(Contestant):
     name = "limit"
 
-    def serve(self, bodies):
-        """@bodies: by path, in characters that need no quoting in nginx's language."""
+    CHUNK = 1000  # nginx takes no word of more than 4 KB
+
+    def body(self, size):
+        return "${chunk}" * (size // self.CHUNK) + "x" * (size % self.CHUNK)
+
+    def serve(self, sizes):
+        """@sizes: of the bodies, by path."""
         self.port = free_port()
-        places = "".join(f"location = {path} {{ return 200 '{body}'; }}\n"
-                         for path, body in bodies.items())
+        places = "".join(f"location = {path} {{ return 200 '{self.body(size)}'; }}\n"
+                         for path, size in sizes.items())
         config = self.folder / "nginx.conf"
         config.write_text(f"""worker_processes 1;
 daemon off;
@@ -33,12 +37,14 @@ http {{
   access_log off;
   keepalive_requests 1000000000;
   default_type application/json;
-  server {{ listen 127.0.0.1:{self.port};
+  server {{
+    listen 127.0.0.1:{self.port};
+    set $chunk {'x' * self.CHUNK};
 {places} }}
 }}
 """)
         self.run(["nginx", "-p", self.folder, "-e", "stderr", "-c", config])
-        look.wait_until(lambda: fetch(self.port, next(iter(bodies))), what="nginx")
+        self.wait(lambda: fetch(self.port, next(iter(sizes))))
 
 
 def fetch(port, path):
@@ -73,10 +79,9 @@ def requests(bench):
         colony.start()
         colony.records.wait(bench.scale.many)
         time.sleep(bench.scale.settle_seconds)
-        bodies = {path: "x" * len(fetch(colony.port, path)) for path in paths.values()}
         contestants = [(Colony, colony.port)]
         if shutil.which("nginx"):
-            nginx.serve(bodies)
+            nginx.serve({path: len(fetch(colony.port, path)) for path in paths.values()})
             contestants.append(("limit", nginx.port))
         else:
             bench.note("requests a second have no limit beside them: nginx is not installed")

@@ -38,19 +38,23 @@ class Records:
         deadline = time.monotonic() + seconds
         while self.count < count:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"only {self.count} of {count} starts after {seconds} s")
+                raise TimeoutError(
+                    f"cannot go on: {self.count} of {count} starts after {seconds} s")
             time.sleep(0.001)
 
 
 def wait_until(look, seconds=60, what="it"):
     deadline = time.monotonic() + seconds
+    why = ""
     while True:
-        with contextlib.suppress(OSError, ValueError):
+        try:
             result = look()
             if result:
                 return result
+        except (OSError, ValueError) as error:
+            why = f": {error}"
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{what} did not happen within {seconds} s")
+            raise TimeoutError(f"cannot go on: {what} did not come within {seconds} s{why}")
         time.sleep(0.005)
 
 
