@@ -83,11 +83,11 @@ def swarm(bench):
 
 
 def open_settled(contestant, count, seconds):
-    contestant.open(count)
-    if count and not contestant.starts_with_open:
-        contestant.start()
+    """Nobody asks it anything: a request would still be on its mind."""
+    contestant.open(count, now=True)
     contestant.records.wait(count)
     time.sleep(seconds)
+    look.wait_until(contestant.pids)
 
 
 def memory(bench):
