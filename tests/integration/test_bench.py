@@ -21,10 +21,15 @@ SHOWN = ("restart", "start", "serve", "storm", "stop", "stats", "version")
 
 
 def run_bench(*arguments):
-    return subprocess.run(
-        [sys.executable, str(FOLDER / "bench.py"), "--binary", conftest.BINARY, "--quick",
-         "--rounds", "2", "--peer-rounds", "0", *map(str, arguments)],
-        capture_output=True, text=True, timeout=120, check=False)
+    command = [sys.executable, str(FOLDER / "bench.py"), "--binary", conftest.BINARY, "--quick",
+               "--rounds", "2", "--peer-rounds", "0", *map(str, arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as process:
+        try:
+            out, errors = process.communicate(timeout=240)
+        finally:
+            process.terminate()  # it then ends all it started
+    return subprocess.CompletedProcess(command, process.returncode, out, errors)
 
 
 def probes():
