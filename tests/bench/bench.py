@@ -58,9 +58,10 @@ GROUPS = {
 class Tools:
     """What is measured and what it is measured with; all in the folder of the binary."""
 
-    def __init__(self, binary, folder):
+    def __init__(self, binary, folder, memory):
         self.binary = pathlib.Path(binary).resolve()
         self.folder = folder
+        self.memory = memory  # a folder on no disk
 
     def program(self, name):
         path = self.binary.parent / "bench" / name
@@ -166,11 +167,16 @@ def run_rounds(bench, groups, options):
     return busy
 
 
+def temporary(folder):
+    return tempfile.TemporaryDirectory(prefix="colony-bench-", dir=folder)
+
+
 def measure(options):
     groups, figures = chosen(options.names)
     scale = QUICK if options.quick else Scale()
-    with tempfile.TemporaryDirectory(prefix="colony-bench-", dir=options.folder) as folder:
-        bench = Bench(Tools(options.binary, folder), scale, options.peer_rounds)
+    shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with temporary(options.folder) as folder, temporary(shared) as memory:
+        bench = Bench(Tools(options.binary, folder, memory), scale, options.peer_rounds)
         busy = run_rounds(bench, groups, options)
     for name in peers.missing() if options.peer_rounds else ():
         bench.note(f"{name} is not installed: left out")
@@ -179,10 +185,27 @@ def measure(options):
             "figures": report.make_rows(bench, figures)}
 
 
+def check_outputs(options):
+    """Before half an hour is spent on what could not be written."""
+    if options.json:
+        with open(options.json, "a", encoding="utf-8"):
+            pass
+    if options.markdown:
+        report.split_page(options.markdown)
+
+
+def describe(error):
+    """An error of the system says in its own words only what it is about and why."""
+    if isinstance(error, OSError) and error.filename:
+        return f"cannot use {error.filename}: {error.strerror}"
+    return str(error)
+
+
 def main():
     options = parse_options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     try:
+        check_outputs(options)
         result = measure(options)
         print(report.text_table(result["figures"]))
         print("\n".join(["", report.about(result), *result["notes"]]))
@@ -192,7 +215,7 @@ def main():
         if options.markdown:
             report.write_markdown(options.markdown, result)
     except (OSError, RuntimeError, ValueError) as error:
-        sys.exit(f"bench: {error}")
+        sys.exit(f"bench: {describe(error)}")
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -38,9 +38,7 @@ class Contestant:
     def __init__(self, tools, program="probe", *arguments):
         self.tools = tools
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="colony-bench-", dir=tools.folder))
-        shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        self.memory = tempfile.mkdtemp(prefix="colony-bench-", dir=shared)
-        self.records = look.Records(self.memory)
+        self.records = look.Records(tempfile.mkdtemp(dir=tools.memory))
         self.program = [str(tools.program(program)), str(self.records.path), *map(str, arguments)]
         self.process = None
 
@@ -48,7 +46,12 @@ class Contestant:
         return self
 
     def __exit__(self, *_):
-        self.close()
+        # Not left half done: whoever wants to end the bench waits for it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        try:
+            self.close()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def run(self, command, **popen):
         """Starts the supervisor; what it says goes to a file."""
@@ -94,7 +97,6 @@ class Contestant:
             with contextlib.suppress(OSError):
                 if os.readlink(f"/proc/{pid}/exe") == self.program[0]:
                     os.kill(pid, signal.SIGKILL)
-        shutil.rmtree(self.memory, ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def kill_all(self):

@@ -112,13 +112,18 @@ def markdown(report):
     return "\n".join([about(report), "", *lines, "", *(f"- {note}" for note in report["notes"])])
 
 
-def write_markdown(path, report):
-    """In place of what stands between the two marks."""
+def split_page(path):
+    """What stands before and after the two marks."""
     text = path.read_text(encoding="utf-8")
-    if BEGIN not in text or END not in text.split(BEGIN, 1)[1]:
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
         raise ValueError(f"cannot write the table into {path}: it has no {BEGIN} … {END}")
-    head, rest = text.split(BEGIN, 1)
-    tail = rest.split(END, 1)[1]
+    return head, tail
+
+
+def write_markdown(path, report):
+    head, tail = split_page(path)
     new = path.with_name(path.name + ".new")
     new.write_text(f"{head}{BEGIN}\n{markdown(report).strip()}\n{END}{tail}", encoding="utf-8")
     new.replace(path)

@@ -72,6 +72,19 @@ def test_it_names_the_figures_when_it_does_not_know_one():
     assert "cannot measure restarts: known are" in result.stderr and "storm" in result.stderr
 
 
+@pytest.mark.parametrize("option, reason", [
+    ("--markdown", "it has no <!-- bench: begin -->"),
+    ("--json", "cannot use"),
+])
+def test_it_says_before_it_begins_what_it_cannot_write(tmp_path, option, reason):
+    page = tmp_path / "page.md"
+    page.write_text("no marks\n")
+    result = run_bench("restart", option, page if option == "--markdown" else tmp_path)
+    assert result.returncode == 1 and result.stdout == ""
+    assert result.stderr.startswith("bench: cannot") and reason in result.stderr
+    assert "round" not in result.stderr and page.read_text() == "no marks\n"
+
+
 @pytest.mark.parametrize("target, met, missed", [
     (figures.times(1.5), 1.5, 1.51),
     (figures.Target(0.9, least=True, of_limit=True), 0.9, 0.89),
