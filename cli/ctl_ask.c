@@ -262,6 +262,34 @@ int colony__ctl_print_json(const struct ctl *ctl, const struct ctl_question *que
     return exit_code;
 }
 
+int colony__ctl_ask_to_show(const struct ctl *ctl, const struct ctl_question *question,
+                            struct cJSON **json)
+{
+    *json = NULL;
+    return ctl->is_json ? colony__ctl_print_json(ctl, question)
+                        : colony__ctl_ask_json(ctl, question, json);
+}
+
+struct ctl_question colony__ctl_look(const char *path, const char *doing, const char *name)
+{
+    return (struct ctl_question){.method = "GET",
+                                 .path = path,
+                                 .doing = doing,
+                                 .name = name,
+                                 .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
+}
+
+int colony__ctl_get(const struct ctl *ctl, const char *before, const char *doing, const char *name,
+                    struct cJSON **json)
+{
+    char path[CTL_PATH_MAX] = "";
+    const struct ctl_question question = colony__ctl_look(path, doing, name);
+    int exit_code = colony__ctl_path(path, before, name, "");
+
+    *json = NULL;
+    return exit_code == EXIT_OK ? colony__ctl_ask_json(ctl, &question, json) : exit_code;
+}
+
 int colony__ctl_print_tree(const struct cJSON *json)
 {
     char *text = cJSON_PrintUnformatted(json);

@@ -9,6 +9,7 @@
 #include "api/response_internal.h"
 #include "api/server_internal.h"
 #include "core/error.h"
+#include "core/log.h"
 
 enum {
     PENDING_MAX = 2 * COLONY__READ_SIZE, /* reading pauses at half of it */
@@ -37,6 +38,7 @@ static void enter(struct colony__connection *connection, enum colony__phase phas
         return;
     connection->phase = phase;
     set_deadline(connection, limits_ms[phase]);
+    colony__server_check_left(connection->server);
 }
 
 static void drop_source(struct colony__connection *connection)
@@ -194,10 +196,11 @@ static void take_eof(struct colony__connection *connection)
 /* The answer is sent: the next request's turn. */
 static void end_request(struct colony__connection *connection)
 {
-    bool is_last = !connection->keeps_alive || connection->server->is_stopped ||
-                   (connection->has_eof && connection->pending.size == 0);
+    bool is_last;
 
-    drop_source(connection);
+    drop_source(connection); /* which may stop or close the server */
+    is_last = !connection->keeps_alive || connection->server->is_stopped ||
+              (connection->has_eof && connection->pending.size == 0);
     colony__parser_next(&connection->parser);
     connection->is_ended = false;
     if (is_last) {
@@ -249,6 +252,7 @@ static int send_bytes(struct colony__connection *connection)
 {
     uv_buf_t buf = uv_buf_init(connection->flight.data, (unsigned)connection->flight.size);
 
+    colony_log_flush(); /* who gets an answer finds in the log what it is about */
     return uv_write(&connection->write, &connection->wire.stream, &buf, 1, on_written);
 }
 
@@ -323,10 +327,13 @@ void colony__connection_expire(struct colony__connection *connection)
 
 void colony__connection_retire(struct colony__connection *connection)
 {
+    const struct colony__source *source = connection->source;
+    bool is_patient = source && source->is_patient;
+
     connection->keeps_alive = false;
-    if (connection->phase == PHASE_IDLE ||
-        (connection->phase == PHASE_READING && connection->parser.head_bytes == 0) ||
-        (connection->source && connection->source->is_patient))
+    if (is_patient && source->timed_out && !connection->is_begun)
+        source->timed_out(connection, connection->source_data);
+    else if (is_patient || connection->phase == PHASE_IDLE)
         colony__connection_close(connection);
 }
 

@@ -86,7 +86,10 @@ int colony__connection_new(struct colony__connection **out, struct colony__serve
 /* At once, unsent bytes are lost. May be called again. */
 void colony__connection_close(struct colony__connection *connection);
 
-/* Closes it unless a request is being read or answered; that one will be the last. */
+/*
+ * Closes it unless a request is being read or answered; that one will be the last. Whoever has
+ * just come has a request on its way, and who only waits is told that this is over.
+ */
 void colony__connection_retire(struct colony__connection *connection);
 
 /* The deadline is over. */

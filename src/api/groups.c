@@ -9,6 +9,7 @@
 #include "api/handlers_internal.h"
 #include "api/list_internal.h"
 #include "api/response_internal.h"
+#include "core/array.h"
 #include "core/engine.h"
 #include "core/error.h"
 
@@ -31,19 +32,15 @@ struct members {
 static void add_member(const struct colony_template *template, void *data)
 {
     struct members *members = data;
+    struct member *items;
 
     if (!template->group || (members->group && strcmp(template->group, members->group) != 0))
         return;
-    if (members->count == members->capacity) {
-        size_t capacity = members->capacity ? members->capacity * 2 : 64;
-        struct member *items = reallocarray(members->items, capacity, sizeof *items);
-
-        members->failed |= !items;
-        if (!items)
-            return;
-        members->items = items;
-        members->capacity = capacity;
-    }
+    items = colony_array_room(members->items, members->count, &members->capacity, sizeof *items);
+    members->failed |= !items;
+    if (!items)
+        return;
+    members->items = items;
     members->items[members->count++] = (struct member){template->name, template->group};
 }
 

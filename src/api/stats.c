@@ -13,6 +13,7 @@
 #include "api/connection_internal.h"
 #include "api/handlers_internal.h"
 #include "api/response_internal.h"
+#include "core/array.h"
 #include "core/engine.h"
 #include "core/error.h"
 #include "core/stats.h"
@@ -268,21 +269,17 @@ static int begin(struct measure *measure, struct colony_error *err)
 
 static struct measured *add_item(struct measure *measure)
 {
-    size_t capacity = measure->capacity ? measure->capacity * 2 : 16;
-    struct measured *grown;
+    struct measured *item =
+        colony_array_room(measure->items, measure->count, &measure->capacity, sizeof *item);
 
-    if (measure->count == measure->capacity) {
-        grown = reallocarray(measure->items, capacity, sizeof *grown);
-        if (!grown) {
-            measure->failed = true;
-            return NULL;
-        }
-        measure->items = grown;
-        measure->capacity = capacity;
+    if (!item) {
+        measure->failed = true;
+        return NULL;
     }
-    grown = &measure->items[measure->count++];
-    *grown = (struct measured){0};
-    return grown;
+    measure->items = item;
+    item += measure->count++;
+    *item = (struct measured){0};
+    return item;
 }
 
 static void add_process(const struct colony_slot_info *info, void *data)

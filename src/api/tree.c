@@ -17,6 +17,7 @@
 #include "api/handlers_internal.h"
 #include "api/response_internal.h"
 #include "api/server_internal.h"
+#include "core/array.h"
 #include "core/engine.h"
 #include "core/error.h"
 #include "core/template.h"
@@ -254,18 +255,14 @@ static const struct colony__source tree_source = {.closed = on_closed};
 
 static struct tree_slot *next_slot(struct tree *tree)
 {
-    size_t capacity = tree->slot_capacity ? tree->slot_capacity * 2 : 64;
-    struct tree_slot *grown;
+    struct tree_slot *slots =
+        colony_array_room(tree->slots, tree->slot_count, &tree->slot_capacity, sizeof *slots);
 
-    if (tree->slot_count < tree->slot_capacity)
-        return &tree->slots[tree->slot_count++];
-    grown = reallocarray(tree->slots, capacity, sizeof *grown);
-    if (!grown) {
+    if (!slots) {
         tree->failed = true;
         return NULL;
     }
-    tree->slots = grown;
-    tree->slot_capacity = capacity;
+    tree->slots = slots;
     return &tree->slots[tree->slot_count++];
 }
 

@@ -9,6 +9,7 @@
 
 #include "api/connection_internal.h"
 #include "api/response_internal.h"
+#include "core/array.h"
 #include "core/engine.h"
 #include "core/error.h"
 #include "core/events.h"
@@ -55,18 +56,13 @@ static void note_newest(const struct colony_slot_info *info, void *data)
 
 int colony__subjects_add(struct colony__subjects *subjects, const char *name)
 {
-    struct colony__subject *subject;
+    struct colony__subject *subject =
+        colony_array_room(subjects->items, subjects->count, &subjects->capacity, sizeof *subject);
 
-    if (subjects->count == subjects->capacity) {
-        size_t capacity = subjects->capacity ? subjects->capacity * 2 : 1;
-        struct colony__subject *items = reallocarray(subjects->items, capacity, sizeof *items);
-
-        if (!items)
-            return -ENOMEM;
-        subjects->items = items;
-        subjects->capacity = capacity;
-    }
-    subject = &subjects->items[subjects->count++];
+    if (!subject)
+        return -ENOMEM;
+    subjects->items = subject;
+    subject += subjects->count++;
     *subject = (struct colony__subject){0};
     (void)snprintf(subject->name, sizeof subject->name, "%s", name);
     return 0;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -293,15 +294,43 @@ void colony_engine_close(struct colony_engine *engine, int exit_code, colony_eng
     colony_logs_close(engine->logs, on_logs_closed, engine);
 }
 
-int colony_engine_upgrade(struct colony_engine *engine, const char *why, struct colony_error *err)
+/* The keeper runs it: under `user:` that is root, who may run what anybody may. */
+static int find_program(const struct colony_keeper_options *keeper)
+{
+    struct stat info;
+
+    if (stat(keeper->program, &info) < 0)
+        return keeper->has_user && errno == EACCES ? 0 : -errno;
+    if (!S_ISREG(info.st_mode))
+        return -EACCES;
+    if (keeper->has_user)
+        return info.st_mode & 0111 ? 0 : -EACCES;
+    return access(keeper->program, X_OK) < 0 ? -errno : 0;
+}
+
+int colony_engine_check_upgrade(const struct colony_engine *engine, struct colony_error *err)
+{
+    const char *program = engine->keeper->program;
+    int rc;
+
+    if (engine->is_stopping)
+        return colony_fail(err, -ESHUTDOWN, "cannot upgrade: colony is ending");
+    rc = find_program(engine->keeper);
+    if (rc < 0)
+        return colony_fail(err, -EIO, "cannot upgrade: cannot run %s: %s: install colony there",
+                           program, strerror(-rc));
+    return 0;
+}
+
+void colony_engine_upgrade(struct colony_engine *engine)
 {
     struct colony_message message = {.type = MESSAGE_UPGRADE};
 
     if (engine->is_stopping)
-        return colony_fail(err, -ESHUTDOWN, "cannot upgrade: colony is ending");
-    colony_log(SEVERITY_INFO, "keeper and engine are replaced by what is installed: asked by %s",
-               why);
-    return colony_link_send(engine->link, &message, NULL, 0);
+        return;
+    colony_log(SEVERITY_INFO, "keeper and engine are replaced by what is installed");
+    if (colony_link_send(engine->link, &message, NULL, 0) == -ENOMEM)
+        _exit(EXIT_FAILED); /* front-ends serve no more: the keeper starts an engine that does */
 }
 
 static void keep_over_exec(int fd)
