@@ -23,6 +23,10 @@ static const struct colony__failure bad_version = {505, "bad_value",
 static const struct colony__failure bad_request = {400, "bad_value",
                                                    "cannot read the request: it is not HTTP/1.1"};
 
+static const struct colony__failure bad_coding = {501, "bad_value",
+                                                  "cannot read the request: no transfer coding but "
+                                                  "chunked is known here"};
+
 /* Callbacks return this to end the parsing; 0 goes on. */
 static int fail(struct colony__parser *parser, const struct colony__failure *failure)
 {
@@ -92,6 +96,36 @@ static int on_value_complete(llhttp_t *http)
     return append(parser, "", 1);
 }
 
+/*
+ * Some versions of llhttp let a header go on in the next line, which RFC 9112 5.2 wants refused:
+ * who reads it otherwise sees another end of the request.
+ */
+static bool has_folded_line(struct colony__parser *parser, const char *data, size_t size)
+{
+    for (size_t i = 0; i < size && parser->line != LINE_OF_BODY; i++) {
+        if (parser->line == LINE_BEGINS && (data[i] == ' ' || data[i] == '\t'))
+            return true;
+        if (data[i] == '\n' && parser->line != LINE_BEFORE)
+            parser->line = parser->line == LINE_BEGINS ? LINE_OF_BODY : LINE_BEGINS;
+        else if (data[i] != '\n' && data[i] != '\r')
+            parser->line = LINE_GOES_ON;
+    }
+    return false;
+}
+
+/* RFC 9112 6.1. What a coding before `chunked` did to the body would be taken for the body. */
+static const struct colony__failure *find_coding_fault(const struct colony__request *request)
+{
+    size_t count;
+    const char *coding = colony__request_header(request, "Transfer-Encoding", &count);
+
+    if (count == 0)
+        return NULL;
+    if (request->is_http10)
+        return &bad_request;
+    return count > 1 || strcasecmp(coding, "chunked") != 0 ? &bad_coding : NULL;
+}
+
 static enum colony__method method_of(const llhttp_t *http)
 {
     switch (http->method) {
@@ -117,6 +151,7 @@ static int on_headers_complete(llhttp_t *http)
     struct colony__parser *parser = http->data;
     struct colony__request *request = &parser->request;
     bool has_body = (http->flags & F_CHUNKED) || http->content_length > 0;
+    const struct colony__failure *fault;
     const char *expect;
 
     parser->has_head = true;
@@ -127,6 +162,9 @@ static int on_headers_complete(llhttp_t *http)
     request->is_http10 = http->http_minor == 0;
     request->headers = parser->head.data + parser->target_size;
     request->headers_size = parser->head.size - parser->target_size;
+    fault = find_coding_fault(request);
+    if (fault)
+        return fail(parser, fault);
     if ((http->flags & F_CONTENT_LENGTH) && http->content_length > parser->body_max)
         return fail(parser, &body_too_large);
     expect = colony__request_header(request, "Expect", NULL);
@@ -184,6 +222,7 @@ void colony__parser_next(struct colony__parser *parser)
     parser->target_size = 0;
     parser->header_count = 0;
     parser->head_bytes = 0;
+    parser->line = LINE_BEFORE;
     parser->has_head = false;
     parser->wants_continue = false;
     parser->keeps_alive = false;
@@ -205,6 +244,10 @@ enum colony__parse colony__parser_feed(struct colony__parser *parser, const char
     *used = size;
     if (!parser->has_head)
         parser->head_bytes += size;
+    if (has_folded_line(parser, data, size)) {
+        parser->failure = bad_request;
+        return PARSE_FAILED;
+    }
     rc = llhttp_execute(&parser->http, data, size);
     if (rc == HPE_PAUSED) {
         *used = (size_t)(llhttp_get_error_pos(&parser->http) - data);

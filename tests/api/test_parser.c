@@ -99,6 +99,32 @@ TEST(test_what_is_not_http_fails)
     assert_int_equal(failure_of("GET / HTTP/0.9\r\n\r\n"), 505);
 }
 
+/* On a connection that a proxy shares out, each of these could hide a request in another. */
+TEST(test_what_others_could_read_otherwise_fails)
+{
+    assert_int_equal(failure_of("POST / HTTP/1.1\r\nTransfer-Encoding:\r\n chunked\r\n\r\n"), 400);
+    assert_int_equal(failure_of("GET / HTTP/1.1\r\nA: b\r\n\tContent-Length: 1\r\n\r\n"), 400);
+    assert_int_equal(failure_of("GET / HTTP/1.1\r\nA: b\nContent-Length: 1\n\n"), 400);
+    assert_int_equal(failure_of("GET / HTTP/1.1\r\nA: b\rContent-Length: 1\r\n\r\n"), 400);
+    assert_int_equal(failure_of("POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"),
+                     501);
+    assert_int_equal(failure_of("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"
+                                "Transfer-Encoding: chunked\r\n\r\n"),
+                     400);
+    assert_int_equal(failure_of("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), 400);
+}
+
+TEST(test_a_body_may_begin_with_a_blank)
+{
+    struct colony__parser parser;
+
+    colony__parser_init(&parser, HEAD_MAX, BODY_MAX);
+    assert_int_equal(feed(&parser, "\r\nPOST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n \n\t", NULL),
+                     PARSE_DONE);
+    assert_memory_equal(parser.request.body, " \n\t", 3);
+    colony__parser_clear(&parser);
+}
+
 TEST(test_limits_are_kept)
 {
     char text[3 * HEAD_MAX];
@@ -160,6 +186,8 @@ int main(void)
         cmocka_unit_test(test_a_request_ends_where_the_next_begins),
         cmocka_unit_test(test_a_request_may_be_cut_anywhere),
         cmocka_unit_test(test_what_is_not_http_fails),
+        cmocka_unit_test(test_what_others_could_read_otherwise_fails),
+        cmocka_unit_test(test_a_body_may_begin_with_a_blank),
         cmocka_unit_test(test_limits_are_kept),
         cmocka_unit_test(test_continue_is_wanted_only_with_a_body),
         cmocka_unit_test(test_an_upgrade_is_ignored),
