@@ -97,17 +97,23 @@ static int on_value_complete(llhttp_t *http)
 }
 
 /*
- * Some versions of llhttp let a header go on in the next line, which RFC 9112 5.2 wants refused:
- * who reads it otherwise sees another end of the request.
+ * Lines of the head end with CR LF, have neither of them elsewhere, and none goes on in the next
+ * (RFC 9112 2.2 and 5.2). Versions of llhttp let this or that pass: who reads it otherwise sees
+ * another end of the request.
  */
-static bool has_folded_line(struct colony__parser *parser, const char *data, size_t size)
+static bool is_badly_lined(struct colony__parser *parser, const char *data, size_t size)
 {
     for (size_t i = 0; i < size && parser->line != LINE_OF_BODY; i++) {
+        bool has_cr = parser->has_cr;
+
+        parser->has_cr = data[i] == '\r';
+        if (has_cr != (data[i] == '\n'))
+            return true;
         if (parser->line == LINE_BEGINS && (data[i] == ' ' || data[i] == '\t'))
             return true;
         if (data[i] == '\n' && parser->line != LINE_BEFORE)
             parser->line = parser->line == LINE_BEGINS ? LINE_OF_BODY : LINE_BEGINS;
-        else if (data[i] != '\n' && data[i] != '\r')
+        else if (!has_cr && !parser->has_cr)
             parser->line = LINE_GOES_ON;
     }
     return false;
@@ -223,6 +229,7 @@ void colony__parser_next(struct colony__parser *parser)
     parser->header_count = 0;
     parser->head_bytes = 0;
     parser->line = LINE_BEFORE;
+    parser->has_cr = false;
     parser->has_head = false;
     parser->wants_continue = false;
     parser->keeps_alive = false;
@@ -244,7 +251,7 @@ enum colony__parse colony__parser_feed(struct colony__parser *parser, const char
     *used = size;
     if (!parser->has_head)
         parser->head_bytes += size;
-    if (has_folded_line(parser, data, size)) {
+    if (is_badly_lined(parser, data, size)) {
         parser->failure = bad_request;
         return PARSE_FAILED;
     }

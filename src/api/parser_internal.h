@@ -46,6 +46,7 @@ struct colony__parser {
     size_t header_count;
     size_t head_bytes; /* of this request, as they came, until the head is complete */
     enum colony__line line;
+    bool has_cr; /* the last byte of a line of the head was one */
     bool has_head;
     bool wants_continue; /* the client waits for 100 Continue before it sends the body */
     bool keeps_alive;    /* PARSE_DONE: another request may follow */

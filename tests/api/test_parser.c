@@ -105,6 +105,8 @@ TEST(test_what_others_could_read_otherwise_fails)
     assert_int_equal(failure_of("POST / HTTP/1.1\r\nTransfer-Encoding:\r\n chunked\r\n\r\n"), 400);
     assert_int_equal(failure_of("GET / HTTP/1.1\r\nA: b\r\n\tContent-Length: 1\r\n\r\n"), 400);
     assert_int_equal(failure_of("GET / HTTP/1.1\r\nA: b\nContent-Length: 1\n\n"), 400);
+    assert_int_equal(failure_of("GET / HTTP/1.1\r\nA: \r\r\nB: c\r\n\r\n"), 400);
+    assert_int_equal(failure_of("\nGET / HTTP/1.1\r\n\r\n"), 400);
     assert_int_equal(failure_of("GET / HTTP/1.1\r\nA: b\rContent-Length: 1\r\n\r\n"), 400);
     assert_int_equal(failure_of("POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"),
                      501);

@@ -9,6 +9,7 @@
 #ifndef COLONY_TESTS_FUZZ_H
 #define COLONY_TESTS_FUZZ_H
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,12 +20,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+enum {
+    FUZZ_FD_MIN = 64, /* a keeper has the lower ones */
+};
+
 static int fuzz_stderr = STDERR_FILENO;
 
 /* colony's own log goes to descriptor 2, which libFuzzer closes for that reason. */
 static __attribute__((constructor)) void fuzz_keep_stderr(void)
 {
-    int fd = dup(STDERR_FILENO);
+    int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, FUZZ_FD_MIN);
 
     fuzz_stderr = fd >= 0 ? fd : STDERR_FILENO;
 }

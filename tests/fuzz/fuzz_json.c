@@ -84,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_error(rc, &err);
         return 0;
     }
-    check_again(tree, check_tree(tree, 0));
+    check_again(tree);
     check_template(tree, true);
     check_template(tree, false);
     check_saved((const char *)data, size);
