@@ -266,7 +266,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     read_all(&cut, bytes, size, 1);
     if (whole.failure == TOO_LARGE_HEAD || cut.failure == TOO_LARGE_HEAD)
         return 0; /* a head that came at once may have more blanks */
-    CHECK(whole.failure == cut.failure && whole.requests == cut.requests);
-    CHECK(whole.digest == cut.digest);
+    CHECK((whole.failure != 0) ==
+          (cut.failure != 0)); /* which of two faults comes first may differ */
+    CHECK(whole.requests == cut.requests && whole.digest == cut.digest);
     return 0;
 }

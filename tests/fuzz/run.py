@@ -12,6 +12,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 
 CORPUS = pathlib.Path(__file__).parent / "corpus"
@@ -36,16 +37,17 @@ def run(args, name):
     if args.seconds == 0:
         words = ["-runs=0", f"-artifact_prefix={crashes}/", str(CORPUS / name)]
     began = time.monotonic()
-    done = subprocess.run(
-        command(args, name, *words),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1"},
-        text=True,
-        errors="replace",
-    )
-    lines = done.stderr.splitlines()
+    # Not by a pipe: a keeper that takes over would close it.
+    with tempfile.TemporaryDirectory(prefix="colony-fuzz-") as folder, tempfile.TemporaryFile("w+", errors="replace") as log:
+        done = subprocess.run(
+            command(args, name, *words),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            env={**os.environ, "ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1", "TMPDIR": folder},
+        )
+        log.seek(0)
+        lines = log.read().splitlines()
     runs = [line.split()[-1] for line in lines if "number_of_executed_units" in line]
     what = f"{runs[0]} inputs, " if runs else ""
     if done.returncode == 0:
