@@ -116,7 +116,7 @@ test-threads: ## what has threads of its own under ThreadSanitizer, as CI does
 	$(MAKE) BUILD=build/tsan SANITIZE=thread test-integration P="forward remember reload"
 
 fuzz: ## give hostile inputs to each parser for T (20) seconds, 0: the kept ones only; F="yaml http" picks some
-	$(MAKE) BUILD=$(FUZZ_BUILD) CC=clang SANITIZE=fuzzer-no-link,address,undefined $(FUZZ:%=$(FUZZ_BUILD)/tests/fuzz/fuzz_%)
+	$(MAKE) -j$$(nproc) BUILD=$(FUZZ_BUILD) CC=clang SANITIZE=fuzzer-no-link,address,undefined $(FUZZ:%=$(FUZZ_BUILD)/tests/fuzz/fuzz_%)
 	tests/fuzz/run.py --build $(FUZZ_BUILD) --seconds $(or $(T),20) $(FUZZ)
 
 chaos: all ## kill engine, keeper and processes at random for T seconds: make chaos T=600 SEED=1

@@ -15,47 +15,46 @@ import sys
 import tempfile
 import time
 
-CORPUS = pathlib.Path(__file__).parent / "corpus"
-LIMITS = ["-rss_limit_mb=1024", "-malloc_limit_mb=256", "-timeout=10", "-max_len=8192"]
+CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
+# A slow or greedy input is a finding, too. colony's own log is left out.
+LIMITS = "-rss_limit_mb=1024 -malloc_limit_mb=256 -timeout=10 -max_len=8192 -close_fd_mask=3".split()
+SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1"}
 TAIL_LINES = 60
 
 
-def command(args, name, *more):
-    binary = args.build / "tests" / "fuzz" / f"fuzz_{name}"
-    return [str(binary), *LIMITS, "-close_fd_mask=3", *more]
+def execute(words):
+    """Its exit code and what it says: by a file, as a keeper that takes over closes pipes."""
+    with tempfile.TemporaryDirectory(prefix="colony-fuzz-") as folder:
+        with open(pathlib.Path(folder) / "log", "w+", errors="replace") as log:
+            env = {**os.environ, **SANITIZERS, "TMPDIR": folder}
+            done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
+            log.seek(0)
+            return done.returncode, log.read().splitlines()
 
 
 def run(args, name):
     """One target: true when it found nothing."""
+    binary = args.build / "tests" / "fuzz" / f"fuzz_{name}"
     found = args.build / "corpus" / name
     crashes = args.build / "crashes" / name
     for folder in (found, crashes):
         folder.mkdir(parents=True, exist_ok=True)
     before = set(crashes.iterdir())
-    how = [f"-max_total_time={args.seconds}", "-print_final_stats=1", f"-artifact_prefix={crashes}/"]
-    words = [*how, str(found), str(CORPUS / name)]
-    if args.seconds == 0:
-        words = ["-runs=0", f"-artifact_prefix={crashes}/", str(CORPUS / name)]
+    words = [binary, *LIMITS, f"-artifact_prefix={crashes}/"]
+    if args.seconds > 0:
+        words += [f"-max_total_time={args.seconds}", found]
+    else:
+        words += ["-runs=0"]
     began = time.monotonic()
-    # Not by a pipe: a keeper that takes over would close it.
-    with tempfile.TemporaryDirectory(prefix="colony-fuzz-") as folder, tempfile.TemporaryFile("w+", errors="replace") as log:
-        done = subprocess.run(
-            command(args, name, *words),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-            env={**os.environ, "ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1", "TMPDIR": folder},
-        )
-        log.seek(0)
-        lines = log.read().splitlines()
-    runs = [line.split()[-1] for line in lines if "number_of_executed_units" in line]
-    what = f"{runs[0]} inputs, " if runs else ""
-    if done.returncode == 0:
+    code, lines = execute([*words, CORPUS / name])
+    runs = [line.split()[1] for line in lines if line.startswith("Done")]
+    if code == 0:
+        what = f"{runs[0]} inputs, " if runs else ""
         print(f"fuzz {name}: {what}{time.monotonic() - began:.0f} s", flush=True)
         return True
-    report = lines[-TAIL_LINES:]
+    report = [line for line in lines if not line.startswith("#")][-TAIL_LINES:]
     for path in sorted(set(crashes.iterdir()) - before):
-        report.append(f"fuzz {name}: kept; to see it again: {command(args, name)[0]} {path}")
+        report.append(f"fuzz {name}: kept; to see it again: {binary} {path}")
     print("\n".join([*report, f"fuzz {name}: FAILED"]), flush=True)
     return False
 
