@@ -241,10 +241,6 @@ static inline void fuzz_keeper_end(struct fuzz_keeper *fixture)
     fuzz_close(&keeper->state_fd);
     free(keeper->processes);
     colony_table_close(&keeper->table);
-    if (fuzz_count_fds() != fixture->fds) {
-        dprintf(fuzz_stderr, "before %u now %u\n", fixture->fds, fuzz_count_fds());
-        for (int fd = 0; fd < 256; fd++) { char p[64], l[256]={0}; snprintf(p,64,"/proc/self/fd/%d",fd); if (readlink(p,l,255)>0) dprintf(fuzz_stderr, "%d -> %s\n", fd, l);}
-    }
     CHECK(fuzz_count_fds() == fixture->fds);
     fuzz_empty(fixture->folder);
 }
