@@ -50,6 +50,22 @@ static inline unsigned fuzz_count_fds(void)
     return count;
 }
 
+static inline void fuzz_check_fds(unsigned expected)
+{
+    char path[32];
+    char what[256];
+
+    for (int fd = 0; fd < FUZZ_FDS_MAX && fuzz_count_fds() != expected; fd++) {
+        ssize_t length;
+
+        (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        length = readlink(path, what, sizeof what);
+        if (length > 0)
+            (void)dprintf(fuzz_stderr, "open: %d %.*s\n", fd, (int)length, what);
+    }
+    CHECK(fuzz_count_fds() == expected);
+}
+
 static inline int fuzz_remove_one(const char *path, const struct stat *info, int kind,
                                   struct FTW *where)
 {
@@ -241,7 +257,7 @@ static inline void fuzz_keeper_end(struct fuzz_keeper *fixture)
     fuzz_close(&keeper->state_fd);
     free(keeper->processes);
     colony_table_close(&keeper->table);
-    CHECK(fuzz_count_fds() == fixture->fds);
+    fuzz_check_fds(fixture->fds);
     fuzz_empty(fixture->folder);
 }
 
