@@ -10,7 +10,7 @@ PKGS    := libuv sqlite3 yaml-0.1 libcjson inih
 LLHTTP_PC := $(shell pkg-config --exists libllhttp && echo libllhttp)
 ifeq ($(LLHTTP_PC),)
 LLHTTP_DIR ?= /usr/share
-LLHTTP_CFLAGS := -isystem $(LLHTTP_DIR)/include/llhttp
+LLHTTP_CFLAGS := -isystem $(LLHTTP_DIR)/include/llhttp -DLLHTTP_STRICT_MODE=1 # later versions always are
 LLHTTP_OBJS := $(addprefix $(BUILD)/llhttp/,api.o http.o llhttp.o)
 else
 PKGS += libllhttp
@@ -66,7 +66,7 @@ $(BUILD)/%.o: %.c Makefile VERSION
 	$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 # Somebody else's code: our warnings are not its promises.
-$(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/llhttp/%.c
+$(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/llhttp/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) -O2 -g -fPIE -fstack-protector-strong $(if $(findstring fuzzer,$(SANITIZE)),-fsanitize=$(SANITIZE)) $(LLHTTP_CFLAGS) -c -o $@ $<
 

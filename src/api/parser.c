@@ -59,15 +59,16 @@ static int on_target_complete(llhttp_t *http)
     return rc;
 }
 
-/* llhttp lets blanks pass in a name, which RFC 9112 5.1 wants refused. */
-static bool has_blank_in_name(const struct colony__buffer *head)
+/* llhttp lets blanks pass in a name, and one of nothing; RFC 9112 5.1 wants them refused. */
+static bool is_bad_name(const struct colony__buffer *head)
 {
     const char *end = head->data + head->size;
     const char *name = end;
 
     while (name > head->data && name[-1] != '\0')
         name--;
-    return memchr(name, ' ', (size_t)(end - name)) || memchr(name, '\t', (size_t)(end - name));
+    return name == end || memchr(name, ' ', (size_t)(end - name)) ||
+           memchr(name, '\t', (size_t)(end - name));
 }
 
 static int on_field_complete(llhttp_t *http)
@@ -76,7 +77,7 @@ static int on_field_complete(llhttp_t *http)
 
     if (parser->has_head)
         return 0;
-    if (has_blank_in_name(&parser->head))
+    if (is_bad_name(&parser->head))
         return fail(parser, &bad_request);
     if (++parser->header_count > HEADERS_MAX)
         return fail(parser, &head_too_large);
