@@ -16,8 +16,10 @@ import tempfile
 import time
 
 CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
-# A slow or greedy input is a finding, too. colony's own log is left out.
-LIMITS = "-rss_limit_mb=1024 -malloc_limit_mb=256 -timeout=10 -max_len=8192 -close_fd_mask=3".split()
+# A slow or greedy input is a finding, too.
+LIMITS = "-rss_limit_mb=1024 -malloc_limit_mb=256 -timeout=10 -max_len=8192".split()
+# Names of functions would be asked of another process, by pipes that a keeper might close.
+QUIET = "-close_fd_mask=3 -print_funcs=0".split()
 SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1"}
 TAIL_LINES = 60
 
@@ -40,7 +42,7 @@ def run(args, name):
     for folder in (found, crashes):
         folder.mkdir(parents=True, exist_ok=True)
     before = set(crashes.iterdir())
-    words = [binary, *LIMITS, f"-artifact_prefix={crashes}/"]
+    words = [binary, *LIMITS, *QUIET, f"-artifact_prefix={crashes}/"]
     if args.seconds > 0:
         words += [f"-max_total_time={args.seconds}", found]
     else:
