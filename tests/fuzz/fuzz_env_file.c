@@ -29,7 +29,7 @@ static char *print(char *out, const char *pair)
     for (pair += name + 1; *pair != '\0'; pair++) {
         if (strchr("\"\\$\n", *pair))
             *out++ = '\\';
-        *out++ = *pair == '\n' ? 'n' : *pair;
+        *out++ = (char)(*pair == '\n' ? 'n' : *pair);
     }
     *out++ = '"';
     *out++ = '\n';

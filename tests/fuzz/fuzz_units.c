@@ -44,7 +44,7 @@ static void check_signal(const char *text)
         return;
     CHECK(signo >= 1 && signo <= 64);
     CHECK(strncmp(name, "SIG", 3) == 0 ? colony_signal_parse(name) == signo
-                                       : atoi(name + strlen("signal ")) == signo);
+                                       : strtol(name + strlen("signal "), NULL, 10) == signo);
 }
 
 static void check_address(const char *text)
