@@ -10,7 +10,7 @@ PKGS    := libuv sqlite3 yaml-0.1 libcjson inih
 LLHTTP_PC := $(shell pkg-config --exists libllhttp && echo libllhttp)
 ifeq ($(LLHTTP_PC),)
 LLHTTP_DIR ?= /usr/share
-LLHTTP_CFLAGS := -isystem $(LLHTTP_DIR)/include/llhttp
+LLHTTP_CFLAGS := -isystem $(LLHTTP_DIR)/include/llhttp -DLLHTTP_STRICT_MODE=1 # later versions always are
 LLHTTP_OBJS := $(addprefix $(BUILD)/llhttp/,api.o http.o llhttp.o)
 else
 PKGS += libllhttp
@@ -51,8 +51,11 @@ BENCH_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 $(WARN)
 COMPLETIONS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
 PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider
 
-.PHONY: help all test test-unit test-integration test-asan test-tsan test-threads chaos hammer bench bench-peers \
-        docs dist lint format install clean
+FUZZ := $(or $(F),$(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_BUILD := $(BUILD)/fuzz
+
+.PHONY: help all test test-unit test-integration test-asan test-tsan test-threads fuzz chaos hammer bench \
+        bench-peers docs dist lint format install clean
 .SECONDARY:
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -67,9 +70,12 @@ $(BUILD)/%.o: %.c Makefile VERSION
 	$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 # Somebody else's code: our warnings are not its promises.
-$(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/llhttp/%.c
+$(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/llhttp/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) -O2 -g -fPIE -fstack-protector-strong $(LLHTTP_CFLAGS) -c -o $@ $<
+	$(CC) -O2 -g -fPIE -fstack-protector-strong $(if $(findstring fuzzer,$(SANITIZE)),-fsanitize=$(SANITIZE)) $(LLHTTP_CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJ)
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(OBJ)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
@@ -136,6 +142,10 @@ test-threads: ## what has threads of its own under ThreadSanitizer, as CI does
 	$(MAKE) BUILD=build/tsan SANITIZE=thread test-unit T="$(THREADED)"
 	$(MAKE) BUILD=build/tsan SANITIZE=thread test-integration P="forward remember reload"
 
+fuzz: ## give hostile inputs to each parser for T (20) seconds, 0: the kept ones only; F="yaml http" picks some
+	$(MAKE) -j$$(nproc) BUILD=$(FUZZ_BUILD) CC=clang SANITIZE=fuzzer-no-link,address,undefined $(FUZZ:%=$(FUZZ_BUILD)/tests/fuzz/fuzz_%)
+	tests/fuzz/run.py --build $(FUZZ_BUILD) --seconds $(or $(T),20) $(FUZZ)
+
 chaos: all ## kill engine, keeper and processes at random for T seconds: make chaos T=600 SEED=1
 	COLONY=$(abspath $(BUILD))/colony /usr/bin/python3 tests/chaos.py --seconds $(or $(T),60) $(if $(SEED),--seed $(SEED))
 
@@ -165,4 +175,5 @@ dist: ## a tarball of what is committed, the same bytes each time
 clean: ## remove build/
 	rm -rf build
 
--include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(DOC_OBJ:.o=.d) $(BUILD)/docs/main.d $(BUILD)/tests/bench/stats_colony.d $(UNIT:%.c=$(BUILD)/%.d)
+-include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(DOC_OBJ:.o=.d) $(BUILD)/docs/main.d $(UNIT:%.c=$(BUILD)/%.d) \
+         $(BUILD)/tests/bench/stats_colony.d $(FUZZ:%=$(BUILD)/tests/fuzz/fuzz_%.d)

@@ -291,7 +291,7 @@ TEST(test_ready_that_cannot_be_is_refused)
         {"ready: {notify: true, delay: 1}", "`delay` together with `notify`"},
         {"ready: {fd: 2}", "`fd`: it must be a whole number from 3 to 7"},
         {"ready: {fd: 8}", "`fd`"},
-        {"ready: {line: 'a(b'}", "`line`: it is no regular expression: Unmatched ("},
+        {"ready: {line: 'a(b'}", "`line`: it is no regular expression: a `(` is not closed"},
         {"ready: {line: '[z-a]'}", "`line`: it is no regular expression"},
         {"ready: {line: ''}", "`line`: it is empty"},
         {"ready: {line: up}\nlog: none", "f.yaml:2:9: cannot use `line`: colony does not see"},
