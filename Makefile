@@ -41,7 +41,7 @@ NO_MAN := $(if $(MAN),,@echo 'no man pages: that takes scdoc')
 THREADED := core/spawner core/logs core/log_stalled core/store core/store_damage core/store_full \
             core/store_failures core/history core/ready core/ready_line core/ready_tcp
 # What the keeper is made of: libc only (tests/integration/test_keeper_links.py holds it to that).
-KEEPER := error log message keeper_options table spawn spawn_plan spawner cgroup sweep adopt notify \
+KEEPER := error log message keeper_options notes table spawn spawn_plan spawner cgroup sweep adopt notify \
           keeper keeper_engine keeper_notify keeper_orders keeper_processes keeper_spawn keeper_takeover
 UNIT := $(filter $(if $(T),$(foreach t,$(T),tests/$(dir $(t))test_$(notdir $(t)).c),%),$(wildcard tests/core/test_*.c tests/api/test_*.c))
 UNIT_BIN := $(UNIT:%.c=$(BUILD)/%)

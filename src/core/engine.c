@@ -227,6 +227,7 @@ void engine_on_part_closed(struct colony_engine *engine)
         (void)close(engine->sockets[i].fd);
     engine_free_entries(engine);
     colony_table_close(&engine->table);
+    colony_notes_clear(&engine->notes);
     colony_events_free(engine->events);
     free(engine);
     if (cb)

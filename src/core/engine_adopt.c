@@ -98,7 +98,11 @@ static bool settings_changed(const struct slot *slot)
 
 static void read_note(struct slot *slot, const struct colony_record *record, struct slot_note *note)
 {
-    memcpy(note, record->note, sizeof *note);
+    uint8_t bytes[COLONY_NOTE_SIZE];
+
+    memcpy(bytes, record->note, sizeof bytes);
+    (void)colony_notes_get(&slot->entry->engine->notes, slot->index, record, bytes);
+    memcpy(note, bytes, sizeof *note);
     if (note->version != NOTE_VERSION) /* found by its mark: all that is known is that it runs */
         *note = (struct slot_note){.is_wanted = 1,
                                    .state = SLOT_RUNNING,

@@ -17,6 +17,7 @@
 #include "core/logs.h"
 #include "core/message.h"
 #include "core/restart.h"
+#include "core/notes.h"
 #include "core/settings.h"
 #include "core/slot.h"
 #include "core/table.h"
@@ -147,6 +148,7 @@ struct colony_engine {
     struct colony_stats *stats;
     struct reload *reload;     /* under way */
     struct colony_table table; /* the keeper's, read-only */
+    struct colony_notes notes;
     struct colony_hello hello;
     struct colony_held_socket sockets[KEEPER_SOCKETS_MAX];
     size_t socket_count;

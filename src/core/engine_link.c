@@ -178,13 +178,14 @@ static void on_hello(struct inbox *in)
 {
     struct colony_error err;
     int fd = take_fd(in);
+    int notes_fd = take_fd(in);
 
     in->engine->hello = in->message->u.hello;
     in->engine->is_stopping = in->engine->hello.is_ending;
-    if (fd >= 0 && colony_table_map(&in->engine->table, fd, &err) == 0)
+    if (colony_table_map(&in->engine->table, fd, &err) == 0 &&
+        colony_notes_map(&in->engine->notes, notes_fd, &err) == 0)
         return;
-    colony_log(SEVERITY_ERROR, "cannot work with this keeper: no table of version %d",
-               COLONY_TABLE_VERSION);
+    colony_log(SEVERITY_ERROR, "cannot work with this keeper: %s", err.message);
     engine_lose(in->engine);
 }
 

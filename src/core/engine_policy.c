@@ -7,6 +7,10 @@
 #include "core/engine_internal.h"
 #include "core/log.h"
 
+enum {
+    SLACK_DIVISOR = 32,
+};
+
 static uint32_t some_number(void)
 {
     uint32_t number = 0;
@@ -65,6 +69,20 @@ static void give_up(struct slot *slot)
     take_others_down(slot);
 }
 
+/*
+ * A wait that may vary anyhow ends up to 3 % later: what waits about equally long is started in one
+ * go. Powers of two, so that waits of different lengths meet too.
+ */
+static uint64_t with_slack(uint64_t delay_ms)
+{
+    uint64_t now = engine_boot_ms();
+    uint64_t slack_ms = 1;
+
+    while (slack_ms * 2 <= delay_ms / SLACK_DIVISOR)
+        slack_ms *= 2;
+    return (now + delay_ms + slack_ms - 1) / slack_ms * slack_ms - now;
+}
+
 static void start_again(struct slot *slot, uint64_t delay_ms)
 {
     char ended[CAUSE_SIZE];
@@ -77,6 +95,8 @@ static void start_again(struct slot *slot, uint64_t delay_ms)
         return;
     }
     engine_slot_because(slot, "%s: starts again after %.1f s", ended, (double)delay_ms / 1000);
+    if (slot->entry->template->restart.jitter_percent > 0)
+        delay_ms = with_slack(delay_ms);
     engine_slot_retry_later(slot, delay_ms);
 }
 

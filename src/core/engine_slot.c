@@ -224,7 +224,8 @@ static void arm_backoff(struct slot *slot)
     uint64_t now = engine_boot_ms();
     uint64_t left = slot->retry_boot_ms > now ? slot->retry_boot_ms - now : 0;
 
-    (void)uv_timer_start(&slot->timer, on_backoff_over, left, 0);
+    /* The loop's clock has other milliseconds: one more, or it could wake too early. */
+    (void)uv_timer_start(&slot->timer, on_backoff_over, left > 0 ? left + 1 : 0, 0);
 }
 
 static void on_backoff_over(uv_timer_t *timer)
@@ -234,7 +235,7 @@ static void on_backoff_over(uv_timer_t *timer)
     if (slot->stop_is_due)
         return; /* it is to stop, and starts no more before that */
     if (slot->retry_boot_ms > engine_boot_ms())
-        arm_backoff(slot); /* the loop's clock is not as exact, and may have been asleep */
+        arm_backoff(slot); /* the loop's clock may have been asleep, or behind */
     else
         engine_slot_begin(slot);
 }

@@ -14,6 +14,12 @@
 #include "core/payload.h"
 #include "core/spawn.h"
 
+/* What goes along with an order: the payload, if it is large, and the output, if it is a file. */
+struct order_fds {
+    int fds[2];
+    size_t count;
+};
+
 static struct slot_note make_note(const struct slot *slot)
 {
     return (struct slot_note){
@@ -105,13 +111,12 @@ static int check_capacity(const struct slot *slot, struct colony_error *err)
                        slot->number, engine->hello.capacity);
 }
 
-int engine_order_spawn(struct slot *slot, struct colony_error *err)
+/* The payload, in the message or as a descriptor, and the file that is the child's output. */
+static int attach(struct slot *slot, struct colony_message *message, struct order_fds *fds,
+                  struct colony_error *err)
 {
     const struct colony_template *template = slot->entry->template;
-    struct colony_engine *engine = slot->entry->engine;
-    struct colony_message message = {.type = MESSAGE_SPAWN, .index = slot->index, .id = slot->id};
-    struct colony_spawn_order *order = &message.u.spawn;
-    struct slot_note note;
+    const struct colony_engine *engine = slot->entry->engine;
     struct colony_identity identity;
     struct colony_payload_context context = {
         .instance = engine->table.header->instance,
@@ -120,7 +125,38 @@ int engine_order_spawn(struct slot *slot, struct colony_error *err)
         .nofile_hard = engine->hello.nofile_hard,
         .identity = default_identity(engine, &identity),
     };
-    int fds[2] = {-1, -1};
+    struct colony_payload_bytes bytes;
+    int rc = colony_payload_make(&bytes, template, slot->number, &context, err);
+
+    if (rc < 0)
+        return rc;
+    if (bytes.size <= sizeof message->payload) {
+        memcpy(message->payload, bytes.data, bytes.size);
+        message->payload_size = (uint32_t)bytes.size;
+    } else {
+        rc = colony_payload_seal(&bytes);
+        if (rc >= 0)
+            fds->fds[fds->count++] = rc;
+        else
+            (void)colony_fail_os(err, rc, "cannot prepare %s.%u", template->name, slot->number);
+    }
+    colony_payload_clear(&bytes);
+    if (rc >= 0 && template->log.mode == LOG_DIRECT) {
+        rc = open_direct_log(slot, err);
+        if (rc >= 0)
+            fds->fds[fds->count++] = rc;
+    }
+    return rc < 0 ? rc : 0;
+}
+
+int engine_order_spawn(struct slot *slot, struct colony_error *err)
+{
+    const struct colony_template *template = slot->entry->template;
+    struct colony_engine *engine = slot->entry->engine;
+    struct colony_message message = {.type = MESSAGE_SPAWN, .index = slot->index, .id = slot->id};
+    struct colony_spawn_order *order = &message.u.spawn;
+    struct slot_note note;
+    struct order_fds fds = {0};
     int rc = check_capacity(slot, err);
 
     if (rc < 0)
@@ -135,20 +171,14 @@ int engine_order_spawn(struct slot *slot, struct colony_error *err)
     memcpy(order->note, &note, sizeof note);
     plan_output(template, order);
     plan_ready(template, order);
-    fds[0] = colony_payload_make(template, slot->number, &context, err);
-    if (fds[0] < 0)
-        return fds[0];
-    if (template->log.mode == LOG_DIRECT)
-        fds[1] = open_direct_log(slot, err);
-    rc = template->log.mode == LOG_DIRECT && fds[1] < 0 ? fds[1] : 0;
+    rc = attach(slot, &message, &fds, err);
     if (rc == 0) {
-        rc = colony_link_send(engine->link, &message, fds, fds[1] >= 0 ? 2 : 1);
+        rc = colony_link_send(engine->link, &message, fds.fds, fds.count);
         if (rc < 0)
             (void)colony_fail_os(err, rc, "cannot ask for %s.%u", template->name, slot->number);
     }
-    (void)close(fds[0]);
-    if (fds[1] >= 0)
-        (void)close(fds[1]);
+    for (size_t i = 0; i < fds.count; i++)
+        (void)close(fds.fds[i]);
     return rc;
 }
 
@@ -199,13 +229,19 @@ void engine_order_forget(struct colony_engine *engine, uint32_t index, uint64_t 
 /* What must be known again after a death of the engine. SPAWN carries a note of its own. */
 void engine_save_note(struct slot *slot)
 {
-    struct colony_message message = {.type = MESSAGE_NOTE, .index = slot->index, .id = slot->id};
+    struct colony_engine *engine = slot->entry->engine;
     struct slot_note note = make_note(slot);
+    uint8_t bytes[COLONY_NOTE_SIZE] = {0};
+    int rc;
 
     if (!slot->has_record || slot->is_spawning)
         return;
-    memcpy(message.u.note, &note, sizeof note);
-    send_order(slot->entry->engine, &message);
+    memcpy(bytes, &note, sizeof note);
+    rc = colony_notes_put(&engine->notes, slot->index, engine_slot_record(slot), bytes);
+    if (rc < 0)
+        colony_log(SEVERITY_ERROR,
+                   "cannot note the state of %s.%u for an engine after this one: %s",
+                   slot->entry->template->name, slot->number, strerror(-rc));
 }
 
 /* What the failed step was about, in the words of who wrote the template. */

@@ -21,6 +21,7 @@
 #include "core/error.h"
 #include "core/keeper_internal.h"
 #include "core/log.h"
+#include "core/notes.h"
 #include "core/notify.h"
 
 enum {
@@ -64,9 +65,11 @@ static int take_signals(struct keeper *keeper)
     (void)sigaddset(&watched, SIGINT);
     (void)sigaddset(&watched, SIGQUIT);
     (void)sigaddset(&watched, SIGHUP);
-    (void)sigaddset(&watched, SIGCHLD);
     keeper->signal_fd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
-    return keeper->signal_fd < 0 ? -errno : 0;
+    (void)sigemptyset(&watched);
+    (void)sigaddset(&watched, SIGCHLD);
+    keeper->children_fd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
+    return keeper->signal_fd < 0 || keeper->children_fd < 0 ? -errno : 0;
 }
 
 static int lift_known_fds(struct colony_keeper_options *options)
@@ -136,6 +139,9 @@ static int open_table(struct keeper *keeper, uint32_t *damaged, struct colony_er
     rc = colony_table_open(&keeper->table, keeper->state_fd, records, damaged, err);
     if (rc < 0)
         return rc;
+    keeper->notes_fd = colony_notes_open(keeper->state_fd, keeper->table.header->capacity, err);
+    if (keeper->notes_fd < 0)
+        return keeper->notes_fd;
     keeper->processes = calloc(keeper->table.header->capacity, sizeof *keeper->processes);
     if (!keeper->processes)
         return colony_fail(err, -ENOMEM, "cannot start: out of memory");
@@ -177,13 +183,27 @@ static int write_pidfile(const struct keeper *keeper, struct colony_error *err)
     return 0;
 }
 
+static void lead(void *data);
+
 static int start_spawner(struct keeper *keeper, struct colony_error *err)
 {
-    int rc = colony_spawner_new(&keeper->spawner, &keeper->spawner_fd);
+    int rc = colony_spawner_new(&keeper->spawner, &keeper->spawner_fd, lead, keeper);
 
     if (rc == 0)
         rc = keeper_watch(keeper, keeper->spawner_fd, SOURCE_SPAWNER, 0);
     return rc < 0 ? colony_fail_os(err, rc, "cannot start a thread to spawn with") : 0;
+}
+
+/*
+ * Edge-triggered and not read before strays are looked for: of all SIGCHLD meanwhile, as most are
+ * of those whose pidfd tells, only the first wakes us.
+ */
+static int watch_children(struct keeper *keeper)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET,
+                                .data.u64 = (uint64_t)SOURCE_CHILDREN << 32};
+
+    return epoll_ctl(keeper->epoll_fd, EPOLL_CTL_ADD, keeper->children_fd, &event) < 0 ? -errno : 0;
 }
 
 static int start(struct keeper *keeper, struct colony_error *err)
@@ -213,6 +233,8 @@ static int start(struct keeper *keeper, struct colony_error *err)
         return rc;
     open_cgroups(keeper);
     rc = keeper_watch(keeper, keeper->signal_fd, SOURCE_SIGNALS, 0);
+    if (rc == 0)
+        rc = watch_children(keeper);
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot start");
     memset(keeper->pid_buckets, 0xff, sizeof keeper->pid_buckets);
@@ -244,14 +266,10 @@ static void on_signals(struct keeper *keeper)
     struct signalfd_siginfo info;
 
     while (read(keeper->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGCHLD) {
-            if (keeper->stray_check_at_ms == 0)
-                keeper->stray_check_at_ms = keeper_now_ms() + STRAY_CHECK_MS;
-        } else if (info.ssi_signo == SIGHUP) {
+        if (info.ssi_signo == SIGHUP)
             keeper->requests |= 1U << SIGHUP;
-        } else {
+        else
             ask_engine_to_end(keeper, (int)info.ssi_signo);
-        }
     }
     keeper_flush(keeper);
 }
@@ -264,6 +282,10 @@ static void on_event(struct keeper *keeper, const struct epoll_event *event)
     case SOURCE_SIGNALS:
         on_signals(keeper);
         break;
+    case SOURCE_CHILDREN:
+        if (keeper->stray_check_at_ms == 0)
+            keeper->stray_check_at_ms = keeper_now_ms() + STRAY_CHECK_MS;
+        break;
     case SOURCE_LINK:
         if (keeper->link_fd >= 0)
             keeper_on_link(keeper, event->events);
@@ -273,7 +295,7 @@ static void on_event(struct keeper *keeper, const struct epoll_event *event)
             keeper_on_engine_exit(keeper);
         break;
     case SOURCE_SPAWNER:
-        keeper_finish_spawns(keeper);
+        keeper_finish_stuck(keeper);
         break;
     case SOURCE_PROCESS:
         keeper_reap(keeper, index);
@@ -308,7 +330,7 @@ static int run_timers(struct keeper *keeper)
         }
     }
     keeper_fail_late_spawns(keeper);
-    timeout_ms = colony_spawner_check(keeper->spawner);
+    timeout_ms = keeper->jobs ? 0 : colony_spawner_until_late(keeper->spawner);
     earlier(&timeout_ms, now, keeper->stray_check_at_ms);
     earlier(&timeout_ms, now, keeper->status_check_at_ms);
     if (keeper->engine_pid == 0)
@@ -316,7 +338,8 @@ static int run_timers(struct keeper *keeper)
     return timeout_ms;
 }
 
-static void loop(struct keeper *keeper)
+/* One spawn a turn: a thousand of them must not keep ends from being seen. True: it ended. */
+static bool loop(struct keeper *keeper)
 {
     struct epoll_event events[EVENTS_A_TURN];
 
@@ -325,8 +348,11 @@ static void loop(struct keeper *keeper)
 
         for (int i = 0; i < count; i++)
             on_event(keeper, &events[i]);
+        if (keeper->jobs && !keeper_run_job(keeper))
+            return false; /* another thread has it all now */
         keeper_flush(keeper);
     }
+    return true;
 }
 
 /* Ending. */
@@ -378,6 +404,19 @@ static void end(struct keeper *keeper)
         colony_log(SEVERITY_DEBUG, "whoever started colony is gone");
 }
 
+/* On whatever thread it is that runs the loop in the end. */
+static void lead(void *data)
+{
+    struct keeper *keeper = data;
+
+    if (!loop(keeper))
+        return;
+    end(keeper);
+    if (colony_spawner_is_stuck(keeper->spawner))
+        _exit(keeper->exit_code); /* exit(3) might wait for the thread whose child hangs */
+    exit(keeper->exit_code);
+}
+
 int colony_keeper_run(struct colony_keeper_options *options)
 {
     static struct keeper keeper; /* one a process; too large for the stack */
@@ -392,6 +431,7 @@ int colony_keeper_run(struct colony_keeper_options *options)
     keeper.cgroups.base_fd = -1;
     keeper.queue_head = NO_INDEX;
     keeper.queue_tail = NO_INDEX;
+    keeper.jobs_end = &keeper.jobs;
     rc = start(&keeper, &err);
     if (rc < 0) {
         /* A missing file is no missing name, which is what that code is for. */
@@ -403,9 +443,5 @@ int colony_keeper_run(struct colony_keeper_options *options)
             return EXIT_FAILED;
         return code;
     }
-    loop(&keeper);
-    end(&keeper);
-    if (colony_spawner_is_at_work(keeper.spawner))
-        _exit(keeper.exit_code); /* exit(3) might wait for the thread whose child hangs */
-    return keeper.exit_code;
+    colony_spawner_lead(keeper.spawner);
 }

@@ -210,11 +210,11 @@ static int send_hello(struct keeper *keeper)
 {
     struct colony_message message = {.type = MESSAGE_HELLO};
     struct rlimit limit = {0};
-    int fd = colony_pipe_reopen(keeper->table.fd, O_RDONLY);
+    int fds[2] = {colony_pipe_reopen(keeper->table.fd, O_RDONLY), keeper->notes_fd};
     int rc;
 
-    if (fd < 0)
-        return fd;
+    if (fds[0] < 0)
+        return fds[0];
     (void)getrlimit(RLIMIT_NOFILE, &limit);
     message.u.hello = (struct colony_hello){
         .keeper_pid = getpid(),
@@ -226,8 +226,8 @@ static int send_hello(struct keeper *keeper)
         .nofile_soft = keeper->options->nofile_soft,
         .nofile_hard = limit.rlim_max,
     };
-    rc = keeper_send_message(keeper, &message, &fd, 1);
-    (void)close(fd);
+    rc = keeper_send_message(keeper, &message, fds, 2);
+    (void)close(fds[0]);
     return rc;
 }
 

@@ -27,6 +27,7 @@ enum {
 /* What is behind an epoll event: the kind in the upper half, the record in the lower. */
 enum keeper_source {
     SOURCE_SIGNALS,
+    SOURCE_CHILDREN,
     SOURCE_LINK,
     SOURCE_ENGINE,
     SOURCE_SPAWNER,
@@ -64,13 +65,17 @@ struct keeper {
     struct colony_table table;
     struct colony_cgroups cgroups;
     struct colony_spawner *spawner;
+    struct colony_spawn_job *jobs; /* to be spawned, in the order of their orders */
+    struct colony_spawn_job **jobs_end;
     struct keeper_process *processes; /* one for each record of the table */
     int32_t pid_buckets[PID_BUCKETS];
     int state_fd;
     int notify_fd; /* its folder of sockets; -1: none was needed yet */
     int epoll_fd;
     int signal_fd;
+    int children_fd; /* SIGCHLD */
     int spawner_fd;
+    int notes_fd;
     uint32_t capacity; /* processes that can live at once, by descriptors */
     uint32_t living;   /* records that are claimed or alive */
 
@@ -131,10 +136,13 @@ void keeper_adopt_notify(struct keeper *keeper, uint32_t index,
 bool keeper_find_notify(struct keeper *keeper, const struct colony_record *record);
 void keeper_remove_notify(struct keeper *keeper, const struct colony_record *record);
 
-/* keeper_spawn.c; @fds[0] is the payload */
+/* keeper_spawn.c; @fds are a payload that is not in the message and what is passed to the child */
 int keeper_spawn(struct keeper *keeper, const struct colony_message *message, const int *fds,
                  size_t fd_count);
-void keeper_finish_spawns(struct keeper *keeper);
+/* Spawns the next of keeper->jobs; false: it was stuck and another thread runs the loop. */
+bool keeper_run_job(struct keeper *keeper);
+/* What was stuck has come back. */
+void keeper_finish_stuck(struct keeper *keeper);
 void keeper_fail_late_spawns(struct keeper *keeper);
 
 /* keeper_takeover.c */

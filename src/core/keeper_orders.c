@@ -92,14 +92,6 @@ static int on_forget(struct keeper *keeper, const struct colony_message *message
     return 0;
 }
 
-static int on_note(struct keeper *keeper, const struct colony_message *message, const int *fds,
-                   size_t fd_count)
-{
-    (void)fds, (void)fd_count;
-    memcpy(keeper->table.records[message->index].note, message->u.note, COLONY_NOTE_SIZE);
-    return 0;
-}
-
 static struct colony_held_socket *find_held(struct keeper *keeper, const char *name)
 {
     for (size_t i = 0; i < keeper->options->socket_count; i++)
@@ -174,12 +166,12 @@ struct handler {
 };
 
 static const struct handler handlers[MESSAGE_TYPE_COUNT] = {
-    [MESSAGE_READY] = {on_ready, false},       [MESSAGE_CONTINUE] = {on_continue, false},
-    [MESSAGE_SPAWN] = {on_spawn, false},       [MESSAGE_SIGNAL] = {on_signal, true},
-    [MESSAGE_SWEEP] = {on_sweep, true},        [MESSAGE_CLOSE] = {on_close, true},
-    [MESSAGE_FORGET] = {on_forget, true},      [MESSAGE_NOTE] = {on_note, true},
-    [MESSAGE_HOLD] = {on_hold, false},         [MESSAGE_RELEASE] = {on_release, false},
-    [MESSAGE_SHUTDOWN] = {on_shutdown, false}, [MESSAGE_UPGRADE] = {on_upgrade, false},
+    [MESSAGE_READY] = {on_ready, false},     [MESSAGE_CONTINUE] = {on_continue, false},
+    [MESSAGE_SPAWN] = {on_spawn, false},     [MESSAGE_SIGNAL] = {on_signal, true},
+    [MESSAGE_SWEEP] = {on_sweep, true},      [MESSAGE_CLOSE] = {on_close, true},
+    [MESSAGE_FORGET] = {on_forget, true},    [MESSAGE_HOLD] = {on_hold, false},
+    [MESSAGE_RELEASE] = {on_release, false}, [MESSAGE_SHUTDOWN] = {on_shutdown, false},
+    [MESSAGE_UPGRADE] = {on_upgrade, false},
 };
 
 static bool names_its_record(const struct keeper *keeper, const struct colony_message *message)

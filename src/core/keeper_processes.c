@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -222,9 +223,11 @@ void keeper_check_statuses(struct keeper *keeper)
  */
 void keeper_reap_strays(struct keeper *keeper)
 {
+    struct signalfd_siginfo signal;
     siginfo_t info = {0};
 
     keeper->stray_check_at_ms = 0;
+    (void)!read(keeper->children_fd, &signal, sizeof signal); /* from now on the next one counts */
     while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
         int32_t index = keeper_find_pid(keeper, info.si_pid);
 

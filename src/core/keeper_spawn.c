@@ -200,7 +200,7 @@ static struct colony_spawn_job *new_job(struct keeper *keeper, uint32_t index, c
     job->cgroup_fd = -1;
     job->result.step = STEP_PREPARE;
     for (size_t i = 0; i < COLONY_MESSAGE_FDS_MAX; i++)
-        job->passed[i] = i + 1 < fd_count ? fcntl(fds[i + 1], F_DUPFD_CLOEXEC, 0) : -1;
+        job->passed[i] = i < fd_count ? fcntl(fds[i], F_DUPFD_CLOEXEC, 0) : -1;
     for (size_t i = 0; i < COLONY_STREAMS_MAX; i++)
         job->ends[i] = -1;
     return job;
@@ -229,13 +229,15 @@ static int set_limits(struct keeper *keeper, struct colony_spawn_job *job)
 }
 
 static int prepare_job(struct keeper *keeper, const struct colony_message *message,
-                       struct colony_spawn_job *job, int payload_fd)
+                       struct colony_spawn_job *job, const int *fds)
 {
     const struct colony_spawn_order *order = &message->u.spawn;
     struct colony_record *record = &keeper->table.records[job->index];
     struct keeper_process *process = &keeper->processes[job->index];
     const struct colony_payload *payload;
-    int rc = colony_spawn_plan_init(&job->plan, payload_fd);
+    int rc = message->payload_size > 0
+                 ? colony_spawn_plan_copy(&job->plan, message->payload, message->payload_size)
+                 : colony_spawn_plan_init(&job->plan, fds[0]);
 
     payload = job->plan.payload;
     if (rc == 0)
@@ -345,7 +347,6 @@ static bool has_sound_streams(const struct colony_spawn_order *order)
     return notify <= 1;
 }
 
-/* fds[0] is the payload, the rest are passed to the child. They stay the caller's. */
 /* The slot's cgroup stays for its next process, where the kernel lets it in. */
 static void keep_cgroup(struct colony_record *old, const struct colony_spawn_order *order)
 {
@@ -358,13 +359,14 @@ int keeper_spawn(struct keeper *keeper, const struct colony_message *message, co
                  size_t fd_count)
 {
     const struct colony_spawn_order *order = &message->u.spawn;
+    const size_t first_passed = message->payload_size > 0 ? 0 : 1;
     struct colony_spawn_job *late = NULL;
     struct colony_spawn_job *job;
     uint32_t index = 0;
     int rc;
 
-    if (fd_count < 1 || !memchr(order->name, '\0', sizeof order->name) || order->name[0] == '\0' ||
-        strchr(order->name, '/') || order->slot == 0)
+    if (fd_count < first_passed || !memchr(order->name, '\0', sizeof order->name) ||
+        order->name[0] == '\0' || strchr(order->name, '/') || order->slot == 0)
         return -EBADMSG;
     if (!has_sound_streams(order))
         return -EBADMSG;
@@ -386,15 +388,16 @@ int keeper_spawn(struct keeper *keeper, const struct colony_message *message, co
         set_late(keeper, late);
         return 0;
     }
-    job = new_job(keeper, index, fds, fd_count);
-    rc = job ? prepare_job(keeper, message, job, fds[0]) : -ENOMEM;
+    job = new_job(keeper, index, fds + first_passed, fd_count - first_passed);
+    rc = job ? prepare_job(keeper, message, job, fds) : -ENOMEM;
     if (rc < 0) {
         set_failed(keeper, index, job ? job->result.step : STEP_PREPARE, rc);
         if (job)
             colony_spawn_job_free(job);
         return 0; /* told by SPAWN_FAILED */
     }
-    colony_spawner_submit(keeper->spawner, job);
+    *keeper->jobs_end = job;
+    keeper->jobs_end = &job->next;
     return 0;
 }
 
@@ -426,6 +429,17 @@ static bool has_failed(const struct colony_spawn_result *result)
            info.si_pid != 0 && info.si_status == SIGKILL;
 }
 
+/* When the clock has not ticked since before it was born, nobody need be asked. */
+static uint64_t start_ticks_of(const struct keeper *keeper, const struct colony_spawn_job *job)
+{
+    const uint64_t tick_ns = 1000000000ULL / keeper->boot.ticks_per_second;
+    uint64_t ticks = job->result.began_boot_ns / tick_ns;
+
+    return job->result.ended_boot_ns / tick_ns == ticks
+               ? ticks
+               : colony_proc_start_ticks(keeper->table.records[job->index].pid);
+}
+
 static void finish_spawn(struct keeper *keeper, const struct colony_spawn_job *job)
 {
     struct colony_record *record = &keeper->table.records[job->index];
@@ -448,13 +462,28 @@ static void finish_spawn(struct keeper *keeper, const struct colony_spawn_job *j
     keeper_remember_pid(keeper, job->index);
     keeper_notify(keeper, job->index, NOTICE_SPAWN);
     keeper_flush(keeper); /* the engine goes on while we note the rest */
-    colony_record_set_start(record, colony_proc_start_ticks(record->pid));
+    colony_record_set_start(record, start_ticks_of(keeper, job));
     if (keeper_watch(keeper, process->pidfd, SOURCE_PROCESS, job->index) < 0)
         colony_log(SEVERITY_ERROR, "cannot watch %s.%u: %s", record->name, record->slot,
                    strerror(errno));
 }
 
-void keeper_finish_spawns(struct keeper *keeper)
+bool keeper_run_job(struct keeper *keeper)
+{
+    struct colony_spawn_job *job = keeper->jobs;
+
+    keeper->jobs = job->next;
+    if (!keeper->jobs)
+        keeper->jobs_end = &keeper->jobs;
+    job->next = NULL;
+    if (!colony_spawner_run(keeper->spawner, job))
+        return false;
+    finish_spawn(keeper, job);
+    colony_spawn_job_free(job);
+    return true;
+}
+
+void keeper_finish_stuck(struct keeper *keeper)
 {
     struct colony_spawn_job *job = colony_spawner_take_done(keeper->spawner);
 

@@ -16,9 +16,9 @@ enum {
 
 struct packet {
     struct packet *next;
-    struct colony_message message;
     size_t fd_count;
     int fds[COLONY_MESSAGE_FDS_MAX];
+    struct colony_message message; /* last: allocated is what is sent of it */
 };
 
 struct colony_link {
@@ -177,11 +177,12 @@ void colony_link_close(struct colony_link *link, colony_link_close_cb cb, void *
 static int enqueue(struct colony_link *link, const struct colony_message *message, const int *fds,
                    size_t fd_count)
 {
-    struct packet *packet = calloc(1, sizeof *packet);
+    size_t size = colony_message_size(message);
+    struct packet *packet = calloc(1, offsetof(struct packet, message) + size);
 
     if (!packet)
         return -ENOMEM;
-    packet->message = *message;
+    memcpy(&packet->message, message, size);
     for (; packet->fd_count < fd_count; packet->fd_count++) {
         int fd = fcntl(fds[packet->fd_count], F_DUPFD_CLOEXEC, 0);
 

@@ -2,6 +2,7 @@
 #include "core/message.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -12,14 +13,19 @@ union control {
     char bytes[CMSG_SPACE(COLONY_MESSAGE_FDS_MAX * sizeof(int))];
 };
 
+size_t colony_message_size(const struct colony_message *message)
+{
+    return offsetof(struct colony_message, payload) + message->payload_size;
+}
+
 int colony_message_send(int socket, const struct colony_message *message, const int *fds,
                         size_t fd_count)
 {
-    struct iovec part = {.iov_base = (void *)message, .iov_len = sizeof *message};
+    struct iovec part = {.iov_base = (void *)message, .iov_len = colony_message_size(message)};
     struct msghdr packet = {.msg_iov = &part, .msg_iovlen = 1};
     union control control;
 
-    if (fd_count > COLONY_MESSAGE_FDS_MAX)
+    if (fd_count > COLONY_MESSAGE_FDS_MAX || message->payload_size > sizeof message->payload)
         return -EINVAL;
     if (fd_count > 0) {
         struct cmsghdr *header;
@@ -55,6 +61,16 @@ static size_t take_fds(struct msghdr *packet, int *fds)
     return count;
 }
 
+/* All of it is there, and what is said of its payload is true. */
+static bool is_whole(const struct colony_message *message, size_t size)
+{
+    if (size < offsetof(struct colony_message, u) || message->version < 1 ||
+        message->type <= MESSAGE_NONE || message->type >= MESSAGE_TYPE_COUNT)
+        return false;
+    return message->payload_size == 0 ? size <= offsetof(struct colony_message, payload)
+                                      : size == colony_message_size(message);
+}
+
 static void close_all(const int *fds, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -72,16 +88,14 @@ int colony_message_receive(int socket, struct colony_message *message, int *fds,
     ssize_t size;
 
     *fd_count = 0;
-    memset(message, 0, sizeof *message);
+    memset(message, 0, offsetof(struct colony_message, payload));
     do {
         size = recvmsg(socket, &packet, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     } while (size < 0 && errno == EINTR);
     if (size < 0)
         return errno == EWOULDBLOCK ? -EAGAIN : -errno;
     *fd_count = take_fds(&packet, fds); /* an empty packet can have some, too */
-    if (!(packet.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) &&
-        (size_t)size >= offsetof(struct colony_message, u) && message->version >= 1 &&
-        message->type > MESSAGE_NONE && message->type < MESSAGE_TYPE_COUNT)
+    if (!(packet.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) && is_whole(message, (size_t)size))
         return 0;
     close_all(fds, *fd_count);
     *fd_count = 0;

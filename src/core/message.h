@@ -20,9 +20,10 @@ enum {
     COLONY_PROTOCOL_VERSION = 1,
     COLONY_CHILD_FDS_MAX = 8, /* descriptors 0…7 of a child */
     COLONY_MESSAGE_FDS_MAX = 8,
-    COLONY_HELLO_BATCH = 64,       /* HELLO waits for an answer every 64 (ETOOMANYREFS) */
-    COLONY_SOCKET_NAME_SIZE = 384, /* a path among them */
-    COLONY_PAYLOAD_MAX = 16 << 20, /* bytes; above what execve(2) takes */
+    COLONY_HELLO_BATCH = 64,          /* HELLO waits for an answer every 64 (ETOOMANYREFS) */
+    COLONY_SOCKET_NAME_SIZE = 384,    /* a path among them */
+    COLONY_PAYLOAD_MAX = 16 << 20,    /* bytes; above what execve(2) takes */
+    COLONY_PAYLOAD_INSIDE_MAX = 4096, /* a larger one comes as a memfd */
 };
 
 enum colony_message_type {
@@ -30,18 +31,17 @@ enum colony_message_type {
     /* engine → keeper */
     MESSAGE_READY,    /* the engine serves */
     MESSAGE_CONTINUE, /* go on with HELLO */
-    MESSAGE_SPAWN,    /* + payload memfd [+ passed descriptors] */
+    MESSAGE_SPAWN,    /* + payload, inside or as a memfd [+ passed descriptors] */
     MESSAGE_SIGNAL,   /* id, signo, flags */
     MESSAGE_SWEEP,    /* id, signo: all that is left of it, its leader having ended */
     MESSAGE_CLOSE,    /* id, stream */
     MESSAGE_FORGET,   /* id */
-    MESSAGE_NOTE,     /* id, note */
     MESSAGE_HOLD,     /* name + a listening socket */
     MESSAGE_RELEASE,  /* name */
     MESSAGE_SHUTDOWN, /* value: exit code; all is stopped, what has ended is forgotten */
     MESSAGE_UPGRADE,
     /* keeper → engine */
-    MESSAGE_HELLO,   /* hello + table */
+    MESSAGE_HELLO,   /* hello + table (to be read) and notes */
     MESSAGE_HELD,    /* name + a listening socket */
     MESSAGE_RECORD,  /* index, id + pipes: a process from before this engine */
     MESSAGE_MORE,    /* answer with CONTINUE */
@@ -68,7 +68,7 @@ enum colony_fd_plan {
     FD_CLOSED = 0,
     FD_NULL = 0x10,   /* /dev/null */
     FD_STREAM = 0x20, /* | stream */
-    FD_PASSED = 0x30, /* | which of the descriptors that came with SPAWN after the payload */
+    FD_PASSED = 0x30, /* | which of the descriptors that came with SPAWN after a payload's */
     FD_KIND_MASK = 0xf0,
     FD_NUMBER_MASK = 0x0f,
 };
@@ -117,17 +117,20 @@ struct colony_message {
     int32_t signo;
     uint32_t flags;
     int32_t value;
-    uint32_t reserved;
+    uint32_t payload_size; /* of what is in `payload`: only that is sent */
     union {
         struct colony_spawn_order spawn;
         struct colony_hello hello;
         struct colony_swept swept;
-        uint8_t note[COLONY_NOTE_SIZE];
         char name[COLONY_SOCKET_NAME_SIZE];
     } u;
+    uint8_t payload[COLONY_PAYLOAD_INSIDE_MAX]; /* of SPAWN; see struct colony_payload */
 };
 
-/* What a process is made of, in SPAWN's sealed memfd: this, then NUL-terminated strings. */
+/*
+ * What a process is made of: this, then NUL-terminated strings. It is in the message, or, as an
+ * environment may have megabytes, in a sealed memfd that comes with it.
+ */
 enum colony_payload_flag {
     PAYLOAD_HAS_IDENTITY = 1 << 0, /* uid, gid and groups are to be set */
     PAYLOAD_HAS_CWD = 1 << 1,
@@ -169,6 +172,9 @@ struct colony_payload {
     uint32_t pids_max;
     /* then: paths, argv, env, and cwd when it has one */
 };
+
+/* What is sent of @message, in bytes. */
+size_t colony_message_size(const struct colony_message *message);
 
 /*
  * Sends @message with @fd_count descriptors, which stay the caller's.

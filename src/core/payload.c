@@ -368,33 +368,6 @@ static void fill_header(struct colony_payload *payload, const struct colony_temp
     set_rlimits(payload, template, context);
 }
 
-static int seal(const struct buffer *buffer)
-{
-    int fd = memfd_create("colony-spawn", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    size_t done = 0;
-
-    if (fd < 0)
-        return -errno;
-    while (done < buffer->size) {
-        ssize_t count = write(fd, buffer->data + done, buffer->size - done);
-
-        if (count < 0) {
-            int rc = -errno;
-
-            (void)close(fd);
-            return rc;
-        }
-        done += (size_t)count;
-    }
-    if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
-        int rc = -errno;
-
-        (void)close(fd);
-        return rc;
-    }
-    return fd;
-}
-
 /* The strings stand in the order paths, argv, env; which paths there are, the env says. */
 static int put_strings(struct buffer *out, const struct colony_template *template, uint32_t slot,
                        const struct colony_payload_context *context)
@@ -424,19 +397,55 @@ static int put_strings(struct buffer *out, const struct colony_template *templat
     return rc;
 }
 
-int colony_payload_make(const struct colony_template *template, uint32_t slot,
-                        const struct colony_payload_context *context, struct colony_error *err)
+int colony_payload_make(struct colony_payload_bytes *out, const struct colony_template *template,
+                        uint32_t slot, const struct colony_payload_context *context,
+                        struct colony_error *err)
 {
     struct buffer buffer = {0};
     int rc = put_strings(&buffer, template, slot, context);
 
-    if (rc == 0)
-        rc = seal(&buffer);
+    if (rc == 0) {
+        *out = (struct colony_payload_bytes){buffer.data, buffer.size};
+        return 0;
+    }
     free(buffer.data);
     if (rc == -ENAMETOOLONG)
         return colony_fail(err, rc,
                            "cannot prepare %s.%u: a path of %d bytes is the longest that a notify "
                            "socket can have (choose a shorter --state than %.200s)",
                            template->name, slot, COLONY_NOTIFY_PATH_SIZE - 1, context->state_dir);
-    return rc < 0 ? colony_fail_os(err, rc, "cannot prepare %s.%u", template->name, slot) : rc;
+    return colony_fail_os(err, rc, "cannot prepare %s.%u", template->name, slot);
+}
+
+void colony_payload_clear(struct colony_payload_bytes *bytes)
+{
+    free(bytes->data);
+    *bytes = (struct colony_payload_bytes){0};
+}
+
+int colony_payload_seal(const struct colony_payload_bytes *bytes)
+{
+    int fd = memfd_create("colony-spawn", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    size_t done = 0;
+
+    if (fd < 0)
+        return -errno;
+    while (done < bytes->size) {
+        ssize_t count = write(fd, bytes->data + done, bytes->size - done);
+
+        if (count < 0) {
+            int rc = -errno;
+
+            (void)close(fd);
+            return rc;
+        }
+        done += (size_t)count;
+    }
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+        int rc = -errno;
+
+        (void)close(fd);
+        return rc;
+    }
+    return fd;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * payload.h - what a process is made of, as the sealed memfd that SPAWN carries.
+ * payload.h - what a process is made of, as SPAWN carries it.
  */
 #ifndef COLONY_CORE_PAYLOAD_H
 #define COLONY_CORE_PAYLOAD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct colony_error;
@@ -41,11 +42,19 @@ int colony_payload_each_variable(const struct colony_template *template, uint32_
                                  const struct colony_payload_context *context,
                                  colony_variable_cb cb, void *data);
 
-/*
- * With that environment. Returns the descriptor, close-on-exec, or -E2BIG, -ENOMEM, -ENAMETOOLONG,
- * other errors of memfd_create(2).
- */
-int colony_payload_make(const struct colony_template *template, uint32_t slot,
-                        const struct colony_payload_context *context, struct colony_error *err);
+struct colony_payload_bytes {
+    char *data; /* a struct colony_payload and its strings */
+    size_t size;
+};
+
+/* With that environment. 0, -E2BIG, -ENOMEM, -ENAMETOOLONG. */
+int colony_payload_make(struct colony_payload_bytes *out, const struct colony_template *template,
+                        uint32_t slot, const struct colony_payload_context *context,
+                        struct colony_error *err);
+void colony_payload_clear(struct colony_payload_bytes *bytes);
+
+/* A sealed memfd of them, for what a message does not hold. The descriptor, close-on-exec, or
+ * errors of memfd_create(2) and write(2). */
+int colony_payload_seal(const struct colony_payload_bytes *bytes);
 
 #endif

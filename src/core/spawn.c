@@ -29,6 +29,8 @@ enum {
     SPAWN_SECONDS_MAX = 5,
 };
 
+#define LATE_NS (SPAWN_SECONDS_MAX * 1000000000ULL - 100000000)
+
 struct child {
     const struct colony_spawn_plan *plan;
     const int *fds;
@@ -394,12 +396,12 @@ static void restore_dumpable(void)
     (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 }
 
-static uint64_t now_ms(void)
+static uint64_t now_boot_ns(void)
 {
     struct timespec now;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    (void)clock_gettime(CLOCK_BOOTTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 void colony_spawn(const struct colony_spawn_plan *plan, const int fds[COLONY_CHILD_FDS_MAX],
@@ -407,7 +409,6 @@ void colony_spawn(const struct colony_spawn_plan *plan, const int fds[COLONY_CHI
 {
     struct child child = {plan, fds, cgroup_fd, result};
     int pidfd = -1;
-    uint64_t started;
     sigset_t all;
     sigset_t before;
     long rc;
@@ -421,13 +422,14 @@ void colony_spawn(const struct colony_spawn_plan *plan, const int fds[COLONY_CHI
         result->error = (int)rc;
         return;
     }
-    started = now_ms();
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     result->step = STEP_CLONE;
+    result->began_boot_ns = now_boot_ns();
     rc = clone_child(&child, pid, &pidfd);
+    result->ended_boot_ns = now_boot_ns();
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    result->is_late = now_ms() - started >= SPAWN_SECONDS_MAX * 1000 - 100;
+    result->is_late = result->ended_boot_ns - result->began_boot_ns >= LATE_NS;
     if (plan->payload->flags & PAYLOAD_HAS_IDENTITY)
         restore_dumpable();
     if (rc < 0) {

@@ -43,8 +43,9 @@ enum colony_spawn_step {
 
 /* A payload, checked and with pointers to its strings. */
 struct colony_spawn_plan {
-    const struct colony_payload *payload; /* mapped; sealed, so that it cannot change */
+    const struct colony_payload *payload; /* ours, or mapped and sealed: it cannot change */
     size_t payload_size;
+    bool is_mapped;
     char **paths; /* NULL-terminated; one block with the two below */
     char **argv;
     char **env;
@@ -58,11 +59,13 @@ enum {
 
 struct colony_spawn_result {
     pid_t pid;
-    int pidfd;          /* -1 on failure */
-    _Atomic int step;   /* where it is, or where it failed; the child writes it */
-    volatile int error; /* negative errno, 0 */
-    bool is_late;       /* it took as long as it may: a SIGKILL then was the timer's */
-    int cgroup_error;   /* negative errno: it runs outside the cgroup that was asked for */
+    int pidfd;              /* -1 on failure */
+    _Atomic int step;       /* where it is, or where it failed; the child writes it */
+    volatile int error;     /* negative errno, 0 */
+    bool is_late;           /* it took as long as it may: a SIGKILL then was the timer's */
+    uint64_t began_boot_ns; /* CLOCK_BOOTTIME before the clone … */
+    uint64_t ended_boot_ns; /* … and after exec or failure */
+    int cgroup_error;       /* negative errno: it runs outside the cgroup that was asked for */
 };
 
 /*
@@ -70,6 +73,8 @@ struct colony_spawn_result {
  * -EPERM: not sealed; -ENOMEM.
  */
 int colony_spawn_plan_init(struct colony_spawn_plan *plan, int fd);
+/* The same of a payload of @size bytes, which is copied. -EBADMSG, -ENOMEM. */
+int colony_spawn_plan_copy(struct colony_spawn_plan *plan, const void *payload, size_t size);
 void colony_spawn_plan_clear(struct colony_spawn_plan *plan);
 /* True when its process is to have limits of its cgroup. */
 bool colony_spawn_plan_has_limits(const struct colony_spawn_plan *plan);

@@ -72,12 +72,22 @@ static int point_to_strings(struct colony_spawn_plan *plan)
     return rc;
 }
 
+static int check(struct colony_spawn_plan *plan)
+{
+    int rc = check_counts(plan->payload, plan->payload_size);
+
+    if (rc == 0)
+        rc = point_to_strings(plan);
+    if (rc < 0)
+        colony_spawn_plan_clear(plan);
+    return rc;
+}
+
 int colony_spawn_plan_init(struct colony_spawn_plan *plan, int fd)
 {
     struct stat info;
     void *map;
     int seals;
-    int rc;
 
     memset(plan, 0, sizeof *plan);
     seals = fcntl(fd, F_GET_SEALS);
@@ -92,12 +102,23 @@ int colony_spawn_plan_init(struct colony_spawn_plan *plan, int fd)
         return -errno;
     plan->payload = map;
     plan->payload_size = (size_t)info.st_size;
-    rc = check_counts(plan->payload, plan->payload_size);
-    if (rc == 0)
-        rc = point_to_strings(plan);
-    if (rc < 0)
-        colony_spawn_plan_clear(plan);
-    return rc;
+    plan->is_mapped = true;
+    return check(plan);
+}
+
+int colony_spawn_plan_copy(struct colony_spawn_plan *plan, const void *payload, size_t size)
+{
+    void *copy;
+
+    memset(plan, 0, sizeof *plan);
+    if (size < sizeof(struct colony_payload))
+        return -EBADMSG;
+    copy = malloc(size);
+    if (!copy)
+        return -ENOMEM;
+    plan->payload = memcpy(copy, payload, size);
+    plan->payload_size = size;
+    return check(plan);
 }
 
 bool colony_spawn_plan_has_limits(const struct colony_spawn_plan *plan)
@@ -110,7 +131,9 @@ bool colony_spawn_plan_has_limits(const struct colony_spawn_plan *plan)
 void colony_spawn_plan_clear(struct colony_spawn_plan *plan)
 {
     free(plan->paths);
-    if (plan->payload)
+    if (plan->is_mapped)
         (void)munmap((void *)plan->payload, plan->payload_size);
+    else
+        free((void *)plan->payload);
     memset(plan, 0, sizeof *plan);
 }

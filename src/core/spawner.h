@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * spawner.h - threads that spawn, so that one stuck in a hung folder holds up nobody.
+ * spawner.h - spawning on the loop's own thread, which a child in a hung folder does not hold up.
  *
- * vfork semantics stop the calling thread until exec, so spawning is done by a thread of its own.
- * When the one at work is stuck, another takes over the queue (at most SPAWNER_THREADS_MAX).
- * Jobs are done in order otherwise. libc only.
+ * vfork semantics stop the calling thread until exec: almost always for less time than it would
+ * take to hand the work to another thread. So whoever runs the loop (the leader) spawns, and when
+ * it has been stopped for SPAWNER_STUCK_MS, a thread that did nothing but wait for that runs the
+ * loop from then on. Who runs it owns all that the loop owns. libc only.
  */
 #ifndef COLONY_CORE_SPAWNER_H
 #define COLONY_CORE_SPAWNER_H
@@ -17,7 +18,7 @@
 #include "core/spawn.h"
 
 enum {
-    SPAWNER_THREADS_MAX = 256,
+    SPAWNER_THREADS_MAX = 256, /* stuck at once; the next one that is stuck holds up the loop */
     SPAWNER_STUCK_MS = 100,
     SPAWNER_LATE_MS = 5500, /* by then the kernel's timer has ended all that can be ended */
 };
@@ -38,13 +39,25 @@ struct colony_spawn_job {
     struct colony_spawn_result result;
 };
 
-/* *event_fd becomes readable when jobs are done; it stays the spawner's. Negative errno. */
-int colony_spawner_new(struct colony_spawner **out, int *event_fd);
+/* Runs the loop; returns only after colony_spawner_run has said that another thread runs it. */
+typedef void (*colony_spawner_lead_cb)(void *data);
 
-/* Takes ownership of @job, which comes back from colony_spawner_take_done. */
-void colony_spawner_submit(struct colony_spawner *spawner, struct colony_spawn_job *job);
+/* *event_fd becomes readable when stuck jobs have come back; it stays the spawner's. Negative
+ * errno. */
+int colony_spawner_new(struct colony_spawner **out, int *event_fd, colony_spawner_lead_cb lead,
+                       void *data);
 
-/* All done jobs as a list in order; the caller frees them with colony_spawn_job_free. */
+/* Runs the loop on the calling thread, the first to lead. Does not return. */
+__attribute__((noreturn)) void colony_spawner_lead(struct colony_spawner *spawner);
+
+/*
+ * Spawns; for the leader only. True: @job is done. False: it was stuck and is the spawner's until
+ * it comes back by colony_spawner_take_done; meanwhile another thread has become the leader, so
+ * the caller touches nothing any more and returns from its lead callback.
+ */
+bool colony_spawner_run(struct colony_spawner *spawner, struct colony_spawn_job *job);
+
+/* Those that were stuck and are done, as a list in order; the caller frees them. */
 struct colony_spawn_job *colony_spawner_take_done(struct colony_spawner *spawner);
 void colony_spawn_job_free(struct colony_spawn_job *job);
 
@@ -54,13 +67,10 @@ void colony_spawn_job_free(struct colony_spawn_job *job);
  */
 struct colony_spawn_job *colony_spawner_next_late(struct colony_spawner *spawner);
 
-/* True while a child is between clone and exec. */
-bool colony_spawner_is_at_work(struct colony_spawner *spawner);
+/* True while a child is stuck between clone and exec. */
+bool colony_spawner_is_stuck(struct colony_spawner *spawner);
 
-/*
- * Milliseconds until queue and late jobs should be looked at again (-1: never): call when it is
- * over. It then starts another thread if the one at work is stuck.
- */
-int colony_spawner_check(struct colony_spawner *spawner);
+/* Milliseconds until colony_spawner_next_late may find one; -1: none can be late. */
+int colony_spawner_until_late(struct colony_spawner *spawner);
 
 #endif

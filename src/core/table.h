@@ -70,7 +70,7 @@ struct colony_record {
     uint64_t rss_max_bytes;
     uint64_t stream_inode[COLONY_STREAMS_MAX];
     uint8_t stream_kind[COLONY_STREAMS_MAX]; /* enum colony_stream_kind of message.h */
-    uint8_t note[COLONY_NOTE_SIZE];          /* the engine's own memory of the slot */
+    uint8_t note[COLONY_NOTE_SIZE];          /* the engine's, as of SPAWN; later ones: notes.h */
 };
 
 struct colony_table_header {

@@ -20,6 +20,7 @@
 #include "core/keeper_options.h"
 #include "core/log.h"
 #include "core/message.h"
+#include "core/notes.h"
 #include "core/spawn.h"
 #include "core/sweep.h"
 
@@ -39,6 +40,7 @@ struct kept {
     int link;    /* the engine's end */
     pid_t engine;
     struct colony_table table;
+    struct colony_notes notes;
     struct colony_hello hello;
     uint32_t records; /* told in the last hello */
     uint32_t pauses;  /* and how often it waited for CONTINUE */
@@ -58,7 +60,7 @@ struct told {
 static inline int be_engine(const struct colony_keeper_options *options)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct colony_message message = {.version = 1, .type = MESSAGE_NOTE};
+    struct colony_message message = {.version = 1, .type = MESSAGE_READY};
     int control = socket(AF_UNIX, SOCK_SEQPACKET, 0);
     char byte;
 
@@ -235,6 +237,7 @@ static inline void leave_engine(struct kept *kept)
     close_fd_of(&kept->held_fd);
     if (kept->table.header)
         colony_table_close(&kept->table);
+    colony_notes_clear(&kept->notes);
 }
 
 static inline void kill_engine(struct kept *kept)
@@ -255,7 +258,8 @@ static inline void hear_hello(struct kept *kept, void (*on_record)(struct told *
 
     kept->hello = told.message.u.hello;
     kept->records = kept->pauses = 0;
-    assert_int_equal(told.fd_count, 1);
+    assert_int_equal(told.fd_count, 2);
+    assert_int_equal(colony_notes_map(&kept->notes, told.fds[1], NULL), 0);
     assert_int_equal(colony_table_map(&kept->table, told.fds[0], NULL), 0);
     for (told = hear(kept); told.message.type != MESSAGE_WELCOME; told = hear(kept)) {
         if (told.message.type == MESSAGE_MORE) {

@@ -206,16 +206,19 @@ TEST(test_an_exit_while_there_is_no_engine_is_told_to_the_next)
 
 TEST(test_a_note_is_there_for_the_next_engine)
 {
-    struct colony_message note;
-    struct told told;
+    const struct colony_record *record;
+    uint8_t note[COLONY_NOTE_SIZE];
+    uint8_t found[COLONY_NOTE_SIZE];
 
+    memset(note, 0xa5, sizeof note);
     kept_begin(&kept);
-    told = spawn_script(&kept, "exec sleep 60", NULL);
-    note = about(&kept, MESSAGE_NOTE, told.message.index);
-    memset(note.u.note, 0xa5, sizeof note.u.note);
-    say(&kept, &note, NULL, 0);
+    (void)spawn_script(&kept, "exec sleep 60", NULL);
+    record = &kept.table.records[0];
+    assert_false(colony_notes_get(&kept.notes, 0, record, found));
+    assert_int_equal(colony_notes_put(&kept.notes, 0, record, note), 0);
     next_engine(&kept);
-    assert_memory_equal(kept.table.records[0].note, note.u.note, COLONY_NOTE_SIZE);
+    assert_true(colony_notes_get(&kept.notes, 0, &kept.table.records[0], found));
+    assert_memory_equal(found, note, sizeof note);
 }
 
 TEST(test_shutdown_ends_with_the_code_and_leaves_the_living_alone)

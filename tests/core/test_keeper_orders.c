@@ -445,6 +445,7 @@ TEST(test_orders_of_nonsense_do_not_end_the_keeper)
         message.type = (uint16_t)(1 + seed % (MESSAGE_TYPE_COUNT - 1));
         message.index %= 4;
         message.id %= 4;
+        message.payload_size %= sizeof message.payload + 1;
         if (message.type == MESSAGE_SHUTDOWN || message.type == MESSAGE_UPGRADE)
             message.type = MESSAGE_HELLO;
         say(&kept, &message, NULL, 0);

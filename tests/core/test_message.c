@@ -26,7 +26,7 @@ static void pair_clear(struct pair *pair)
 
 static struct colony_message plain_message(void)
 {
-    return (struct colony_message){.version = COLONY_PROTOCOL_VERSION, .type = MESSAGE_NOTE};
+    return (struct colony_message){.version = COLONY_PROTOCOL_VERSION, .type = MESSAGE_HOLD};
 }
 
 /* Sends @size raw bytes with @count descriptors. */
@@ -88,12 +88,12 @@ TEST(test_a_message_arrives_as_it_was_sent)
     sent.index = 7;
     sent.id = 1ULL << 60;
     sent.signo = -3;
-    memset(sent.u.note, 0xab, sizeof sent.u.note);
+    memset(sent.u.name, 0xab, sizeof sent.u.name);
     pair_init(&pair);
     assert_int_equal(colony_message_send(pair.ends[0], &sent, NULL, 0), 0);
     assert_int_equal(colony_message_receive(pair.ends[1], &got, fds, &fd_count), 0);
     assert_int_equal(fd_count, 0);
-    assert_memory_equal(&got, &sent, sizeof got);
+    assert_memory_equal(&got, &sent, colony_message_size(&sent));
     pair_clear(&pair);
 }
 
@@ -139,10 +139,11 @@ TEST(test_more_descriptors_than_may_be_are_not_sent)
 TEST(test_more_descriptors_than_may_be_are_refused_and_closed)
 {
     struct colony_message message = plain_message();
+    size_t size = colony_message_size(&message);
 
-    assert_int_equal(receive_raw(&message, sizeof message, COLONY_MESSAGE_FDS_MAX), 0);
-    assert_int_equal(receive_raw(&message, sizeof message, COLONY_MESSAGE_FDS_MAX + 1), -EMFILE);
-    assert_int_equal(receive_raw(&message, sizeof message, 32), -EMFILE);
+    assert_int_equal(receive_raw(&message, size, COLONY_MESSAGE_FDS_MAX), 0);
+    assert_int_equal(receive_raw(&message, size, COLONY_MESSAGE_FDS_MAX + 1), -EMFILE);
+    assert_int_equal(receive_raw(&message, size, 32), -EMFILE);
 }
 
 TEST(test_a_message_that_is_too_short_is_refused)
@@ -166,8 +167,8 @@ TEST(test_a_shorter_message_of_an_older_version_has_zeros)
     send_raw(pair.ends[0], &sent, offsetof(struct colony_message, u) + 2, NULL, 0);
     memset(&got, 0x55, sizeof got);
     assert_int_equal(colony_message_receive(pair.ends[1], &got, fds, &fd_count), 0);
-    assert_int_equal(got.u.note[1], 0xff);
-    assert_int_equal(got.u.note[2], 0);
+    assert_int_equal((unsigned char)got.u.name[1], 0xff);
+    assert_int_equal(got.u.name[2], 0);
     pair_clear(&pair);
 }
 
@@ -181,12 +182,50 @@ TEST(test_a_message_that_is_too_long_is_refused)
     assert_int_equal(receive_raw(&sent, sizeof sent, 3), -EBADMSG);
 }
 
+TEST(test_a_payload_arrives_with_its_message)
+{
+    struct colony_message sent = plain_message();
+    struct colony_message got;
+    int fds[COLONY_MESSAGE_FDS_MAX];
+    struct pair pair;
+    size_t fd_count;
+
+    memset(sent.payload, 0xa5, sizeof sent.payload);
+    pair_init(&pair);
+    for (sent.payload_size = 0; sent.payload_size <= sizeof sent.payload;
+         sent.payload_size += 512) {
+        assert_int_equal(colony_message_send(pair.ends[0], &sent, NULL, 0), 0);
+        assert_int_equal(colony_message_receive(pair.ends[1], &got, fds, &fd_count), 0);
+        assert_memory_equal(&got, &sent, colony_message_size(&sent));
+    }
+    sent.payload_size = sizeof sent.payload + 1;
+    assert_int_equal(colony_message_send(pair.ends[0], &sent, NULL, 0), -EINVAL);
+    pair_clear(&pair);
+}
+
+TEST(test_a_payload_of_another_size_than_it_says_is_refused)
+{
+    static const uint32_t lies[] = {
+        1, 99, 101, sizeof((struct colony_message *)0)->payload + 1, UINT32_MAX, UINT32_MAX - 400};
+    struct colony_message message = plain_message();
+    size_t size = colony_message_size(&message) + 100;
+
+    memset(message.payload, 1, sizeof message.payload);
+    assert_int_equal(receive_raw(&message, size, 1), -EBADMSG); /* says that it has none */
+    for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+        message.payload_size = lies[i];
+        assert_int_equal(receive_raw(&message, size, 1), -EBADMSG);
+    }
+    message.payload_size = 100;
+    assert_int_equal(receive_raw(&message, size, 1), 0);
+}
+
 TEST(test_a_message_of_no_version_is_refused)
 {
     struct colony_message message = plain_message();
 
     message.version = 0;
-    assert_int_equal(receive_raw(&message, sizeof message, 1), -EBADMSG);
+    assert_int_equal(receive_raw(&message, colony_message_size(&message), 1), -EBADMSG);
 }
 
 TEST(test_a_message_of_no_known_type_is_refused)
@@ -197,7 +236,7 @@ TEST(test_a_message_of_no_known_type_is_refused)
         struct colony_message message = plain_message();
 
         message.type = types[i];
-        assert_int_equal(receive_raw(&message, sizeof message, 1), -EBADMSG);
+        assert_int_equal(receive_raw(&message, colony_message_size(&message), 1), -EBADMSG);
     }
 }
 
@@ -319,6 +358,8 @@ int main(void)
         cmocka_unit_test(test_a_message_that_is_too_short_is_refused),
         cmocka_unit_test(test_a_shorter_message_of_an_older_version_has_zeros),
         cmocka_unit_test(test_a_message_that_is_too_long_is_refused),
+        cmocka_unit_test(test_a_payload_arrives_with_its_message),
+        cmocka_unit_test(test_a_payload_of_another_size_than_it_says_is_refused),
         cmocka_unit_test(test_a_message_of_no_version_is_refused),
         cmocka_unit_test(test_a_message_of_no_known_type_is_refused),
         cmocka_unit_test(test_random_bytes_are_refused),

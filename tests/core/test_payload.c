@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "../test.h"
+#include "sealed_payload.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -61,7 +62,7 @@ static void assert_plan_agrees(const struct colony_template *template)
     struct colony_error err = {0};
     struct told told = {""};
     const char *line = told.text;
-    int fd = colony_payload_make(template, 3, &context, &err);
+    int fd = make_fd(template, 3, &context, &err);
 
     if (fd < 0)
         fail_msg("%s", err.message);
@@ -195,7 +196,7 @@ TEST(test_a_state_folder_with_too_long_a_path_says_what_to_do)
     assert_int_equal(colony_payload_each_variable(&template, 3, &far, on_variable, &told),
                      -ENAMETOOLONG);
     assert_string_equal(told.text, "");
-    assert_int_equal(colony_payload_make(&template, 3, &far, &err), -ENAMETOOLONG);
+    assert_int_equal(make_fd(&template, 3, &far, &err), -ENAMETOOLONG);
     assert_non_null(strstr(err.message, "cannot prepare web.3: "));
     assert_non_null(strstr(err.message, "choose a shorter --state than /xxx"));
 }
@@ -204,7 +205,7 @@ TEST(test_limits_and_oom_score_reach_the_plan)
 {
     struct colony_template template = template_of(NULL, NULL);
     struct colony_spawn_plan plan;
-    int fd = colony_payload_make(&template, 1, &context, NULL);
+    int fd = make_fd(&template, 1, &context, NULL);
 
     assert_int_equal(colony_spawn_plan_init(&plan, fd), 0);
     assert_int_equal(plan.payload->flags, 0);
@@ -214,7 +215,7 @@ TEST(test_limits_and_oom_score_reach_the_plan)
     template.has_oom_score_adj = true;
     template.oom_score_adj = -7;
     template.limits = (struct colony_limits){1 << 20, 1500, 9, true};
-    fd = colony_payload_make(&template, 1, &context, NULL);
+    fd = make_fd(&template, 1, &context, NULL);
     assert_int_equal(colony_spawn_plan_init(&plan, fd), 0);
     assert_int_equal(plan.payload->flags, PAYLOAD_HAS_OOM | PAYLOAD_LIMITS_OPTIONAL);
     assert_int_equal(plan.payload->oom_score_adj, -7);
@@ -232,14 +233,14 @@ TEST(test_the_program_is_looked_for_in_the_path_that_won)
     static char *env[] = {"PATH=/env", NULL};
     struct colony_template template = template_of(files, NULL);
     struct colony_spawn_plan plan;
-    int fd = colony_payload_make(&template, 1, &context, NULL);
+    int fd = make_fd(&template, 1, &context, NULL);
 
     assert_int_equal(colony_spawn_plan_init(&plan, fd), 0);
     assert_string_equal(plan.paths[0], "/file/run");
     colony_spawn_plan_clear(&plan);
     (void)close(fd);
     template.env = env;
-    fd = colony_payload_make(&template, 1, &context, NULL);
+    fd = make_fd(&template, 1, &context, NULL);
     assert_int_equal(colony_spawn_plan_init(&plan, fd), 0);
     assert_string_equal(plan.paths[0], "/env/run");
     assert_null(plan.paths[1]);
@@ -261,7 +262,7 @@ TEST(test_a_hundred_thousand_variables_are_no_matter)
     assert_non_null(env);
     for (int i = 0; i < MANY; i++)
         assert_true(asprintf(&env[i], "NAME%d=%d", i % (MANY / 2), i) > 0);
-    fd = colony_payload_make(&template, 1, &context, NULL);
+    fd = make_fd(&template, 1, &context, NULL);
     assert_int_equal(colony_spawn_plan_init(&plan, fd), 0);
     assert_int_equal(plan.payload->envc, MANY / 2 + 1);
     colony_spawn_plan_clear(&plan);
@@ -282,7 +283,7 @@ TEST(test_more_than_can_be_given_is_refused)
     memset(env[0], 'x', COLONY_PAYLOAD_MAX);
     memcpy(env[0], "A=", 2);
     env[0][COLONY_PAYLOAD_MAX] = '\0';
-    assert_int_equal(colony_payload_make(&template, 1, &context, &err), -E2BIG);
+    assert_int_equal(make_fd(&template, 1, &context, &err), -E2BIG);
     free(env[0]);
 }
 

@@ -3,9 +3,41 @@
 
 #include "core/spawner.h"
 
+#include <limits.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/mount.h>
+
 enum {
     JOBS = 200,
 };
+
+/* What a loop that runs jobs has. Its threads end with the process. */
+struct loop {
+    struct colony_spawner *spawner;
+    int event_fd;
+    void (*run)(struct loop *loop);
+    atomic_int leads; /* how many threads have led so far */
+};
+
+static void lead(void *data)
+{
+    struct loop *loop = data;
+
+    loop->leads++;
+    loop->run(loop);
+}
+
+/* The first leader: runs @run on this thread, which then waits as the spawner tells. */
+static void run_loop(void (*run)(struct loop *loop))
+{
+    static struct loop loop;
+
+    loop.run = run;
+    CHECK(colony_spawner_new(&loop.spawner, &loop.event_fd, lead, &loop) == 0);
+    CHECK(colony_spawner_take_done(loop.spawner) == NULL);
+    colony_spawner_lead(loop.spawner);
+}
 
 static struct colony_spawn_job *new_job(uint32_t index, const char *script, int output)
 {
@@ -30,24 +62,6 @@ static struct colony_spawn_job *new_job(uint32_t index, const char *script, int 
     return job;
 }
 
-/* Waits until @count jobs are done; they come as one list. */
-static struct colony_spawn_job *wait_for_jobs(struct colony_spawner *spawner, int event_fd,
-                                              size_t count)
-{
-    struct pollfd ready = {.fd = event_fd, .events = POLLIN};
-    struct colony_spawn_job *all = NULL;
-    struct colony_spawn_job **end = &all;
-
-    while (count > 0) {
-        CHECK(poll(&ready, 1, DEADLINE_MS) == 1);
-        *end = colony_spawner_take_done(spawner);
-        for (; *end; end = &(*end)->next)
-            count--;
-    }
-    CHECK(poll(&ready, 1, 0) == 0);
-    return all;
-}
-
 static void end_process(const struct colony_spawn_job *job)
 {
     CHECK(job->result.error == 0);
@@ -55,76 +69,67 @@ static void end_process(const struct colony_spawn_job *job)
     (void)close(job->result.pidfd);
 }
 
-FORKED_TEST(test_jobs_come_back_done_and_in_order)
+static void run_many(struct loop *loop)
 {
-    static pid_t pids[JOBS];
-    struct colony_spawn_job *jobs;
-    struct colony_spawner *spawner;
-    uint32_t expected = 0;
-    int event_fd;
+    pid_t pid;
 
-    prepare_to_spawn();
-    CHECK(colony_spawner_new(&spawner, &event_fd) == 0);
-    CHECK(colony_spawner_take_done(spawner) == NULL);
     for (uint32_t i = 0; i < JOBS; i++) {
         struct colony_spawn_job *job = new_job(i, ":", -1);
 
-        job->pid = &pids[i];
-        colony_spawner_submit(spawner, job);
+        pid = 0;
+        job->pid = &pid;
+        CHECK(colony_spawner_run(loop->spawner, job));
+        CHECK(pid == job->result.pid);
+        end_process(job);
+        colony_spawn_job_free(job);
     }
-    jobs = wait_for_jobs(spawner, event_fd, JOBS);
-    while (jobs) {
-        struct colony_spawn_job *next = jobs->next;
+    CHECK(colony_spawner_until_late(loop->spawner) == -1); /* nothing to come back for */
+    CHECK(!colony_spawner_is_stuck(loop->spawner));
+    CHECK(loop->leads == 1);
+    exit(0);
+}
 
-        CHECK(jobs->index == expected++);
-        CHECK(pids[jobs->index] == jobs->result.pid);
-        end_process(jobs);
-        colony_spawn_job_free(jobs);
-        jobs = next;
-    }
-    CHECK(expected == JOBS);
-    CHECK(colony_spawner_check(spawner) == -1); /* idle: nothing to come back for */
+FORKED_TEST(test_jobs_are_done_one_after_the_other)
+{
+    prepare_to_spawn();
+    run_loop(run_many);
+}
+
+static void run_one_that_fails(struct loop *loop)
+{
+    struct colony_spawn_job *job = new_job(0, ":", -1);
+    pid_t pids[2] = {0};
+
+    job->plan.paths[0] = "/"; /* no program */
+    job->pid = &pids[0];
+    CHECK(colony_spawner_run(loop->spawner, job));
+    CHECK(job->result.step == STEP_EXEC && job->result.error == -EACCES);
+    CHECK(waitpid(job->result.pid, NULL, 0) == job->result.pid);
+    job = new_job(1, ":", -1);
+    job->pid = &pids[1];
+    CHECK(colony_spawner_run(loop->spawner, job));
+    end_process(job);
+    exit(0);
 }
 
 FORKED_TEST(test_a_failed_job_does_not_stop_the_next)
 {
-    struct colony_spawn_job *jobs;
-    struct colony_spawner *spawner;
-    pid_t pids[2] = {0};
-    int event_fd;
-
     prepare_to_spawn();
-    CHECK(colony_spawner_new(&spawner, &event_fd) == 0);
-    jobs = new_job(0, ":", -1);
-    jobs->plan.paths[0] = "/"; /* no program */
-    jobs->pid = &pids[0];
-    colony_spawner_submit(spawner, jobs);
-    jobs = new_job(1, ":", -1);
-    jobs->pid = &pids[1];
-    colony_spawner_submit(spawner, jobs);
-    jobs = wait_for_jobs(spawner, event_fd, 2);
-    CHECK(jobs->result.step == STEP_EXEC && jobs->result.error == -EACCES);
-    CHECK(waitpid(jobs->result.pid, NULL, 0) == jobs->result.pid);
-    end_process(jobs->next);
+    run_loop(run_one_that_fails);
 }
 
-FORKED_TEST(test_what_was_given_to_a_process_does_not_stay_open_in_us)
+static void run_one_that_writes(struct loop *loop)
 {
     struct pollfd ready = {.events = POLLIN};
     struct colony_spawn_job *job;
-    struct colony_spawner *spawner;
     char byte;
     pid_t pid = 0;
-    int event_fd;
     int ends[2];
 
-    prepare_to_spawn();
-    CHECK(colony_spawner_new(&spawner, &event_fd) == 0);
     CHECK(pipe2(ends, O_CLOEXEC) == 0);
     job = new_job(0, "echo x", ends[1]);
     job->pid = &pid;
-    colony_spawner_submit(spawner, job);
-    job = wait_for_jobs(spawner, event_fd, 1);
+    CHECK(colony_spawner_run(loop->spawner, job));
     end_process(job);
     colony_spawn_job_free(job); /* and with it our end */
     ready.fd = ends[0];
@@ -132,14 +137,94 @@ FORKED_TEST(test_what_was_given_to_a_process_does_not_stay_open_in_us)
     CHECK(read(ends[0], &byte, 1) == 1 && byte == '\n');
     CHECK(poll(&ready, 1, DEADLINE_MS) == 1);
     CHECK(read(ends[0], &byte, 1) == 0);
+    exit(0);
+}
+
+FORKED_TEST(test_what_was_given_to_a_process_does_not_stay_open_in_us)
+{
+    prepare_to_spawn();
+    run_loop(run_one_that_writes);
+}
+
+static char hung[PATH_MAX]; /* nobody serves what is mounted there */
+
+static void mount_hung(const char *folder)
+{
+    char options[128];
+    int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+
+    (void)snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=0,group_id=0", fd);
+    if (fd < 0 || geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
+        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("hung", folder, "fuse", MS_NOSUID | MS_NODEV, options) < 0)
+        skip_in_child("needs root and /dev/fuse, to make a folder that hangs");
+    (void)snprintf(hung, sizeof hung, "%s/cwd", folder);
+}
+
+static struct colony_spawn_job *stuck_job(uint32_t index, pid_t *pid)
+{
+    struct colony_spawn_job *job = new_job(index, ":", -1);
+
+    job->plan.cwd = hung;
+    job->pid = pid;
+    return job;
+}
+
+static void hang_and_go_on(struct loop *loop)
+{
+    static pid_t pids[3];
+    struct pollfd ready = {.fd = loop->event_fd, .events = POLLIN};
+    struct colony_spawn_job *job;
+    int number = loop->leads;
+
+    if (number <= 2) { /* two leaders in turn */
+        CHECK(!colony_spawner_run(loop->spawner, stuck_job((uint32_t)number, &pids[number - 1])));
+        return;
+    }
+    CHECK(colony_spawner_is_stuck(loop->spawner));
+    CHECK(colony_spawner_until_late(loop->spawner) > 0);
+    job = new_job(3, ":", -1);
+    job->pid = &pids[2];
+    CHECK(colony_spawner_run(loop->spawner, job)); /* the others hold up nobody */
+    end_process(job);
+    for (int i = 0; i < 2; i++)
+        CHECK(kill(pids[i], SIGKILL) == 0);
+    for (int left = 2; left > 0;) {
+        CHECK(poll(&ready, 1, DEADLINE_MS) == 1);
+        for (job = colony_spawner_take_done(loop->spawner); job; job = job->next) {
+            CHECK(job->index == 1 || job->index == 2);
+            CHECK(job->result.step == STEP_CHDIR);
+            CHECK(waitpid(job->result.pid, NULL, 0) == job->result.pid);
+            left--;
+        }
+    }
+    CHECK(!colony_spawner_is_stuck(loop->spawner));
+    exit(0);
+}
+
+static void hang_in(void *folder)
+{
+    prepare_to_spawn();
+    mount_hung(folder);
+    run_loop(hang_and_go_on);
+}
+
+TEST(test_a_stuck_job_leaves_the_lead_to_another_thread)
+{
+    struct scratch scratch;
+
+    scratch_init(&scratch);
+    run_forked(hang_in, scratch.path);
+    scratch_clear(&scratch);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_jobs_come_back_done_and_in_order),
+        cmocka_unit_test(test_jobs_are_done_one_after_the_other),
         cmocka_unit_test(test_a_failed_job_does_not_stop_the_next),
         cmocka_unit_test(test_what_was_given_to_a_process_does_not_stay_open_in_us),
+        cmocka_unit_test(test_a_stuck_job_leaves_the_lead_to_another_thread),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
