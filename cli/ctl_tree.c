@@ -95,7 +95,7 @@ int colony__ctl_tree(struct ctl *ctl, int argc, char **argv)
     if (ctl->is_json)
         return colony__ctl_print_json(ctl, &question);
     exit_code = colony__ctl_ask_json(ctl, &question, &json);
-    if (ctl->is_utf8)
+    if (colony_columns_shows_utf8())
         tree.branches = &utf8_branches;
     cJSON_ArrayForEach(template, json)
     {
