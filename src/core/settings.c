@@ -160,11 +160,13 @@ int colony__settings_load(struct colony_settings **out, const char *path, const 
         rc = check_templates(settings, &reading);
     if (rc == -ENOMEM)
         (void)colony_fail(err, rc, "cannot load %s: out of memory", path);
-    if (rc < 0)
+    if (rc < 0) {
         colony_settings_free(settings);
-    else
-        *out = settings;
-    return rc;
+        return rc;
+    }
+    colony__settings_drop_sections(settings);
+    *out = settings;
+    return 0;
 }
 
 int colony_settings_load(struct colony_settings **out, const char *path, struct colony_error *err)

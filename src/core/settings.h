@@ -75,7 +75,8 @@ struct colony_settings {
     size_t template_count;
     struct colony_settings_file *files; /* that was read first, then what it includes */
     size_t file_count;
-    struct colony_value *source; /* as read, of all files: {colony: {SECTION: …}, USER'S KEY: …} */
+    struct colony_value *source; /* the user's own keys, of all files; while settings are read also
+                                    {colony: {SECTION: …}} */
 };
 
 /* Calls @cb for each section that the files of @left and @right say different things of, and that a
