@@ -73,7 +73,7 @@ int colony__ready_line_init(struct colony_ready *ready)
 
     if (!line)
         return -ENOMEM;
-    rc = colony__pattern_new(&line->pattern, ready->template->ready.text, NULL);
+    rc = colony__pattern_new(&line->pattern, ready->template->ready->text, NULL);
     if (rc < 0) {
         free(line);
         return rc;
