@@ -48,7 +48,7 @@ UNIT_BIN := $(UNIT:%.c=$(BUILD)/%)
 COMPLETIONS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
 PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider
 
-.PHONY: help all test test-unit test-integration test-asan test-tsan test-threads chaos hammer docs dist lint \
+.PHONY: help all test test-unit test-integration test-asan test-tsan test-threads chaos hammer soak docs dist lint \
         format install clean
 .SECONDARY:
 help: ## what there is
@@ -110,11 +110,14 @@ test-threads: ## what has threads of its own under ThreadSanitizer, as CI does
 	$(MAKE) BUILD=build/tsan SANITIZE=thread test-unit T="$(THREADED)"
 	$(MAKE) BUILD=build/tsan SANITIZE=thread test-integration P="forward remember reload"
 
-chaos: all ## kill engine, keeper and processes at random for T seconds: make chaos T=600 SEED=1
+chaos: all ## random operations and kills for T seconds, checked step by step: make chaos T=600 SEED=1
 	COLONY=$(abspath $(BUILD))/colony /usr/bin/python3 tests/chaos.py --seconds $(or $(T),60) $(if $(SEED),--seed $(SEED))
 
 hammer: all ## ask for random things from all sides for T seconds: make hammer T=600 SEED=1
 	COLONY=$(abspath $(BUILD))/colony /usr/bin/python3 tests/hammer.py --seconds $(or $(T),60) $(if $(SEED),--seed $(SEED))
+
+soak: all ## 300 processes for T seconds, memory and descriptors watched: make soak T=1800 SEED=1
+	COLONY=$(abspath $(BUILD))/colony /usr/bin/python3 tests/soak.py --seconds $(or $(T),1800) $(if $(SEED),--seed $(SEED))
 
 lint: ## clang-tidy and clang-format, as errors
 	clang-format --dry-run -Werror $(SRC) $(CLI) $(DOC) $(wildcard src/*/*.h cli/*.h docs/*.h tests/*/*.c)
