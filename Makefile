@@ -55,7 +55,7 @@ PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider
 FUZZ := $(or $(F),$(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_BUILD := $(BUILD)/fuzz
 
-.PHONY: help all test test-unit test-integration test-asan test-tsan test-threads fuzz chaos hammer bench \
+.PHONY: help all test test-unit test-integration test-asan test-tsan test-threads fuzz chaos hammer soak bench \
         bench-peers docs dist lint format install clean
 .SECONDARY:
 help: ## what there is
@@ -147,11 +147,14 @@ fuzz: ## give hostile inputs to each parser for T (20) seconds, 0: the kept ones
 	$(MAKE) -j$$(nproc) BUILD=$(FUZZ_BUILD) CC=clang SANITIZE=fuzzer-no-link,address,undefined $(FUZZ:%=$(FUZZ_BUILD)/tests/fuzz/fuzz_%)
 	tests/fuzz/run.py --build $(FUZZ_BUILD) --seconds $(or $(T),20) $(FUZZ)
 
-chaos: all ## kill engine, keeper and processes at random for T seconds: make chaos T=600 SEED=1
+chaos: all ## random operations and kills for T seconds, checked step by step: make chaos T=600 SEED=1
 	COLONY=$(abspath $(BUILD))/colony /usr/bin/python3 tests/chaos.py --seconds $(or $(T),60) $(if $(SEED),--seed $(SEED))
 
 hammer: all ## ask for random things from all sides for T seconds: make hammer T=600 SEED=1
 	COLONY=$(abspath $(BUILD))/colony /usr/bin/python3 tests/hammer.py --seconds $(or $(T),60) $(if $(SEED),--seed $(SEED))
+
+soak: all ## 300 processes for T seconds, memory and descriptors watched: make soak T=1800 SEED=1
+	COLONY=$(abspath $(BUILD))/colony /usr/bin/python3 tests/soak.py --seconds $(or $(T),1800) $(if $(SEED),--seed $(SEED))
 
 lint: ## clang-tidy and clang-format, as errors
 	clang-format --dry-run -Werror $(SRC) $(CLI) $(DOC) $(wildcard src/*/*.h cli/*.h docs/*.h tests/*/*.c)

@@ -30,6 +30,7 @@ int engine_add_entry(struct colony_engine *engine, struct colony_template *templ
     entry->origin = origin;
     entry->is_wanted = template->start;
     entry->scaled = -1;
+    entry->file_numprocesses = -1;
     entry->place = engine->next_place++;
     engine_clear_text(&entry->why);
     HASH_ADD_KEYPTR(hh, engine->entries, entry->template->name, strlen(entry->template->name),

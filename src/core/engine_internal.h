@@ -119,6 +119,7 @@ struct template_entry {
     bool is_given_up;                    /* flapped too often, all slots together */
     int64_t scaled;                      /* slots a user asked for; -1: as its settings say */
     uint64_t file_hash;                  /* of the settings file's template; 0: it has none */
+    int64_t file_numprocesses;           /* as it says; -1 */
     uint64_t seen_load_id;               /* of the last reload whose file had it */
     uint64_t flap_until_boot_ms;         /* all slots are down until then */
     struct colony_restart_state restart; /* of all slots together, where the policy is shared */

@@ -31,7 +31,7 @@ void engine_record(const struct template_entry *entry)
         .name = entry->template->name,
         .origin = entry->origin,
         .settings = has_own_settings(entry) ? entry->template->source : NULL,
-        .file_hash = entry->file_hash,
+        .file_numprocesses = entry->file_numprocesses,
         .load_id = engine->settings->load_id,
         .numprocesses = entry->scaled,
         .is_stopped = !entry->is_wanted,
@@ -47,7 +47,7 @@ void engine_record_removed(const struct template_entry *entry)
     const struct colony_store_template row = {
         .name = entry->template->name,
         .origin = entry->origin,
-        .file_hash = entry->file_hash,
+        .file_numprocesses = entry->file_numprocesses,
         .load_id = engine->settings->load_id,
         .numprocesses = -1,
         .is_deleted = true,
@@ -163,7 +163,7 @@ static void apply_to_file(struct template_entry *entry, const struct colony_stor
             colony_log(SEVERITY_ERROR, "cannot go on with all of %s: out of memory", row->name);
     }
     entry->is_wanted = !row->is_stopped;
-    if (row->file_hash == entry->file_hash)
+    if (row->file_numprocesses == entry->file_numprocesses)
         apply_wishes(entry, row);
 }
 
@@ -204,6 +204,7 @@ static int add_file_templates(struct colony_engine *engine, struct colony_error 
             break;
         }
         entry->file_hash = template->hash;
+        entry->file_numprocesses = template->numprocesses;
         rc = engine_set_slots(entry, template->numprocesses);
     }
     settings->template_count = 0;
