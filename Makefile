@@ -45,11 +45,14 @@ KEEPER := error log message keeper_options notes table spawn spawn_plan spawner 
           keeper keeper_engine keeper_notify keeper_orders keeper_processes keeper_spawn keeper_takeover
 UNIT := $(filter $(if $(T),$(foreach t,$(T),tests/$(dir $(t))test_$(notdir $(t)).c),%),$(wildcard tests/core/test_*.c tests/api/test_*.c))
 UNIT_BIN := $(UNIT:%.c=$(BUILD)/%)
+# What the bench measures beside: plain programs, whatever colony itself is built with.
+BENCH := $(addprefix $(BUILD)/bench/,probe crash loop writer capture stats_pread stats_colony)
+BENCH_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 $(WARN)
 COMPLETIONS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
 PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider
 
-.PHONY: help all test test-unit test-integration test-asan test-tsan test-threads chaos hammer docs dist lint \
-        format install clean
+.PHONY: help all test test-unit test-integration test-asan test-tsan test-threads chaos hammer bench bench-peers \
+        docs dist lint format install clean
 .SECONDARY:
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -95,8 +98,31 @@ test: test-unit test-integration ## all tests; T=core/template picks one unit te
 test-unit: $(UNIT_BIN) ## the unit tests (cmocka), as any user
 	@rc=0; for t in $(UNIT_BIN); do echo "== $$t"; $$t || rc=1; done; exit $$rc
 
-test-integration: all $(BUILD)/docs/generate ## the whole binary, by pytest; P=NAME picks a file of tests/integration
+test-integration: all $(BENCH) $(BUILD)/docs/generate ## the whole binary, by pytest; P=NAME picks a file of tests/integration
 	COLONY=$(abspath $(BUILD))/colony $(PYTEST) $(PYTEST_FLAGS) $(if $(P),$(P:%=tests/integration/test_%.py),tests/integration)
+
+$(BUILD)/bench/%: tests/bench/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_CFLAGS) -o $@ $<
+
+# No libc and nothing to relocate: its first instruction is its own.
+$(BUILD)/bench/probe $(BUILD)/bench/crash: tests/bench/probe.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_CFLAGS) -ffreestanding -fno-stack-protector -fno-pie -static -nostdlib \
+	    $(if $(filter %/crash,$@),-DEXIT_AT_ONCE) -o $@ $<
+
+$(BUILD)/bench/stats_colony: $(BUILD)/tests/bench/stats_colony.o $(OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/bench/stats_pread: tests/bench/samples.h
+
+bench: all $(BENCH) ## colony beside its limits and its peers: make bench F="restart start" ROUNDS=5
+	/usr/bin/python3 tests/bench/bench.py --binary $(abspath $(BUILD))/colony --json $(BUILD)/bench.json \
+	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(BENCH_FLAGS) $(F)
+
+bench-peers: ## install what the bench measures beside (Debian, as root); nothing of it is started
+	tests/bench/install-peers
 
 test-asan: ## both under AddressSanitizer and UndefinedBehaviorSanitizer, in build/asan
 	$(MAKE) BUILD=build/asan SANITIZE=address,undefined test
@@ -139,4 +165,4 @@ dist: ## a tarball of what is committed, the same bytes each time
 clean: ## remove build/
 	rm -rf build
 
--include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(DOC_OBJ:.o=.d) $(BUILD)/docs/main.d $(UNIT:%.c=$(BUILD)/%.d)
+-include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(DOC_OBJ:.o=.d) $(BUILD)/docs/main.d $(BUILD)/tests/bench/stats_colony.d $(UNIT:%.c=$(BUILD)/%.d)

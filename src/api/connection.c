@@ -9,6 +9,7 @@
 #include "api/response_internal.h"
 #include "api/server_internal.h"
 #include "core/error.h"
+#include "core/log.h"
 
 enum {
     PENDING_MAX = 2 * COLONY__READ_SIZE, /* reading pauses at half of it */
@@ -251,6 +252,7 @@ static int send_bytes(struct colony__connection *connection)
 {
     uv_buf_t buf = uv_buf_init(connection->flight.data, (unsigned)connection->flight.size);
 
+    colony_log_flush(); /* who gets an answer finds in the log what it is about */
     return uv_write(&connection->write, &connection->wire.stream, &buf, 1, on_written);
 }
 
