@@ -424,6 +424,7 @@ int colony_keeper_run(struct colony_keeper_options *options)
     struct colony_error err = {0};
     int rc;
 
+    (void)mallopt(M_ARENA_MAX, 1); /* its threads take turns */
     keeper.options = options;
     keeper.link_fd = -1;
     keeper.engine_pidfd = -1;

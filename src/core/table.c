@@ -394,6 +394,8 @@ int colony_table_open(struct colony_table *table, int state_fd, uint32_t capacit
         rc = make_file(table, state_fd, capacity, err);
         if (rc < 0)
             return rc;
+        if (*damaged_records > 0) /* nobody knows how far ids had come: surely not so far */
+            table->header->next_id = colony_wall_now_ms();
     } else {
         *damaged_records = drop_damaged_records(table);
         rc = grow_empty(table, state_fd, capacity, err);

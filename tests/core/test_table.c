@@ -174,9 +174,10 @@ TEST(test_a_damaged_header_is_moved_aside)
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         char instance[COLONY_INSTANCE_SIZE];
         struct fixture f;
+        uint64_t id;
 
         fixture_init(&f);
-        (void)claim(&f, "web", 1);
+        id = claim(&f, "web", 1)->id;
         memcpy(instance, f.table.header->instance, sizeof instance);
         colony_table_close(&f.table);
         damage_byte(&f, places[i]);
@@ -186,7 +187,7 @@ TEST(test_a_damaged_header_is_moved_aside)
         assert_true(exists(&f, "table.damaged"));
         /* living processes bear the mark of this instance: it must stay */
         assert_string_equal(f.table.header->instance, instance);
-        (void)claim(&f, "web", 1);
+        assert_true(claim(&f, "web", 1)->id > id); /* one that was given before it was lost */
         reopen(&f);
         assert_int_equal(f.damaged, 0);
         fixture_clear(&f);
