@@ -45,7 +45,7 @@ static void adopt_living(struct slot *slot, const struct colony_record *record,
     engine_slot_handle(slot, SLOT_EVENT_SPAWNED);
     if (note->state == SLOT_READY && slot->entry->template->ready->kind != READY_NONE)
         engine_slot_handle(slot, SLOT_EVENT_READY);
-    else if (slot->entry->template->ready.kind == READY_NOTIFY &&
+    else if (slot->entry->template->ready->kind == READY_NOTIFY &&
              record->flags & RECORD_NOTICE_LOST)
         colony_log(SEVERITY_WARNING,
                    "%s.%u may have said that it is ready while nobody could hear it: pid %d; "
