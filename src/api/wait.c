@@ -155,7 +155,7 @@ static int look_at(const struct wait *wait, const struct colony__subject *subjec
     *look = (struct look){.goal = wait->goal, .old_id = subject->id};
     if (!template)
         return -ENOENT;
-    look->has_ready = template->ready.kind != READY_NONE;
+    look->has_ready = template->ready->kind != READY_NONE;
     return colony_engine_each_slot(wait->engine, subject->name, look_at_slot, look);
 }
 

@@ -43,7 +43,7 @@ static void adopt_living(struct slot *slot, const struct colony_record *record,
         return;
     }
     engine_slot_handle(slot, SLOT_EVENT_SPAWNED);
-    if (note->state == SLOT_READY && slot->entry->template->ready.kind != READY_NONE)
+    if (note->state == SLOT_READY && slot->entry->template->ready->kind != READY_NONE)
         engine_slot_handle(slot, SLOT_EVENT_READY);
 }
 

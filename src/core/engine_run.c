@@ -33,14 +33,14 @@ struct slot_run {
 
 static bool is_watched(const struct colony_template *template)
 {
-    return template->ready.kind != READY_NONE || template->watchdog_ms > 0 ||
-           template->max_age_ms > 0 || template->restart_above.memory_bytes > 0 ||
-           template->restart_above.cpu_percent > 0;
+    return template->ready->kind != READY_NONE || template->watchdog_ms > 0 ||
+           template->max_age_ms > 0 || template->restart_above->memory_bytes > 0 ||
+           template->restart_above->cpu_percent > 0;
 }
 
 static bool needs_ready(const struct colony_template *template)
 {
-    return template->ready.kind != READY_NONE || template->watchdog_ms > 0;
+    return template->ready->kind != READY_NONE || template->watchdog_ms > 0;
 }
 
 const char *engine_run_status(const struct slot *slot)
@@ -104,7 +104,7 @@ void engine_run_arm(struct slot *slot)
     const struct colony_template *template = slot->entry->template;
     struct slot_run *run = slot->run;
     uint64_t now = engine_boot_ms();
-    bool is_starting = slot->state == SLOT_RUNNING && template->ready.kind != READY_NONE;
+    bool is_starting = slot->state == SLOT_RUNNING && template->ready->kind != READY_NONE;
     uint64_t first;
 
     if (!run || !lives(slot))
@@ -146,7 +146,7 @@ static void on_news(enum colony_ready_news news, const char *text, uint64_t ms, 
 
     switch (news) {
     case READY_NEWS_READY:
-        if (slot->entry->template->ready.kind == READY_NONE)
+        if (slot->entry->template->ready->kind == READY_NONE)
             return; /* nobody asked */
         engine_slot_because(slot, "is ready");
         engine_slot_handle(slot, SLOT_EVENT_READY);
@@ -189,7 +189,7 @@ static void add_usage(struct usage *usage, const struct colony_process_stats *st
 /* True, with the cause told, when it uses more than it may. */
 static bool is_above(struct slot *slot, const struct usage *usage)
 {
-    const struct colony_restart_above *above = &slot->entry->template->restart_above;
+    const struct colony_restart_above *above = slot->entry->template->restart_above;
 
     if (above->memory_bytes > 0 && usage->rss_bytes > above->memory_bytes)
         engine_slot_because(slot, "used more than %.1f MiB of memory for %.1f s",
@@ -222,7 +222,7 @@ static void on_stats(const struct colony_process_stats *stats, void *data)
     }
     if (run->above_since_ms == 0)
         run->above_since_ms = now;
-    if (now - run->above_since_ms >= slot->entry->template->restart_above.for_ms)
+    if (now - run->above_since_ms >= slot->entry->template->restart_above->for_ms)
         engine_slot_fail(slot);
     else
         memcpy(slot->cause, cause, sizeof cause); /* not yet */
@@ -231,7 +231,7 @@ static void on_stats(const struct colony_process_stats *stats, void *data)
 /* Begins or ends that, as the settings say. */
 static void watch_usage(struct slot *slot)
 {
-    const struct colony_restart_above *above = &slot->entry->template->restart_above;
+    const struct colony_restart_above *above = slot->entry->template->restart_above;
     const struct colony_record *record = engine_slot_record(slot);
     uint64_t every = above->for_ms / COLONY_STATS_MS / 4;
     struct colony_stats_wish wish = {
@@ -337,10 +337,10 @@ void engine_run_set_template(struct slot *slot)
 
 static uid_t uid_of(const struct slot *slot)
 {
-    const struct colony_identity *identity = &slot->entry->template->identity;
+    const struct colony_identity *identity = slot->entry->template->identity;
     const struct colony_keeper_options *keeper = slot->entry->engine->keeper;
 
-    if (identity->is_set)
+    if (identity)
         return identity->uid;
     return keeper->has_user ? keeper->identities[0].uid : geteuid();
 }

@@ -81,7 +81,7 @@ int colony__ready_line_init(struct colony_ready *ready)
 
     if (!line)
         return -ENOMEM;
-    rc = regcomp(&line->regex, ready->template->ready.text, REG_EXTENDED | REG_NOSUB);
+    rc = regcomp(&line->regex, ready->template->ready->text, REG_EXTENDED | REG_NOSUB);
     if (rc != 0) {
         free(line);
         return rc == REG_ESPACE ? -ENOMEM : -EINVAL;

@@ -53,7 +53,8 @@ struct colony_settings_file {
     bool is_ini;  /* unknown keys of its processes are kept, as gaffer does */
     dev_t device; /* by which it is known again */
     ino_t inode;
-    bool is_roots; /* it belongs to root and nobody else may write it */
+    bool is_roots;         /* it belongs to root and nobody else may write it */
+    size_t template_count; /* that it gives */
 };
 
 enum {

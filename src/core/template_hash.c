@@ -80,15 +80,30 @@ static void append(char *text, size_t size, const char *name)
         (void)snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "", name);
 }
 
+static void append_difference(const struct colony_value *left, const struct colony_value *right,
+                              char *text, size_t size)
+{
+    for (const struct colony__setting *row = colony__template_settings; row->name; row++)
+        if (row_hash(left, row) != row_hash(right, row))
+            append(text, size, row->name);
+    if (own_hash(left) != own_hash(right))
+        append(text, size, "keys of your own");
+}
+
 void colony_template_difference(const struct colony_template *left,
                                 const struct colony_template *right, char *text, size_t size)
 {
+    struct colony_value *old = NULL;
+    struct colony_value *new = NULL;
+
     if (size == 0)
         return;
     text[0] = '\0';
-    for (const struct colony__setting *row = colony__template_settings; row->name; row++)
-        if (row_hash(left->source, row) != row_hash(right->source, row))
-            append(text, size, row->name);
-    if (own_hash(left->source) != own_hash(right->source))
-        append(text, size, "keys of your own");
+    if (colony_value_parse_json(&old, left->source, strlen(left->source), NULL) == 0 &&
+        colony_value_parse_json(&new, right->source, strlen(right->source), NULL) == 0)
+        append_difference(old, new, text, size);
+    else
+        append(text, size, "settings (there is no memory to tell which)");
+    colony_value_free(old);
+    colony_value_free(new);
 }

@@ -177,11 +177,11 @@ static int read_ready(const struct colony__reading *reading, const struct colony
     return rc;
 }
 
-int colony__ready_check(const struct colony_template *template,
-                        const struct colony__reading *reading)
+int colony__ready_check(const struct colony__draft *draft, const struct colony__reading *reading)
 {
-    const struct colony_value *map = colony_value_get(template->source, "ready");
-    const struct colony_ready_settings *ready = &template->ready;
+    const struct colony_value *map = colony_value_get(draft->source, "ready");
+    const struct colony_template *template = &draft->template;
+    const struct colony_ready_settings *ready = &draft->ready;
 
     if (ready->kind == READY_LINE && (template->log.mode != LOG_CAPTURE || template->detach))
         return colony__setting_fail(reading, colony_value_get(map, "line"), -EINVAL,
