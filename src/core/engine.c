@@ -39,15 +39,41 @@ const struct colony_record *engine_slot_record(const struct slot *slot)
     return slot->has_record && table->header ? &table->records[slot->index] : NULL;
 }
 
+static const char no_text[] = "";
+static const char forgotten[] = "no memory was left to note why";
+
+void engine_clear_text(const char **text)
+{
+    if (*text != no_text && *text != forgotten)
+        free((void *)*text);
+    *text = no_text;
+}
+
+void engine_set_text(const char **text, const char *value)
+{
+    const char *copy;
+
+    if (strcmp(*text, value) == 0)
+        return;
+    copy = value[0] == '\0' ? no_text : strdup(value);
+    engine_clear_text(text);
+    *text = copy ? copy : forgotten;
+}
+
 void engine_set_why(struct template_entry *entry, const char *why)
 {
-    (void)snprintf(entry->why, sizeof entry->why, "%s", why ? why : "");
+    char text[WHY_SIZE];
+
+    (void)snprintf(text, sizeof text, "%s", why ? why : "");
+    engine_set_text(&entry->why, text);
 }
 
 void engine_publish(struct template_entry *entry, enum colony_event_type type)
 {
-    struct colony_event event = {.type = type, .name = entry->template->name, .text = entry->why};
+    char why[WHY_SIZE]; /* a subscriber may set another */
+    struct colony_event event = {.type = type, .name = entry->template->name, .text = why};
 
+    (void)snprintf(why, sizeof why, "%s", entry->why);
     if (!entry->is_check)
         colony_events_publish(entry->engine->events, &event);
 }

@@ -62,9 +62,9 @@ struct slot {
     bool is_spawning; /* the keeper has been asked */
     bool has_record;
     bool output_lost;
-    uint8_t adopted_state;  /* enum colony_record_state it was told in, until WELCOME */
-    char cause[CAUSE_SIZE]; /* of its state */
-    uint64_t since_ms;      /* wall clock, of its state */
+    uint8_t adopted_state; /* enum colony_record_state it was told in, until WELCOME */
+    const char *cause;     /* of its state; engine_set_text */
+    uint64_t since_ms;     /* wall clock, of its state */
 
     /* the record of its process, or of its last one */
     uint32_t index;
@@ -131,8 +131,8 @@ struct template_entry {
     struct template_entry *next_due;
 
     struct colony_stop_report report;
-    char why[WHY_SIZE]; /* who last asked for something */
-    UT_hash_handle hh;  /* by name */
+    const char *why;   /* who last asked for something; engine_set_text */
+    UT_hash_handle hh; /* by name */
 };
 
 struct colony_engine {
@@ -291,7 +291,10 @@ struct template_entry *engine_visible_entry(struct colony_engine *engine, const 
 /* engine_look.c */
 int engine_slot_log_path(const struct slot *slot, char *path, size_t size);
 
-/* engine.c */
+/* engine.c. A text of a slot or template: begun and ended by _clear, never NULL. Without memory for
+ * it, it says so: nothing fails for the want of a text. */
+void engine_set_text(const char **text, const char *value);
+void engine_clear_text(const char **text);
 struct slot *engine_entry_slot(struct template_entry *entry, uint32_t number);
 void engine_set_why(struct template_entry *entry, const char *why);
 void engine_publish(struct template_entry *entry, enum colony_event_type type);

@@ -19,6 +19,7 @@ enum {
 
 void engine_publish_process(const struct slot *slot, enum colony_event_type type, const char *text)
 {
+    char copy[COLONY_ERROR_TEXT_MAX]; /* a subscriber may set another cause */
     struct colony_event event = {
         .type = type,
         .name = slot->entry->template->name,
@@ -27,8 +28,10 @@ void engine_publish_process(const struct slot *slot, enum colony_event_type type
         .os_pid = slot->os_pid,
         .detached = slot->entry->template->detach,
         .exit_known = slot->exit_known,
-        .text = text,
+        .text = copy,
     };
+
+    (void)snprintf(copy, sizeof copy, "%s", text);
 
     if (type == EVENT_EXIT && slot->exit_known) {
         if (WIFSIGNALED(slot->wait_status))

@@ -186,17 +186,17 @@ static void add_usage(struct usage *usage, const struct colony_process_stats *st
         add_usage(usage, &stats->children[i]);
 }
 
-/* True, with the cause told, when it uses more than it may. */
-static bool is_above(struct slot *slot, const struct usage *usage)
+/* True, with the cause in @text, when it uses more than it may. */
+static bool is_above(const struct slot *slot, const struct usage *usage, char text[CAUSE_SIZE])
 {
     const struct colony_restart_above *above = slot->entry->template->restart_above;
 
     if (above->memory_bytes > 0 && usage->rss_bytes > above->memory_bytes)
-        engine_slot_because(slot, "used more than %.1f MiB of memory for %.1f s",
-                            (double)above->memory_bytes / (1 << 20), (double)above->for_ms / 1000);
+        (void)snprintf(text, CAUSE_SIZE, "used more than %.1f MiB of memory for %.1f s",
+                       (double)above->memory_bytes / (1 << 20), (double)above->for_ms / 1000);
     else if (above->cpu_percent > 0 && usage->cpu_percent > above->cpu_percent)
-        engine_slot_because(slot, "used more than %u %% of a CPU for %.1f s", above->cpu_percent,
-                            (double)above->for_ms / 1000);
+        (void)snprintf(text, CAUSE_SIZE, "used more than %u %% of a CPU for %.1f s",
+                       above->cpu_percent, (double)above->for_ms / 1000);
     else
         return false;
     return true;
@@ -215,17 +215,16 @@ static void on_stats(const struct colony_process_stats *stats, void *data)
         return;
     }
     add_usage(&usage, stats);
-    memcpy(cause, slot->cause, sizeof cause);
-    if (!is_above(slot, &usage)) {
+    if (!is_above(slot, &usage, cause)) {
         run->above_since_ms = 0;
         return;
     }
     if (run->above_since_ms == 0)
         run->above_since_ms = now;
-    if (now - run->above_since_ms >= slot->entry->template->restart_above->for_ms)
-        engine_slot_fail(slot);
-    else
-        memcpy(slot->cause, cause, sizeof cause); /* not yet */
+    if (now - run->above_since_ms < slot->entry->template->restart_above->for_ms)
+        return;
+    engine_slot_because(slot, "%s", cause);
+    engine_slot_fail(slot);
 }
 
 /* Begins or ends that, as the settings say. */

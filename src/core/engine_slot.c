@@ -33,15 +33,18 @@ bool engine_slot_is_detached(const struct slot *slot)
 
 void engine_slot_because(struct slot *slot, const char *format, ...)
 {
+    char text[CAUSE_SIZE];
     va_list args;
 
     va_start(args, format);
-    (void)vsnprintf(slot->cause, sizeof slot->cause, format, args);
+    (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    engine_set_text(&slot->cause, text);
 }
 
 static void publish_move(struct slot *slot, enum colony_slot_state from, enum colony_slot_state to)
 {
+    char cause[CAUSE_SIZE]; /* a subscriber may set another */
     struct colony_event event = {
         .type = EVENT_STATE,
         .name = slot->entry->template->name,
@@ -50,9 +53,10 @@ static void publish_move(struct slot *slot, enum colony_slot_state from, enum co
         .os_pid = slot->os_pid,
         .from = from,
         .to = to,
-        .text = slot->cause,
+        .text = cause,
     };
 
+    (void)snprintf(cause, sizeof cause, "%s", slot->cause);
     if (!slot->entry->is_check)
         colony_events_publish(slot->entry->engine->events, &event);
 }
@@ -417,6 +421,7 @@ int engine_slot_new(struct slot **out, struct template_entry *entry, uint32_t nu
     entry->slots = grown;
     slot->entry = entry;
     slot->number = number;
+    engine_clear_text(&slot->cause);
     slot->state = SLOT_STOPPED;
     entry->counts[SLOT_STOPPED]++;
     entry->open_slots++;
@@ -435,6 +440,7 @@ static void on_timer_closed(uv_handle_t *handle)
     struct colony_engine *engine = entry->engine;
 
     colony_restart_clear(&slot->restart);
+    engine_clear_text(&slot->cause);
     free(slot->failure);
     free(slot);
     if (--entry->open_slots == 0 && entry->is_removed)
