@@ -147,6 +147,7 @@ int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
     engine->settings = options->settings;
     engine->keeper = options->keeper;
     engine->callbacks = options->callbacks;
+    engine_trim_init(engine);
     rc = colony_events_new(&engine->events);
     if (rc == 0)
         rc = colony_logs_new(&engine->logs, loop, on_log_status, engine);
@@ -162,6 +163,7 @@ int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
         rc = engine_load_templates(engine, err);
     if (rc < 0)
         return rc; /* the program ends now: nothing of this outlives it */
+    engine_stir(engine, true);
     *out = engine;
     return 0;
 }
@@ -303,6 +305,7 @@ void colony_engine_close(struct colony_engine *engine, int exit_code, colony_eng
     engine->exit_code = exit_code;
     engine->close_cb = cb;
     engine->close_data = data;
+    engine_trim_close(engine);
     for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
         for (uint32_t i = 0; i < entry->slot_count; i++)
             engine_run_free(entry->slots[i]);

@@ -159,6 +159,8 @@ struct colony_engine {
     struct template_entry *due_head; /* whose stop is to be looked at */
     struct template_entry *due_tail;
     bool is_stopping_due;
+    uv_timer_t trim_timer; /* engine_trim.c */
+    uint32_t stirred;      /* moves since it was started */
     uv_poll_t keeper_poll; /* its pidfd */
     int keeper_pidfd;
     uint32_t up_count; /* slots that are not SLOT_STOPPED */
@@ -282,6 +284,11 @@ void engine_remove_entry(struct template_entry *entry);
 int engine_load_templates(struct colony_engine *engine, struct colony_error *err);
 void engine_record(const struct template_entry *entry);
 void engine_record_removed(const struct template_entry *entry);
+
+/* engine_trim.c: once it is quiet after many moves of slots, or @is_much, memory is given back. */
+void engine_trim_init(struct colony_engine *engine);
+void engine_stir(struct colony_engine *engine, bool is_much);
+void engine_trim_close(struct colony_engine *engine);
 
 /* engine_control.c */
 struct template_entry *engine_entry_to_change(struct colony_engine *engine, const char *name,

@@ -273,6 +273,7 @@ static void count_move(struct slot *slot, enum colony_slot_state from, enum colo
 {
     struct colony_engine *engine = slot->entry->engine;
 
+    engine_stir(engine, false);
     if (from == SLOT_STOPPED)
         engine->up_count++;
     if (to == SLOT_STOPPED)
