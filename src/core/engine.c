@@ -148,7 +148,9 @@ int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
     engine->keeper = options->keeper;
     engine->callbacks = options->callbacks;
     engine_trim_init(engine);
-    rc = colony_events_new(&engine->events);
+    rc = colony_timers_new(&engine->timers, loop);
+    if (rc == 0)
+        rc = colony_events_new(&engine->events);
     if (rc == 0)
         rc = colony_logs_new(&engine->logs, loop, on_log_status, engine);
     if (rc == 0)
@@ -240,14 +242,12 @@ void engine_end_with(struct colony_engine *engine, int exit_code, const char *wh
     colony_engine_shutdown(engine, why);
 }
 
-/* The last of all that the loop holds for us is closed. */
-void engine_on_part_closed(struct colony_engine *engine)
+static void on_timers_closed(void *data)
 {
+    struct colony_engine *engine = data;
     colony_engine_close_cb cb = engine->close_cb;
     void *close_data = engine->close_data;
 
-    if (--engine->open_handles > 0 || !engine->is_closed)
-        return;
     if (engine->keeper_pidfd >= 0)
         (void)close(engine->keeper_pidfd);
     for (size_t i = 0; i < engine->socket_count; i++)
@@ -259,6 +259,13 @@ void engine_on_part_closed(struct colony_engine *engine)
     free(engine);
     if (cb)
         cb(close_data); /* last, so that the caller may close the loop */
+}
+
+/* The last of all that the loop holds for us is closed, but for the timers: slots end by them. */
+void engine_on_part_closed(struct colony_engine *engine)
+{
+    if (--engine->open_handles == 0 && engine->is_closed)
+        colony_timers_close(engine->timers, on_timers_closed, engine);
 }
 
 static void on_part_closed(void *data)

@@ -147,7 +147,7 @@ static void adopt(struct slot *slot)
 
     read_note(slot, engine_slot_record(slot), &note);
     adopt_state(slot, &note);
-    if (uv_is_closing((uv_handle_t *)&slot->timer))
+    if (slot->is_retired)
         return; /* nothing of it was left: it is gone already */
     slot->adopted_state = 0;
     if (settings_changed(slot))

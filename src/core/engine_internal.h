@@ -22,6 +22,7 @@
 #include "core/slot.h"
 #include "core/table.h"
 #include "core/template.h"
+#include "core/timers.h"
 
 #define ENGINE_CHECK_MARK "\x1f" /* begins the name of a check, and no other's */
 
@@ -60,6 +61,7 @@ struct slot {
     bool stop_is_due; /* as soon as no dependent needs it */
     bool is_failing; /* the stop under way is colony's answer to a failure: the policy follows it */
     bool is_spawning; /* the keeper has been asked */
+    bool is_retired;  /* out of its template, freed on the loop's next turn */
     bool has_record;
     bool output_lost;
     uint8_t adopted_state; /* enum colony_record_state it was told in, until WELCOME */
@@ -79,7 +81,8 @@ struct slot {
     struct colony_restart_state restart;
     uint64_t restarts;
     uint64_t retry_boot_ms;
-    uv_timer_t timer; /* grace, sweep, backoff, or the nearest of the run's limits, by the state */
+    struct colony_timer timer; /* grace, sweep, backoff, or the nearest of the run's limits, by the
+                                  state; at last its end */
 
     struct slot_run *run; /* engine_run.c: what a living process is watched for; NULL: nothing */
     struct check *check;  /* engine_check.c: a command run on its behalf; NULL: none */
@@ -142,6 +145,7 @@ struct colony_engine {
     struct colony_engine_callbacks callbacks;
     struct colony_link *link;
     struct colony_logs *logs;
+    struct colony_timers *timers; /* of slots; closed last */
     struct colony_events *events;
     struct colony_store *store; /* NULL: it could not be opened */
     struct colony_history *history;
@@ -190,6 +194,9 @@ void engine_slot_outdate(struct slot *slot);
 void engine_slot_leave(struct slot *slot, bool in_turn);
 void engine_slot_stay(struct slot *slot);
 void engine_slot_retire(struct slot *slot);
+void engine_slot_time(struct slot *slot, colony_timer_cb cb, uint64_t delay_ms);
+void engine_slot_stop_timer(struct slot *slot);
+struct slot *engine_timed_slot(struct colony_timer *timer);
 void engine_slot_because(struct slot *slot, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 bool engine_state_is_up(enum colony_slot_state state);

@@ -73,9 +73,9 @@ static bool is_over(uint64_t deadline_ms, uint64_t now)
     return deadline_ms != 0 && deadline_ms <= now;
 }
 
-static void on_deadline(uv_timer_t *timer)
+static void on_deadline(struct colony_timer *timer)
 {
-    struct slot *slot = timer->data;
+    struct slot *slot = engine_timed_slot(timer);
     const struct colony_template *template = slot->entry->template;
     const struct slot_run *run = slot->run;
     uint64_t now = engine_boot_ms();
@@ -121,9 +121,9 @@ void engine_run_arm(struct slot *slot)
         template->max_age_ms > 0 ? slot->started_boot_ms + template->max_age_ms : 0;
     first = nearest(run);
     if (first != 0)
-        (void)uv_timer_start(&slot->timer, on_deadline, first > now ? first - now : 0, 0);
+        engine_slot_time(slot, on_deadline, first > now ? first - now : 0);
     else
-        (void)uv_timer_stop(&slot->timer);
+        engine_slot_stop_timer(slot);
 }
 
 /* What it says. */
@@ -376,7 +376,7 @@ void engine_run_end(struct slot *slot)
     engine_check_drop(slot);
     colony_stats_unwatch(slot->entry->engine->stats, run->watch);
     if (lives(slot))
-        (void)uv_timer_stop(&slot->timer); /* of its deadlines */
+        engine_slot_stop_timer(slot); /* of its deadlines */
     *run = (struct slot_run){.slot = slot, .ready = run->ready};
 }
 
