@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -443,5 +444,6 @@ int colony_keeper_run(struct colony_keeper_options *options)
             return EXIT_FAILED;
         return code;
     }
+    (void)malloc_trim(0); /* what starting took */
     colony_spawner_lead(keeper.spawner);
 }
