@@ -64,14 +64,15 @@ struct slot {
     bool is_retired;  /* out of its template, freed on the loop's next turn */
     bool has_record;
     bool output_lost;
+    bool strays_counted;   /* of the stop under way */
     uint8_t adopted_state; /* enum colony_record_state it was told in, until WELCOME */
     const char *cause;     /* of its state; engine_set_text */
     uint64_t since_ms;     /* wall clock, of its state */
 
     /* the record of its process, or of its last one */
     uint32_t index;
-    uint64_t id;
     pid_t os_pid; /* 0: none lives */
+    uint64_t id;
     uint64_t started_boot_ms;
     uint64_t started_at_ms; /* wall clock */
     uint64_t process_hash;  /* of the template it was made of */
@@ -91,7 +92,6 @@ struct slot {
     uint64_t deadline_ms; /* on the loop's clock: SIGKILL from then on */
     uint32_t sweep_delay_ms;
     int swept_with; /* the signal of the sweep under way; -1: none is */
-    bool strays_counted;
 
     /* its last end */
     int sent_signo; /* what somebody asked us to send its process; 0: nothing */
@@ -109,28 +109,28 @@ struct template_entry {
     uint32_t place;                   /* in the order of addition */
     struct slot **slots;              /* by number */
     uint32_t slot_count;
-    uint32_t open_slots;                 /* whose memory the loop has not let go of */
-    uint32_t counts[SLOT_STATE_COUNT];   /* slots in each state, those that are leaving left out */
-    uint32_t up_count;                   /* slots with a process, or about to have one */
-    bool is_wanted;                      /* by the settings or a user: what the store remembers */
-    struct slot *check_of;               /* of a check: the slot it is for */
-    bool is_check;                       /* runs commands for another one's sake (engine_check.c) */
-    bool is_removed;                     /* nobody sees it any more; freed with its last slot */
-    bool is_given_up;                    /* flapped too often, all slots together */
-    int64_t scaled;                      /* slots a user asked for; -1: as its settings say */
-    uint64_t file_hash;                  /* of the settings file's template; 0: it has none */
+    uint32_t open_slots;               /* whose memory the loop has not let go of */
+    uint32_t counts[SLOT_STATE_COUNT]; /* slots in each state, those that are leaving left out */
+    uint32_t up_count;                 /* slots with a process, or about to have one */
+    struct slot *check_of;             /* of a check: the slot it is for */
+    bool is_wanted;                    /* by the settings or a user: what the store remembers */
+    bool is_check;                     /* runs commands for another one's sake (engine_check.c) */
+    bool is_removed;                   /* nobody sees it any more; freed with its last slot */
+    bool is_given_up;                  /* flapped too often, all slots together */
+    bool stop_is_due;   /* of its slots that say so, once no dependent needs it (engine_gates.c) */
+    bool is_queued;     /* to be looked at for that */
+    int64_t scaled;     /* slots a user asked for; -1: as its settings say */
+    uint64_t file_hash; /* of the settings file's template; 0: it has none */
     uint64_t seen_load_id;               /* of the last reload whose file had it */
     uint64_t flap_until_boot_ms;         /* all slots are down until then */
     struct colony_restart_state restart; /* of all slots together, where the policy is shared */
 
     /* engine_gates.c */
-    struct gate *gates; /* one for each dependency, in order */
-    size_t gate_count;
-    struct gate *dependents;  /* gates of others that lead here, a list */
+    struct gate *gates;      /* one for each dependency, in order */
+    struct gate *dependents; /* gates of others that lead here, a list */
+    uint32_t gate_count;
     uint32_t dependents_up;   /* templates that run and depend on this one */
     uint32_t dependents_held; /* those of them that cannot do without */
-    bool stop_is_due;         /* of its slots that say so, once no dependent needs it */
-    bool is_queued;
     struct template_entry *next_due;
 
     struct colony_stop_report report;

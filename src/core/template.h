@@ -131,40 +131,40 @@ struct colony_template {
     char **env_file;    /* what the files of `env_file` say that `env` does not, as KEY=VALUE and
                            sorted by KEY; NULL-terminated */
     char **env_inherit; /* names; NULL-terminated */
-    bool os_env;
-    const struct colony_identity *identity; /* NULL: as colony itself runs */
-    char *cwd;                              /* NULL: where colony was started */
-    bool has_umask;
-    mode_t umask;
-    bool has_nice;
-    int nice;
-    size_t rlimit_count;
+    char *cwd;          /* NULL: where colony was started */
+    char *source;       /* the settings as given, `name`, and what env files said, as JSON: for
+                           comparing, and for colony_template_restore */
+    const struct colony_identity *identity;      /* NULL: as colony itself runs */
+    const struct colony_restart_policy *restart; /* of `restart` or `flapping` */
+    const struct colony_ready_settings *ready;
+    const struct colony_limits *limits;
+    const struct colony_restart_above *restart_above;
     struct colony_rlimit *rlimits;
-    bool shell;
+    struct colony_dependency *dependencies;
+    uint32_t rlimit_count;
+    uint32_t dependency_count;
+    struct colony_log_settings log;
+    uint64_t grace_ms;         /* graceful_timeout */
+    uint64_t start_timeout_ms; /* not ready after it: stopped, a failure; 0: no limit */
+    uint64_t watchdog_ms;      /* WATCHDOG=1 must come so often, else it is restarted; 0: none */
+    uint64_t max_age_ms;       /* restarted when it is so old; 0: never */
+    uint64_t hash;             /* equal means nothing changed, env files included */
+    uint64_t process_hash;     /* of what a running process is made of: a change means a new one */
     uint32_t numprocesses;
-    uint64_t grace_ms; /* graceful_timeout */
+    uint32_t priority; /* 0 first; COLONY_PRIORITY_LAST by default */
     int stop_signal;
+    mode_t umask;
+    int nice;
+    int oom_score_adj;
+    bool os_env;
+    bool has_umask;
+    bool has_nice;
+    bool has_oom_score_adj;
+    bool shell;
     bool stop_group;
     bool detach;
     bool start;
-    uint32_t priority;                           /* 0 first; COLONY_PRIORITY_LAST by default */
-    const struct colony_restart_policy *restart; /* of `restart` or `flapping` */
-    struct colony_dependency *dependencies;
-    size_t dependency_count;
-    const struct colony_ready_settings *ready;
-    uint64_t start_timeout_ms; /* not ready after it: stopped, a failure; 0: no limit */
-    uint64_t watchdog_ms;      /* WATCHDOG=1 must come so often, else it is restarted; 0: none */
-    const struct colony_limits *limits;
-    bool has_oom_score_adj;
-    int oom_score_adj;
     bool essential; /* colony ends, with its exit code, when this one fails for good */
-    const struct colony_restart_above *restart_above;
-    uint64_t max_age_ms; /* restarted when it is so old; 0: never */
-    struct colony_log_settings log;
-    char *source; /* the settings as given, `name`, and what env files said, as JSON: for comparing,
-                     and for colony_template_restore */
-    uint64_t hash;         /* equal means nothing changed, env files included */
-    uint64_t process_hash; /* of what a running process is made of: a change means a new one */
 };
 
 /* What a template has that gives none of these. */
