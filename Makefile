@@ -4,13 +4,14 @@ VERSION := $(shell cat VERSION)
 BUILD   ?= build
 CC      ?= cc
 prefix  ?= /usr/local
-PKGS    := libuv sqlite3 yaml-0.1 libcjson inih
+# sqlite3 first: at each start the loader looks up 1,500 symbols of its, in the order of libraries.
+PKGS    := sqlite3 libuv yaml-0.1 libcjson inih
 
 # llhttp: later Debians and Fedora have a library; Debian 12 ships its C sources (DESIGN §8).
 LLHTTP_PC := $(shell pkg-config --exists libllhttp && echo libllhttp)
 ifeq ($(LLHTTP_PC),)
 LLHTTP_DIR ?= /usr/share
-LLHTTP_CFLAGS := -isystem $(LLHTTP_DIR)/include/llhttp
+LLHTTP_CFLAGS := -isystem $(LLHTTP_DIR)/include/llhttp -DLLHTTP_STRICT_MODE=1 # later versions always are
 LLHTTP_OBJS := $(addprefix $(BUILD)/llhttp/,api.o http.o llhttp.o)
 else
 PKGS += libllhttp
@@ -51,8 +52,11 @@ BENCH_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 $(WARN)
 COMPLETIONS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
 PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider
 
-.PHONY: help all test test-unit test-integration test-asan test-tsan test-threads chaos hammer bench bench-peers \
-        docs dist lint format install clean
+FUZZ := $(or $(F),$(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_BUILD := $(BUILD)/fuzz
+
+.PHONY: help all test test-unit test-integration test-asan test-tsan test-threads fuzz chaos hammer soak bench \
+        bench-peers docs dist lint format install clean
 .SECONDARY:
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -67,9 +71,12 @@ $(BUILD)/%.o: %.c Makefile VERSION
 	$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 # Somebody else's code: our warnings are not its promises.
-$(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/llhttp/%.c
+$(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/llhttp/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) -O2 -g -fPIE -fstack-protector-strong $(LLHTTP_CFLAGS) -c -o $@ $<
+	$(CC) -O2 -g -fPIE -fstack-protector-strong $(if $(findstring fuzzer,$(SANITIZE)),-fsanitize=$(SANITIZE)) $(LLHTTP_CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJ)
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(OBJ)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
@@ -136,11 +143,18 @@ test-threads: ## what has threads of its own under ThreadSanitizer, as CI does
 	$(MAKE) BUILD=build/tsan SANITIZE=thread test-unit T="$(THREADED)"
 	$(MAKE) BUILD=build/tsan SANITIZE=thread test-integration P="forward remember reload"
 
-chaos: all ## kill engine, keeper and processes at random for T seconds: make chaos T=600 SEED=1
+fuzz: ## give hostile inputs to each parser for T (20) seconds, 0: the kept ones only; F="yaml http" picks some
+	$(MAKE) -j$$(nproc) BUILD=$(FUZZ_BUILD) CC=clang SANITIZE=fuzzer-no-link,address,undefined $(FUZZ:%=$(FUZZ_BUILD)/tests/fuzz/fuzz_%)
+	tests/fuzz/run.py --build $(FUZZ_BUILD) --seconds $(or $(T),20) $(FUZZ)
+
+chaos: all ## random operations and kills for T seconds, checked step by step: make chaos T=600 SEED=1
 	COLONY=$(abspath $(BUILD))/colony /usr/bin/python3 tests/chaos.py --seconds $(or $(T),60) $(if $(SEED),--seed $(SEED))
 
 hammer: all ## ask for random things from all sides for T seconds: make hammer T=600 SEED=1
 	COLONY=$(abspath $(BUILD))/colony /usr/bin/python3 tests/hammer.py --seconds $(or $(T),60) $(if $(SEED),--seed $(SEED))
+
+soak: all ## 300 processes for T seconds, memory and descriptors watched: make soak T=1800 SEED=1
+	COLONY=$(abspath $(BUILD))/colony /usr/bin/python3 tests/soak.py --seconds $(or $(T),1800) $(if $(SEED),--seed $(SEED))
 
 lint: ## clang-tidy and clang-format, as errors
 	clang-format --dry-run -Werror $(SRC) $(CLI) $(DOC) $(wildcard src/*/*.h cli/*.h docs/*.h tests/*/*.c)
@@ -165,4 +179,5 @@ dist: ## a tarball of what is committed, the same bytes each time
 clean: ## remove build/
 	rm -rf build
 
--include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(DOC_OBJ:.o=.d) $(BUILD)/docs/main.d $(BUILD)/tests/bench/stats_colony.d $(UNIT:%.c=$(BUILD)/%.d)
+-include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(DOC_OBJ:.o=.d) $(BUILD)/docs/main.d $(UNIT:%.c=$(BUILD)/%.d) \
+         $(BUILD)/tests/bench/stats_colony.d $(FUZZ:%=$(BUILD)/tests/fuzz/fuzz_%.d)

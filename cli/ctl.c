@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "columns.h"
 #include "commands.h"
 #include "core/error.h"
 #include "core/signals.h"
@@ -277,7 +276,6 @@ int colony_cmd_ctl(int argc, char **argv)
     int exit_code;
 
     (void)signal(SIGPIPE, SIG_IGN); /* noticed as a failed write */
-    ctl.is_utf8 = colony_columns_use_utf8();
     if (!colony_options_parse(&colony_ctl_usage, &ctl, &argc, argv, &exit_code))
         return exit_code;
     if (strcmp(argv[1], "help") == 0 && argc == 2) {

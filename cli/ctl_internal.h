@@ -47,7 +47,6 @@ struct ctl {
     const char *state_dir;
     const char *signal;
     bool is_json;
-    bool is_utf8; /* the terminal shows it */
     bool wait;
     bool no_wait;
     bool follows;
@@ -105,6 +104,13 @@ int colony__ctl_ask(const struct ctl *ctl, const struct ctl_question *question,
 /* The same, with the answer's JSON in @json, for cJSON_Delete(). */
 int colony__ctl_ask_json(const struct ctl *ctl, const struct ctl_question *question,
                          struct cJSON **json);
+
+/* An item of a list that is the answer: as JSON, which is borrowed, and as it came. */
+typedef void (*ctl_item_cb)(const struct cJSON *item, const char *text, size_t size, void *data);
+
+/* The same, with @cb for each item of the list that is the answer: one at a time is in memory. */
+int colony__ctl_ask_list(const struct ctl *ctl, const struct ctl_question *question, ctl_item_cb cb,
+                         void *data);
 
 /* The same, with the answer printed as it came. */
 int colony__ctl_print_json(const struct ctl *ctl, const struct ctl_question *question);

@@ -89,7 +89,7 @@ int colony__ctl_tree(struct ctl *ctl, int argc, char **argv)
 
     (void)argc;
     (void)argv;
-    if (ctl->is_utf8)
+    if (colony_columns_shows_utf8())
         tree.branches = &utf8_branches;
     cJSON_ArrayForEach(template, json)
     {

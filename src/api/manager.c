@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <cjson/cJSON.h>
-
 #include "api/connection_internal.h"
 #include "api/handlers_internal.h"
+#include "api/json_internal.h"
 #include "api/response_internal.h"
 #include "api/server_internal.h"
 #include "core/engine.h"
@@ -11,17 +10,15 @@
 int colony__get_welcome(struct colony__connection *connection,
                         const struct colony__request *request, struct colony_error *err)
 {
-    cJSON *json = cJSON_CreateObject();
-    bool ok = cJSON_AddStringToObject(json, "welcome", "Welcome to colony") &&
-              cJSON_AddStringToObject(json, "version", COLONY_VERSION);
+    struct colony__json json = {0};
 
     (void)request;
     (void)err;
-    if (!ok) {
-        cJSON_Delete(json);
-        json = NULL;
-    }
-    return colony__respond_json(connection, 200, json);
+    colony__json_open(&json, NULL, '{');
+    colony__json_add_text(&json, "welcome", "Welcome to colony");
+    colony__json_add_text(&json, "version", COLONY_VERSION);
+    colony__json_close(&json, '}');
+    return colony__respond_json(connection, 200, &json);
 }
 
 int colony__get_ping(struct colony__connection *connection, const struct colony__request *request,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -423,6 +424,7 @@ int colony_keeper_run(struct colony_keeper_options *options)
     struct colony_error err = {0};
     int rc;
 
+    (void)mallopt(M_ARENA_MAX, 1); /* its threads take turns */
     keeper.options = options;
     keeper.link_fd = -1;
     keeper.engine_pidfd = -1;
@@ -443,5 +445,6 @@ int colony_keeper_run(struct colony_keeper_options *options)
             return EXIT_FAILED;
         return code;
     }
+    (void)malloc_trim(0); /* what starting took */
     colony_spawner_lead(keeper.spawner);
 }

@@ -54,6 +54,7 @@ static void fixture_init(struct fixture *f)
     f->engine.loop = &f->loop;
     assert_int_equal(colony_events_new(&f->engine.events), 0);
     assert_int_equal(colony_stats_new(&f->engine.stats, &f->loop), 0);
+    assert_int_equal(colony_timers_new(&f->engine.timers, &f->loop), 0);
     entry = add_template(f, "web");
     for (uint32_t i = 0; i < SLOTS_MAX; i++)
         assert_int_equal(engine_slot_new(&f->slots[i], entry, i + 1), 0);
@@ -126,6 +127,7 @@ static void fixture_clear(struct fixture *f)
     stop(f->other);
     engine_slot_retire(f->other);
     colony_stats_close(f->engine.stats, on_closed, f);
+    colony_timers_close(f->engine.timers, NULL, NULL);
     uv_close((uv_handle_t *)&f->deadline, NULL);
     assert_int_equal(uv_run(&f->loop, UV_RUN_DEFAULT), 0);
     assert_true(f->is_closed);

@@ -18,8 +18,9 @@ static void init(struct lined *lined, const char *folder, char *regex)
                                                  .cb = on_news,
                                                  .data = &lined->readied};
 
+    lined->readied.settings = (struct colony_ready_settings){.kind = READY_LINE, .text = regex};
     lined->readied.template =
-        (struct colony_template){.name = "web", .ready = {.kind = READY_LINE, .text = regex}};
+        (struct colony_template){.name = "web", .ready = &lined->readied.settings};
     logged_init(&lined->logged, folder);
     CHECK(colony_ready_new(&lined->readied.ready, &options) == 0);
 }

@@ -39,12 +39,35 @@ static void become_nobody_known(int fd)
     sleep_on(fd);
 }
 
+static bool has_arguments(pid_t pid)
+{
+    char path[32];
+    char byte;
+    ssize_t count;
+    int fd;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    count = read(fd, &byte, 1);
+    (void)close(fd);
+    return count == 1;
+}
+
+/* An exec closes descriptors before it has put the arguments where /proc finds them. */
+static pid_t start_program(void (*body)(int fd))
+{
+    pid_t pid = start(body);
+
+    EVENTUALLY(has_arguments(pid));
+    return pid;
+}
+
 TEST(test_arguments_are_made_safe_to_show)
 {
     struct colony__sampler sampler;
     struct colony__family family;
     struct colony__sample *sample;
-    pid_t pid = start(exec_with_odd_arguments);
+    pid_t pid = start_program(exec_with_odd_arguments);
 
     sample_of(pid, true, &family, &sampler, &sample);
     assert_string_equal(sample->items[0].cmdline, "a? -c kill -STOP $$ ?\xc3\xa4? b c");
@@ -57,7 +80,7 @@ TEST(test_long_arguments_are_cut)
     struct colony__sampler sampler;
     struct colony__family family;
     struct colony__sample *sample;
-    pid_t pid = start(take_long_arguments);
+    pid_t pid = start_program(take_long_arguments);
 
     sample_of(pid, true, &family, &sampler, &sample);
     assert_int_equal(strlen(sample->items[0].cmdline), STATS_CMDLINE_MAX);

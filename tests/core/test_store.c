@@ -49,20 +49,20 @@ static void check_rows(const struct colony_store_template *row, void *data)
     if (stored->count++ == 0) {
         CHECK(strcmp(row->name, "web") == 0 && strcmp(row->origin, "http") == 0);
         CHECK(strcmp(row->settings, "{\"cmd\": \"x\"}") == 0);
-        CHECK(row->file_hash == UINT64_MAX && row->load_id == (1ULL << 63));
+        CHECK(row->file_numprocesses == 4 && row->load_id == (1ULL << 63));
         CHECK(row->numprocesses == 3 && row->is_stopped && !row->is_deleted);
         return;
     }
     CHECK(strcmp(row->name, "file") == 0 && strcmp(row->origin, "file") == 0);
-    CHECK(row->settings == NULL && row->file_hash == 0 && row->load_id == 0);
+    CHECK(row->settings == NULL && row->file_numprocesses == -1 && row->load_id == 0);
     CHECK(row->numprocesses == -1 && !row->is_stopped && row->is_deleted);
 }
 
 FOLDER_TEST(test_all_of_a_template_is_there_after_reopening)
 {
-    const struct colony_store_template first = {
-        "web", "http", "{\"cmd\": \"x\"}", UINT64_MAX, 1ULL << 63, 3, true, false};
-    const struct colony_store_template second = {"file", "file", NULL, 0, 0, -1, false, true};
+    const struct colony_store_template first = {"web", "http", "{\"cmd\": \"x\"}", 4, 1ULL << 63, 3,
+                                                true,  false};
+    const struct colony_store_template second = {"file", "file", NULL, -1, 0, -1, false, true};
     struct stored stored;
 
     stored_open(&stored, data);

@@ -46,6 +46,7 @@ static void put_until_killed(const char *folder, int first, int fd)
     char name[32];
     char settings[32];
 
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     stored_open(&stored, folder);
     CHECK(stored.aside == NULL);
     for (;; teller.number++) {
@@ -82,8 +83,7 @@ static int kill_one(const char *folder, int first, unsigned *seed, int values[NA
     (void)close(ends[1]);
     if (rand_r(seed) % 4 != 0) /* else while it opens */
         CHECK(poll(&(struct pollfd){.fd = ends[0], .events = POLLIN}, 1, DEADLINE_MS) == 1);
-    for (int wait = rand_r(seed) % 4000; wait > 0; wait--)
-        (void)sched_yield();
+    (void)usleep((useconds_t)(rand_r(seed) % 2000)); /* a moment of chance */
     CHECK(kill(pid, SIGKILL) == 0);
     CHECK(waitpid(pid, &status, 0) == pid);
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
