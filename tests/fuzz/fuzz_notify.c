@@ -88,7 +88,8 @@ static void expect(struct heard *expected, const char *bytes, size_t size)
 /* A slot that listens, as long as the process lives. */
 static uv_loop_t *slot_loop(int *sender, struct colony_ready **ready)
 {
-    static const struct colony_template template = {.name = "web", .ready = {.kind = READY_NOTIFY}};
+    static const struct colony_ready_settings by_notify = {.kind = READY_NOTIFY};
+    static const struct colony_template template = {.name = "web", .ready = &by_notify};
     static struct colony_ready *listener;
     static uv_loop_t loop;
     static int ends[2];

@@ -14,7 +14,6 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -78,8 +77,14 @@ static inline void fuzz_empty(const char *folder)
     CHECK(nftw(folder, fuzz_remove_one, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) == 0);
 }
 
-/* Runs in a thread, whose filter goes over to those it starts and to no others. */
-static inline void *fuzz_start_spawner(void *data)
+/* A spawn that takes long leaves the lead to another thread, which has nothing to do here. */
+static inline void fuzz_lead(void *data)
+{
+    (void)data;
+}
+
+/* Nothing that is spawned from now on runs. */
+static inline void fuzz_start_spawner(struct keeper *keeper)
 {
     struct sock_filter steps[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -89,25 +94,21 @@ static inline void *fuzz_start_spawner(void *data)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_fprog filter = {sizeof steps / sizeof steps[0], steps};
-    struct keeper *keeper = data;
 
     CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
     CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0);
     CHECK(execl("/", "/", (char *)NULL) < 0 && errno == EACCES);
-    CHECK(colony_spawner_new(&keeper->spawner, &keeper->spawner_fd) == 0);
-    return NULL;
+    CHECK(colony_spawner_new(&keeper->spawner, &keeper->spawner_fd, fuzz_lead, NULL) == 0);
 }
 
 /* Once a process: threads cannot be ended. */
 static inline void fuzz_share_spawner(struct keeper *keeper)
 {
     static struct keeper first;
-    pthread_t thread;
 
     if (!first.spawner) {
         CHECK(colony_spawn_reserve_fds() == 0);
-        CHECK(pthread_create(&thread, NULL, fuzz_start_spawner, &first) == 0);
-        CHECK(pthread_join(thread, NULL) == 0);
+        fuzz_start_spawner(&first);
     }
     keeper->spawner = first.spawner;
     keeper->spawner_fd = first.spawner_fd;
@@ -141,7 +142,8 @@ static inline struct fuzz_keeper *fuzz_keeper_begin(void)
     (void)snprintf(fixture.options.program, sizeof fixture.options.program, "/nonexistent/colony");
     keeper->options = &fixture.options;
     keeper->link_fd = keeper->engine_pidfd = keeper->notify_fd = keeper->cgroups.base_fd = -1;
-    keeper->signal_fd = -1;
+    keeper->signal_fd = keeper->children_fd = keeper->notes_fd = -1;
+    keeper->jobs_end = &keeper->jobs;
     keeper->queue_head = keeper->queue_tail = NO_INDEX;
     keeper->capacity = FUZZ_CAPACITY;
     memset(keeper->pid_buckets, 0xff, sizeof keeper->pid_buckets);
@@ -223,10 +225,13 @@ static inline void fuzz_keeper_settle(struct keeper *keeper)
     struct pollfd done = {.fd = keeper->spawner_fd, .events = POLLIN};
 
     while (fuzz_keeper_is_spawning(keeper)) {
-        int count = poll(&done, 1, FUZZ_SPAWN_MS);
+        int count;
 
+        if (keeper->jobs && keeper_run_job(keeper))
+            continue;
+        count = poll(&done, 1, FUZZ_SPAWN_MS);
         CHECK(count == 1 || (count < 0 && errno == EINTR)); /* libFuzzer's clock ticks */
-        keeper_finish_spawns(keeper);
+        keeper_finish_stuck(keeper);
     }
     keeper_flush(keeper);
     fuzz_keeper_check(keeper);
