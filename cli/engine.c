@@ -188,6 +188,20 @@ static void on_terminate(uv_signal_t *handle, int signo)
     colony_engine_shutdown(program->engine, "a signal to the engine");
 }
 
+/* What was applied last; should that be damaged, the file it came from is better than no engine. */
+static int load_settings(struct program *program, struct colony_error *err)
+{
+    const char *state = program->keeper.state_dir;
+    const char *file = program->keeper.config;
+    int rc = colony_state_dir_load_settings(state, &program->settings, err);
+
+    if (rc == 0 || rc == -ENOMEM || !file[0])
+        return rc;
+    colony_log(SEVERITY_ERROR, "cannot go on with %s/settings.json: %s: reads %s again", state,
+               err->message, file);
+    return colony_settings_load(&program->settings, file, err);
+}
+
 static void do_nothing(uv_work_t *work)
 {
     (void)work;
@@ -207,7 +221,7 @@ static int run(struct program *program, struct colony_error *err)
 
     if (rc < 0)
         return colony_fail(err, rc, "cannot start: %s", uv_strerror(rc));
-    rc = colony_state_dir_load_settings(program->keeper.state_dir, &program->settings, err);
+    rc = load_settings(program, err);
     options.settings = program->settings;
     if (rc == 0)
         rc = colony_engine_new(&program->engine, &program->loop, &options, err);

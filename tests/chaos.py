@@ -1,232 +1,489 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kills colony at random moments while processes start, crash, stop and write, and checks every
-byte, every exit and every process. `make chaos T=600 SEED=7`; the seed replays the choices."""
+"""Starts, stops, scales, kills and reloads 50 templates at random while engine, keeper or both are
+killed, and checks after each step that what should run runs once, nothing else does, ids are stable
+and each line of output is in its place. `make chaos T=600 SEED=7`; a seed takes the same steps."""
 
-import argparse
 import collections
+import contextlib
+import itertools
 import os
 import pathlib
 import random
 import re
-import shutil
 import signal
-import subprocess
-import sys
-import tempfile
+import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent / "integration"))
-import conftest  # noqa: E402
+import ordeal
+from ordeal import conftest
 
-WORKER = pathlib.Path(__file__).with_name("chaos_worker.c")
+SOON = {"restart": {"delay": 0.05, "max_delay": 0.5}, "graceful_timeout": 2}
+
+Kind = collections.namedtuple("Kind", "count words settings lines pause_us",
+                              defaults=([], {}, 0, 20000))
+KINDS = {
+    "steady": Kind(14),
+    "loud": Kind(4, settings={"log": {"size": "32KiB", "count": 1000}}, pause_us=2000),
+    "brief": Kind(6, lines=40, pause_us=1000),
+    "instant": Kind(4, lines=1),
+    "ignoring": Kind(4, ["ignore"], {"graceful_timeout": 0.3}),
+    "straying": Kind(4, ["stray"]),
+    "ready": Kind(6, ["notify"], {"ready": "notify"}),
+    "added": Kind(8),  # over HTTP, not in the file
+}
+REST_EVERY = 25  # steps
+
+
+class Template:
+    """What is asked of one, and so what must be."""
+
+    def __init__(self, kind, number, pace):
+        self.name = f"{kind}{number}"
+        self.kind = KINDS[kind]
+        self.is_brief = self.kind.lines > 0
+        self.words = [*self.kind.words, "lines", str(self.kind.lines), str(self.kind.pause_us * pace),
+                      *(["end"] if self.is_brief else [])]
+        self.is_added = kind == "added"
+        self.exists = self.is_wanted = True
+        self.scale = self.count = 1 + number % 3
+        self.generation = 0  # another one needs another process
+        self.grace = None
+
+    def settings(self, worker):
+        settings = {"cmd": worker, "args": self.words, "numprocesses": self.scale,
+                    "env": {"GENERATION": str(self.generation)}, **SOON, **self.kind.settings}
+        return settings if self.grace is None else {**settings, "graceful_timeout": self.grace}
+
+    def slots(self):
+        return [(self.name, number) for number in range(1, self.count + 1)] if self.exists else []
+
+
+class Log:
+    """The output of one slot, read as it grows; lines of each process must follow each other."""
+
+    def __init__(self, name, is_reused):
+        self.name = name
+        self.is_reused = is_reused
+        self.offsets = {}  # by inode
+        self.finished = set()  # inodes of rotated files
+        self.rest = b""
+        self.last = {}  # sequence by pid
+        self.lines = 0
+
+    def chain(self, path):
+        """[(inode, number, file)], the newest first, back to one that was read to its end. While this
+        walks, files only move away from it: it may meet one twice, but misses none."""
+        found = []
+        for number in itertools.count():
+            try:
+                file = open(f"{path}.{number}" if number else path, "rb")
+            except FileNotFoundError:
+                if number and not os.path.exists(f"{path}.{number + 1}"):
+                    return found
+                break  # in the middle of a rotation
+            inode = os.fstat(file.fileno()).st_ino
+            found.append((inode, number, file))
+            if inode in self.finished:
+                return found
+        self.close(found)
+        return None
+
+    @staticmethod
+    def close(chain):
+        for _, _, file in chain:
+            file.close()
+
+    def follow(self, path):
+        chain = conftest.eventually(lambda: self.chain(path), what=f"{path} as a whole")
+        for inode, number, file in reversed(chain):
+            if inode not in self.finished:
+                file.seek(self.offsets.get(inode, 0))
+                text = file.read()
+                self.offsets[inode] = self.offsets.get(inode, 0) + len(text)
+                self.check(text)
+            if number > 0:
+                self.finished.add(inode)
+        self.close(chain)
+
+    def check(self, text):
+        lines = (self.rest + text).split(b"\n")
+        self.rest = lines.pop()
+        for line in lines:
+            parts = line.split(b" ")
+            assert len(parts) == 3 and len(parts[2]) == int(parts[1]) * 7 % 60, \
+                f"{self.name} line {self.lines} is torn: {line!r}"
+            pid, sequence = int(parts[0]), int(parts[1])
+            if sequence == 0 and pid in self.last and self.is_reused(self.name, pid):
+                del self.last[pid]
+            assert sequence == self.last.get(pid, -1) + 1, \
+                f"{self.name} line {self.lines}: {pid} jumps from {self.last.get(pid, -1)} to {sequence}"
+            self.last[pid] = sequence
+            self.lines += 1
 
 
 def expected_end(pid):
     return "was ended by SIGUSR1" if pid % 5 == 0 else f"ended with status {pid % 50}"
 
 
-class Chaos:
-    def __init__(self, folder, seed, keepers=True):
-        self.random = random.Random(seed)
-        self.colony = conftest.Colony(folder)
+class Chaos(ordeal.Ordeal):
+    slack_kib = 2048
+
+    def __init__(self, folder, seed, keepers=True, copies=1):
+        super().__init__(folder, seed)
         self.keepers = keepers
-        self.kills = collections.Counter()
-        self.last = "none"
-        self.worker = pathlib.Path(folder) / "worker"
-        subprocess.run(["cc", "-O1", "-o", self.worker, WORKER], check=True)
+        self.templates = {template.name: template for kind in KINDS
+                          for template in (Template(kind, i, copies) for i in range(KINDS[kind].count * copies))}
+        self.step_count = 0
+        self.before = {}    # (id, pid) by slot, of what goes on for ever
+        self.touched = set()  # names and slots that a step may replace
+        self.renewed = set()  # names that it must
+        self.known = {}     # slot and pid by id
+        self.killed = set()
+        self.logs = {}
+        self.baseline = None
+        self.ends = self.unknown = 0
 
     def settings(self):
-        def template(lines, pause, count, **more):
-            return {"cmd": str(self.worker), "args": [str(lines), str(pause)],
-                    "numprocesses": count, "graceful_timeout": 2, **more}
-        return {"processes": {
-            "steady": template(0, 2000, 3),
-            "loud": template(0, 50, 1, log={"size": "1MiB", "count": 1000}),
-            "brief": template(40, 1000, 6),
-            "instant": template(1, 0, 4),
-            "toggled": template(0, 3000, 2),
-        }}
+        return {"processes": {template.name: template.settings(self.worker)
+                              for template in self.templates.values() if not template.is_added}}
 
-    def start(self):
-        self.colony.start(self.settings(), "--log-level", "info")
+    # What is asked for: each changes what must be, and returns what does it.
 
-    def snapshot(self):
-        return {(s["name"], s["slot"]): (s["id"], s["os_pid"]) for s in self.colony.slots()
-                if s["name"] in ("steady", "loud")}
+    def asked(self, method, path, body=None, done_before=()):
+        """Until it is answered; @done_before: what one is told whose first question was not."""
+        def do():
+            deadline = time.monotonic() + conftest.DEADLINE * 2
+            for attempt in itertools.count():
+                answer = self.ask(method, path, body)
+                if answer and (answer.status == 200 or attempt and answer.status in done_before):
+                    return
+                if answer and answer.status != 409:
+                    self.faults.append(f"{method} {path}: {answer.status} {answer.text}")
+                if answer or time.monotonic() > deadline:
+                    self.faults.append(f"{method} {path}: {answer and answer.text}")
+                    return
+                time.sleep(0.01)
+        return do
 
-    def leaders(self):
-        """Session leaders that bear our mark, by slot."""
-        mark = b"COLONY_ID=" + (self.colony.state / "instance").read_bytes() + b"/"
-        found = collections.defaultdict(list)
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                environ = pathlib.Path(f"/proc/{pid}/environ").read_bytes()
-                if mark in environ and os.getsid(int(pid)) == int(pid) and conftest.alive(pid):
-                    entry = next(e for e in environ.split(b"\0") if e.startswith(mark))
-                    found[entry[len(mark):].decode()].append(int(pid))
-            except (OSError, StopIteration):
+    def act(self, template, action):
+        return self.asked("POST", f"/processes/{template.name}/_{action}")
+
+    def start_it(self, template, _rand):
+        if not template.is_wanted:
+            self.touched.add(template.name)
+        template.is_wanted = True
+        return self.act(template, "start")
+
+    def stop_it(self, template, _rand):
+        self.touched.add(template.name)
+        template.is_wanted = False
+        return self.act(template, "stop")
+
+    def restart_it(self, template, _rand):
+        self.touched.add(template.name)
+        self.renewed.add(template.name)
+        template.is_wanted = True
+        return self.act(template, "restart")
+
+    def scale_to(self, template, count):
+        self.touched |= {(template.name, n) for n in range(count + 1, template.count + 1)}
+        template.count = count
+        return self.act(template, f"scale/{count}")
+
+    def scale_it(self, template, rand):
+        return self.scale_to(template, rand.randrange(4))
+
+    def kill_it(self, template, rand):
+        number = rand.randrange(3) + 1
+        self.touched.add((template.name, number))
+        def do():
+            for pid, leads in self.marked().get(f"{template.name}/{number}", {}).items():
+                if leads:
+                    self.killed.add(pid)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+        return do
+
+    def change_it(self, template, _rand):
+        self.touched.add(template.name)
+        template.generation += 1  # a scale by hand stays
+        return self.asked("PUT", f"/processes/{template.name}", template.settings(self.worker))
+
+    def delete_it(self, template, _rand):
+        self.touched.add(template.name)
+        template.exists = False
+        return self.asked("DELETE", f"/processes/{template.name}", done_before=(404,))
+
+    def add_it(self, template, _rand):
+        template.exists = template.is_wanted = True
+        template.count = template.scale
+        self.touched.add(template.name)
+        return self.asked("POST", "/processes", {"name": template.name, **template.settings(self.worker)},
+                          done_before=(409,))
+
+    def reload(self, templates, rand):
+        for template in templates:
+            if template.is_added:
                 continue
-        return found
+            if rand.random() < 0.5:
+                template.generation += 1
+                self.touched.add(template.name)
+            else:
+                template.grace = rand.choice([0.2, 0.5, 1])  # no reason to restart it
+        settings = self.settings()
+        def do():
+            new = self.colony.folder / "new.yaml"
+            new.write_text(ordeal.json.dumps(settings))
+            new.replace(self.colony.config)
+            self.asked("POST", "/_reload", done_before=(409,))()
+        return do
 
-    def check_no_doubles(self):
-        """Two looks: a process between its end and its reaping may be seen beside its successor."""
-        doubles = {slot: pids for slot, pids in self.leaders().items() if len(pids) > 1}
-        if doubles:
-            again = self.leaders()
-            for slot, pids in doubles.items():
-                assert not (set(pids) <= set(again.get(slot, []))), f"two of {slot}: {pids}"
+    def choose(self, template, rand):
+        if not template.exists:
+            return self.add_it(template, rand)
+        weights = {self.start_it: 4, self.stop_it: 3, self.restart_it: 3, self.scale_it: 4,
+                   self.kill_it: 6, **({self.change_it: 3, self.delete_it: 2} if template.is_added else {})}
+        does = rand.choices(list(weights), weights.values())[0]
+        self.counts[does.__name__.removesuffix("_it")] += 1
+        return does(template, rand)
 
-    def disturb(self):
-        """One thing a user might do; an engine that dies under it may not answer."""
-        name = self.random.choice(["brief", "instant", "toggled", "toggled"])
-        action = self.random.choice(["_restart", "_restart", "_stop", "_start"])
-        try:
-            self.colony.http("POST", f"/processes/{name}/{action}", timeout=2)
-        except OSError:
-            pass
-        except Exception as error:  # http.client's own
-            if "http.client" not in type(error).__module__:
-                raise
+    def disturbances(self, rand):
+        kinds = ["engine"] * 6 + ["freeze"] * 2 + \
+            (["keeper", "both", "both apart", "upgrade", "both in upgrade"]
+             if self.keepers else [])
+        return [self.disturbance(what, rand.random() * 0.01)
+                for what in rand.choices(kinds, k=rand.choice([0, 1, 1, 1, 2]))]
 
-    def kill(self, what):
-        self.kills[what] += 1
-        self.last = f"{what} at {time.strftime('%H:%M:%S')}"
-        keeper, engine = self.colony.keeper, self.colony.engine  # waits for one to be there
-        if what == "both":
-            self.colony.kill_both()
-            self.start()
-            return
-        os.kill(engine if what == "engine" else keeper, signal.SIGKILL)
-        if what == "keeper":
-            conftest.eventually(lambda: not conftest.alive(keeper), what="the keeper's end")
-            if self.colony.process and self.colony.process.pid == keeper:
-                self.colony.process.wait(10)
+    def disturbance(self, what, gap):
+        if what == "freeze":
+            return lambda: self.freeze(gap * 20)
+        if "upgrade" in what:
+            return lambda: self.upgrade(gap if "both" in what else None)
+        return lambda: self.kill(what.split()[0], gap if what == "both apart" else 0)
+
+    def upgrade(self, gap):
+        """@gap: seconds until keeper and engine are killed in it; None: they are not."""
+        old = self.colony.engine
+        self.asked("POST", "/_upgrade", done_before=(409,))()
+        if gap is None:
+            conftest.eventually(lambda: self.colony.engine != old, what="an upgrade")
+        else:
+            time.sleep(gap)
+            self.kill("both")
+
+    def plan(self, number):
+        """(seconds to wait, what to do, whether beside) of one step: from the seed alone."""
+        rand = random.Random(f"{self.seed}/{number}")
+        chosen = rand.sample(sorted(self.templates), 12)
+        wishes = [self.choose(self.templates[name], rand)
+                  for name in chosen[:rand.choice([0, 1, 2, 4, 8])]]
+        if rand.random() < 0.15:
+            self.counts["reload"] += 1
+            wishes.append(self.reload([self.templates[name] for name in chosen[8:]], rand))
+        does = [(wish, True) for wish in wishes] + [(do, False) for do in self.disturbances(rand)]
+        rand.shuffle(does)
+        return [(rand.random() ** 2 * 0.1, *do) for do in does]
+
+    def take(self, steps):
+        """Wishes go beside, so that an engine dies over some of them."""
+        threads = []
+        for pause, do, is_beside in steps:
+            time.sleep(pause)
+            if is_beside:
+                threads.append(threading.Thread(target=do, daemon=True))
+                threads[-1].start()
+            else:
+                do()
+        for thread in threads:
+            thread.join(90)
+            assert not thread.is_alive(), "somebody still waits for an answer"
+
+    # What must hold.
+
+    def check_slots(self):
+        """All is as it should be by now; else AssertionError."""
+        slots = {(s["name"], s["slot"]): s for s in self.colony.slots()}
+        marked = self.marked()
+        wanted = {key for template in self.templates.values() for key in template.slots()}
+        assert set(slots) == wanted, f"slots there should or should not be: {set(slots) ^ wanted}"
+        for template in self.templates.values():
+            for key in template.slots():
+                self.check_slot(template, slots[key], marked.pop(f"{key[0]}/{key[1]}", {}))
+        assert not marked, f"alive, of no slot: {dict(marked)}"
+        return {key: (slot["id"], slot["os_pid"]) for key, slot in slots.items()}
+
+    def check_slot(self, template, slot, processes):
+        what = f"{slot['name']}.{slot['slot']} is {slot['state']}, pid {slot['os_pid']}; alive: {processes}"
+        if not template.is_wanted:
+            assert slot["state"] == "stopped" and not processes, what
+        elif template.is_brief:
+            assert slot["state"] in ("starting", "running", "exited", "backoff"), what
+            assert len(processes) <= 1, what
+        else:
+            assert slot["state"] == ("ready" if "ready" in template.kind.settings else "running"), what
+            assert slot["os_pid"] in processes, what
+            assert len(processes) == 1 or "stray" in template.kind.words, what
+
+    def check_ids(self, now):
+        """What no step touched is what it was; no id is ever given twice."""
+        for (name, number), before in self.before.items():
+            if not {name, (name, number)} & self.touched:
+                assert now[name, number] == before, f"{name}.{number}: {before} became {now[name, number]}"
+            elif name in self.renewed and (name, number) in now:
+                assert now[name, number][0] != before[0], f"{name}.{number} was to be restarted: {before}"
+        for slot, (number, pid) in now.items():
+            if number is not None and pid:
+                assert self.known.setdefault(number, (slot, pid)) == (slot, pid), f"id {number} given twice"
+        self.before = {key: value for key, value in now.items()
+                       if self.templates[key[0]].is_wanted and not self.templates[key[0]].is_brief}
+        self.touched, self.renewed = set(), set()
+
+    def check_logs(self):
+        for path in (self.colony.state / "log").glob("*.log"):
+            name = path.name.removesuffix(".log")
+            self.logs.setdefault(name, Log(name, self.is_reused)).follow(path)
+
+    def is_reused(self, name, pid):
+        """The kernel has given the number of one that ended to a later one of the same slot."""
+        return self.colony.log.read_text().count(f"{name} started: pid {pid},") > 1
+
+    def check(self):
+        conftest.eventually(self.colony.answers, what="an answer")
+        self.engine = self.colony.engine
+        self.check_ids(conftest.eventually(self.check_slots, what="what should be"))
+        assert not self.faults, self.faults
+        assert self.colony.engine == self.engine, "the engine has ended by itself"
+        self.check_logs()
+        zombies = self.zombies()
+        if zombies:
+            conftest.eventually(lambda: not zombies & self.zombies(), what=f"the reaping of {zombies}")
+
+    def rest(self):
+        """As in the beginning, and quiet; what keeper and engine take then is what they took before."""
+        again = []
+        for template in self.templates.values():
+            if not template.exists:
+                self.add_it(template, None)()
+            if template.count != template.scale:
+                self.scale_to(template, template.scale)()
+            if template.is_brief:
+                again.append(template)
+                self.stop_it(template, None)()
+            elif not template.is_wanted:
+                self.start_it(template, None)()
+        self.check()
+        sizes = self.sizes() if self.baseline is None else \
+            self.check_sizes(self.baseline, 2, self.slack_kib)
+        self.baseline = self.baseline or sizes
+        self.check_log()
+        for template in again:
+            self.start_it(template, None)()
+        return sizes
+
+    # The way through it.
+
+    def begin(self):
+        self.start()
+        for template in self.templates.values():
+            if template.is_added:
+                self.add_it(template, None)()
+        self.check()
+        self.rest()
 
     def step(self):
-        if self.random.random() < 0.6:
-            self.disturb()
-        time.sleep(self.random.random() ** 2 * 0.1)
-        kinds = ["engine"] * 6 + (["keeper", "both"] if self.keepers else [])
-        what = self.random.choice(kinds)
-        before = None
-        if self.random.random() < 0.7:
-            before = conftest.eventually(self.snapshot, what="an answer")
-        self.kill(what)
-        if before is not None:
-            # One that is about to become the keeper may still answer, and hang up.
-            after = conftest.eventually(self.snapshot, what=f"an answer after {what}")
-            assert after == before, f"{what}: {before} became {after}"
-        if self.random.random() < 0.3:
-            self.check_no_doubles()
+        assert self.colony.engine == self.engine, "the engine has ended by itself"
+        self.step_count += 1
+        self.note(f"step {self.step_count}")
+        self.take(self.plan(self.step_count))
+        self.check()
 
-    def run(self, kills, seconds):
-        self.start()
-        conftest.eventually(lambda: all(v[1] for v in self.snapshot().values()), what="running")
+    def run(self, seconds, steps=0):
+        self.begin()
         deadline = time.monotonic() + seconds
-        while sum(self.kills.values()) < kills or time.monotonic() < deadline:
+        while self.step_count < steps or time.monotonic() < deadline:
             self.step()
-            if kills and sum(self.kills.values()) >= kills:
-                break
-        conftest.eventually(self.colony.answers, what="an answer at the end")
-        self.check_no_doubles()
+            if self.step_count % REST_EVERY == 0:
+                self.rest()
+        self.rest()
+        self.finish()
+        return f"{self.step_count} steps, {dict(self.counts)}, {self.lines} lines, {self.ends} ends " \
+            f"({self.unknown} unknown): nothing lost, nothing doubled"
+
+    def finish(self):
         self.colony.stop(30)
-        self.check_output()
+        left = dict(self.marked())
+        assert not left, f"left running: {left}"
+        self.check_logs()
+        self.check_complete()
         self.check_exits()
-        left = self.leaders()
-        assert not left, f"left running: {dict(left)}"
+        self.check_log()
 
-    def check_output(self):
-        lines = 0
-        for log in sorted((self.colony.state / "log").glob("*.1.log")):
-            name = log.name.removesuffix(".1.log")
-            for slot in range(1, 7):
-                if not (self.colony.state / "log" / f"{name}.{slot}.log").exists():
-                    continue
-                last = {}
-                text = self.colony.output(name, slot)
-                assert not text or text.endswith(b"\n"), f"{name}.{slot} ends within a line"
-                for number, line in enumerate(text.split(b"\n")[:-1]):
-                    parts = line.split(b" ")
-                    assert len(parts) == 3 and len(parts[2]) == int(parts[1]) * 7 % 60, \
-                        f"{name}.{slot} line {number} is torn: {line!r}"
-                    pid, sequence = int(parts[0]), int(parts[1])
-                    if sequence == 0 and pid in last and self.is_reused(name, slot, pid):
-                        last.pop(pid, None)
-                    assert sequence == last.get(pid, -1) + 1, \
-                        f"{name}.{slot} line {number}: {pid} jumps from {last.get(pid, -1)} to {sequence}"
-                    last[pid] = sequence
-                    lines += 1
-                if name in ("brief", "instant"):
-                    self.check_complete(name, slot, last)
-        self.lines = lines
+    @property
+    def lines(self):
+        return sum(log.lines for log in self.logs.values())
 
-    def is_reused(self, name, slot, pid):
-        """The kernel has given the number of one that ended to a later one of the same slot."""
-        started = f"{name}.{slot} started: pid {pid},"
-        return self.colony.log.read_text().count(started) > 1
-
-    def check_complete(self, name, slot, last):
+    def check_complete(self):
         """Those that ended by themselves wrote all their lines."""
-        wanted = 39 if name == "brief" else 0
-        text = self.colony.log.read_text()
-        for pid, sequence in last.items():
-            if re.search(rf"output of {name}\.{slot} may be lost: pid {pid}$", text, re.M):
-                continue  # it ended when keeper and engine were both dead; that is told
-            if re.search(rf"{name}\.{slot} {expected_end(pid)}: pid {pid},", text):
-                assert sequence == wanted, f"{name}.{slot} {pid} ended, its line {sequence + 1} is lost"
+        told = collections.defaultdict(list)
+        for name, how, pid, lost in re.findall(
+                r"engine: (\S+\.\d+) (started|(?:was )?ended .*?): pid (\d+),|"
+                r"output of (\S+\.\d+) may be lost", self.colony.log.read_text()):
+            told[name or lost].append((how, pid and int(pid)))
+        for name, log in self.logs.items():
+            assert not log.rest, f"{name} ends within a line"
+            template = self.templates[name.split(".")[0]]
+            for at, (how, pid) in enumerate(told[name]):
+                if template.is_brief and how == expected_end(pid or 0) and \
+                        log.last.get(pid, -1) + 1 != template.kind.lines:
+                    assert self.is_lost(told[name], at, log), \
+                        f"{name} {pid} ended, its line {log.last.get(pid, -1) + 1} is lost"
+
+    @staticmethod
+    def is_lost(told, at, log):
+        """What was in the pipe when the last of a slot ended while keeper and engine were both dead is
+        gone with it, also of those before it; that is told. What came after is not in the log either."""
+        ended = told[at][1]
+        while at > 0 and (told[at - 1][1] == ended or not told[at - 1][0]):
+            at -= 1  # its loss may be told before its end
+        for how, pid in told[at:]:
+            if not how:
+                return True
+            if pid != ended and pid in log.last:
+                return False
+        return False
 
     def check_exits(self):
-        started, ended = {}, {}
-        self.twice = 0
-        unknown = 0
-        for line in self.colony.log.read_text().splitlines():
-            match = re.search(r"engine: (\w+\.\d+) (started|ended.*|was ended by \w+): pid (\d+), id (\d+)",
-                              line)
-            if not match:
-                continue
-            slot, how, pid, number = match.groups()
+        started, ended, told_twice = {}, {}, 0
+        found = re.findall(r"engine: (\S+\.\d+) (started|(?:was )?ended.*?): pid (\d+), id (\d+)",
+                           self.colony.log.read_text())
+        for slot, how, pid, number in found:
             table = started if how == "started" else ended
             # An engine that is killed between telling an end and noting that it did tells it twice.
             assert ended.get(number, (slot, int(pid), how)) == (slot, int(pid), how), \
-                f"id {number} {how} after its end: {line}"
-            self.twice += number in ended
+                f"id {number} {how} after its end: {ended[number]}"
+            told_twice += number in ended
             table[number] = (slot, int(pid), how)
         for number, (slot, pid, how) in ended.items():
-            if number in started:
-                assert started[number][:2] == (slot, pid), f"id {number} changed: {slot} {pid}"
+            assert number not in started or started[number][:2] == (slot, pid), \
+                f"id {number} changed: {slot} {pid}"
             if "nobody can tell" in how:
-                unknown += 1
-                continue
-            if slot.split(".")[0] in ("brief", "instant") and how != "was ended by SIGTERM":
+                self.unknown += 1
+            elif self.templates[slot.split(".")[0]].is_brief and how != "was ended by SIGTERM" \
+                    and pid not in self.killed:
                 assert how == expected_end(pid), f"{slot} {pid}: {how}, not {expected_end(pid)}"
         if not self.keepers:
-            assert unknown == 0, "the keeper lived: every exit is known"
+            assert self.unknown == 0, "the keeper lived: every exit is known"
             assert set(started) <= set(ended), f"exits not told: {set(started) - set(ended)}"
-        assert self.twice <= 2 + len(ended) // 50, f"{self.twice} ends told twice"
+        assert told_twice <= 2 + len(ended) // 50, f"{told_twice} ends told twice"
         self.ends = len(ended)
-        self.unknown = unknown
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--kills", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--only-engine", action="store_true")
+    parser = ordeal.arguments(__doc__)
+    parser.add_argument("--steps", type=int, default=0, help="at least so many, however long it takes")
+    parser.add_argument("--only-engine", action="store_true", help="kill no keeper")
     args = parser.parse_args()
-    print(f"seed {args.seed}", flush=True)
-    folder = tempfile.mkdtemp(prefix="colony-chaos-")
-    chaos = Chaos(folder, args.seed, keepers=not args.only_engine)
-    try:
-        chaos.run(args.kills, args.seconds)
-    except BaseException:
-        print(f"failed with seed {args.seed} after {dict(chaos.kills)}, the last of {chaos.last}; "
-              f"all of it is in {folder}", file=sys.stderr)
-        chaos.colony.clear()
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
-    print(f"{sum(chaos.kills.values())} kills ({dict(chaos.kills)}), {chaos.lines} lines, "
-          f"{chaos.ends} ends ({chaos.unknown} unknown): nothing lost, nothing doubled")
+    ordeal.run(lambda folder: Chaos(folder, args.seed, not args.only_engine), args)
 
 
 if __name__ == "__main__":

@@ -3,25 +3,16 @@
 points that all it tells is true and that nothing hangs. `make hammer T=600 SEED=7`; the seed replays
 the choices."""
 
-import argparse
 import collections
-import http.client
 import json
-import os
 import pathlib
 import random
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent / "integration"))
-import conftest  # noqa: E402
+import ordeal
+from ordeal import conftest
 
-WORKER = pathlib.Path(__file__).with_name("hammer_worker.c")
 NAMES = [f"p{i}" for i in range(9)] + [f"g:p{i}" for i in range(9, 15)]
 FILE_NAMES = [f"f{i}" for i in range(4)] + ["p0", "g:p9"]
 THREADS = 4
@@ -31,18 +22,11 @@ HANGS_S = 10 + 5  # the grace of what was removed, when its engine was killed an
 IN_TURN = 6  # as long as that, of what depends on each other
 
 
-class Hammer:
+class Hammer(ordeal.Ordeal):
     def __init__(self, folder, seed, kills=True):
-        self.seed = seed
+        super().__init__(folder, seed)
         self.random = random.Random(seed)
-        self.colony = conftest.Colony(folder)
-        self.worker = str(pathlib.Path(folder) / "worker")
         self.kills = kills
-        self.counts = collections.Counter()
-        self.done = collections.deque(maxlen=200)
-        self.faults = []
-        self.engine = None
-        subprocess.run(["cc", "-O1", "-o", self.worker, WORKER], check=True)
 
     # What is asked for.
 
@@ -90,7 +74,7 @@ class Hammer:
                 found[name]["when_down"] = rand.choice(["stop", "stop", "keep", "restart"])
         return {"depends_on": found}
 
-    def settings(self, rand, name):
+    def template(self, rand, name):
         index = NAMES.index(name) if name in NAMES else 0
         settings = {**self.program(rand), **self.dependencies(rand, index),
                     "numprocesses": rand.choice([0, 1, 1, 1, 2, 3, 4]),
@@ -121,20 +105,6 @@ class Hammer:
 
     # Asking.
 
-    def ask(self, method, path, body=None, timeout=15):
-        """The answer; None when an engine died over it."""
-        self.done.append(f"{time.strftime('%H:%M:%S')} {method} {path}")
-        try:
-            answer = self.colony.http(method, path, json.dumps(body) if body is not None else None,
-                                      timeout=timeout)
-        except (OSError, http.client.HTTPException):
-            self.counts["unanswered"] += 1
-            return None
-        self.counts[f"{answer.status}"] += 1
-        if answer.status >= 500:
-            self.faults.append(f"{method} {path}: {answer.status} {answer.text}")
-        return answer
-
     def some_id(self, rand):
         answer = self.ask("GET", "/processes?running=true")
         ids = answer.json() if answer and answer.status == 200 else []
@@ -147,7 +117,7 @@ class Hammer:
         self.ask("POST", rand.choice(["/_reload", "/_reload?dry_run=true"]))
 
     def file_settings(self, rand):
-        templates = {name: self.settings(rand, name)
+        templates = {name: self.template(rand, name)
                      for name in rand.sample(FILE_NAMES, rand.randrange(len(FILE_NAMES)))}
         for name, settings in templates.items():
             wanted = {other: what for other, what in settings.get("depends_on", {}).items()
@@ -162,12 +132,12 @@ class Hammer:
         number = rand.randrange(5)
         does = {
             "add": lambda: self.ask("POST", "/processes",
-                                    {"name": name, **self.settings(rand, name)}),
-            "put": lambda: self.ask("PUT", path, self.settings(rand, name)),
+                                    {"name": name, **self.template(rand, name)}),
+            "put": lambda: self.ask("PUT", path, self.template(rand, name)),
             "edit": lambda: self.edit(rand, path),
             "delete": lambda: self.ask("DELETE", path),
             "replace": lambda: (self.ask("DELETE", path), self.ask(
-                "POST", "/processes", {"name": name, **self.settings(rand, name)})),
+                "POST", "/processes", {"name": name, **self.template(rand, name)})),
             "scale": lambda: self.ask("POST", f"{path}/_scale/{number}{wait}"),
             "more": lambda: self.ask("POST", f"{path}/_add"),
             "less": lambda: self.ask("POST", f"{path}/_sub"),
@@ -210,52 +180,20 @@ class Hammer:
             self.faults.append(repr(error))
             raise
 
-    def kill(self):
-        what = self.random.choice(["engine"] * 5 + ["keeper", "both"])
-        self.counts[f"kill {what}"] += 1
-        self.done.append(f"{time.strftime('%H:%M:%S')} kill {what}")
-        keeper, engine = self.colony.keeper, self.colony.engine
-        assert engine == self.engine, f"the engine {self.engine} has ended by itself"
-        if what == "both":
-            self.colony.kill_both()
-            self.start()
-            return
-        os.kill(engine if what == "engine" else keeper, signal.SIGKILL)
-        if what == "keeper":
-            conftest.eventually(lambda: not conftest.alive(keeper), what="the keeper's end")
-            if self.colony.process and self.colony.process.pid == keeper:
-                self.colony.process.wait(10)
-        self.engine = conftest.eventually(lambda: self.new_engine(engine), what="a new engine")
+    def kill_any(self):
+        assert self.colony.engine == self.engine, f"the engine {self.engine} has ended by itself"
+        what, old = self.random.choice(["engine"] * 5 + ["keeper", "both"]), self.engine
+        self.kill(what)
+        self.engine = conftest.eventually(lambda: self.new_engine(old), what="a new engine")
 
     def new_engine(self, old):
         engine = self.colony.engine
         return engine if engine != old and self.colony.answers() else None
 
-    def start(self):
-        settings = json.loads(self.colony.config.read_text()) if self.colony.config.exists() \
-            else self.file_settings(self.random)
-        self.colony.start(settings, "--log-level", "info")
-        self.engine = self.colony.engine
+    def settings(self):
+        return self.file_settings(self.random)
 
     # What must hold.
-
-    def slots(self):
-        return conftest.eventually(lambda: [self.colony.slots()], what="an answer")[0]
-
-    def marked(self):
-        """Processes that bear our mark, and whether they lead a session, by slot."""
-        mark = b"COLONY_ID=" + (self.colony.state / "instance").read_bytes() + b"/"
-        found = collections.defaultdict(dict)
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                environ = pathlib.Path(f"/proc/{pid}/environ").read_bytes()
-                if mark in environ and conftest.alive(pid):
-                    entry = next(e for e in environ.split(b"\0") if e.startswith(mark))
-                    slot = entry[len(mark):].decode()
-                    found[slot][int(pid)] = os.getsid(int(pid)) == int(pid)
-            except (OSError, StopIteration):
-                continue
-        return found
 
     def may_stray(self, pid):
         """It may be one that another left behind, or has just ended."""
@@ -341,13 +279,6 @@ class Hammer:
         except AssertionError as error:
             raise AssertionError(f"{error}: {self.left}") from None
 
-    def check_log(self):
-        """No complaint of a sanitizer, and no order that the keeper would not take."""
-        with open(self.colony.log, encoding="utf-8", errors="replace") as log:
-            bad = [line for line in log if "Sanitizer" in line or "runtime error:" in line
-                   or "refused message" in line]
-        assert not bad, bad[:5]
-
     def check_quiet(self):
         assert not self.faults, self.faults
         conftest.eventually(self.colony.answers, what="an answer")
@@ -356,20 +287,14 @@ class Hammer:
         self.check_no_hang()
         self.check_processes()
 
-    def size(self):
-        """Descriptors and resident memory of the engine."""
-        status = pathlib.Path(f"/proc/{self.engine}/status").read_text()
-        rss = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
-        return len(os.listdir(f"/proc/{self.engine}/fd")), rss
-
     def empty(self):
-        """Without any template; what that takes of the engine."""
+        """Without any template; what keeper and engine take then."""
         self.colony.write({"processes": {}})
         conftest.eventually(lambda: self.ask("POST", "/_reload").status == 200, what="a reload")
         for name in self.names():
             self.ask("DELETE", f"/processes/{name}")
         conftest.eventually(lambda: not self.marked(), HANGS_S * IN_TURN, "an end of all")
-        return self.size()
+        return self.sizes()
 
     # The way through it.
 
@@ -382,7 +307,7 @@ class Hammer:
             thread.start()
         while kills and time.monotonic() < until - 0.3:
             time.sleep(self.random.random() * 0.7)
-            self.kill()
+            self.kill_any()
         for thread in threads:
             thread.join(60)
             assert not thread.is_alive(), "somebody still waits for an answer"
@@ -405,37 +330,21 @@ class Hammer:
         assert self.colony.stop(HANGS_S * 2) in (0, None), "the status of colony"
         assert not self.marked(), f"left running: {dict(self.marked())}"
         self.check_log()
+        return f"{dict(self.counts)}: nothing hangs, nothing is left"
 
     def check_size(self, length):
         self.round(1, False)
-        fds, rss = self.empty()
+        baseline = self.empty()
         self.round(length, False)
-        rss_after = self.empty()[1]
-        conftest.eventually(lambda: self.size()[0] <= fds + 4, what=f"{fds} descriptors as before")
-        slack = 256 if "asan" in conftest.BINARY or "tsan" in conftest.BINARY else 16
-        assert rss_after <= rss + slack * 1024, f"memory: {rss} became {rss_after} KiB"
+        self.empty()
+        self.check_sizes(baseline, 4, 4096)
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser = ordeal.arguments(__doc__)
     parser.add_argument("--no-kills", action="store_true")
-    parser.add_argument("--stay", action="store_true", help="leave what failed as it is, to be looked at")
     args = parser.parse_args()
-    print(f"seed {args.seed}", flush=True)
-    folder = tempfile.mkdtemp(prefix="colony-hammer-")
-    hammer = Hammer(folder, args.seed, kills=not args.no_kills)
-    try:
-        hammer.run(args.seconds)
-    except BaseException:
-        print(f"failed with seed {args.seed} after {dict(hammer.counts)}; all of it is in {folder}; "
-              "the last:\n" + "\n".join(list(hammer.done)[-30:]), file=sys.stderr)
-        if not args.stay:
-            hammer.colony.clear()
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
-    print(f"{dict(hammer.counts)}: nothing hangs, nothing is left")
+    ordeal.run(lambda folder: Hammer(folder, args.seed, kills=not args.no_kills), args)
 
 
 if __name__ == "__main__":

@@ -164,6 +164,7 @@ static void apply_template(struct reload *reload, struct colony_template *templa
     struct colony_engine *engine = reload->engine;
     struct template_entry *entry = engine_visible_entry(engine, template->name);
     uint64_t hash = template->hash;
+    uint32_t numprocesses = template->numprocesses;
     int rc = 0;
 
     if (entry && entry->template->hash == hash) {
@@ -186,6 +187,7 @@ static void apply_template(struct reload *reload, struct colony_template *templa
         return;
     entry->origin = "file";
     entry->file_hash = hash;
+    entry->file_numprocesses = numprocesses;
     entry->seen_load_id = reload->settings->load_id;
     engine_record(entry);
 }
@@ -252,6 +254,7 @@ static void finish(struct reload *reload)
     free(reload->steps);
     colony_settings_free(reload->settings);
     free(reload);
+    engine_stir(engine, true);
     engine_on_part_closed(engine);
 }
 

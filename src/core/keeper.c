@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
 
 enum {
     EVENTS_A_TURN = 128,
+    TURNS_UNTOLD = 16, /* while it spawns: the engine is woken once for many */
     STRAY_CHECK_MS = 1000,   /* strays are reaped at most this often */
     ENGINE_LEAVES_MS = 5000, /* after SHUTDOWN */
     FDS_OF_OUR_OWN = 48,
@@ -342,6 +344,7 @@ static int run_timers(struct keeper *keeper)
 static bool loop(struct keeper *keeper)
 {
     struct epoll_event events[EVENTS_A_TURN];
+    unsigned unflushed = 0;
 
     while (!keeper->is_ending) {
         int count = epoll_wait(keeper->epoll_fd, events, EVENTS_A_TURN, run_timers(keeper));
@@ -350,7 +353,10 @@ static bool loop(struct keeper *keeper)
             on_event(keeper, &events[i]);
         if (keeper->jobs && !keeper_run_job(keeper))
             return false; /* another thread has it all now */
-        keeper_flush(keeper);
+        if (!keeper->jobs || ++unflushed == TURNS_UNTOLD) {
+            keeper_flush(keeper);
+            unflushed = 0;
+        }
     }
     return true;
 }
@@ -423,6 +429,7 @@ int colony_keeper_run(struct colony_keeper_options *options)
     struct colony_error err = {0};
     int rc;
 
+    (void)mallopt(M_ARENA_MAX, 1); /* its threads take turns */
     keeper.options = options;
     keeper.link_fd = -1;
     keeper.engine_pidfd = -1;
@@ -443,5 +450,6 @@ int colony_keeper_run(struct colony_keeper_options *options)
             return EXIT_FAILED;
         return code;
     }
+    (void)malloc_trim(0); /* what starting took */
     colony_spawner_lead(keeper.spawner);
 }

@@ -107,7 +107,7 @@ static uid_t owner_of(const struct keeper *keeper, const struct colony_record *r
 void keeper_adopt_notify(struct keeper *keeper, uint32_t index,
                          const struct colony_own_pipes *pipes)
 {
-    const struct colony_record *record = &keeper->table.records[index];
+    struct colony_record *record = &keeper->table.records[index];
     size_t stream = notify_stream(record);
     int rc;
 
@@ -120,6 +120,7 @@ void keeper_adopt_notify(struct keeper *keeper, uint32_t index,
     }
     if (colony_record_state(record) != RECORD_ALIVE)
         return;
+    record->flags |= RECORD_NOTICE_LOST;
     rc = open_folder(keeper);
     if (rc == 0)
         rc = make_socket(keeper, index, owner_of(keeper, record));

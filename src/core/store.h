@@ -31,13 +31,13 @@ enum {
 /* What is remembered of one template. Texts are borrowed for the call. */
 struct colony_store_template {
     const char *name;
-    const char *origin;   /* "file" or "http": who owns its settings */
-    const char *settings; /* as JSON; NULL: those of the file */
-    uint64_t file_hash;   /* of the file's template when this was written; 0: it has none */
-    uint64_t load_id;     /* of the settings that were loaded then (settings.h) */
-    int64_t numprocesses; /* as scaled by a user; -1: as its settings say */
-    bool is_stopped;      /* by a user */
-    bool is_deleted;      /* a template of the file that a user removed */
+    const char *origin;        /* "file" or "http": who owns its settings */
+    const char *settings;      /* as JSON; NULL: those of the file */
+    int64_t file_numprocesses; /* as the file said when this was written; -1: it has none */
+    uint64_t load_id;          /* of the settings that were loaded then (settings.h) */
+    int64_t numprocesses;      /* as scaled by a user; -1: as its settings say */
+    bool is_stopped;           /* by a user */
+    bool is_deleted;           /* a template of the file that a user removed */
 };
 
 /* One event of the history. 0 and "" stand for what it has not. */

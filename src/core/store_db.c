@@ -30,7 +30,7 @@ static const char *const migrations[] = {
     " name TEXT NOT NULL UNIQUE,"
     " origin TEXT NOT NULL,"
     " settings TEXT,"
-    " file_hash INTEGER NOT NULL,"
+    " file_numprocesses INTEGER NOT NULL,"
     " load_id INTEGER NOT NULL,"
     " numprocesses INTEGER NOT NULL,"
     " is_stopped INTEGER NOT NULL,"
@@ -66,14 +66,15 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_COMMIT] = "COMMIT",
     [STATEMENT_ROLLBACK] = "ROLLBACK",
     [STATEMENT_PUT] =
-        "INSERT INTO template (name, origin, settings, file_hash, load_id, numprocesses, "
+        "INSERT INTO template (name, origin, settings, file_numprocesses, load_id, numprocesses, "
         "is_stopped, is_deleted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
-        "ON CONFLICT (name) DO UPDATE SET origin = ?2, settings = ?3, file_hash = ?4, "
+        "ON CONFLICT (name) DO UPDATE SET origin = ?2, settings = ?3, file_numprocesses = ?4, "
         "load_id = ?5, numprocesses = ?6, is_stopped = ?7, is_deleted = ?8",
     [STATEMENT_REMOVE] = "DELETE FROM template WHERE name = ?1",
     [STATEMENT_CLEAR] = "DELETE FROM template",
-    [STATEMENT_TEMPLATES] = "SELECT name, origin, settings, file_hash, load_id, numprocesses, "
-                            "is_stopped, is_deleted FROM template ORDER BY place",
+    [STATEMENT_TEMPLATES] =
+        "SELECT name, origin, settings, file_numprocesses, load_id, numprocesses, "
+        "is_stopped, is_deleted FROM template ORDER BY place",
     /* A commit that failed may still have come to the disk: then these rows are there. */
     [STATEMENT_ADD_EVENT] = "INSERT OR REPLACE INTO history (" HISTORY_COLUMNS
                             ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
@@ -361,7 +362,7 @@ int colony__store_db_change(struct store_db *db, const struct store_template *ch
         return finish(db, removal, bind_text(removal, 1, row->name));
     }
     if (bind_text(put, 1, row->name) || bind_text(put, 2, row->origin) ||
-        bind_text(put, 3, row->settings) || bind_number(put, 4, row->file_hash) ||
+        bind_text(put, 3, row->settings) || bind_number(put, 4, (uint64_t)row->file_numprocesses) ||
         bind_number(put, 5, row->load_id) || bind_number(put, 6, (uint64_t)row->numprocesses) ||
         bind_number(put, 7, row->is_stopped) || bind_number(put, 8, row->is_deleted))
         code = sqlite3_errcode(db->sqlite);
@@ -428,7 +429,7 @@ int colony__store_db_each_template(struct store_db *db, colony_store_template_cb
             .name = text_at(statement, 0),
             .origin = text_at(statement, 1),
             .settings = (const char *)sqlite3_column_text(statement, 2),
-            .file_hash = number_at(statement, 3),
+            .file_numprocesses = sqlite3_column_int64(statement, 3),
             .load_id = number_at(statement, 4),
             .numprocesses = sqlite3_column_int64(statement, 5),
             .is_stopped = sqlite3_column_int(statement, 6) != 0,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kill -9 of the engine, the keeper and both, at random moments: see tests/chaos.py."""
+"""Random operations under kill -9 of the engine, the keeper and both: see tests/chaos.py."""
 
 import os
 import pathlib
@@ -11,14 +11,25 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 import chaos  # noqa: E402
 
 SEED = int(os.environ.get("SEED", "1"))
+STEPS = 6
 
 
-@pytest.mark.parametrize("kills, keepers", [(120, False), (120, True)])
-def test_kills_at_random_moments_lose_nothing(tmp_path, kills, keepers):
+@pytest.mark.parametrize("keepers", [False, True])
+def test_kills_at_random_moments_lose_and_double_nothing(tmp_path, keepers):
     run = chaos.Chaos(tmp_path, SEED, keepers=keepers)
     try:
-        run.run(kills, 0)
+        run.run(0, STEPS)
     finally:
         run.colony.clear()
-    assert sum(run.kills.values()) >= kills
-    assert run.lines > 1000 and run.ends > 50
+    assert run.step_count == STEPS and run.lines > 1000 and run.ends > 50
+
+
+def test_a_seed_takes_the_same_steps(tmp_path):
+    taken = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        run = chaos.Chaos(tmp_path / name, SEED)
+        steps = [run.plan(number) for number in range(1, 50)]
+        taken.append(([[(pause, aside) for pause, _, aside in step] for step in steps],
+                      {name: vars(template) for name, template in run.templates.items()}))
+    assert taken[0] == taken[1]

@@ -84,6 +84,14 @@ def test_a_new_number_in_the_file_wins_over_an_old_scale(colony):
     eventually(lambda: states(colony) == {"web.1": "running", "web.2": "running"})
 
 
+def test_a_scale_stays_when_the_file_says_something_else_of_it(colony):
+    colony.start({"processes": {"web": {**SLEEP, "numprocesses": 2}}})
+    colony.http("POST", "/processes/web/_scale/1")
+    assert colony.stop() == 0
+    colony.start({"processes": {"web": {**SLEEP, "numprocesses": 2, "env": {"A": "1"}}}})
+    eventually(lambda: states(colony) == {"web.1": "running"})
+
+
 def test_an_engine_kill_restarts_nothing_of_what_was_added(colony):
     colony.start({"processes": {}})
     add(colony, "extra", numprocesses=2)
