@@ -4,6 +4,7 @@
  * checked before, in one pass that also notes the numbers as they were written.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -224,6 +225,16 @@ static int convert(struct json_reader *reader, const cJSON *json, struct colony_
     return rc;
 }
 
+/* Whether there is memory for cJSON's tree: a node for each value, and the strings. Volatile:
+ * compilers know that nothing is done with it. */
+static bool has_room(const struct json_reader *reader)
+{
+    void *volatile room = malloc((reader->nodes + 1) * 2 * sizeof(cJSON) + reader->size);
+
+    free(room);
+    return room != NULL;
+}
+
 static int read_json(struct json_reader *reader, struct colony_value **out)
 {
     const char *end = NULL;
@@ -233,8 +244,11 @@ static int read_json(struct json_reader *reader, struct colony_value **out)
     if (rc < 0)
         return rc;
     json = cJSON_ParseWithOpts(reader->text, &end, 1);
-    if (!json) /* cJSON does not tell a mistake from a want of memory, which may be over */
+    if (!json) { /* cJSON does not tell a mistake from a want of memory, which may be over */
+        if (!has_room(reader))
+            return -ENOMEM;
         json = cJSON_ParseWithOpts(reader->text, &end, 1);
+    }
     if (!json)
         return fail_syntax(reader, end ? (size_t)(end - reader->text) : 0, "a mistake");
     rc = convert(reader, json, out);
