@@ -48,7 +48,7 @@ UNIT_BIN := $(UNIT:%.c=$(BUILD)/%)
 COMPLETIONS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
 PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider
 
-.PHONY: help all test test-unit test-integration test-asan test-tsan test-threads chaos hammer soak docs dist lint \
+.PHONY: help all test test-unit test-integration test-asan test-tsan test-threads chaos hammer soak failures docs dist lint \
         format install clean
 .SECONDARY:
 help: ## what there is
@@ -118,6 +118,9 @@ hammer: all ## ask for random things from all sides for T seconds: make hammer T
 
 soak: all ## 300 processes for T seconds, memory and descriptors watched: make soak T=1800 SEED=1
 	COLONY=$(abspath $(BUILD))/colony /usr/bin/python3 tests/soak.py --seconds $(or $(T),1800) $(if $(SEED),--seed $(SEED))
+
+failures: all ## try each fault on a real colony and write what was seen into docs/reliability.md
+	COLONY=$(abspath $(BUILD))/colony /usr/bin/python3 tests/failures.py --write
 
 lint: ## clang-tidy and clang-format, as errors
 	clang-format --dry-run -Werror $(SRC) $(CLI) $(DOC) $(wildcard src/*/*.h cli/*.h docs/*.h tests/*/*.c)
