@@ -178,7 +178,7 @@ def disk_full(scene):
         f"{missing} are missing, {told['dropped_bytes'], told['dropped_lines']} are told"
     scene.engine_is_the_same()
     return {"fault": "disk full",
-            "output": f"`on_full: block`: the process waits, nothing is lost, it goes on {resumed:.1f} s after "
+            "output": f"`on_full: block`: the process waits, nothing is lost, it goes on {resumed * 1000:.0f} ms after "
                       f"there is room. `drop`: it goes on, and all {missing[1]:,} lines that are missing "
                       "are counted",
             "processes": f"live on, and are restarted ({restarted:.0f} ms)",
@@ -377,7 +377,7 @@ def settings_damaged(scene):
     scene.check()
     return {"fault": "settings damaged: the file, and the copy that the engine starts from",
             "control": "a reload is refused and changes nothing; `colony serve` goes on with those "
-                       "applied last"}
+                       "applied last, an engine without its copy with the file"}
 
 
 def rebooted(scene):

@@ -342,6 +342,7 @@ TEST(test_what_was_in_the_pipe_of_a_slot_that_was_about_to_be_filled_is_told_as_
     leave_engine(&kept);
     assert_int_equal(colony_table_open(&table, kept.scratch.fd, 1, &damaged, NULL), 0);
     table.records[told.message.index].pid = 0;
+    table.records[told.message.index].start_ticks = 0;
     colony_record_set_state(&table.records[told.message.index], RECORD_CLAIMED);
     colony_table_close(&table);
     kept_start(&kept);
