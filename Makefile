@@ -4,13 +4,14 @@ VERSION := $(shell cat VERSION)
 BUILD   ?= build
 CC      ?= cc
 prefix  ?= /usr/local
-PKGS    := libuv sqlite3 yaml-0.1 libcjson inih
+# sqlite3 first: at each start the loader looks up 1,500 symbols of its, in the order of libraries.
+PKGS    := sqlite3 libuv yaml-0.1 libcjson inih
 
 # llhttp: later Debians and Fedora have a library; Debian 12 ships its C sources (DESIGN §8).
 LLHTTP_PC := $(shell pkg-config --exists libllhttp && echo libllhttp)
 ifeq ($(LLHTTP_PC),)
 LLHTTP_DIR ?= /usr/share
-LLHTTP_CFLAGS := -isystem $(LLHTTP_DIR)/include/llhttp
+LLHTTP_CFLAGS := -isystem $(LLHTTP_DIR)/include/llhttp -DLLHTTP_STRICT_MODE=1 # later versions always are
 LLHTTP_OBJS := $(addprefix $(BUILD)/llhttp/,api.o http.o llhttp.o)
 else
 PKGS += libllhttp
@@ -38,18 +39,24 @@ DOC_OBJ := $(DOC:%.c=$(BUILD)/%.o)
 MAN_PAGES := $(MAN:packaging/man/%.scd=$(BUILD)/man/%)
 NO_MAN := $(if $(MAN),,@echo 'no man pages: that takes scdoc')
 # What has threads beside the loop's, for ThreadSanitizer.
-THREADED := core/spawner core/logs core/log_stalled core/store core/store_failures core/history \
-            core/ready core/ready_line core/ready_tcp
+THREADED := core/spawner core/logs core/log_stalled core/store core/store_damage core/store_full \
+            core/store_failures core/history core/ready core/ready_line core/ready_tcp
 # What the keeper is made of: libc only (tests/integration/test_keeper_links.py holds it to that).
 KEEPER := error log message keeper_options notes table spawn spawn_plan spawner cgroup sweep adopt notify \
           keeper keeper_engine keeper_notify keeper_orders keeper_processes keeper_spawn keeper_takeover
 UNIT := $(filter $(if $(T),$(foreach t,$(T),tests/$(dir $(t))test_$(notdir $(t)).c),%),$(wildcard tests/core/test_*.c tests/api/test_*.c))
 UNIT_BIN := $(UNIT:%.c=$(BUILD)/%)
+# What the bench measures beside: plain programs, whatever colony itself is built with.
+BENCH := $(addprefix $(BUILD)/bench/,probe crash loop writer capture stats_pread stats_colony)
+BENCH_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 $(WARN)
 COMPLETIONS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
 PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider
 
-.PHONY: help all test test-unit test-integration test-asan test-tsan test-threads chaos hammer soak failures docs dist lint \
-        format install clean
+FUZZ := $(or $(F),$(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_BUILD := $(BUILD)/fuzz
+
+.PHONY: help all test test-unit test-integration test-asan test-tsan test-threads fuzz chaos hammer soak failures bench \
+        bench-peers docs dist lint format install clean
 .SECONDARY:
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -64,9 +71,12 @@ $(BUILD)/%.o: %.c Makefile VERSION
 	$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 # Somebody else's code: our warnings are not its promises.
-$(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/llhttp/%.c
+$(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/llhttp/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) -O2 -g -fPIE -fstack-protector-strong $(LLHTTP_CFLAGS) -c -o $@ $<
+	$(CC) -O2 -g -fPIE -fstack-protector-strong $(if $(findstring fuzzer,$(SANITIZE)),-fsanitize=$(SANITIZE)) $(LLHTTP_CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJ)
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(OBJ)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
@@ -95,8 +105,31 @@ test: test-unit test-integration ## all tests; T=core/template picks one unit te
 test-unit: $(UNIT_BIN) ## the unit tests (cmocka), as any user
 	@rc=0; for t in $(UNIT_BIN); do echo "== $$t"; $$t || rc=1; done; exit $$rc
 
-test-integration: all $(BUILD)/docs/generate ## the whole binary, by pytest; P=NAME picks a file of tests/integration
+test-integration: all $(BENCH) $(BUILD)/docs/generate ## the whole binary, by pytest; P=NAME picks a file of tests/integration
 	COLONY=$(abspath $(BUILD))/colony $(PYTEST) $(PYTEST_FLAGS) $(if $(P),$(P:%=tests/integration/test_%.py),tests/integration)
+
+$(BUILD)/bench/%: tests/bench/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_CFLAGS) -o $@ $<
+
+# No libc and nothing to relocate: its first instruction is its own.
+$(BUILD)/bench/probe $(BUILD)/bench/crash: tests/bench/probe.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_CFLAGS) -ffreestanding -fno-stack-protector -fno-pie -static -nostdlib \
+	    $(if $(filter %/crash,$@),-DEXIT_AT_ONCE) -o $@ $<
+
+$(BUILD)/bench/stats_colony: $(BUILD)/tests/bench/stats_colony.o $(OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/bench/stats_pread: tests/bench/samples.h
+
+bench: all $(BENCH) ## colony beside its limits and its peers: make bench F="restart start" ROUNDS=5
+	/usr/bin/python3 tests/bench/bench.py --binary $(abspath $(BUILD))/colony --json $(BUILD)/bench.json \
+	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(BENCH_FLAGS) $(F)
+
+bench-peers: ## install what the bench measures beside (Debian, as root); nothing of it is started
+	tests/bench/install-peers
 
 test-asan: ## both under AddressSanitizer and UndefinedBehaviorSanitizer, in build/asan
 	$(MAKE) BUILD=build/asan SANITIZE=address,undefined test
@@ -109,6 +142,10 @@ test-threads: export TSAN_OPTIONS := suppressions=$(abspath tests/tsan.supp)
 test-threads: ## what has threads of its own under ThreadSanitizer, as CI does
 	$(MAKE) BUILD=build/tsan SANITIZE=thread test-unit T="$(THREADED)"
 	$(MAKE) BUILD=build/tsan SANITIZE=thread test-integration P="forward remember reload"
+
+fuzz: ## give hostile inputs to each parser for T (20) seconds, 0: the kept ones only; F="yaml http" picks some
+	$(MAKE) -j$$(nproc) BUILD=$(FUZZ_BUILD) CC=clang SANITIZE=fuzzer-no-link,address,undefined $(FUZZ:%=$(FUZZ_BUILD)/tests/fuzz/fuzz_%)
+	tests/fuzz/run.py --build $(FUZZ_BUILD) --seconds $(or $(T),20) $(FUZZ)
 
 chaos: all ## random operations and kills for T seconds, checked step by step: make chaos T=600 SEED=1
 	COLONY=$(abspath $(BUILD))/colony /usr/bin/python3 tests/chaos.py --seconds $(or $(T),60) $(if $(SEED),--seed $(SEED))
@@ -145,4 +182,5 @@ dist: ## a tarball of what is committed, the same bytes each time
 clean: ## remove build/
 	rm -rf build
 
--include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(DOC_OBJ:.o=.d) $(BUILD)/docs/main.d $(UNIT:%.c=$(BUILD)/%.d)
+-include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(DOC_OBJ:.o=.d) $(BUILD)/docs/main.d $(UNIT:%.c=$(BUILD)/%.d) \
+         $(BUILD)/tests/bench/stats_colony.d $(FUZZ:%=$(BUILD)/tests/fuzz/fuzz_%.d)

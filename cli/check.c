@@ -81,15 +81,6 @@ static const char *plural(size_t count)
     return count == 1 ? "" : "s";
 }
 
-static size_t count_templates(const struct colony_settings *settings, size_t file)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < settings->template_count; i++)
-        count += settings->templates[i]->source->file == file;
-    return count;
-}
-
 static void print_found(const char *file, const struct colony_settings *settings)
 {
     size_t count = settings->template_count;
@@ -99,7 +90,7 @@ static void print_found(const char *file, const struct colony_settings *settings
         printf(" in %zu files", settings->file_count);
     printf(")\n");
     for (size_t i = 0; i < settings->file_count && settings->file_count > 1; i++) {
-        count = count_templates(settings, i);
+        count = settings->files[i].template_count;
         printf("  %s: %zu template%s\n", settings->files[i].path, count, plural(count));
     }
 }

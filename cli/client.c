@@ -16,6 +16,8 @@
 enum {
     READ_SIZE = 65536,
     REQUEST_MAX = 8192,
+    AGAIN_FIRST_MS = 10, /* before the second try, then twice as long each time */
+    AGAIN_MAX_MS = 640,  /* all in all 1.3 seconds */
 };
 
 /* One request under way. */
@@ -31,7 +33,8 @@ struct exchange {
     size_t capacity;      /* of the reply's body */
     bool has_head;
     bool is_complete;
-    int failure; /* of a callback, told in err where a person should know */
+    bool was_used; /* some of the body was handed on */
+    int failure;   /* of a callback, told in err where a person should know */
 };
 
 int colony_client_encode(char *out, size_t size, const char *text)
@@ -111,7 +114,8 @@ static int on_body(llhttp_t *parser, const char *bytes, size_t size)
 {
     struct exchange *exchange = parser->data;
 
-    if (is_streamed(exchange))
+    exchange->was_used = is_streamed(exchange);
+    if (exchange->was_used)
         exchange->failure = exchange->request->on_body(bytes, size, exchange->request->data);
     else
         exchange->failure = collect(exchange, bytes, size);
@@ -190,6 +194,20 @@ static int wait_readable(struct exchange *exchange)
     return 0;
 }
 
+static bool is_safe(const struct colony_request *request)
+{
+    return strcmp(request->method, "GET") == 0;
+}
+
+/* Who may not control it is told so on a Unix socket: there it is the engine that has died. */
+static const char *explain_silence(const struct exchange *exchange)
+{
+    if (!exchange->target->is_unix)
+        return "may you control it?";
+    return is_safe(exchange->request) ? "its log says why"
+                                      : "see `colony ctl ps` whether it was done";
+}
+
 static int feed(struct exchange *exchange, const char *bytes, size_t size)
 {
     enum llhttp_errno error;
@@ -210,9 +228,8 @@ static int feed(struct exchange *exchange, const char *bytes, size_t size)
     if (size > 0)
         return fail_protocol(exchange, "is this colony?");
     if (exchange->head_bytes == 0)
-        return colony_fail(exchange->err, -ECONNRESET,
-                           "cannot reach colony at %s: it hung up: may you control it?",
-                           exchange->target->text);
+        return colony_fail(exchange->err, -ECONNRESET, "cannot reach colony at %s: it hung up: %s",
+                           exchange->target->text, explain_silence(exchange));
     return colony_fail(exchange->err, -ECONNRESET,
                        "cannot read the answer of %s: the connection ended in the middle of it",
                        exchange->target->text);
@@ -253,34 +270,54 @@ static int read_reply(struct exchange *exchange)
     return rc;
 }
 
-int colony_client_request(const struct colony_target *target, const struct colony_request *request,
-                          struct colony_reply *reply, struct colony_error *err)
+static int ask_once(struct exchange *exchange)
 {
-    struct exchange exchange = {.target = target, .request = request, .reply = reply, .err = err};
+    struct colony_reply *reply = exchange->reply;
     llhttp_settings_t settings;
     int rc;
 
-    *reply = (struct colony_reply){.connection = -1};
-    exchange.fd = colony_target_connect(target, err);
-    if (exchange.fd < 0)
-        return exchange.fd;
+    exchange->fd = colony_target_connect(exchange->target, exchange->err);
+    if (exchange->fd < 0)
+        return exchange->fd;
     llhttp_settings_init(&settings);
     settings.on_headers_complete = on_headers_complete;
     settings.on_body = on_body;
     settings.on_message_complete = on_message_complete;
-    llhttp_init(&exchange.parser, HTTP_RESPONSE, &settings);
-    exchange.parser.data = &exchange;
-    renew_deadline(&exchange);
-    rc = send_request(&exchange);
+    llhttp_init(&exchange->parser, HTTP_RESPONSE, &settings);
+    exchange->parser.data = exchange;
+    renew_deadline(exchange);
+    rc = send_request(exchange);
     if (rc != -EINVAL)
-        rc = read_reply(&exchange);
-    if (rc == 0 && !reply->body && !is_streamed(&exchange))
-        rc = collect(&exchange, "", 0);
-    if (rc == 0 && request->keeps_connection)
-        reply->connection = exchange.fd;
+        rc = read_reply(exchange);
+    if (rc == 0 && !reply->body && !is_streamed(exchange))
+        rc = collect(exchange, "", 0);
+    if (rc == 0 && exchange->request->keeps_connection)
+        reply->connection = exchange->fd;
     else
-        (void)close(exchange.fd);
+        (void)close(exchange->fd);
     return rc;
+}
+
+/*
+ * The engine may be replaced at any moment, and another one answers soon. Only what changes nothing
+ * is asked again: whether the rest was done nobody knows.
+ */
+int colony_client_request(const struct colony_target *target, const struct colony_request *request,
+                          struct colony_reply *reply, struct colony_error *err)
+{
+    *reply = (struct colony_reply){.connection = -1};
+    for (int wait_ms = AGAIN_FIRST_MS;; wait_ms *= 2) {
+        struct exchange exchange = {
+            .target = target, .request = request, .reply = reply, .err = err};
+        int rc = ask_once(&exchange);
+
+        if (rc != -ECONNRESET || !is_safe(request) || exchange.was_used || wait_ms > AGAIN_MAX_MS)
+            return rc;
+        free(reply->body);
+        reply->body = NULL;
+        reply->size = 0;
+        (void)poll(NULL, 0, wait_ms);
+    }
 }
 
 void colony_client_clear(struct colony_reply *reply)

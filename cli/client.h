@@ -42,7 +42,8 @@ struct colony_reply {
 };
 
 /*
- * Asks and reads the whole answer. Returns 0 whatever the status is; the caller clears the reply,
+ * Asks and reads the whole answer. A GET whose answer is cut off is asked again for about a second,
+ * unless some of it was handed on. Returns 0 whatever the status is; the caller clears the reply,
  * also after an error. -EACCES and -ECONNREFUSED: see colony_target_connect(). -ETIMEDOUT.
  * -ECONNRESET: the connection ended too early. -EPROTO: not an answer of colony's. What @on_body
  * returned.

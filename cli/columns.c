@@ -14,10 +14,12 @@
 enum {
     CELL_MAX = 512, /* bytes of a cell as printed */
     GAP = 2,        /* blanks between columns */
+    OUTPUT_SIZE = 64 * 1024,
 };
 
 struct cell {
-    char *text; /* clean */
+    size_t at; /* in the text, with a NUL after it */
+    size_t size;
     size_t width;
     const char *colour;
 };
@@ -29,14 +31,22 @@ struct colony_columns {
     struct cell *cells; /* row by row */
     size_t cell_count;
     size_t capacity;
+    char *text; /* of all cells, clean */
+    size_t text_size;
+    size_t text_capacity;
 };
 
-bool colony_columns_use_utf8(void)
+bool colony_columns_shows_utf8(void)
 {
-    bool is_utf8 = setlocale(LC_CTYPE, "") && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+    static bool is_known;
+    static bool is_utf8;
 
+    if (is_known)
+        return is_utf8;
+    is_known = true;
+    is_utf8 = setlocale(LC_CTYPE, "") && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
     if (!is_utf8)
-        (void)setlocale(LC_CTYPE, "C.UTF-8");
+        (void)setlocale(LC_CTYPE, "C.UTF-8"); /* widths are counted so all the same */
     return is_utf8;
 }
 
@@ -64,9 +74,15 @@ static size_t measure(const char *text, size_t *width)
 {
     mbstate_t state = {0};
     wchar_t character = 0;
-    size_t bytes = mbrtowc(&character, text, strlen(text), &state);
+    size_t bytes;
     int columns;
 
+    if (*text >= ' ' && *text < 0x7f) { /* nearly all there is */
+        *width = 1;
+        return 1;
+    }
+    (void)colony_columns_shows_utf8();
+    bytes = mbrtowc(&character, text, strlen(text), &state);
     if (bytes == (size_t)-1 || bytes == (size_t)-2 || bytes == 0)
         return 0;
     columns = wcwidth(character);
@@ -128,14 +144,13 @@ void colony_columns_free(struct colony_columns *columns)
 {
     if (!columns)
         return;
-    for (size_t i = 0; i < columns->cell_count; i++)
-        free(columns->cells[i].text);
+    free(columns->text);
     free(columns->cells);
     free(columns->widths);
     free(columns);
 }
 
-static int reserve_row(struct colony_columns *columns)
+static int reserve_cells(struct colony_columns *columns)
 {
     size_t capacity = columns->capacity ? columns->capacity * 2 : columns->count * 16;
     struct cell *cells;
@@ -150,21 +165,34 @@ static int reserve_row(struct colony_columns *columns)
     return 0;
 }
 
+static int reserve_text(struct colony_columns *columns)
+{
+    size_t needed = columns->text_size + columns->count * CELL_MAX;
+    char *text;
+
+    if (needed <= columns->text_capacity)
+        return 0;
+    text = realloc(columns->text, needed * 2);
+    if (!text)
+        return -ENOMEM;
+    columns->text = text;
+    columns->text_capacity = needed * 2;
+    return 0;
+}
+
 int colony_columns_add(struct colony_columns *columns, const struct colony_cell *cells)
 {
-    char text[CELL_MAX];
-
-    if (reserve_row(columns) < 0)
+    if (reserve_cells(columns) < 0 || reserve_text(columns) < 0)
         return -ENOMEM;
     for (size_t i = 0; i < columns->count; i++) {
-        struct cell *cell = &columns->cells[columns->cell_count];
+        struct cell *cell = &columns->cells[columns->cell_count++];
+        char *text = columns->text + columns->text_size;
 
-        cell->width = colony_columns_clean(text, sizeof text, cells[i].text, 0);
+        cell->at = columns->text_size;
+        cell->width = colony_columns_clean(text, CELL_MAX, cells[i].text, 0);
+        cell->size = strlen(text);
         cell->colour = cells[i].colour;
-        cell->text = strdup(text);
-        if (!cell->text)
-            return -ENOMEM;
-        columns->cell_count++;
+        columns->text_size += cell->size + 1;
     }
     return 0;
 }
@@ -183,6 +211,15 @@ static size_t column_width(const struct colony_columns *columns, size_t column)
     return widest > header ? widest : header;
 }
 
+static void print_blanks(size_t count)
+{
+    static const char blanks[] = "                                ";
+
+    for (; count >= sizeof blanks; count -= sizeof blanks - 1)
+        (void)fwrite(blanks, 1, sizeof blanks - 1, stdout);
+    (void)fwrite(blanks, 1, count, stdout);
+}
+
 /* @row is the row's first cell, or NULL for the headers. */
 static void print_row(const struct colony_columns *columns, const struct cell *row,
                       bool is_coloured)
@@ -190,29 +227,32 @@ static void print_row(const struct colony_columns *columns, const struct cell *r
     size_t blanks = 0; /* still owed, so that no line ends in blanks */
 
     for (size_t i = 0; i < columns->count; i++) {
-        const char *text = row ? row[i].text : columns->headers[i];
+        const char *text = row ? columns->text + row[i].at : columns->headers[i];
         const char *colour = row && is_coloured ? row[i].colour : NULL;
-        size_t width = row ? row[i].width : strlen(text);
+        size_t size = row ? row[i].size : strlen(text);
+        size_t width = row ? row[i].width : size;
 
         if (columns->widths[i] == 0)
             continue;
         if (width > 0) {
-            printf("%*s", (int)blanks, "");
+            print_blanks(blanks);
             blanks = 0;
         }
         if (colour)
             printf("\033[%sm%s\033[0m", colour, text);
         else
-            printf("%s", text);
+            (void)fwrite(text, 1, size, stdout);
         blanks += columns->widths[i] - width + GAP;
     }
-    printf("\n");
+    (void)putchar('\n');
 }
 
 void colony_columns_print(struct colony_columns *columns)
 {
+    static char output[OUTPUT_SIZE];
     bool is_coloured = colony_columns_wants_colour();
 
+    (void)setvbuf(stdout, output, _IOFBF, sizeof output); /* else a terminal gets it by lines */
     for (size_t i = 0; i < columns->count; i++)
         columns->widths[i] = column_width(columns, i);
     print_row(columns, NULL, false);

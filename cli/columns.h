@@ -3,7 +3,8 @@
  * columns.h - prints rows in aligned columns, and text from elsewhere so that a terminal cannot be
  * fooled by it.
  *
- * Widths are those of UTF-8: the command calls colony_columns_use_utf8() first.
+ * Widths are those of UTF-8. What that takes of the locale, 350 KB, is loaded with the first
+ * character that is not ASCII.
  */
 #ifndef COLONY_CLI_COLUMNS_H
 #define COLONY_CLI_COLUMNS_H
@@ -18,8 +19,8 @@ struct colony_cell {
     const char *colour; /* SGR number such as "32", or NULL */
 };
 
-/* Makes the process count in UTF-8. True when the user's terminal shows UTF-8, too. */
-bool colony_columns_use_utf8(void);
+/* True when the user's terminal shows UTF-8. */
+bool colony_columns_shows_utf8(void);
 
 /* True on a terminal, unless NO_COLOR is set or TERM is dumb. */
 bool colony_columns_wants_colour(void);
@@ -34,7 +35,10 @@ void colony_columns_free(struct colony_columns *columns);
 /* Adds a row of as many cells as there are headers; copies the texts. 0 or -ENOMEM. */
 int colony_columns_add(struct colony_columns *columns, const struct colony_cell *cells);
 
-/* Prints all on stdout. A column whose cells are all empty is left out with its header. */
+/*
+ * Prints all on stdout, to which nothing was printed before. A column whose cells are all empty is
+ * left out with its header.
+ */
 void colony_columns_print(struct colony_columns *columns);
 
 /*

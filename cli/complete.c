@@ -14,7 +14,6 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "columns.h"
 #include "commands.h"
 #include "core/error.h"
 #include "core/signals.h"
@@ -262,7 +261,6 @@ int colony_cmd_complete(int argc, char **argv)
     struct colony_place place;
     int count = argc > 1 ? argc - 1 : 1; /* of words before it, and the command's name */
 
-    (void)colony_columns_use_utf8();
     for (;;) {
         struct colony_usage child;
 

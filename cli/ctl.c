@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "columns.h"
 #include "commands.h"
 #include "core/error.h"
 #include "core/signals.h"
@@ -76,8 +75,8 @@ static const struct colony_option add_options[] = {
     {"shell",           0, NULL,    "run it by /bin/sh -c",                        OPTION_FLAG,   AT(settings.shell),           NULL},
     {"detach",          0, NULL,    "start and forget: it outlives colony",        OPTION_FLAG,   AT(settings.detach),          NULL},
     {"numprocesses",    0, "N",     "how many to keep alive, default 1",           OPTION_NUMBER, AT(settings.numprocesses),    NULL},
-    {"redirect-output", 0, "LABEL", "stream of its output, twice for stderr's own", OPTION_LIST,  AT(settings.redirect_output), NULL},
-    {"redirect-input",  0, NULL,    "its input can be written to",                 OPTION_FLAG,   AT(settings.redirect_input),  NULL},
+    {"redirect-output", 0, "LABEL", "gaffer's: kept, and without effect so far",   OPTION_LIST,   AT(settings.redirect_output), NULL},
+    {"redirect-input",  0, NULL,    "gaffer's: kept, and without effect so far",   OPTION_FLAG,   AT(settings.redirect_input),  NULL},
     START, WHERE, END,
 };
 
@@ -277,7 +276,6 @@ int colony_cmd_ctl(int argc, char **argv)
     int exit_code;
 
     (void)signal(SIGPIPE, SIG_IGN); /* noticed as a failed write */
-    ctl.is_utf8 = colony_columns_use_utf8();
     if (!colony_options_parse(&colony_ctl_usage, &ctl, &argc, argv, &exit_code))
         return exit_code;
     if (strcmp(argv[1], "help") == 0 && argc == 2) {

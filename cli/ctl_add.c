@@ -322,22 +322,16 @@ int colony__ctl_load_process(struct ctl *ctl, int argc, char **argv)
 
 int colony__ctl_get_process(struct ctl *ctl, int argc, char **argv)
 {
-    char path[CTL_PATH_MAX];
-    const struct ctl_question question = {.method = "GET",
-                                          .path = path,
-                                          .doing = "print the settings of",
-                                          .name = argv[1],
-                                          .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
+    char path[CTL_PATH_MAX] = "";
+    const struct ctl_question question = colony__ctl_look(path, "print the settings of", argv[1]);
     struct cJSON *json = NULL;
     char *text;
     int exit_code = colony__ctl_path(path, "/processes/", argv[1], "");
 
     (void)argc;
-    if (exit_code == EXIT_OK && ctl->is_json)
-        return colony__ctl_print_json(ctl, &question);
     if (exit_code == EXIT_OK)
-        exit_code = colony__ctl_ask_json(ctl, &question, &json);
-    if (exit_code != EXIT_OK)
+        exit_code = colony__ctl_ask_to_show(ctl, &question, &json);
+    if (!json)
         return exit_code;
     text = cJSON_Print(json);
     cJSON_Delete(json);

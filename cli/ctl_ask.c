@@ -248,6 +248,47 @@ int colony__ctl_ask_json(const struct ctl *ctl, const struct ctl_question *quest
     return exit_code;
 }
 
+/* The first byte from @at on that is no blank. */
+static const char *skip_blanks(const char *at)
+{
+    return at + strspn(at, " \t\r\n");
+}
+
+/* False: @text, which has a NUL at @end, is no list. */
+static bool read_list(const char *text, const char *end, ctl_item_cb cb, void *data)
+{
+    const char *at = skip_blanks(text);
+
+    if (*at != '[')
+        return false;
+    if (*skip_blanks(at + 1) == ']')
+        return true;
+    do {
+        const char *begin = skip_blanks(at + 1);
+        struct cJSON *item = cJSON_ParseWithLengthOpts(begin, (size_t)(end - begin), &at, false);
+
+        if (!item)
+            return false;
+        cb(item, begin, (size_t)(at - begin), data);
+        cJSON_Delete(item);
+        at = skip_blanks(at);
+    } while (*at == ',');
+    return *at == ']';
+}
+
+int colony__ctl_ask_list(const struct ctl *ctl, const struct ctl_question *question, ctl_item_cb cb,
+                         void *data)
+{
+    struct colony_reply reply;
+    int exit_code = colony__ctl_ask(ctl, question, &reply);
+
+    if (exit_code == EXIT_OK && !read_list(reply.body, reply.body + reply.size, cb, data))
+        exit_code = colony__ctl_fail(
+            EXIT_UNREACHABLE, "cannot understand the answer of %s: not a list", ctl->target.text);
+    colony_client_clear(&reply);
+    return exit_code;
+}
+
 int colony__ctl_print_json(const struct ctl *ctl, const struct ctl_question *question)
 {
     struct colony_reply reply;
@@ -260,6 +301,34 @@ int colony__ctl_print_json(const struct ctl *ctl, const struct ctl_question *que
     }
     colony_client_clear(&reply);
     return exit_code;
+}
+
+int colony__ctl_ask_to_show(const struct ctl *ctl, const struct ctl_question *question,
+                            struct cJSON **json)
+{
+    *json = NULL;
+    return ctl->is_json ? colony__ctl_print_json(ctl, question)
+                        : colony__ctl_ask_json(ctl, question, json);
+}
+
+struct ctl_question colony__ctl_look(const char *path, const char *doing, const char *name)
+{
+    return (struct ctl_question){.method = "GET",
+                                 .path = path,
+                                 .doing = doing,
+                                 .name = name,
+                                 .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
+}
+
+int colony__ctl_get(const struct ctl *ctl, const char *before, const char *doing, const char *name,
+                    struct cJSON **json)
+{
+    char path[CTL_PATH_MAX] = "";
+    const struct ctl_question question = colony__ctl_look(path, doing, name);
+    int exit_code = colony__ctl_path(path, before, name, "");
+
+    *json = NULL;
+    return exit_code == EXIT_OK ? colony__ctl_ask_json(ctl, &question, json) : exit_code;
 }
 
 int colony__ctl_print_tree(const struct cJSON *json)

@@ -72,22 +72,16 @@ static void print_variables(const struct cJSON *variables, char *line, char *scr
 
 int colony__ctl_env(struct ctl *ctl, int argc, char **argv)
 {
-    char path[CTL_PATH_MAX];
-    const struct ctl_question question = {.method = "GET",
-                                          .path = path,
-                                          .doing = "show the environment of",
-                                          .name = argv[1],
-                                          .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
+    char path[CTL_PATH_MAX] = "";
+    const struct ctl_question question = colony__ctl_look(path, "show the environment of", argv[1]);
     struct cJSON *variables = NULL;
     char *buffer;
     int exit_code = colony__ctl_path(path, "/env/", argv[1], "");
 
     (void)argc;
-    if (exit_code == EXIT_OK && ctl->is_json)
-        return colony__ctl_print_json(ctl, &question);
     if (exit_code == EXIT_OK)
-        exit_code = colony__ctl_ask_json(ctl, &question, &variables);
-    if (exit_code != EXIT_OK)
+        exit_code = colony__ctl_ask_to_show(ctl, &question, &variables);
+    if (!variables)
         return exit_code;
     buffer = malloc((size_t)2 * LINE_MAX_BYTES);
     if (buffer)

@@ -26,15 +26,11 @@ bool colony__ctl_is_group(const char *operand, char group[CTL_GROUP_MAX])
 static int ask_members(const struct ctl *ctl, const char *doing, const char *group,
                        struct cJSON **members)
 {
-    char path[CTL_PATH_MAX];
-    const struct ctl_question question = {.method = "GET",
-                                          .path = path,
-                                          .doing = doing,
-                                          .name = group,
-                                          .is_group = true,
-                                          .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
+    char path[CTL_PATH_MAX] = "";
+    struct ctl_question question = colony__ctl_look(path, doing, group);
     int exit_code = colony__ctl_path(path, "/groups/", group, "");
 
+    question.is_group = true;
     *members = NULL;
     return exit_code == EXIT_OK ? colony__ctl_ask_json(ctl, &question, members) : exit_code;
 }
@@ -127,10 +123,7 @@ static int print_groups(const struct cJSON *groups)
 
 int colony__ctl_groups(struct ctl *ctl, int argc, char **argv)
 {
-    const struct ctl_question question = {.method = "GET",
-                                          .path = "/groups",
-                                          .doing = "list groups",
-                                          .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
+    const struct ctl_question question = colony__ctl_look("/groups", "list groups", NULL);
     struct cJSON *names;
     struct cJSON *groups;
     int exit_code = colony__ctl_ask_json(ctl, &question, &names);

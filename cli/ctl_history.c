@@ -114,13 +114,9 @@ static int collect(const struct ctl *ctl, const char *name, uint64_t count, stru
     double before = 0;
 
     while (count > 0 && got >= wanted) {
-        char path[CTL_PATH_MAX];
-        const struct ctl_question question = {.method = "GET",
-                                              .path = path,
-                                              .doing =
-                                                  name ? "show the history of" : "show the history",
-                                              .name = name,
-                                              .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
+        char path[CTL_PATH_MAX] = "";
+        const struct ctl_question question =
+            colony__ctl_look(path, name ? "show the history of" : "show the history", name);
         struct cJSON *page;
         int exit_code = write_path(path, ctl, name, wanted, before);
 
@@ -139,17 +135,9 @@ static int collect(const struct ctl *ctl, const char *name, uint64_t count, stru
 /* A name without a history may be one that never was. */
 static int check_name(const struct ctl *ctl, const char *name)
 {
-    char path[CTL_PATH_MAX];
-    const struct ctl_question question = {.method = "GET",
-                                          .path = path,
-                                          .doing = "show the history of",
-                                          .name = name,
-                                          .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
-    struct cJSON *status = NULL;
-    int exit_code = colony__ctl_path(path, "/status/", name, "");
+    struct cJSON *status;
+    int exit_code = colony__ctl_get(ctl, "/status/", "show the history of", name, &status);
 
-    if (exit_code == EXIT_OK)
-        exit_code = colony__ctl_ask_json(ctl, &question, &status);
     cJSON_Delete(status);
     return exit_code;
 }

@@ -47,7 +47,6 @@ struct ctl {
     const char *state_dir;
     const char *signal;
     bool is_json;
-    bool is_utf8; /* the terminal shows it */
     bool wait;
     bool no_wait;
     bool follows;
@@ -106,8 +105,26 @@ int colony__ctl_ask(const struct ctl *ctl, const struct ctl_question *question,
 int colony__ctl_ask_json(const struct ctl *ctl, const struct ctl_question *question,
                          struct cJSON **json);
 
+/* An item of a list that is the answer: as JSON, which is borrowed, and as it came. */
+typedef void (*ctl_item_cb)(const struct cJSON *item, const char *text, size_t size, void *data);
+
+/* The same, with @cb for each item of the list that is the answer: one at a time is in memory. */
+int colony__ctl_ask_list(const struct ctl *ctl, const struct ctl_question *question, ctl_item_cb cb,
+                         void *data);
+
 /* The same, with the answer printed as it came. */
 int colony__ctl_print_json(const struct ctl *ctl, const struct ctl_question *question);
+
+/* One or the other, as --json says; *json is NULL when it was printed, or could not be had. */
+int colony__ctl_ask_to_show(const struct ctl *ctl, const struct ctl_question *question,
+                            struct cJSON **json);
+
+/* A GET of @path; all of it is borrowed, and @path may yet be written. @name: see above. */
+struct ctl_question colony__ctl_look(const char *path, const char *doing, const char *name);
+
+/* The JSON of a GET of @before and the encoded @name; NULL unless EXIT_OK. */
+int colony__ctl_get(const struct ctl *ctl, const char *before, const char *doing, const char *name,
+                    struct cJSON **json);
 
 /* JSON that is asked for by the way: NULL, without a word, when there is none to be had. */
 struct cJSON *colony__ctl_peek(const struct ctl *ctl, const char *path);

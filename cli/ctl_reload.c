@@ -56,14 +56,11 @@ int colony__ctl_reload(struct ctl *ctl, int argc, char **argv)
     };
     const struct cJSON *steps;
     struct cJSON *json;
-    int exit_code;
+    int exit_code = colony__ctl_ask_to_show(ctl, &question, &json);
 
     (void)argc;
     (void)argv;
-    if (ctl->is_json)
-        return colony__ctl_print_json(ctl, &question);
-    exit_code = colony__ctl_ask_json(ctl, &question, &json);
-    if (exit_code != EXIT_OK)
+    if (!json)
         return exit_code;
     steps = cJSON_GetObjectItemCaseSensitive(json, "steps");
     if (cJSON_GetArraySize(steps) > 0)

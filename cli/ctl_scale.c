@@ -56,26 +56,11 @@ static int parse_change(struct change *change, const char *operand)
     return EXIT_OK;
 }
 
-static int ask_status(const struct ctl *ctl, const char *doing, const char *name,
-                      struct cJSON **status)
-{
-    char path[CTL_PATH_MAX];
-    const struct ctl_question question = {.method = "GET",
-                                          .path = path,
-                                          .doing = doing,
-                                          .name = name,
-                                          .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
-    int exit_code = colony__ctl_path(path, "/status/", name, "");
-
-    *status = NULL;
-    return exit_code == EXIT_OK ? colony__ctl_ask_json(ctl, &question, status) : exit_code;
-}
-
 /* Whether it can be done, as far as that is known before. */
 static int check_change(const struct ctl *ctl, struct change *change)
 {
     struct cJSON *status;
-    int exit_code = ask_status(ctl, "scale", change->name, &status);
+    int exit_code = colony__ctl_get(ctl, "/status/", "scale", change->name, &status);
 
     change->before = colony__ctl_number(status, "numprocesses");
     cJSON_Delete(status);
@@ -185,7 +170,7 @@ int colony__ctl_sub(struct ctl *ctl, int argc, char **argv)
 static int print_number(const struct ctl *ctl, const char *name, const char *key)
 {
     struct cJSON *status;
-    int exit_code = ask_status(ctl, "count the processes of", name, &status);
+    int exit_code = colony__ctl_get(ctl, "/status/", "count the processes of", name, &status);
 
     if (exit_code == EXIT_OK)
         printf("%.0f\n", colony__ctl_number(status, key));

@@ -9,42 +9,43 @@
 #include "core/error.h"
 #include "ctl_internal.h"
 
-static int print_slots(const struct cJSON *slots)
-{
-    static const char *const headers[] = {"NAME",     "SLOT",      "ID",  "PID",
-                                          "STATE",    "UPTIME",    "CPU", "MEM",
-                                          "RESTARTS", "LAST EXIT", "NOTE"};
-    struct colony_columns *columns = NULL;
-    const struct cJSON *slot;
-    struct ctl_slot_view view;
-    int rc = colony_columns_new(&columns, headers, sizeof headers / sizeof headers[0]);
+/* `ctl ps` under way: a table, or a list as JSON. */
+struct ps {
+    const struct ctl *ctl;
+    struct colony_columns *columns; /* NULL: JSON */
+    size_t count;
+    int rc; /* of the table */
+};
 
-    cJSON_ArrayForEach(slot, slots)
-    {
-        colony__ctl_view_slot(&view, slot);
-        if (rc == 0)
-            rc = colony_columns_add(columns, (const struct colony_cell[]){{view.name, NULL},
-                                                                          {view.slot, NULL},
-                                                                          {view.id, NULL},
-                                                                          {view.pid, NULL},
-                                                                          {view.state, view.colour},
-                                                                          {view.uptime, NULL},
-                                                                          {view.cpu, NULL},
-                                                                          {view.mem, NULL},
-                                                                          {view.restarts, NULL},
-                                                                          {view.last_exit, NULL},
-                                                                          {view.note, NULL}});
+static void add_slot(const struct cJSON *slot, const char *text, size_t size, void *data)
+{
+    struct ps *ps = data;
+    struct ctl_slot_view view;
+
+    ps->count++;
+    if (!ps->columns) {
+        (void)putchar(ps->count == 1 ? '[' : ',');
+        (void)fwrite(text, 1, size, stdout);
+        return;
     }
-    if (rc == 0)
-        colony_columns_print(columns);
-    colony_columns_free(columns);
-    if (rc < 0)
-        return colony__ctl_fail(EXIT_FAILED, "cannot show processes: out of memory");
-    return EXIT_OK;
+    colony__ctl_view_slot(&view, slot);
+    if (ps->rc == 0)
+        ps->rc =
+            colony_columns_add(ps->columns, (const struct colony_cell[]){{view.name, NULL},
+                                                                         {view.slot, NULL},
+                                                                         {view.id, NULL},
+                                                                         {view.pid, NULL},
+                                                                         {view.state, view.colour},
+                                                                         {view.uptime, NULL},
+                                                                         {view.cpu, NULL},
+                                                                         {view.mem, NULL},
+                                                                         {view.restarts, NULL},
+                                                                         {view.last_exit, NULL},
+                                                                         {view.note, NULL}});
 }
 
-/* Asks for the slots of @name, or of all when it is NULL, and moves them to the end of @all. */
-static int add_slots(const struct ctl *ctl, const char *name, struct cJSON *all)
+/* Asks for the slots of @name, or of all when it is NULL. */
+static int add_slots(struct ps *ps, const char *name)
 {
     char path[CTL_PATH_MAX] = "/slots?stats=true";
     const struct ctl_question question = {.method = "GET",
@@ -52,29 +53,22 @@ static int add_slots(const struct ctl *ctl, const char *name, struct cJSON *all)
                                           .doing = name ? "show" : "show processes",
                                           .name = name,
                                           .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
-    struct cJSON *slots = NULL;
-    struct cJSON *slot;
     int exit_code = name ? colony__ctl_path(path, "/slots?stats=true&name=", name, "") : EXIT_OK;
 
-    if (exit_code == EXIT_OK)
-        exit_code = colony__ctl_ask_json(ctl, &question, &slots);
-    while ((slot = cJSON_DetachItemFromArray(slots, 0)) != NULL)
-        if (!cJSON_AddItemToArray(all, slot))
-            cJSON_Delete(slot);
-    cJSON_Delete(slots);
-    return exit_code;
+    return exit_code == EXIT_OK ? colony__ctl_ask_list(ps->ctl, &question, add_slot, ps)
+                                : exit_code;
 }
 
 /* Those of which one cannot be shown are told; the first failure gives the exit code. */
-static int add_named_slots(const struct ctl *ctl, int argc, char **argv, struct cJSON *all)
+static int add_named_slots(struct ps *ps, int argc, char **argv)
 {
     struct cJSON *names;
     const struct cJSON *name;
-    int exit_code = colony__ctl_expand(ctl, "show", argc, argv, &names);
+    int exit_code = colony__ctl_expand(ps->ctl, "show", argc, argv, &names);
 
     cJSON_ArrayForEach(name, names)
     {
-        int one = add_slots(ctl, name->valuestring, all);
+        int one = add_slots(ps, name->valuestring);
 
         if (exit_code == EXIT_OK)
             exit_code = one;
@@ -87,17 +81,25 @@ static int add_named_slots(const struct ctl *ctl, int argc, char **argv, struct 
 
 int colony__ctl_ps(struct ctl *ctl, int argc, char **argv)
 {
-    struct cJSON *all = cJSON_CreateArray();
+    static const char *const headers[] = {"NAME",     "SLOT",      "ID",  "PID",
+                                          "STATE",    "UPTIME",    "CPU", "MEM",
+                                          "RESTARTS", "LAST EXIT", "NOTE"};
+    struct ps ps = {.ctl = ctl};
     int exit_code;
-    int printed = EXIT_OK;
 
-    if (!all)
+    if (!ctl->is_json)
+        ps.rc = colony_columns_new(&ps.columns, headers, sizeof headers / sizeof headers[0]);
+    if (ps.rc < 0)
         return colony__ctl_fail(EXIT_FAILED, "cannot show processes: out of memory");
-    exit_code = argc > 1 ? add_named_slots(ctl, argc, argv, all) : add_slots(ctl, NULL, all);
-    if (exit_code == EXIT_OK || all->child)
-        printed = ctl->is_json ? colony__ctl_print_tree(all) : print_slots(all);
-    cJSON_Delete(all);
-    return exit_code == EXIT_OK ? printed : exit_code;
+    exit_code = argc > 1 ? add_named_slots(&ps, argc, argv) : add_slots(&ps, NULL);
+    if (ps.rc < 0)
+        exit_code = colony__ctl_fail(EXIT_FAILED, "cannot show processes: out of memory");
+    else if (ctl->is_json && (exit_code == EXIT_OK || ps.count > 0))
+        printf("%s]\n", ps.count > 0 ? "" : "[");
+    else if (exit_code == EXIT_OK || ps.count > 0)
+        colony_columns_print(ps.columns);
+    colony_columns_free(ps.columns);
+    return exit_code;
 }
 
 int colony__ctl_processes(struct ctl *ctl, int argc, char **argv)

@@ -35,13 +35,81 @@ static const struct state *find_state(const char *name)
     return NULL;
 }
 
-/* A number of the answer, or "-". */
-static void write_number(char text[CTL_NUMBER_MAX], const struct cJSON *object, const char *key)
-{
-    double number = colony__ctl_number(object, key);
+/* What is shown of a slot, in the order of the answer. */
+enum field {
+    FIELD_NAME,
+    FIELD_SLOT,
+    FIELD_ID,
+    FIELD_PID,
+    FIELD_STATE,
+    FIELD_UPTIME,
+    FIELD_RESTARTS,
+    FIELD_RETRY_IN,
+    FIELD_LAST_EXIT,
+    FIELD_FAILURE,
+    FIELD_CAUSE,
+    FIELD_STATUS,
+    FIELD_OUTPUT,
+    FIELD_DROPPED_BYTES,
+    FIELD_CPU,
+    FIELD_MEM,
+    FIELD_COUNT,
+};
 
-    if (colony__ctl_has_number(object, key) && number > -1e15 && number < 1e15)
-        (void)snprintf(text, CTL_NUMBER_MAX, "%.0f", number);
+/* The members of an answer, NULL where it has none. */
+struct fields {
+    const struct cJSON *items[FIELD_COUNT];
+};
+
+/* In one walk: a member is looked for from behind the last one that was found. */
+static void find_fields(struct fields *fields, const struct cJSON *slot)
+{
+    static const char *const keys[FIELD_COUNT] = {
+        "name",     "slot",          "id",        "os_pid",  "state", "uptime",
+        "restarts", "retry_in",      "last_exit", "failure", "cause", "status",
+        "output",   "dropped_bytes", "cpu",       "mem"};
+    const struct cJSON *item;
+    size_t next = 0;
+
+    memset(fields, 0, sizeof *fields);
+    cJSON_ArrayForEach(item, slot)
+    {
+        size_t tried = 0;
+
+        while (tried < FIELD_COUNT && strcmp(item->string, keys[(next + tried) % FIELD_COUNT]) != 0)
+            tried++;
+        if (tried == FIELD_COUNT)
+            continue;
+        next = (next + tried) % FIELD_COUNT;
+        fields->items[next] = item;
+    }
+}
+
+/* "" and 0 when it is missing or something else. */
+static const char *text_of(const struct fields *fields, enum field field)
+{
+    const char *text = cJSON_GetStringValue(fields->items[field]);
+
+    return text ? text : "";
+}
+
+static bool has_number(const struct fields *fields, enum field field)
+{
+    return cJSON_IsNumber(fields->items[field]);
+}
+
+static double number_of(const struct fields *fields, enum field field)
+{
+    return has_number(fields, field) ? cJSON_GetNumberValue(fields->items[field]) : 0;
+}
+
+/* A number of the answer, or "-". */
+static void write_number(char text[CTL_NUMBER_MAX], const struct cJSON *item)
+{
+    double number = cJSON_GetNumberValue(item); /* else NaN, which is in no range */
+
+    if (number > -1e15 && number < 1e15)
+        (void)snprintf(text, CTL_NUMBER_MAX, "%lld", (long long)number);
     else
         (void)snprintf(text, CTL_NUMBER_MAX, "-");
 }
@@ -65,46 +133,62 @@ void colony__ctl_write_duration(char text[CTL_NUMBER_MAX], double value)
         (void)snprintf(text, CTL_NUMBER_MAX, "%llud%02lluh", seconds / 86400, seconds / 3600 % 24);
 }
 
-static void write_duration(char text[CTL_NUMBER_MAX], const struct cJSON *object, const char *key)
+static void write_duration(char text[CTL_NUMBER_MAX], const struct fields *fields, enum field field)
 {
-    bool is_known = colony__ctl_has_number(object, key);
-
-    colony__ctl_write_duration(text, is_known ? colony__ctl_number(object, key) : -1);
+    colony__ctl_write_duration(text, has_number(fields, field) ? number_of(fields, field) : -1);
 }
 
-/* "0.0", "12.5"; nothing where colony does not tell it, "-" where nothing lives. */
-static void write_percent(char text[CTL_NUMBER_MAX], const struct cJSON *slot, bool lives)
+/* Nothing where colony does not tell it, "-" where nothing lives. */
+static void write_nothing(char text[CTL_NUMBER_MAX], const struct fields *fields, enum field field)
 {
-    double percent = colony__ctl_number(slot, "cpu");
-    bool is_told = cJSON_HasObjectItem(slot, "cpu"); /* null: there is none */
+    (void)snprintf(text, CTL_NUMBER_MAX, "%s", fields->items[field] ? "-" : "");
+}
 
-    (void)snprintf(text, CTL_NUMBER_MAX, "%s", is_told ? "-" : "");
-    if (lives && colony__ctl_has_number(slot, "cpu") && percent >= 0 && percent < 1e9)
-        (void)snprintf(text, CTL_NUMBER_MAX, "%.1f", percent);
+/* "12.5" and what follows; %f takes five times as long. */
+static void write_tenths(char text[CTL_NUMBER_MAX], double number, const char *unit)
+{
+    unsigned long long tenths = (unsigned long long)(number * 10 + 0.5);
+
+    (void)snprintf(text, CTL_NUMBER_MAX, "%llu.%llu%s", tenths / 10, tenths % 10, unit);
+}
+
+/* "0.0", "12.5"; else as above. */
+static void write_percent(char text[CTL_NUMBER_MAX], const struct fields *fields)
+{
+    double percent = number_of(fields, FIELD_CPU);
+
+    if (has_number(fields, FIELD_ID) && has_number(fields, FIELD_CPU) && percent >= 0 &&
+        percent < 1e9)
+        write_tenths(text, percent, "");
+    else
+        write_nothing(text, fields, FIELD_CPU);
 }
 
 /* "812K", "4.1M", "128M", "1.5G"; else as above. */
-static void write_size(char text[CTL_NUMBER_MAX], const struct cJSON *slot, bool lives)
+static void write_size(char text[CTL_NUMBER_MAX], const struct fields *fields)
 {
-    static const char units[] = "BKMGTP";
-    double size = colony__ctl_number(slot, "mem");
+    static const char *const units[] = {"B", "K", "M", "G", "T", "P"};
+    double size = number_of(fields, FIELD_MEM);
     size_t unit = 0;
-    bool is_told = cJSON_HasObjectItem(slot, "mem");
 
-    (void)snprintf(text, CTL_NUMBER_MAX, "%s", is_told ? "-" : "");
-    if (!lives || !colony__ctl_has_number(slot, "mem") || !(size >= 0 && size < 1e18))
+    if (!has_number(fields, FIELD_ID) || !has_number(fields, FIELD_MEM) ||
+        !(size >= 0 && size < 1e18)) {
+        write_nothing(text, fields, FIELD_MEM);
         return;
-    while (size >= 999.5 && units[unit + 1] != '\0') {
+    }
+    while (size >= 999.5 && unit + 1 < sizeof units / sizeof units[0]) {
         size /= 1024;
         unit++;
     }
-    (void)snprintf(text, CTL_NUMBER_MAX, "%.*f%c", unit > 0 && size < 9.95 ? 1 : 0, size,
-                   units[unit]);
+    if (unit > 0 && size < 9.95)
+        write_tenths(text, size, units[unit]);
+    else
+        (void)snprintf(text, CTL_NUMBER_MAX, "%llu%s", (unsigned long long)(size + 0.5),
+                       units[unit]);
 }
 
-static void write_last_exit(char text[CTL_NUMBER_MAX], const struct cJSON *slot)
+static void write_last_exit(char text[CTL_NUMBER_MAX], const struct cJSON *last)
 {
-    const struct cJSON *last = cJSON_GetObjectItemCaseSensitive(slot, "last_exit");
     const char *signal_name = colony__ctl_text(last, "signal");
 
     if (!cJSON_IsObject(last))
@@ -114,7 +198,7 @@ static void write_last_exit(char text[CTL_NUMBER_MAX], const struct cJSON *slot)
     else if (signal_name[0] != '\0')
         (void)snprintf(text, CTL_NUMBER_MAX, "%.20s", signal_name);
     else
-        write_number(text, last, "status");
+        write_number(text, cJSON_GetObjectItemCaseSensitive(last, "status"));
 }
 
 /* Puts @text, if there is any, behind what is in @note. */
@@ -127,46 +211,49 @@ static void add_note(char note[CTL_NOTE_MAX], const char *text)
 }
 
 /* What a person should know beyond the columns; "" for nothing. */
-static void write_note(char note[CTL_NOTE_MAX], const struct cJSON *slot, const struct state *state)
+static void write_note(char note[CTL_NOTE_MAX], const struct fields *fields,
+                       const struct state *state)
 {
-    const char *failure = colony__ctl_text(slot, "failure");
-    double dropped = colony__ctl_number(slot, "dropped_bytes");
+    const char *failure = text_of(fields, FIELD_FAILURE);
+    double dropped = number_of(fields, FIELD_DROPPED_BYTES);
     char text[CTL_NOTE_MAX];
     char retry[CTL_NUMBER_MAX];
 
     note[0] = '\0';
-    if (colony__ctl_has_number(slot, "retry_in")) {
-        write_duration(retry, slot, "retry_in");
+    if (has_number(fields, FIELD_RETRY_IN)) {
+        write_duration(retry, fields, FIELD_RETRY_IN);
         (void)snprintf(text, sizeof text, "starts again in %s", retry);
         add_note(note, text);
     }
-    if (strcmp(colony__ctl_text(slot, "output"), "lost") == 0)
+    if (strcmp(text_of(fields, FIELD_OUTPUT), "lost") == 0)
         add_note(note, "output: lost");
     if (dropped > 0 && dropped < 1e15) {
         (void)snprintf(text, sizeof text, "dropped %.0f bytes of output", dropped);
         add_note(note, text);
     }
-    add_note(note, colony__ctl_text(slot, "status"));
+    add_note(note, text_of(fields, FIELD_STATUS));
     if (failure[0] == '\0' && state && state->shows_cause)
-        failure = colony__ctl_text(slot, "cause");
+        failure = text_of(fields, FIELD_CAUSE);
     add_note(note, failure); /* last, so that only it is cut off */
 }
 
 void colony__ctl_view_slot(struct ctl_slot_view *view, const struct cJSON *slot)
 {
-    const struct state *state = find_state(colony__ctl_text(slot, "state"));
-    bool lives = colony__ctl_has_number(slot, "id");
+    struct fields fields;
+    const struct state *state;
 
-    view->name = colony__ctl_text(slot, "name");
-    view->state = colony__ctl_text(slot, "state");
+    find_fields(&fields, slot);
+    view->name = text_of(&fields, FIELD_NAME);
+    view->state = text_of(&fields, FIELD_STATE);
+    state = find_state(view->state);
     view->colour = state ? state->colour : NULL;
-    write_number(view->slot, slot, "slot");
-    write_number(view->id, slot, "id");
-    write_number(view->pid, slot, "os_pid");
-    write_duration(view->uptime, slot, "uptime");
-    write_number(view->restarts, slot, "restarts");
-    write_last_exit(view->last_exit, slot);
-    write_percent(view->cpu, slot, lives);
-    write_size(view->mem, slot, lives);
-    write_note(view->note, slot, state);
+    write_number(view->slot, fields.items[FIELD_SLOT]);
+    write_number(view->id, fields.items[FIELD_ID]);
+    write_number(view->pid, fields.items[FIELD_PID]);
+    write_duration(view->uptime, &fields, FIELD_UPTIME);
+    write_number(view->restarts, fields.items[FIELD_RESTARTS]);
+    write_last_exit(view->last_exit, fields.items[FIELD_LAST_EXIT]);
+    write_percent(view->cpu, &fields);
+    write_size(view->mem, &fields);
+    write_note(view->note, &fields, state);
 }

@@ -39,32 +39,9 @@ static void print_slot(const struct cJSON *slot)
     printf("\n");
 }
 
-static int ask_status(const struct ctl *ctl, const char *name, struct cJSON **status)
+static int ask(const struct ctl *ctl, const char *before, const char *name, struct cJSON **json)
 {
-    char path[CTL_PATH_MAX];
-    const struct ctl_question question = {.method = "GET",
-                                          .path = path,
-                                          .doing = "tell the status of",
-                                          .name = name,
-                                          .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
-    int exit_code = colony__ctl_path(path, "/status/", name, "");
-
-    *status = NULL;
-    return exit_code == EXIT_OK ? colony__ctl_ask_json(ctl, &question, status) : exit_code;
-}
-
-static int ask_slots(const struct ctl *ctl, const char *name, struct cJSON **slots)
-{
-    char path[CTL_PATH_MAX];
-    const struct ctl_question question = {.method = "GET",
-                                          .path = path,
-                                          .doing = "tell the status of",
-                                          .name = name,
-                                          .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
-    int exit_code = colony__ctl_path(path, "/slots?name=", name, "");
-
-    *slots = NULL;
-    return exit_code == EXIT_OK ? colony__ctl_ask_json(ctl, &question, slots) : exit_code;
+    return colony__ctl_get(ctl, before, "tell the status of", name, json);
 }
 
 /* Else one waits, or was given up: somebody may want to know. */
@@ -88,7 +65,7 @@ static int print_status(const struct ctl *ctl, const char *name, const struct cJ
     const char *state = "running";
     struct cJSON *slots;
     const struct cJSON *slot;
-    int exit_code = ask_slots(ctl, name, &slots);
+    int exit_code = ask(ctl, "/slots?name=", name, &slots);
 
     if (exit_code != EXIT_OK)
         return exit_code;
@@ -109,7 +86,7 @@ static int print_status(const struct ctl *ctl, const char *name, const struct cJ
 static int tell_one(const struct ctl *ctl, const char *name, struct cJSON *list)
 {
     struct cJSON *status;
-    int exit_code = ask_status(ctl, name, &status);
+    int exit_code = ask(ctl, "/status/", name, &status);
     bool is_running = colony__ctl_number(status, "running") >= 1;
 
     if (exit_code != EXIT_OK)
@@ -132,10 +109,7 @@ static int tell_one(const struct ctl *ctl, const char *name, struct cJSON *list)
 /* Every template: that one of them is not running is no failure of this question. */
 static int tell_all(const struct ctl *ctl, struct cJSON *list)
 {
-    const struct ctl_question question = {.method = "GET",
-                                          .path = "/processes",
-                                          .doing = "list templates",
-                                          .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
+    const struct ctl_question question = colony__ctl_look("/processes", "list templates", NULL);
     struct cJSON *names;
     const struct cJSON *name;
     int exit_code = colony__ctl_ask_json(ctl, &question, &names);

@@ -81,21 +81,15 @@ static void print_slots(struct tree *tree, const struct cJSON *slots)
 
 int colony__ctl_tree(struct ctl *ctl, int argc, char **argv)
 {
-    const struct ctl_question question = {.method = "GET",
-                                          .path = "/tree",
-                                          .doing = "show the tree",
-                                          .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
+    const struct ctl_question question = colony__ctl_look("/tree", "show the tree", NULL);
     struct tree tree = {.branches = &ascii_branches, .width = colony_columns_terminal()};
     const struct cJSON *template;
     struct cJSON *json;
-    int exit_code;
+    int exit_code = colony__ctl_ask_to_show(ctl, &question, &json);
 
     (void)argc;
     (void)argv;
-    if (ctl->is_json)
-        return colony__ctl_print_json(ctl, &question);
-    exit_code = colony__ctl_ask_json(ctl, &question, &json);
-    if (ctl->is_utf8)
+    if (colony_columns_shows_utf8())
         tree.branches = &utf8_branches;
     cJSON_ArrayForEach(template, json)
     {

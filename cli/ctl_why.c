@@ -283,15 +283,11 @@ static int split_slot(const struct ctl *ctl, char *name, const char **slot)
 
 int colony__ctl_why(struct ctl *ctl, int argc, char **argv)
 {
-    char path[CTL_PATH_MAX];
+    char path[CTL_PATH_MAX] = "";
     char after[64] = "";
-    const struct ctl_question question = {.method = "GET",
-                                          .path = path,
-                                          .doing = "tell the story of",
-                                          .name = argv[1],
-                                          .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
+    const struct ctl_question question = colony__ctl_look(path, "tell the story of", argv[1]);
     const char *slot;
-    struct cJSON *answer;
+    struct cJSON *answer = NULL;
     int exit_code = split_slot(ctl, argv[1], &slot);
 
     (void)argc;
@@ -299,12 +295,9 @@ int colony__ctl_why(struct ctl *ctl, int argc, char **argv)
         (void)snprintf(after, sizeof after, "?slot=%.40s", slot);
     if (exit_code == EXIT_OK)
         exit_code = colony__ctl_path(path, "/why/", argv[1], after);
-    if (exit_code != EXIT_OK)
-        return exit_code;
-    if (ctl->is_json)
-        return colony__ctl_print_json(ctl, &question);
-    exit_code = colony__ctl_ask_json(ctl, &question, &answer);
     if (exit_code == EXIT_OK)
+        exit_code = colony__ctl_ask_to_show(ctl, &question, &answer);
+    if (answer)
         exit_code = print_story(ctl, answer);
     cJSON_Delete(answer);
     return exit_code;

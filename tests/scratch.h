@@ -152,6 +152,19 @@ static inline void run_forked(void (*body)(void *data), void *data)
     }                                                                                              \
     static void name##_in_child(void *data __attribute__((unused)))
 
+/* A test in a forked child with a folder of its own, as @data, which is removed after it. */
+#define FOLDER_TEST(name)                                                                          \
+    static void name##_in_child(void *data);                                                       \
+    TEST(name)                                                                                     \
+    {                                                                                              \
+        struct scratch scratch;                                                                    \
+                                                                                                   \
+        scratch_init(&scratch);                                                                    \
+        run_forked(name##_in_child, scratch.path);                                                 \
+        scratch_clear(&scratch);                                                                   \
+    }                                                                                              \
+    static void name##_in_child(void *data)
+
 /* Becomes a user without rights, if it has any to lose. */
 static inline void drop_rights(void)
 {

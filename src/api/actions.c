@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "api/handlers_internal.h"
+#include "api/json_internal.h"
 #include "api/response_internal.h"
 #include "core/engine.h"
 #include "core/error.h"
@@ -48,7 +49,8 @@ int colony__act(struct colony__connection *connection, const struct colony__requ
         return rc;
     }
     options.subjects = *subjects;
-    options.answer = action->has_report ? NULL : colony__ok_json();
+    options.has_report = action->has_report;
+    colony__json_open_ok(&options.answer);
     return colony__wait_begin(connection, &options, err);
 }
 
@@ -80,7 +82,7 @@ static int stop_process(struct colony__connection *connection,
                         struct colony_error *err)
 {
     struct colony_engine *engine = colony__connection_engine(connection);
-    struct colony__wait_options options = {.goal = GOAL_GONE};
+    struct colony__wait_options options = {.goal = GOAL_GONE, .has_report = true};
     int rc = colony__wait_parse(request, &options.ms, err);
 
     if (rc < 0)
@@ -89,10 +91,12 @@ static int stop_process(struct colony__connection *connection,
         return colony_fail_os(err, -ENOMEM, "cannot stop %s", target->name);
     options.subjects.items[0].id = target->id;
     rc = colony_engine_stop_process(engine, target->id, colony__connection_why(connection), err);
-    if (rc == 0)
-        return colony__wait_begin(connection, &options, err);
-    colony__subjects_clear(&options.subjects);
-    return rc;
+    if (rc < 0) {
+        colony__subjects_clear(&options.subjects);
+        return rc;
+    }
+    colony__json_open_ok(&options.answer);
+    return colony__wait_begin(connection, &options, err);
 }
 
 /* @action of a template, or the stop of one process. */

@@ -10,24 +10,31 @@ enum {
     CAPACITY_KEPT = 4096,
 };
 
-int colony__buffer_append(struct colony__buffer *buffer, const void *data, size_t size, size_t max)
+int colony__buffer_reserve(struct colony__buffer *buffer, size_t size, size_t max)
 {
     size_t capacity = buffer->capacity ? buffer->capacity : CAPACITY_MIN;
     char *grown;
 
-    if (size == 0)
-        return 0;
     if (size > max || buffer->size > max - size)
         return -EMSGSIZE;
+    if (buffer->size + size <= buffer->capacity)
+        return 0;
     while (capacity < buffer->size + size)
         capacity *= 2;
-    if (capacity > buffer->capacity) {
-        grown = realloc(buffer->data, capacity);
-        if (!grown)
-            return -ENOMEM;
-        buffer->data = grown;
-        buffer->capacity = capacity;
-    }
+    grown = realloc(buffer->data, capacity);
+    if (!grown)
+        return -ENOMEM;
+    buffer->data = grown;
+    buffer->capacity = capacity;
+    return 0;
+}
+
+int colony__buffer_append(struct colony__buffer *buffer, const void *data, size_t size, size_t max)
+{
+    int rc = size > 0 ? colony__buffer_reserve(buffer, size, max) : 0;
+
+    if (rc < 0 || size == 0)
+        return rc;
     memcpy(buffer->data + buffer->size, data, size);
     buffer->size += size;
     return 0;

@@ -7,6 +7,10 @@
 
 #include <stddef.h>
 
+enum {
+    COLONY__ANSWER_MAX = 64 * 1024 * 1024, /* bytes of an answer that is sent as a whole */
+};
+
 /* A plain value; all-zero is empty. */
 struct colony__buffer {
     char *data;
@@ -14,7 +18,9 @@ struct colony__buffer {
     size_t capacity;
 };
 
-/* Appends a copy. -EMSGSIZE when it would hold more than @max bytes, -ENOMEM. */
+/* Makes room for @size bytes more. -EMSGSIZE when it would hold more than @max bytes, -ENOMEM. */
+int colony__buffer_reserve(struct colony__buffer *buffer, size_t size, size_t max);
+/* Appends a copy. Errors as above. */
 int colony__buffer_append(struct colony__buffer *buffer, const void *data, size_t size, size_t max);
 /* Drops the first @size bytes. */
 void colony__buffer_consume(struct colony__buffer *buffer, size_t size);

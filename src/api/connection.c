@@ -9,6 +9,7 @@
 #include "api/response_internal.h"
 #include "api/server_internal.h"
 #include "core/error.h"
+#include "core/log.h"
 
 enum {
     PENDING_MAX = 2 * COLONY__READ_SIZE, /* reading pauses at half of it */
@@ -37,6 +38,7 @@ static void enter(struct colony__connection *connection, enum colony__phase phas
         return;
     connection->phase = phase;
     set_deadline(connection, limits_ms[phase]);
+    colony__server_check_left(connection->server);
 }
 
 static void drop_source(struct colony__connection *connection)
@@ -142,7 +144,20 @@ static void answer_failure(struct colony__connection *connection,
     colony__respond_failure(connection, failure->status, failure->word, failure->reason);
 }
 
-static void parse_pending(struct colony__connection *connection)
+/* Keeps those of the @size bytes at @data that the parser has not @used. False: no memory. */
+static bool keep_rest(struct colony__connection *connection, const char *data, size_t size,
+                      size_t used)
+{
+    struct colony__buffer *pending = &connection->pending;
+
+    if (data != pending->data)
+        return colony__buffer_append(pending, data + used, size - used, PENDING_MAX) == 0;
+    colony__buffer_consume(pending, used);
+    return true;
+}
+
+/* @data is what was just read, or all that is pending. */
+static void parse(struct colony__connection *connection, const char *data, size_t size)
 {
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
     struct colony__parser *parser = &connection->parser;
@@ -151,8 +166,11 @@ static void parse_pending(struct colony__connection *connection)
 
     if (connection->phase == PHASE_IDLE)
         enter(connection, PHASE_READING);
-    result = colony__parser_feed(parser, connection->pending.data, connection->pending.size, &used);
-    colony__buffer_consume(&connection->pending, used);
+    result = colony__parser_feed(parser, data, size, &used);
+    if (!keep_rest(connection, data, size, used)) {
+        colony__connection_close(connection);
+        return;
+    }
     if (result == PARSE_FAILED) {
         answer_failure(connection, &parser->failure);
     } else if (result == PARSE_DONE) {
@@ -166,17 +184,31 @@ static void parse_pending(struct colony__connection *connection)
     }
 }
 
-/* All that comes from the wire passes here; TLS will open it first. */
+static void end_request(struct colony__connection *connection);
+
+static bool is_answered(const struct colony__connection *connection)
+{
+    return connection->phase == PHASE_ANSWERING && connection->is_ended && !connection->is_writing;
+}
+
+/*
+ * All that comes from the wire passes here; TLS will open it first. Nothing is pending unless a
+ * request is being answered.
+ */
 static void take_bytes(struct colony__connection *connection, const char *data, size_t size)
 {
     if (connection->phase == PHASE_LINGERING || connection->phase == PHASE_CLOSED)
         return;
-    if (colony__buffer_append(&connection->pending, data, size, PENDING_MAX) < 0) {
-        colony__connection_close(connection);
-        return;
+    if (connection->phase == PHASE_ANSWERING) {
+        if (colony__buffer_append(&connection->pending, data, size, PENDING_MAX) < 0)
+            colony__connection_close(connection);
+    } else {
+        connection->is_direct = true;
+        parse(connection, data, size);
+        connection->is_direct = false;
+        if (is_answered(connection))
+            end_request(connection);
     }
-    if (connection->phase != PHASE_ANSWERING)
-        parse_pending(connection);
     set_reading(connection, connection->pending.size < COLONY__READ_SIZE);
 }
 
@@ -194,10 +226,11 @@ static void take_eof(struct colony__connection *connection)
 /* The answer is sent: the next request's turn. */
 static void end_request(struct colony__connection *connection)
 {
-    bool is_last = !connection->keeps_alive || connection->server->is_stopped ||
-                   (connection->has_eof && connection->pending.size == 0);
+    bool is_last;
 
-    drop_source(connection);
+    drop_source(connection); /* which may stop or close the server */
+    is_last = !connection->keeps_alive || connection->server->is_stopped ||
+              (connection->has_eof && connection->pending.size == 0);
     colony__parser_next(&connection->parser);
     connection->is_ended = false;
     if (is_last) {
@@ -206,7 +239,7 @@ static void end_request(struct colony__connection *connection)
     }
     enter(connection, PHASE_IDLE);
     if (connection->pending.size > 0)
-        parse_pending(connection);
+        parse(connection, connection->pending.data, connection->pending.size);
     set_reading(connection, connection->pending.size < COLONY__READ_SIZE);
     if (connection->has_eof && connection->phase == PHASE_READING)
         colony__connection_close(connection); /* half a request, and no more will come */
@@ -244,29 +277,50 @@ static void on_written(uv_write_t *request, int status)
         connection->source->writable(connection, connection->source_data);
 }
 
-/* All that goes to the wire passes here; TLS will seal it first. */
+/*
+ * All that goes to the wire passes here; TLS will seal it first. 0 when it is all sent, 1 when
+ * on_written() will tell.
+ *
+ * An answer that its handler gives at once mostly fits into the socket, and uv_write() costs more
+ * system calls than the write. Pipelined requests are left to it: others get their turn meanwhile.
+ */
 static int send_bytes(struct colony__connection *connection)
 {
+    uv_stream_t *stream = &connection->wire.stream;
     uv_buf_t buf = uv_buf_init(connection->flight.data, (unsigned)connection->flight.size);
+    int sent = 0;
+    int rc;
 
-    return uv_write(&connection->write, &connection->wire.stream, &buf, 1, on_written);
+    colony_log_flush(); /* who gets an answer finds in the log what it is about */
+    if (connection->is_direct && connection->is_ended)
+        sent = uv_try_write(stream, &buf, 1);
+    if (sent > 0) { /* else an error shows again */
+        buf.base += sent;
+        buf.len -= (size_t)sent;
+    }
+    if (buf.len == 0)
+        return 0;
+    rc = uv_write(&connection->write, stream, &buf, 1, on_written);
+    return rc < 0 ? rc : 1;
 }
 
 void colony__connection_flush(struct colony__connection *connection)
 {
     struct colony__buffer sent = connection->flight;
+    int rc;
 
     if (connection->is_writing || connection->out.size == 0 || connection->phase == PHASE_CLOSED)
         return;
     connection->flight = connection->out;
     connection->out = sent;
-    connection->is_writing = true;
-    if (send_bytes(connection) < 0) {
-        connection->is_writing = false;
+    rc = send_bytes(connection);
+    connection->is_writing = rc > 0;
+    if (rc < 0)
         colony__connection_close(connection);
-        return;
-    }
-    watch_stall(connection);
+    else if (rc > 0)
+        watch_stall(connection);
+    else
+        colony__buffer_reset(&connection->flight);
 }
 
 int colony__connection_write(struct colony__connection *connection, const void *data, size_t size)
@@ -280,7 +334,7 @@ void colony__connection_end(struct colony__connection *connection)
         return;
     connection->is_ended = true;
     colony__connection_flush(connection);
-    if (!connection->is_writing && connection->phase == PHASE_ANSWERING)
+    if (is_answered(connection) && !connection->is_direct)
         end_request(connection); /* a stream without chunks has nothing left to send */
 }
 
@@ -323,10 +377,13 @@ void colony__connection_expire(struct colony__connection *connection)
 
 void colony__connection_retire(struct colony__connection *connection)
 {
+    const struct colony__source *source = connection->source;
+    bool is_patient = source && source->is_patient;
+
     connection->keeps_alive = false;
-    if (connection->phase == PHASE_IDLE ||
-        (connection->phase == PHASE_READING && connection->parser.head_bytes == 0) ||
-        (connection->source && connection->source->is_patient))
+    if (is_patient && source->timed_out && !connection->is_begun)
+        source->timed_out(connection, connection->source_data);
+    else if (is_patient || connection->phase == PHASE_IDLE)
         colony__connection_close(connection);
 }
 

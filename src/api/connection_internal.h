@@ -20,10 +20,6 @@
 struct colony__connection;
 struct colony__server;
 
-enum {
-    COLONY__ANSWER_MAX = 64 * 1024 * 1024, /* bytes of an answer that is sent as a whole */
-};
-
 enum colony__phase {
     PHASE_READING,   /* a request, or waiting for the first one */
     PHASE_IDLE,      /* between two requests */
@@ -70,6 +66,7 @@ struct colony__connection {
     bool is_refused;         /* told so and closed: counted apart */
     bool has_eof;
     bool is_reading;
+    bool is_direct; /* a handler is called for bytes that were just read */
     bool is_writing;
     bool is_chunked;
     bool is_begun; /* the head of the answer is written */
@@ -86,7 +83,10 @@ int colony__connection_new(struct colony__connection **out, struct colony__serve
 /* At once, unsent bytes are lost. May be called again. */
 void colony__connection_close(struct colony__connection *connection);
 
-/* Closes it unless a request is being read or answered; that one will be the last. */
+/*
+ * Closes it unless a request is being read or answered; that one will be the last. Whoever has
+ * just come has a request on its way, and who only waits is told that this is over.
+ */
 void colony__connection_retire(struct colony__connection *connection);
 
 /* The deadline is over. */

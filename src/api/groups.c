@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* groups.c - templates that are called GROUP:NAME, all together. */
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/actions_internal.h"
 #include "api/handlers_internal.h"
-#include "api/list_internal.h"
+#include "api/json_internal.h"
 #include "api/response_internal.h"
+#include "core/array.h"
 #include "core/engine.h"
 #include "core/error.h"
 
@@ -31,19 +31,15 @@ struct members {
 static void add_member(const struct colony_template *template, void *data)
 {
     struct members *members = data;
+    struct member *items;
 
     if (!template->group || (members->group && strcmp(template->group, members->group) != 0))
         return;
-    if (members->count == members->capacity) {
-        size_t capacity = members->capacity ? members->capacity * 2 : 64;
-        struct member *items = reallocarray(members->items, capacity, sizeof *items);
-
-        members->failed |= !items;
-        if (!items)
-            return;
-        members->items = items;
-        members->capacity = capacity;
-    }
+    items = colony_array_room(members->items, members->count, &members->capacity, sizeof *items);
+    members->failed |= !items;
+    if (!items)
+        return;
+    members->items = items;
     members->items[members->count++] = (struct member){template->name, template->group};
 }
 
@@ -74,7 +70,7 @@ int colony__get_groups(struct colony__connection *connection, const struct colon
                        struct colony_error *err)
 {
     struct members members;
-    struct colony__list list;
+    struct colony__json json = {0};
     int rc = find_members(&members, connection, NULL, err);
 
     (void)request;
@@ -82,28 +78,30 @@ int colony__get_groups(struct colony__connection *connection, const struct colon
         return rc;
     if (members.count > 0)
         qsort(members.items, members.count, sizeof *members.items, compare_groups);
-    colony__list_begin(&list, members.engine);
+    colony__json_open(&json, NULL, '[');
     for (size_t i = 0; i < members.count; i++)
         if (i == 0 || strcmp(members.items[i - 1].group, members.items[i].group) != 0)
-            colony__list_add(&list, cJSON_CreateString(members.items[i].group));
+            colony__json_add_text(&json, NULL, members.items[i].group);
+    colony__json_close(&json, ']');
     free(members.items);
-    return colony__respond_json(connection, 200, colony__list_take(&list));
+    return colony__respond_json(connection, 200, &json);
 }
 
 int colony__get_group(struct colony__connection *connection, const struct colony__request *request,
                       struct colony_error *err)
 {
     struct members members;
-    struct colony__list list;
+    struct colony__json json = {0};
     int rc = find_members(&members, connection, request->args[0], err);
 
     if (rc < 0)
         return rc;
-    colony__list_begin(&list, members.engine);
+    colony__json_open(&json, NULL, '[');
     for (size_t i = 0; i < members.count; i++)
-        colony__list_add(&list, cJSON_CreateString(members.items[i].name));
+        colony__json_add_text(&json, NULL, members.items[i].name);
+    colony__json_close(&json, ']');
     free(members.items);
-    return colony__respond_json(connection, 200, colony__list_take(&list));
+    return colony__respond_json(connection, 200, &json);
 }
 
 static int act_on_group(struct colony__connection *connection,

@@ -10,7 +10,7 @@
 
 #include "api/route_internal.h"
 
-struct cJSON;
+struct colony__json;
 struct colony_engine;
 struct colony_slot_info;
 struct colony_store_event;
@@ -116,8 +116,9 @@ int colony__get_history(struct colony__connection *connection,
 /* What ?name= &slot= &limit= &before= ask for; the name is borrowed from @request. -EINVAL. */
 int colony__history_parse(const struct colony__request *request, struct colony_store_query *query,
                           struct colony_error *err);
-/* The array that is the answer. NULL: out of memory. */
-struct cJSON *colony__history_to_json(const struct colony_store_event *rows, size_t count);
+/* The list that is the answer. */
+void colony__history_add_json(struct colony__json *json, const char *key,
+                              const struct colony_store_event *rows, size_t count);
 
 /* What a path means by NAME_OR_ID. */
 struct colony__target {
@@ -133,7 +134,7 @@ int colony__target_find(struct colony__target *target, struct colony_engine *eng
 int colony__target_find_template(struct colony__target *target, struct colony_engine *engine,
                                  const char *text, struct colony_error *err);
 
-/* slots.c: all that is known of one slot. NULL: out of memory. */
-struct cJSON *colony__slot_to_json(const struct colony_slot_info *info);
+/* slots.c: all that is known of one slot, as an object in a list that is still open. */
+void colony__slot_open_json(struct colony__json *json, const struct colony_slot_info *info);
 
 #endif

@@ -80,7 +80,7 @@ static bool is_awaited(const struct colony_template *template, const struct colo
 {
     bool is_first = !info->has_exit;
     bool is_up = !is_down[info->state] &&
-                 (info->state != SLOT_RUNNING || template->ready.kind == READY_NONE);
+                 (info->state != SLOT_RUNNING || template->ready->kind == READY_NONE);
 
     return info->is_wanted && !is_up && (is_first || template->essential);
 }

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET /history: what happened, newest first. The store's thread finds it; the answer comes later.
  */
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/connection_internal.h"
 #include "api/handlers_internal.h"
+#include "api/json_internal.h"
 #include "api/response_internal.h"
-#include "api/timestamp_internal.h"
 #include "core/engine.h"
 #include "core/error.h"
 #include "core/signals.h"
@@ -34,75 +33,57 @@ static void release(struct asking *asking)
 }
 
 /* How a process ended: one of the two, or, where nobody knows or none has ended, neither. */
-static bool add_exit(cJSON *json, const struct colony_store_event *row)
+static void add_exit(struct colony__json *json, const struct colony_store_event *row)
 {
     bool is_signal = row->exit_known && row->term_signal != 0;
-    const cJSON *status = row->exit_known && !is_signal
-                              ? cJSON_AddNumberToObject(json, "exit_status", row->exit_status)
-                              : cJSON_AddNullToObject(json, "exit_status");
 
-    if (!status)
-        return false;
-    return is_signal
-               ? cJSON_AddStringToObject(json, "term_signal", colony_signal_name(row->term_signal))
-               : cJSON_AddNullToObject(json, "term_signal");
+    if (row->exit_known && !is_signal)
+        colony__json_add_signed(json, "exit_status", row->exit_status);
+    else
+        colony__json_add_null(json, "exit_status");
+    if (is_signal)
+        colony__json_add_text(json, "term_signal", colony_signal_name(row->term_signal));
+    else
+        colony__json_add_null(json, "term_signal");
 }
 
-static bool add_time(cJSON *json, uint64_t wall_ms)
+void colony__history_add_json(struct colony__json *json, const char *key,
+                              const struct colony_store_event *rows, size_t count)
 {
-    cJSON *time = colony__json_time(wall_ms);
-
-    if (time && cJSON_AddItemToObject(json, "time", time))
-        return true;
-    cJSON_Delete(time);
-    return false;
-}
-
-static cJSON *row_to_json(const struct colony_store_event *row)
-{
-    cJSON *json = cJSON_CreateObject();
-
-    if (cJSON_AddNumberToObject(json, "seq", (double)row->seq) && add_time(json, row->at_ms) &&
-        cJSON_AddStringToObject(json, "name", row->name) &&
-        cJSON_AddNumberToObject(json, "slot", row->slot) &&
-        cJSON_AddNumberToObject(json, "id", (double)row->id) &&
-        cJSON_AddNumberToObject(json, "os_pid", row->os_pid) &&
-        cJSON_AddStringToObject(json, "event", row->event) &&
-        cJSON_AddStringToObject(json, "from", row->from) &&
-        cJSON_AddStringToObject(json, "to", row->to) && add_exit(json, row) &&
-        cJSON_AddStringToObject(json, "cause", row->cause))
-        return json;
-    cJSON_Delete(json);
-    return NULL;
-}
-
-cJSON *colony__history_to_json(const struct colony_store_event *rows, size_t count)
-{
-    cJSON *array = cJSON_CreateArray();
-
+    colony__json_open(json, key, '[');
     for (size_t i = 0; i < count; i++) {
-        cJSON *json = row_to_json(&rows[i]);
+        const struct colony_store_event *row = &rows[i];
 
-        if (!json || !cJSON_AddItemToArray(array, json)) {
-            cJSON_Delete(json);
-            cJSON_Delete(array);
-            return NULL;
-        }
+        colony__json_open(json, NULL, '{');
+        colony__json_add_number(json, "seq", row->seq);
+        colony__json_add_time(json, "time", row->at_ms);
+        colony__json_add_text(json, "name", row->name);
+        colony__json_add_number(json, "slot", row->slot);
+        colony__json_add_number(json, "id", row->id);
+        colony__json_add_signed(json, "os_pid", row->os_pid);
+        colony__json_add_text(json, "event", row->event);
+        colony__json_add_text(json, "from", row->from);
+        colony__json_add_text(json, "to", row->to);
+        add_exit(json, row);
+        colony__json_add_text(json, "cause", row->cause);
+        colony__json_close(json, '}');
     }
-    return array;
+    colony__json_close(json, ']');
 }
 
 static void on_found(int rc, const struct colony_store_event *rows, size_t count, void *data)
 {
     struct asking *asking = data;
     struct colony__connection *connection = asking->connection;
+    struct colony__json json = {0};
     struct colony_error err;
 
     asking->is_answered = true;
     if (!connection) {
         release(asking);
     } else if (rc == 0) {
-        (void)colony__respond_json(connection, 200, colony__history_to_json(rows, count));
+        colony__history_add_json(&json, NULL, rows, count);
+        (void)colony__respond_json(connection, 200, &json);
     } else {
         (void)colony_fail_os(&err, rc, "cannot read the history");
         colony__respond_error(connection, &err);

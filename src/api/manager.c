@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <cjson/cJSON.h>
-
+#include "api/connection_internal.h"
 #include "api/handlers_internal.h"
+#include "api/json_internal.h"
 #include "api/response_internal.h"
+#include "api/server_internal.h"
 #include "core/engine.h"
+#include "core/log.h"
 
 int colony__get_welcome(struct colony__connection *connection,
                         const struct colony__request *request, struct colony_error *err)
 {
-    cJSON *json = cJSON_CreateObject();
-    bool ok = cJSON_AddStringToObject(json, "welcome", "Welcome to colony") &&
-              cJSON_AddStringToObject(json, "version", COLONY_VERSION);
+    struct colony__json json = {0};
 
     (void)request;
     (void)err;
-    if (!ok) {
-        cJSON_Delete(json);
-        json = NULL;
-    }
-    return colony__respond_json(connection, 200, json);
+    colony__json_open(&json, NULL, '{');
+    colony__json_add_text(&json, "welcome", "Welcome to colony");
+    colony__json_add_text(&json, "version", COLONY_VERSION);
+    colony__json_close(&json, '}');
+    return colony__respond_json(connection, 200, &json);
 }
 
 int colony__get_ping(struct colony__connection *connection, const struct colony__request *request,
@@ -30,23 +30,53 @@ int colony__get_ping(struct colony__connection *connection, const struct colony_
     return 0;
 }
 
+/*
+ * What ends this engine is done once the answer is with the kernel: a connection needs its source
+ * no more when all is written, or when there is nobody left to write to.
+ */
+static void on_shutdown_answered(void *data)
+{
+    struct colony__connection *connection = data;
+
+    colony_engine_shutdown(colony__connection_engine(connection),
+                           colony__connection_why(connection));
+}
+
+static const struct colony__source shutdown_source = {.closed = on_shutdown_answered};
+
 int colony__post_shutdown(struct colony__connection *connection,
                           const struct colony__request *request, struct colony_error *err)
 {
     (void)request;
     (void)err;
-    (void)colony__respond_ok(connection); /* while there is somebody to send it */
-    colony_engine_shutdown(colony__connection_engine(connection),
-                           colony__connection_why(connection));
-    return 0;
+    colony__connection_set_source(connection, &shutdown_source, connection);
+    return colony__respond_ok(connection);
 }
+
+static void on_left(void *data)
+{
+    colony_engine_upgrade(data);
+}
+
+static void on_upgrade_answered(void *data)
+{
+    struct colony__connection *connection = data;
+
+    colony_log(SEVERITY_INFO, "is going to be upgraded: asked by %s",
+               colony__connection_why(connection));
+    colony__server_leave(connection->server, on_left, colony__connection_engine(connection));
+}
+
+static const struct colony__source upgrade_source = {.closed = on_upgrade_answered};
 
 int colony__post_upgrade(struct colony__connection *connection,
                          const struct colony__request *request, struct colony_error *err)
 {
-    int rc = colony_engine_upgrade(colony__connection_engine(connection),
-                                   colony__connection_why(connection), err);
+    int rc = colony_engine_check_upgrade(colony__connection_engine(connection), err);
 
     (void)request;
-    return rc < 0 ? rc : colony__respond_ok(connection);
+    if (rc < 0)
+        return rc;
+    colony__connection_set_source(connection, &upgrade_source, connection);
+    return colony__respond_ok(connection);
 }

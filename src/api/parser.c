@@ -23,6 +23,10 @@ static const struct colony__failure bad_version = {505, "bad_value",
 static const struct colony__failure bad_request = {400, "bad_value",
                                                    "cannot read the request: it is not HTTP/1.1"};
 
+static const struct colony__failure bad_coding = {501, "bad_value",
+                                                  "cannot read the request: no transfer coding but "
+                                                  "chunked is known here"};
+
 /* Callbacks return this to end the parsing; 0 goes on. */
 static int fail(struct colony__parser *parser, const struct colony__failure *failure)
 {
@@ -55,15 +59,16 @@ static int on_target_complete(llhttp_t *http)
     return rc;
 }
 
-/* llhttp lets blanks pass in a name, which RFC 9112 5.1 wants refused. */
-static bool has_blank_in_name(const struct colony__buffer *head)
+/* llhttp lets blanks pass in a name, and one of nothing; RFC 9112 5.1 wants them refused. */
+static bool is_bad_name(const struct colony__buffer *head)
 {
     const char *end = head->data + head->size;
     const char *name = end;
 
     while (name > head->data && name[-1] != '\0')
         name--;
-    return memchr(name, ' ', (size_t)(end - name)) || memchr(name, '\t', (size_t)(end - name));
+    return name == end || memchr(name, ' ', (size_t)(end - name)) ||
+           memchr(name, '\t', (size_t)(end - name));
 }
 
 static int on_field_complete(llhttp_t *http)
@@ -72,7 +77,7 @@ static int on_field_complete(llhttp_t *http)
 
     if (parser->has_head)
         return 0;
-    if (has_blank_in_name(&parser->head))
+    if (is_bad_name(&parser->head))
         return fail(parser, &bad_request);
     if (++parser->header_count > HEADERS_MAX)
         return fail(parser, &head_too_large);
@@ -90,6 +95,42 @@ static int on_value_complete(llhttp_t *http)
            (head->data[head->size - 1] == ' ' || head->data[head->size - 1] == '\t'))
         head->size--;
     return append(parser, "", 1);
+}
+
+/*
+ * Lines of the head end with CR LF, have neither of them elsewhere, and none goes on in the next
+ * (RFC 9112 2.2 and 5.2). Versions of llhttp let this or that pass: who reads it otherwise sees
+ * another end of the request.
+ */
+static bool is_badly_lined(struct colony__parser *parser, const char *data, size_t size)
+{
+    for (size_t i = 0; i < size && parser->line != LINE_OF_BODY; i++) {
+        bool has_cr = parser->has_cr;
+
+        parser->has_cr = data[i] == '\r';
+        if (has_cr != (data[i] == '\n'))
+            return true;
+        if (parser->line == LINE_BEGINS && (data[i] == ' ' || data[i] == '\t'))
+            return true;
+        if (data[i] == '\n' && parser->line != LINE_BEFORE)
+            parser->line = parser->line == LINE_BEGINS ? LINE_OF_BODY : LINE_BEGINS;
+        else if (!has_cr && !parser->has_cr)
+            parser->line = LINE_GOES_ON;
+    }
+    return false;
+}
+
+/* RFC 9112 6.1. What a coding before `chunked` did to the body would be taken for the body. */
+static const struct colony__failure *find_coding_fault(const struct colony__request *request)
+{
+    size_t count;
+    const char *coding = colony__request_header(request, "Transfer-Encoding", &count);
+
+    if (count == 0)
+        return NULL;
+    if (request->is_http10)
+        return &bad_request;
+    return count > 1 || strcasecmp(coding, "chunked") != 0 ? &bad_coding : NULL;
 }
 
 static enum colony__method method_of(const llhttp_t *http)
@@ -117,6 +158,7 @@ static int on_headers_complete(llhttp_t *http)
     struct colony__parser *parser = http->data;
     struct colony__request *request = &parser->request;
     bool has_body = (http->flags & F_CHUNKED) || http->content_length > 0;
+    const struct colony__failure *fault;
     const char *expect;
 
     parser->has_head = true;
@@ -127,6 +169,9 @@ static int on_headers_complete(llhttp_t *http)
     request->is_http10 = http->http_minor == 0;
     request->headers = parser->head.data + parser->target_size;
     request->headers_size = parser->head.size - parser->target_size;
+    fault = find_coding_fault(request);
+    if (fault)
+        return fail(parser, fault);
     if ((http->flags & F_CONTENT_LENGTH) && http->content_length > parser->body_max)
         return fail(parser, &body_too_large);
     expect = colony__request_header(request, "Expect", NULL);
@@ -184,6 +229,8 @@ void colony__parser_next(struct colony__parser *parser)
     parser->target_size = 0;
     parser->header_count = 0;
     parser->head_bytes = 0;
+    parser->line = LINE_BEFORE;
+    parser->has_cr = false;
     parser->has_head = false;
     parser->wants_continue = false;
     parser->keeps_alive = false;
@@ -205,6 +252,10 @@ enum colony__parse colony__parser_feed(struct colony__parser *parser, const char
     *used = size;
     if (!parser->has_head)
         parser->head_bytes += size;
+    if (is_badly_lined(parser, data, size)) {
+        parser->failure = bad_request;
+        return PARSE_FAILED;
+    }
     rc = llhttp_execute(&parser->http, data, size);
     if (rc == HPE_PAUSED) {
         *used = (size_t)(llhttp_get_error_pos(&parser->http) - data);

@@ -21,6 +21,14 @@ enum colony__parse {
     PARSE_FAILED, /* .failure says why; the connection cannot go on */
 };
 
+/* Where in its lines a request is. */
+enum colony__line {
+    LINE_BEFORE, /* the first one */
+    LINE_BEGINS,
+    LINE_GOES_ON,
+    LINE_OF_BODY, /* an empty one ended the head */
+};
+
 /* How a request that cannot be read is answered. */
 struct colony__failure {
     int status;
@@ -37,6 +45,8 @@ struct colony__parser {
     size_t target_size; /* in @head, with the NUL; 0: not complete */
     size_t header_count;
     size_t head_bytes; /* of this request, as they came, until the head is complete */
+    enum colony__line line;
+    bool has_cr; /* the last byte of a line of the head was one */
     bool has_head;
     bool wants_continue; /* the client waits for 100 Continue before it sends the body */
     bool keeps_alive;    /* PARSE_DONE: another request may follow */

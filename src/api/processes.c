@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "api/handlers_internal.h"
-#include "api/list_internal.h"
+#include "api/json_internal.h"
 #include "api/response_internal.h"
 #include "core/engine.h"
 #include "core/error.h"
@@ -57,20 +57,30 @@ int colony__target_find_template(struct colony__target *target, struct colony_en
     return colony__target_find(target, engine, text, err);
 }
 
+/* A list that one of the engine's walks fills. */
+struct list {
+    struct colony_engine *engine;
+    struct colony__json *json;
+};
+
 static void add_name(const struct colony_template *template, void *data)
 {
-    colony__list_add(data, cJSON_CreateString(template->name));
+    const struct list *list = data;
+
+    colony__json_add_text(list->json, NULL, template->name);
 }
 
 static void add_id(const struct colony_slot_info *info, void *data)
 {
+    const struct list *list = data;
+
     if (info->id != 0)
-        colony__list_add(data, cJSON_CreateNumber((double)info->id));
+        colony__json_add_number(list->json, NULL, info->id);
 }
 
 static void add_ids(const struct colony_template *template, void *data)
 {
-    const struct colony__list *list = data;
+    const struct list *list = data;
 
     (void)colony_engine_each_slot(list->engine, template->name, add_id, data);
 }
@@ -78,15 +88,17 @@ static void add_ids(const struct colony_template *template, void *data)
 int colony__get_processes(struct colony__connection *connection,
                           const struct colony__request *request, struct colony_error *err)
 {
-    struct colony__list list;
+    struct colony__json json = {0};
+    struct list list = {.engine = colony__connection_engine(connection), .json = &json};
     bool is_running;
     int rc = colony__request_query_bool(request, "running", &is_running, err);
 
     if (rc < 0)
         return rc;
-    colony__list_begin(&list, colony__connection_engine(connection));
+    colony__json_open(&json, NULL, '[');
     colony_engine_each_template(list.engine, is_running ? add_ids : add_name, &list);
-    return colony__respond_json(connection, 200, colony__list_take(&list));
+    colony__json_close(&json, ']');
+    return colony__respond_json(connection, 200, &json);
 }
 
 int colony__get_process(struct colony__connection *connection,
@@ -95,6 +107,9 @@ int colony__get_process(struct colony__connection *connection,
     struct colony_engine *engine = colony__connection_engine(connection);
     const struct colony_template *template;
     struct colony__target target = {0};
+    struct colony__json json = {0};
+    cJSON *tree;
+    char *text;
     int rc = colony__target_find(&target, engine, request->args[0], err);
 
     if (rc < 0)
@@ -102,28 +117,30 @@ int colony__get_process(struct colony__connection *connection,
     template = colony_engine_find_template(engine, target.name);
     if (!template)
         return colony_fail(err, -ENOENT, "cannot find '%s': no such process", target.name);
-    return colony__respond_json(connection, 200, colony_template_to_json(template));
+    tree = colony_template_to_json(template);
+    text = tree ? cJSON_PrintUnformatted(tree) : NULL;
+    colony__json_add_raw(&json, NULL, text, text ? strlen(text) : 0);
+    cJSON_free(text);
+    cJSON_Delete(tree);
+    return colony__respond_json(connection, 200, &json);
 }
 
 int colony__get_pids(struct colony__connection *connection, const struct colony__request *request,
                      struct colony_error *err)
 {
-    struct colony_engine *engine = colony__connection_engine(connection);
+    struct colony__json json = {0};
+    struct list list = {.engine = colony__connection_engine(connection), .json = &json};
     struct colony__target target = {0};
-    struct colony__list list;
-    cJSON *json;
-    int rc = colony__target_find_template(&target, engine, request->args[0], err);
+    int rc = colony__target_find_template(&target, list.engine, request->args[0], err);
 
     if (rc < 0)
         return rc;
-    colony__list_begin(&list, engine);
-    (void)colony_engine_each_slot(engine, target.name, add_id, &list);
-    json = colony__ok_json();
-    if (!colony__json_add_item(json, "pids", colony__list_take(&list))) {
-        cJSON_Delete(json);
-        json = NULL;
-    }
-    return colony__respond_json(connection, 200, json);
+    colony__json_open_ok(&json);
+    colony__json_open(&json, "pids", '[');
+    (void)colony_engine_each_slot(list.engine, target.name, add_id, &list);
+    colony__json_close(&json, ']');
+    colony__json_close(&json, '}');
+    return colony__respond_json(connection, 200, &json);
 }
 
 static void count_slot(const struct colony_slot_info *info, void *data)
@@ -140,21 +157,19 @@ int colony__get_status(struct colony__connection *connection, const struct colon
     struct colony_engine *engine = colony__connection_engine(connection);
     struct colony__target target = {0};
     struct count count = {0};
-    cJSON *json;
+    struct colony__json json = {0};
     int rc = colony__target_find_template(&target, engine, request->args[0], err);
 
     if (rc < 0)
         return rc;
     (void)colony_engine_each_slot(engine, target.name, count_slot, &count);
-    json = cJSON_CreateObject();
-    if (!cJSON_AddBoolToObject(json, "active", colony_engine_is_active(engine, target.name)) ||
-        !cJSON_AddNumberToObject(json, "running", count.running) ||
-        !cJSON_AddNumberToObject(json, "numprocesses", count.slots) ||
-        !cJSON_AddNumberToObject(json, "max_processes", count.slots)) {
-        cJSON_Delete(json);
-        json = NULL;
-    }
-    return colony__respond_json(connection, 200, json);
+    colony__json_open(&json, NULL, '{');
+    colony__json_add_bool(&json, "active", colony_engine_is_active(engine, target.name));
+    colony__json_add_number(&json, "running", count.running);
+    colony__json_add_number(&json, "numprocesses", count.slots);
+    colony__json_add_number(&json, "max_processes", count.slots);
+    colony__json_close(&json, '}');
+    return colony__respond_json(connection, 200, &json);
 }
 
 int colony__post_signal(struct colony__connection *connection,

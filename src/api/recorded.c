@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* recorded.c - answers to what changes something: not before the change would survive colony. */
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/connection_internal.h"
+#include "api/json_internal.h"
 #include "api/response_internal.h"
 #include "core/engine.h"
 #include "core/error.h"
@@ -20,7 +20,7 @@ enum {
 struct held {
     struct colony__connection *connection; /* NULL: it has gone, or was answered */
     int status;
-    cJSON *json;
+    struct colony__json json;
 };
 
 /* The connection of @held, which may be answered now; NULL: nobody waits any more. */
@@ -50,16 +50,16 @@ static void on_recorded(int rc, void *data)
 {
     struct held *held = data;
     struct colony__connection *connection = let_go(held);
-    cJSON *json = held->json;
+    struct colony__json json = held->json;
     int status = held->status;
     const struct colony_store *store;
 
     free(held);
     if (connection && rc == 0) {
-        (void)colony__respond_json(connection, status, json);
+        (void)colony__respond_json(connection, status, &json);
         return;
     }
-    cJSON_Delete(json);
+    colony__json_clear(&json);
     if (!connection)
         return;
     store = colony_engine_store(colony__connection_engine(connection));
@@ -84,16 +84,18 @@ static void on_closed(void *data)
 
 static const struct colony__source held_source = {.timed_out = on_timed_out, .closed = on_closed};
 
-int colony__respond_recorded(struct colony__connection *connection, int status, cJSON *json)
+int colony__respond_recorded(struct colony__connection *connection, int status,
+                             struct colony__json *json)
 {
-    struct held *held = json ? calloc(1, sizeof *held) : NULL;
+    struct held *held = json->failed ? NULL : calloc(1, sizeof *held);
     int rc;
 
     if (!held) {
-        cJSON_Delete(json);
-        return colony__respond_json(connection, 503, NULL);
+        colony__json_clear(json);
+        return colony__respond_no_memory(connection);
     }
-    *held = (struct held){.connection = connection, .status = status, .json = json};
+    *held = (struct held){.connection = connection, .status = status, .json = *json};
+    *json = (struct colony__json){0};
     colony__connection_set_source(connection, &held_source, held);
     colony__connection_set_timeout(connection, RECORD_MS_MAX);
     rc = colony_engine_when_recorded(colony__connection_engine(connection), on_recorded, held);

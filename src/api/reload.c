@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reload.c - POST /_reload: reads the settings again, or only tells what that would do. */
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdlib.h>
 
 #include "api/connection_internal.h"
 #include "api/handlers_internal.h"
-#include "api/list_internal.h"
+#include "api/json_internal.h"
 #include "api/response_internal.h"
 #include "core/engine.h"
 #include "core/error.h"
@@ -17,31 +16,21 @@ struct reload {
     bool is_dry;
 };
 
-static cJSON *step_to_json(const struct colony_reload_step *step)
+static void put_steps(struct colony__json *json, bool is_dry,
+                      const struct colony_reload_step *steps, size_t count)
 {
-    cJSON *json = cJSON_CreateObject();
-
-    if (cJSON_AddStringToObject(json, "action", colony_reload_action_name(step->action)) &&
-        colony__json_add_item(json, "name", colony__json_text(step->name)) &&
-        colony__json_add_item(json, "why", colony__json_text(step->text)))
-        return json;
-    cJSON_Delete(json);
-    return NULL;
-}
-
-static cJSON *steps_to_json(bool is_dry, const struct colony_reload_step *steps, size_t count)
-{
-    cJSON *json = colony__ok_json();
-    struct colony__list list;
-
-    colony__list_begin(&list, NULL);
-    for (size_t i = 0; i < count; i++)
-        colony__list_add(&list, step_to_json(&steps[i]));
-    if (cJSON_AddBoolToObject(json, "dry_run", is_dry) &&
-        colony__json_add_item(json, "steps", colony__list_take(&list)))
-        return json;
-    cJSON_Delete(json);
-    return NULL;
+    colony__json_open_ok(json);
+    colony__json_add_bool(json, "dry_run", is_dry);
+    colony__json_open(json, "steps", '[');
+    for (size_t i = 0; i < count; i++) {
+        colony__json_open(json, NULL, '{');
+        colony__json_add_text(json, "action", colony_reload_action_name(steps[i].action));
+        colony__json_add_text(json, "name", steps[i].name);
+        colony__json_add_text(json, "why", steps[i].text);
+        colony__json_close(json, '}');
+    }
+    colony__json_close(json, ']');
+    colony__json_close(json, '}');
 }
 
 /* Else the settings are at fault, and the file is named in the message. */
@@ -61,19 +50,25 @@ static void on_reloaded(int rc, const struct colony_error *err,
     struct reload *reload = data;
     struct colony__connection *connection = reload->connection;
     bool is_dry = reload->is_dry;
+    struct colony__json json = {0};
 
     free(reload);
     if (!connection)
         return;
     colony__connection_set_source(connection, NULL, NULL);
-    if (rc < 0 && is_our_fault(rc))
+    if (rc < 0 && is_our_fault(rc)) {
         colony__respond_error(connection, err);
-    else if (rc < 0)
+        return;
+    }
+    if (rc < 0) {
         colony__respond_failure(connection, 400, "bad_config", err->message);
-    else if (is_dry)
-        (void)colony__respond_json(connection, 200, steps_to_json(true, steps, count));
+        return;
+    }
+    put_steps(&json, is_dry, steps, count);
+    if (is_dry)
+        (void)colony__respond_json(connection, 200, &json);
     else
-        (void)colony__respond_recorded(connection, 200, steps_to_json(false, steps, count));
+        (void)colony__respond_recorded(connection, 200, &json);
 }
 
 static void on_closed(void *data)

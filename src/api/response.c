@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/response_internal.h"
 
-#include <cjson/cJSON.h>
+#include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/connection_internal.h"
+#include "api/json_internal.h"
 #include "api/route_internal.h"
 #include "api/server_internal.h"
 #include "core/error.h"
@@ -25,34 +25,6 @@ const char *colony__connection_why(const struct colony__connection *connection)
     return connection->peer.why;
 }
 
-static const char *phrase_of(int status)
-{
-    static const struct {
-        int status;
-        const char *phrase;
-    } phrases[] = {
-        {200, "OK"},
-        {204, "No Content"},
-        {400, "Bad Request"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {408, "Request Timeout"},
-        {409, "Conflict"},
-        {413, "Content Too Large"},
-        {431, "Request Header Fields Too Large"},
-        {500, "Internal Server Error"},
-        {501, "Not Implemented"},
-        {503, "Service Unavailable"},
-        {505, "HTTP Version Not Supported"},
-    };
-
-    for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++)
-        if (phrases[i].status == status)
-            return phrases[i].phrase;
-    return "Status";
-}
-
 /* A text of the head. What can't be queued ends the connection: the client must see that. */
 static void put(struct colony__connection *connection, const char *text)
 {
@@ -60,40 +32,72 @@ static void put(struct colony__connection *connection, const char *text)
         colony__connection_close(connection);
 }
 
-static void put_cors(struct colony__connection *connection, const char *methods)
+static void put_status(struct colony__connection *connection, int status)
+{
+#define HEAD(phrase) "HTTP/1.1 " phrase "\r\nServer: colony/" COLONY_VERSION "\r\n"
+    static const struct {
+        int status;
+        const char *head;
+    } heads[] = {
+        {200, HEAD("200 OK")},
+        {204, HEAD("204 No Content")},
+        {400, HEAD("400 Bad Request")},
+        {403, HEAD("403 Forbidden")},
+        {404, HEAD("404 Not Found")},
+        {405, HEAD("405 Method Not Allowed")},
+        {408, HEAD("408 Request Timeout")},
+        {409, HEAD("409 Conflict")},
+        {413, HEAD("413 Content Too Large")},
+        {431, HEAD("431 Request Header Fields Too Large")},
+        {500, HEAD("500 Internal Server Error")},
+        {501, HEAD("501 Not Implemented")},
+        {503, HEAD("503 Service Unavailable")},
+        {505, HEAD("505 HTTP Version Not Supported")},
+    };
+#undef HEAD
+    size_t i = 0;
+
+    while (i + 1 < sizeof heads / sizeof heads[0] && heads[i].status != status)
+        i++;
+    assert(heads[i].status == status);
+    put(connection, heads[i].head);
+}
+
+static void put_methods(struct colony__connection *connection, const char *name)
+{
+    char methods[METHODS_TEXT_MAX];
+
+    colony__route_format_methods(connection->allowed, methods, sizeof methods);
+    put(connection, name);
+    put(connection, methods);
+    put(connection, "\r\n");
+}
+
+static void put_cors(struct colony__connection *connection)
 {
     put(connection, "Access-Control-Allow-Origin: ");
     put(connection, connection->cors_origin);
     put(connection, "\r\nVary: Origin\r\n");
     if (connection->parser.request.method != METHOD_OPTIONS)
         return;
-    put(connection, "Access-Control-Allow-Methods: ");
-    put(connection, methods);
-    put(connection, "\r\nAccess-Control-Allow-Headers: Authorization, Content-Type\r\n"
+    put_methods(connection, "Access-Control-Allow-Methods: ");
+    put(connection, "Access-Control-Allow-Headers: Authorization, Content-Type\r\n"
                     "Access-Control-Max-Age: 600\r\n");
 }
 
 /* All of the head but how the body is delimited. */
 static void begin(struct colony__connection *connection, int status, const char *type)
 {
-    char line[128];
-    char methods[METHODS_TEXT_MAX];
-
     connection->is_begun = true;
-    (void)snprintf(line, sizeof line, "HTTP/1.1 %d %s\r\nServer: colony/%s\r\n", status,
-                   phrase_of(status), COLONY_VERSION);
-    put(connection, line);
-    colony__route_format_methods(connection->allowed, methods, sizeof methods);
-    if (connection->allowed) {
-        put(connection, "Allow: ");
-        put(connection, methods);
-        put(connection, "\r\n");
-    }
+    put_status(connection, status);
+    if (connection->allowed)
+        put_methods(connection, "Allow: ");
     if (connection->cors_origin)
-        put_cors(connection, methods);
+        put_cors(connection);
     if (type) {
-        (void)snprintf(line, sizeof line, "Content-Type: %s\r\n", type);
-        put(connection, line);
+        put(connection, "Content-Type: ");
+        put(connection, type);
+        put(connection, "\r\n");
     }
     if (!connection->keeps_alive)
         put(connection, "Connection: close\r\n");
@@ -122,24 +126,26 @@ void colony__respond_nothing(struct colony__connection *connection)
     colony__connection_end(connection);
 }
 
-/* The answer for which no memory is needed but the connection's own. */
-static void respond_no_memory(struct colony__connection *connection)
+int colony__respond_no_memory(struct colony__connection *connection)
 {
     static const char body[] = "{\"error\":\"unavailable\",\"reason\":\"out of memory\"}\n";
 
     colony__respond_text(connection, 503, "application/json", body, sizeof body - 1);
+    return 0;
 }
 
-int colony__respond_json(struct colony__connection *connection, int status, struct cJSON *json)
+int colony__respond_json(struct colony__connection *connection, int status,
+                         struct colony__json *json)
 {
-    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+    struct colony__json answer = *json;
 
-    cJSON_Delete(json);
-    if (text)
-        colony__respond_text(connection, status, "application/json", text, strlen(text));
+    *json = (struct colony__json){0};
+    if (answer.failed)
+        (void)colony__respond_no_memory(connection);
     else
-        respond_no_memory(connection);
-    free(text);
+        colony__respond_text(connection, status, "application/json", answer.text.data,
+                             answer.text.size);
+    colony__json_clear(&answer);
     return 0;
 }
 
@@ -151,34 +157,27 @@ int colony__respond_ok(struct colony__connection *connection)
     return 0;
 }
 
-cJSON *colony__ok_json(void)
+void colony__json_open_ok(struct colony__json *json)
 {
-    cJSON *json = cJSON_CreateObject();
-
-    if (cJSON_AddTrueToObject(json, "ok"))
-        return json;
-    cJSON_Delete(json);
-    return NULL;
+    colony__json_open(json, NULL, '{');
+    colony__json_add_bool(json, "ok", true);
 }
 
-cJSON *colony__failure_json(const char *word, const char *reason)
+void colony__json_put_failure(struct colony__json *json, const char *word, const char *reason)
 {
-    char clean[COLONY_ERROR_TEXT_MAX];
-    cJSON *json = cJSON_CreateObject();
-
-    (void)snprintf(clean, sizeof clean, "%s", reason);
-    colony__utf8_repair(clean); /* a quoted or cut text may be anything */
-    if (cJSON_AddStringToObject(json, "error", word) &&
-        cJSON_AddStringToObject(json, "reason", clean))
-        return json;
-    cJSON_Delete(json);
-    return NULL;
+    colony__json_open(json, NULL, '{');
+    colony__json_add_text(json, "error", word);
+    colony__json_add_text(json, "reason", reason);
+    colony__json_close(json, '}');
 }
 
 void colony__respond_failure(struct colony__connection *connection, int status, const char *word,
                              const char *reason)
 {
-    (void)colony__respond_json(connection, status, colony__failure_json(word, reason));
+    struct colony__json json = {0};
+
+    colony__json_put_failure(&json, word, reason);
+    (void)colony__respond_json(connection, status, &json);
 }
 
 void colony__respond_error(struct colony__connection *connection, const struct colony_error *err)

@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct cJSON;
 struct colony__connection;
+struct colony__json;
 struct colony__source;
 struct colony_engine;
 struct colony_error;
@@ -24,20 +24,26 @@ const char *colony__connection_why(const struct colony__connection *connection);
 
 void colony__respond_text(struct colony__connection *connection, int status, const char *type,
                           const char *body, size_t size);
-/* Takes ownership of @json. NULL answers 503 for want of memory. Returns 0 for handlers to return.
+/*
+ * Takes over what is in @json and leaves it empty; one that has failed answers 503 for want of
+ * memory. Returns 0 for handlers to return.
  */
-int colony__respond_json(struct colony__connection *connection, int status, struct cJSON *json);
+int colony__respond_json(struct colony__connection *connection, int status,
+                         struct colony__json *json);
+/* 503 for want of memory. Returns 0. */
+int colony__respond_no_memory(struct colony__connection *connection);
 /* {"ok": true} */
 int colony__respond_ok(struct colony__connection *connection);
 /*
  * The same once all that has changed so far is safe on disk; 500 not_recorded when it cannot be.
  * Any source of the connection must be done with.
  */
-int colony__respond_recorded(struct colony__connection *connection, int status, struct cJSON *json);
-/* {"ok": true}, for those two. NULL: out of memory. */
-struct cJSON *colony__ok_json(void);
-/* {"error": @word, "reason": @reason}; NULL: out of memory. */
-struct cJSON *colony__failure_json(const char *word, const char *reason);
+int colony__respond_recorded(struct colony__connection *connection, int status,
+                             struct colony__json *json);
+/* Begins {"ok": true, … for those two. */
+void colony__json_open_ok(struct colony__json *json);
+/* {"error": @word, "reason": @reason} */
+void colony__json_put_failure(struct colony__json *json, const char *word, const char *reason);
 void colony__respond_failure(struct colony__connection *connection, int status, const char *word,
                              const char *reason);
 /* The same by the table of errors. */

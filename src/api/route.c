@@ -14,16 +14,20 @@ static bool is_match(const char *pattern, const struct colony__request *request,
     size_t i = 0;
 
     for (const char *part = pattern + 1; *part != '\0'; i++) {
-        size_t size = strcspn(part, "/");
         const char *segment = i < request->segment_count ? request->segments[i] : NULL;
 
         if (!segment || *segment == '\0')
             return false;
-        if (*part >= 'A' && *part <= 'Z' && arg_count < COLONY__ARGS_MAX)
+        if (*part >= 'A' && *part <= 'Z' && arg_count < COLONY__ARGS_MAX) {
             args[arg_count++] = segment;
-        else if (strlen(segment) != size || memcmp(segment, part, size) != 0)
-            return false;
-        part += size + (part[size] == '/');
+            part += strcspn(part, "/");
+        } else {
+            for (; *part != '\0' && *part != '/' && *part == *segment; segment++)
+                part++;
+            if (*segment != '\0' || (*part != '\0' && *part != '/'))
+                return false;
+        }
+        part += *part == '/';
     }
     return i == request->segment_count;
 }

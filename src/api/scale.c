@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* scale.c - more or fewer processes of a template. */
-#include <cjson/cJSON.h>
 #include <errno.h>
 
 #include "api/handlers_internal.h"
+#include "api/json_internal.h"
 #include "api/response_internal.h"
 #include "api/wait_internal.h"
 #include "core/engine.h"
@@ -21,16 +21,6 @@ static int parse_count(const struct colony__request *request, unsigned long long
                            "cannot use '%s': it must be a whole number from %llu to %d", text, min,
                            COLONY_SLOTS_MAX);
     return 0;
-}
-
-static cJSON *count_to_json(uint32_t count)
-{
-    cJSON *json = colony__ok_json();
-
-    if (json && cJSON_AddNumberToObject(json, "numprocesses", count))
-        return json;
-    cJSON_Delete(json);
-    return NULL;
 }
 
 /* @change more slots, or @count of them when it is 0. */
@@ -54,7 +44,8 @@ static int scale(struct colony__connection *connection, const struct colony__req
         colony__subjects_clear(&options.subjects);
         return rc;
     }
-    options.answer = count_to_json(count);
+    colony__json_open_ok(&options.answer);
+    colony__json_add_number(&options.answer, "numprocesses", count);
     return colony__wait_begin(connection, &options, err);
 }
 

@@ -69,7 +69,8 @@ static void on_timer(uv_timer_t *timer)
 
     if (server->resume_ms && server->resume_ms <= now)
         resume_accepting(server);
-    next = server->resume_ms;
+    colony__server_check_left(server);
+    next = server->left_cb ? server->leave_ms : server->resume_ms;
     for (struct colony__connection *at = server->connections; at; at = at->next) {
         if (at->deadline_ms && at->deadline_ms <= now)
             colony__connection_expire(at);
@@ -276,6 +277,30 @@ void colony__server_close(struct colony__server *server, colony__server_closed_c
     for (struct colony__connection *at = server->connections; at; at = at->next)
         colony__connection_close(at);
     uv_close((uv_handle_t *)&server->timer, on_timer_closed);
+}
+
+void colony__server_check_left(struct colony__server *server)
+{
+    colony__server_left_cb cb = server->left_cb;
+
+    if (!cb)
+        return;
+    if (uv_now(server->loop) < server->leave_ms)
+        for (struct colony__connection *at = server->connections; at; at = at->next)
+            if (at->phase == PHASE_READING || at->phase == PHASE_ANSWERING)
+                return;
+    server->left_cb = NULL;
+    cb(server->left_data);
+}
+
+void colony__server_leave(struct colony__server *server, colony__server_left_cb cb, void *data)
+{
+    colony__server_stop(server);
+    server->left_cb = cb;
+    server->left_data = data;
+    server->leave_ms = uv_now(server->loop) + COLONY__LEAVE_MS;
+    colony__server_schedule(server, server->leave_ms);
+    colony__server_check_left(server);
 }
 
 void colony__server_add(struct colony__server *server, struct colony__connection *connection)

@@ -22,9 +22,11 @@ struct colony_error;
 struct colony_http_settings;
 
 typedef void (*colony__server_closed_cb)(void *data);
+typedef void (*colony__server_left_cb)(void *data);
 
 enum {
     COLONY__READ_SIZE = 65536,
+    COLONY__LEAVE_MS = 1000,
 };
 
 struct colony__server_options {
@@ -60,6 +62,9 @@ struct colony__server {
     bool is_timer_closed;
     colony__server_closed_cb closed_cb;
     void *closed_data;
+    colony__server_left_cb left_cb; /* NULL: it does not leave */
+    void *left_data;
+    uint64_t leave_ms;                   /* when it leaves at the latest */
     char read_buffer[COLONY__READ_SIZE]; /* of whoever is being read right now */
 };
 
@@ -70,11 +75,18 @@ int colony__server_listen(struct colony__server *server, int fd, struct colony_e
 /* Accepts no more; requests under way are finished. */
 void colony__server_stop(struct colony__server *server);
 void colony__server_close(struct colony__server *server, colony__server_closed_cb cb, void *data);
+/*
+ * Stops for good, as another process is going to serve: @cb once the requests under way are
+ * answered, or after COLONY__LEAVE_MS; perhaps inside this call.
+ */
+void colony__server_leave(struct colony__server *server, colony__server_left_cb cb, void *data);
 
 /* For connections: */
 void colony__server_add(struct colony__server *server, struct colony__connection *connection);
 void colony__server_remove(struct colony__server *server, struct colony__connection *connection);
 void colony__server_schedule(struct colony__server *server, uint64_t deadline_ms);
+/* A connection has come to another phase: it may be the last that a leaving server waits for. */
+void colony__server_check_left(struct colony__server *server);
 /* For sources: the server waits with its end until each hold is released. */
 void colony__server_hold(struct colony__server *server);
 void colony__server_release(struct colony__server *server);

@@ -4,7 +4,6 @@
  *
  * Each living process is watched until its first sample; requests at the same time share these.
  */
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -12,7 +11,9 @@
 
 #include "api/connection_internal.h"
 #include "api/handlers_internal.h"
+#include "api/json_internal.h"
 #include "api/response_internal.h"
+#include "core/array.h"
 #include "core/engine.h"
 #include "core/error.h"
 #include "core/stats.h"
@@ -25,7 +26,7 @@ struct measured {
     uint64_t id;
     pid_t os_pid;
     struct colony_stats_watch *watch; /* NULL: it is measured, or has ended */
-    cJSON *json;
+    struct colony__json json;         /* empty until then */
     double cpu;
     double mem;
 };
@@ -34,7 +35,7 @@ struct measured {
 struct measure {
     struct colony__connection *connection;
     struct colony_engine *engine;
-    cJSON *(*to_json)(struct measure *measure);
+    void (*write)(struct colony__json *json, const struct measure *measure);
     struct measured *items;
     size_t count;
     size_t capacity;
@@ -46,7 +47,7 @@ static void measure_free(struct measure *measure)
 {
     for (size_t i = 0; i < measure->count; i++) {
         colony_stats_unwatch(colony_engine_stats(measure->engine), measure->items[i].watch);
-        cJSON_Delete(measure->items[i].json);
+        colony__json_clear(&measure->items[i].json);
         free(measure->items[i].name);
     }
     free(measure->items);
@@ -55,52 +56,24 @@ static void measure_free(struct measure *measure)
 
 /* JSON. */
 
-static bool add_number(cJSON *json, const char *key, double number)
+static void add_process_fields(struct colony__json *json, const struct colony_process_stats *stats)
 {
-    return cJSON_AddNumberToObject(json, key, number) != NULL;
-}
-
-static bool add_percent(cJSON *json, const char *key, double percent)
-{
-    return add_number(json, key, round(percent * 100) / 100);
-}
-
-static bool fill_process(cJSON *json, const struct colony_process_stats *stats)
-{
-    cJSON *children;
-
-    if (!add_number(json, "mem_info1", (double)stats->rss_bytes) ||
-        !add_number(json, "mem_info2", (double)stats->vms_bytes) ||
-        !add_percent(json, "cpu", stats->cpu_percent) ||
-        !add_percent(json, "mem", stats->mem_percent) ||
-        !add_number(json, "ctime", (double)stats->cpu_seconds) ||
-        !add_number(json, "pid", stats->pid) ||
-        !cJSON_AddStringToObject(json, "username", stats->username) ||
-        !add_number(json, "nice", stats->nice) ||
-        !cJSON_AddStringToObject(json, "cmdline", stats->cmdline))
-        return false;
-    children = cJSON_AddArrayToObject(json, "children");
-    for (size_t i = 0; children && i < stats->child_count; i++) {
-        cJSON *child = cJSON_CreateObject();
-
-        if (!child || !cJSON_AddItemToArray(children, child)) {
-            cJSON_Delete(child);
-            return false;
-        }
-        if (!fill_process(child, &stats->children[i]))
-            return false;
+    colony__json_add_number(json, "mem_info1", stats->rss_bytes);
+    colony__json_add_number(json, "mem_info2", stats->vms_bytes);
+    colony__json_add_rounded(json, "cpu", stats->cpu_percent);
+    colony__json_add_rounded(json, "mem", stats->mem_percent);
+    colony__json_add_number(json, "ctime", stats->cpu_seconds);
+    colony__json_add_signed(json, "pid", stats->pid);
+    colony__json_add_text(json, "username", stats->username);
+    colony__json_add_signed(json, "nice", stats->nice);
+    colony__json_add_text(json, "cmdline", stats->cmdline);
+    colony__json_open(json, "children", '[');
+    for (size_t i = 0; i < stats->child_count; i++) {
+        colony__json_open(json, NULL, '{');
+        add_process_fields(json, &stats->children[i]);
+        colony__json_close(json, '}');
     }
-    return children != NULL;
-}
-
-static cJSON *process_to_json(uint64_t id, const struct colony_process_stats *stats)
-{
-    cJSON *json = cJSON_CreateObject();
-
-    if (add_number(json, "id", (double)id) && fill_process(json, stats))
-        return json;
-    cJSON_Delete(json);
-    return NULL;
+    colony__json_close(json, ']');
 }
 
 /* Sum, greatest and least of a figure. */
@@ -117,90 +90,72 @@ static void range_add(struct range *range, double figure, bool is_first)
     range->min = is_first ? figure : fmin(range->min, figure);
 }
 
-/* The template at @at; its processes are moved into it. Returns how many items it took. */
-static size_t fill_template(cJSON *json, struct measure *measure, size_t at)
+/* The template at @at with its processes. Returns where the next one is. */
+static size_t add_template_json(struct colony__json *json, const struct measure *measure, size_t at)
 {
-    cJSON *list = NULL;
     struct range cpu = {0};
     struct range mem = {0};
-    size_t end = at + 1;
     bool is_first = true;
 
-    if (cJSON_AddStringToObject(json, "name", measure->items[at].name))
-        list = cJSON_AddArrayToObject(json, "stats");
-    for (; list && end < measure->count && !measure->items[end].name; end++) {
-        struct measured *item = &measure->items[end];
+    colony__json_open(json, NULL, '{');
+    colony__json_add_text(json, "name", measure->items[at].name);
+    colony__json_open(json, "stats", '[');
+    for (at++; at < measure->count && !measure->items[at].name; at++) {
+        const struct measured *item = &measure->items[at];
 
-        if (!item->json)
+        if (item->json.text.size == 0)
             continue; /* it has ended meanwhile */
-        if (!cJSON_AddItemToArray(list, item->json))
-            return 0;
-        item->json = NULL;
+        colony__json_add_raw(json, NULL, item->json.text.data, item->json.text.size);
         range_add(&cpu, item->cpu, is_first);
         range_add(&mem, item->mem, is_first);
         is_first = false;
     }
-    return list && add_percent(json, "mem", mem.sum) && add_percent(json, "max_mem", mem.max) &&
-                   add_percent(json, "min_mem", mem.min) && add_percent(json, "cpu", cpu.sum) &&
-                   add_percent(json, "max_cpu", cpu.max) && add_percent(json, "min_cpu", cpu.min)
-               ? end - at
-               : 0;
+    colony__json_close(json, ']');
+    colony__json_add_rounded(json, "mem", mem.sum);
+    colony__json_add_rounded(json, "max_mem", mem.max);
+    colony__json_add_rounded(json, "min_mem", mem.min);
+    colony__json_add_rounded(json, "cpu", cpu.sum);
+    colony__json_add_rounded(json, "max_cpu", cpu.max);
+    colony__json_add_rounded(json, "min_cpu", cpu.min);
+    colony__json_close(json, '}');
+    return at;
 }
 
-static cJSON *template_to_json(struct measure *measure)
+static void write_template(struct colony__json *json, const struct measure *measure)
 {
-    cJSON *json = cJSON_CreateObject();
-
-    if (json && fill_template(json, measure, 0) > 0)
-        return json;
-    cJSON_Delete(json);
-    return NULL;
+    (void)add_template_json(json, measure, 0);
 }
 
-static cJSON *all_to_json(struct measure *measure)
+static void write_all(struct colony__json *json, const struct measure *measure)
 {
-    cJSON *list = cJSON_CreateArray();
-    size_t taken = 0;
-
-    for (size_t at = 0; list && at < measure->count; at += taken) {
-        cJSON *json = cJSON_CreateObject();
-
-        taken = 0;
-        if (json && cJSON_AddItemToArray(list, json))
-            taken = fill_template(json, measure, at);
-        else
-            cJSON_Delete(json);
-        if (taken == 0) {
-            cJSON_Delete(list);
-            return NULL;
-        }
-    }
-    return list;
+    colony__json_open(json, NULL, '[');
+    for (size_t at = 0; at < measure->count;)
+        at = add_template_json(json, measure, at);
+    colony__json_close(json, ']');
 }
 
-static cJSON *one_to_json(struct measure *measure)
+static void write_one(struct colony__json *json, const struct measure *measure)
 {
-    cJSON *json = measure->items[0].json;
+    const struct colony__json *item = &measure->items[0].json;
 
-    measure->items[0].json = NULL;
-    return json;
+    colony__json_add_raw(json, NULL, item->text.data, item->text.size);
 }
 
 /* Measuring. */
 
 static void answer(struct measure *measure)
 {
+    struct colony__json json = {.failed = measure->failed};
     struct colony_error err;
 
-    if (measure->failed) {
-        (void)colony__respond_json(measure->connection, 503, NULL);
-    } else if (measure->to_json == one_to_json && !measure->items[0].json) {
+    if (!measure->failed && measure->write == write_one && measure->items[0].json.text.size == 0) {
         (void)colony_fail(&err, -ENOENT, "cannot measure the process %llu: it has just ended",
                           (unsigned long long)measure->items[0].id);
         colony__respond_error(measure->connection, &err);
-    } else {
-        (void)colony__respond_json(measure->connection, 200, measure->to_json(measure));
+        return;
     }
+    measure->write(&json, measure);
+    (void)colony__respond_json(measure->connection, 200, &json);
 }
 
 static void on_stats(const struct colony_process_stats *stats, void *data)
@@ -211,10 +166,13 @@ static void on_stats(const struct colony_process_stats *stats, void *data)
     colony_stats_unwatch(colony_engine_stats(measure->engine), item->watch);
     item->watch = NULL;
     if (stats) {
-        item->json = process_to_json(item->id, stats);
+        colony__json_open(&item->json, NULL, '{');
+        colony__json_add_number(&item->json, "id", item->id);
+        add_process_fields(&item->json, stats);
+        colony__json_close(&item->json, '}');
         item->cpu = stats->cpu_percent;
         item->mem = stats->mem_percent;
-        measure->failed |= item->json == NULL;
+        measure->failed |= item->json.failed;
     }
     if (--measure->pending == 0)
         answer(measure); /* may be the end of it */
@@ -268,21 +226,17 @@ static int begin(struct measure *measure, struct colony_error *err)
 
 static struct measured *add_item(struct measure *measure)
 {
-    size_t capacity = measure->capacity ? measure->capacity * 2 : 16;
-    struct measured *grown;
+    struct measured *item =
+        colony_array_room(measure->items, measure->count, &measure->capacity, sizeof *item);
 
-    if (measure->count == measure->capacity) {
-        grown = reallocarray(measure->items, capacity, sizeof *grown);
-        if (!grown) {
-            measure->failed = true;
-            return NULL;
-        }
-        measure->items = grown;
-        measure->capacity = capacity;
+    if (!item) {
+        measure->failed = true;
+        return NULL;
     }
-    grown = &measure->items[measure->count++];
-    *grown = (struct measured){0};
-    return grown;
+    measure->items = item;
+    item += measure->count++;
+    *item = (struct measured){0};
+    return item;
 }
 
 static void add_process(const struct colony_slot_info *info, void *data)
@@ -308,10 +262,10 @@ static void add_template(const struct colony_template *template, void *data)
 }
 
 /* NULL with the error. */
-static struct measure *measure_new(struct colony__connection *connection,
-                                   const struct colony__request *request,
-                                   cJSON *(*to_json)(struct measure *measure),
-                                   struct colony_error *err)
+static struct measure *
+measure_new(struct colony__connection *connection, const struct colony__request *request,
+            void (*write)(struct colony__json *json, const struct measure *measure),
+            struct colony_error *err)
 {
     const char *feed = colony__request_query(request, "feed");
     struct measure *measure = feed ? NULL : calloc(1, sizeof *measure);
@@ -327,14 +281,14 @@ static struct measure *measure_new(struct colony__connection *connection,
         return NULL;
     measure->connection = connection;
     measure->engine = colony__connection_engine(connection);
-    measure->to_json = to_json;
+    measure->write = write;
     return measure;
 }
 
 int colony__get_stats(struct colony__connection *connection, const struct colony__request *request,
                       struct colony_error *err)
 {
-    struct measure *measure = measure_new(connection, request, all_to_json, err);
+    struct measure *measure = measure_new(connection, request, write_all, err);
 
     if (!measure)
         return err->code;
@@ -365,7 +319,7 @@ int colony__get_template_stats(struct colony__connection *connection,
     const struct colony_template *template =
         find_template(colony__connection_engine(connection), request->args[0], err);
     struct measure *measure =
-        template ? measure_new(connection, request, template_to_json, err) : NULL;
+        template ? measure_new(connection, request, write_template, err) : NULL;
 
     if (!measure)
         return err->code;
@@ -388,7 +342,7 @@ int colony__get_process_stats(struct colony__connection *connection,
         colony_engine_find_process(engine, id, &info) < 0 || strcmp(info.name, template->name) != 0)
         return colony_fail(err, -ENOENT, "cannot find the process '%s' of %s: no such id runs",
                            request->args[1], template->name);
-    measure = measure_new(connection, request, one_to_json, err);
+    measure = measure_new(connection, request, write_one, err);
     if (!measure)
         return err->code;
     add_process(&info, measure);

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "api/handlers_internal.h"
+#include "api/json_internal.h"
 #include "api/response_internal.h"
 #include "core/engine.h"
 #include "core/error.h"
@@ -44,14 +45,18 @@ static int put(struct colony__connection *connection, const char *name, struct c
     struct colony_engine *engine = colony__connection_engine(connection);
     const char *why = colony__connection_why(connection);
     struct colony_template *template = NULL;
+    struct colony__json json = {0};
     int rc = colony_template_new(&template, name, value, NULL, false, err);
 
     colony_value_free(value);
     if (rc == 0)
         rc = name ? colony_engine_update_template(engine, template, why, err)
                   : colony_engine_add_template(engine, template, "http", why, err);
-    return rc < 0 ? refuse(connection, err)
-                  : colony__respond_recorded(connection, 200, colony__ok_json());
+    if (rc < 0)
+        return refuse(connection, err);
+    colony__json_open_ok(&json);
+    colony__json_close(&json, '}');
+    return colony__respond_recorded(connection, 200, &json);
 }
 
 int colony__post_process(struct colony__connection *connection,

@@ -4,7 +4,6 @@
  *
  * The slots are copied on the loop; a worker thread reads /proc and writes the JSON.
  */
-#include <cjson/cJSON.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,8 +14,10 @@
 
 #include "api/connection_internal.h"
 #include "api/handlers_internal.h"
+#include "api/json_internal.h"
 #include "api/response_internal.h"
 #include "api/server_internal.h"
+#include "core/array.h"
 #include "core/engine.h"
 #include "core/error.h"
 #include "core/template.h"
@@ -47,7 +48,7 @@ struct tree {
     size_t process_count;
     bool is_working;
     bool failed;
-    cJSON *json;
+    struct colony__json json;
 };
 
 static void tree_release(struct tree *tree)
@@ -59,7 +60,7 @@ static void tree_release(struct tree *tree)
     for (size_t i = 0; i < tree->slot_count; i++)
         free(tree->slots[i].name);
     free(tree->slots);
-    cJSON_Delete(tree->json);
+    colony__json_clear(&tree->json);
     free(tree);
     colony__server_release(server);
 }
@@ -101,130 +102,107 @@ static void read_command(pid_t pid, char command[COMMAND_MAX])
         name[strcspn(name, "\n")] = '\0';
         (void)snprintf(command, COMMAND_MAX, "[%s]", name);
     }
-    colony__utf8_repair(command);
 }
 
-static bool add_process(struct tree *tree, cJSON *list, pid_t pid, int depth);
+static void add_process(struct tree *tree, pid_t pid, int depth);
 
 /* The children that one thread has started: a list of numbers of any length. */
-static bool add_children_of(struct tree *tree, cJSON *list, const char *path, int depth)
+static void add_children_of(struct tree *tree, const char *path, int depth)
 {
     char text[16];
     FILE *file = fopen(path, "re");
-    bool ok = true;
 
     if (!file)
-        return true; /* it has just ended */
-    while (ok && fscanf(file, "%15s", text) == 1) {
+        return; /* it has just ended */
+    while (!tree->json.failed && fscanf(file, "%15s", text) == 1) {
         unsigned long long pid;
 
         if (colony__parse_number(text, INT32_MAX, &pid) < 0)
             break;
-        ok = add_process(tree, list, (pid_t)pid, depth);
+        add_process(tree, (pid_t)pid, depth);
     }
     (void)fclose(file);
-    return ok;
 }
 
-static bool add_children(struct tree *tree, cJSON *list, pid_t pid, int depth)
+static void add_children(struct tree *tree, pid_t pid, int depth)
 {
     char path[64];
     DIR *threads;
     const struct dirent *entry;
-    bool ok = true;
 
     (void)snprintf(path, sizeof path, "/proc/%d/task", pid);
     threads = depth < DEPTH_MAX ? opendir(path) : NULL;
     if (!threads)
-        return true;
-    while (ok && (entry = readdir(threads))) {
+        return;
+    while (!tree->json.failed && (entry = readdir(threads))) {
         unsigned long long thread;
 
         if (colony__parse_number(entry->d_name, INT32_MAX, &thread) < 0)
             continue;
         (void)snprintf(path, sizeof path, "/proc/%d/task/%llu/children", pid, thread);
-        ok = add_children_of(tree, list, path, depth + 1);
+        add_children_of(tree, path, depth + 1);
     }
     (void)closedir(threads);
-    return ok;
 }
 
-static bool add_process(struct tree *tree, cJSON *list, pid_t pid, int depth)
+static void add_process(struct tree *tree, pid_t pid, int depth)
 {
     char command[COMMAND_MAX];
-    cJSON *json;
-    cJSON *children;
 
     if (tree->process_count++ >= PROCESSES_MAX)
-        return true;
+        return;
     read_command(pid, command);
-    json = cJSON_CreateObject();
-    if (!json || !cJSON_AddItemToArray(list, json)) {
-        cJSON_Delete(json);
-        return false;
-    }
-    if (!cJSON_AddNumberToObject(json, "pid", pid) ||
-        !cJSON_AddStringToObject(json, "command", command))
-        return false;
-    children = cJSON_AddArrayToObject(json, "children");
-    return children && add_children(tree, children, pid, depth);
+    colony__json_open(&tree->json, NULL, '{');
+    colony__json_add_signed(&tree->json, "pid", pid);
+    colony__json_add_text(&tree->json, "command", command);
+    colony__json_open(&tree->json, "children", '[');
+    add_children(tree, pid, depth);
+    colony__json_close(&tree->json, ']');
+    colony__json_close(&tree->json, '}');
 }
 
-static bool add_slot(struct tree *tree, cJSON *list, const struct tree_slot *slot)
+static void add_slot(struct tree *tree, const struct tree_slot *slot)
 {
-    cJSON *json = cJSON_CreateObject();
-    cJSON *processes;
-    bool lives = slot->id != 0;
+    struct colony__json *json = &tree->json;
 
-    if (!json || !cJSON_AddItemToArray(list, json)) {
-        cJSON_Delete(json);
-        return false;
+    colony__json_open(json, NULL, '{');
+    colony__json_add_number(json, "slot", slot->slot);
+    if (slot->id != 0) {
+        colony__json_add_number(json, "id", slot->id);
+        colony__json_add_signed(json, "os_pid", slot->os_pid);
+    } else {
+        colony__json_add_null(json, "id");
+        colony__json_add_null(json, "os_pid");
     }
-    if (!cJSON_AddNumberToObject(json, "slot", slot->slot) ||
-        !(lives ? cJSON_AddNumberToObject(json, "id", (double)slot->id)
-                : cJSON_AddNullToObject(json, "id")) ||
-        !(lives ? cJSON_AddNumberToObject(json, "os_pid", slot->os_pid)
-                : cJSON_AddNullToObject(json, "os_pid")) ||
-        !cJSON_AddStringToObject(json, "state", colony_slot_state_name(slot->state)))
-        return false;
-    processes = cJSON_AddArrayToObject(json, "processes");
-    if (!processes)
-        return false;
-    return slot->os_pid <= 0 || add_process(tree, processes, slot->os_pid, 0);
+    colony__json_add_text(json, "state", colony_slot_state_name(slot->state));
+    colony__json_open(json, "processes", '[');
+    if (slot->os_pid > 0)
+        add_process(tree, slot->os_pid, 0);
+    colony__json_close(json, ']');
+    colony__json_close(json, '}');
 }
 
-static cJSON *add_template(cJSON *list, const char *name)
+/* The template at @at with its slots. Returns where the next one is. */
+static size_t add_template(struct tree *tree, size_t at)
 {
-    cJSON *json = cJSON_CreateObject();
-
-    if (!json || !cJSON_AddItemToArray(list, json)) {
-        cJSON_Delete(json);
-        return NULL;
-    }
-    if (!cJSON_AddStringToObject(json, "name", name))
-        return NULL;
-    return cJSON_AddArrayToObject(json, "slots");
+    colony__json_open(&tree->json, NULL, '{');
+    colony__json_add_text(&tree->json, "name", tree->slots[at].name);
+    colony__json_open(&tree->json, "slots", '[');
+    for (at++; at < tree->slot_count && !tree->slots[at].name; at++)
+        add_slot(tree, &tree->slots[at]);
+    colony__json_close(&tree->json, ']');
+    colony__json_close(&tree->json, '}');
+    return at;
 }
 
 static void on_work(uv_work_t *work)
 {
     struct tree *tree = work->data;
-    cJSON *slots = NULL;
-    bool ok;
 
-    tree->json = cJSON_CreateArray();
-    ok = tree->json != NULL;
-    for (size_t i = 0; i < tree->slot_count && ok; i++) {
-        const struct tree_slot *slot = &tree->slots[i];
-
-        if (slot->name)
-            slots = add_template(tree->json, slot->name);
-        ok = slots && (slot->name || add_slot(tree, slots, slot));
-    }
-    if (ok)
-        return;
-    cJSON_Delete(tree->json);
-    tree->json = NULL;
+    colony__json_open(&tree->json, NULL, '[');
+    for (size_t at = 0; at < tree->slot_count && !tree->json.failed;)
+        at = add_template(tree, at);
+    colony__json_close(&tree->json, ']');
 }
 
 static void on_worked(uv_work_t *work, int status)
@@ -232,12 +210,8 @@ static void on_worked(uv_work_t *work, int status)
     struct tree *tree = work->data;
 
     (void)status;
-    if (tree->connection) {
-        cJSON *json = tree->json;
-
-        tree->json = NULL;
-        (void)colony__respond_json(tree->connection, 200, json);
-    }
+    if (tree->connection)
+        (void)colony__respond_json(tree->connection, 200, &tree->json);
     tree->is_working = false;
     tree_release(tree);
 }
@@ -254,18 +228,14 @@ static const struct colony__source tree_source = {.closed = on_closed};
 
 static struct tree_slot *next_slot(struct tree *tree)
 {
-    size_t capacity = tree->slot_capacity ? tree->slot_capacity * 2 : 64;
-    struct tree_slot *grown;
+    struct tree_slot *slots =
+        colony_array_room(tree->slots, tree->slot_count, &tree->slot_capacity, sizeof *slots);
 
-    if (tree->slot_count < tree->slot_capacity)
-        return &tree->slots[tree->slot_count++];
-    grown = reallocarray(tree->slots, capacity, sizeof *grown);
-    if (!grown) {
+    if (!slots) {
         tree->failed = true;
         return NULL;
     }
-    tree->slots = grown;
-    tree->slot_capacity = capacity;
+    tree->slots = slots;
     return &tree->slots[tree->slot_count++];
 }
 

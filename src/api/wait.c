@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/wait_internal.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 
 #include "api/connection_internal.h"
 #include "api/response_internal.h"
+#include "core/array.h"
 #include "core/engine.h"
 #include "core/error.h"
 #include "core/events.h"
@@ -22,7 +22,8 @@ struct wait {
     enum colony__goal goal;
     struct colony__subjects subjects; /* in order of their names */
     size_t missing;                   /* subjects that are not over */
-    cJSON *answer;
+    struct colony__json answer;
+    bool has_report;
     struct colony_error failure; /* of the first subject that failed; code 0: none has */
 };
 
@@ -55,18 +56,13 @@ static void note_newest(const struct colony_slot_info *info, void *data)
 
 int colony__subjects_add(struct colony__subjects *subjects, const char *name)
 {
-    struct colony__subject *subject;
+    struct colony__subject *subject =
+        colony_array_room(subjects->items, subjects->count, &subjects->capacity, sizeof *subject);
 
-    if (subjects->count == subjects->capacity) {
-        size_t capacity = subjects->capacity ? subjects->capacity * 2 : 1;
-        struct colony__subject *items = reallocarray(subjects->items, capacity, sizeof *items);
-
-        if (!items)
-            return -ENOMEM;
-        subjects->items = items;
-        subjects->capacity = capacity;
-    }
-    subject = &subjects->items[subjects->count++];
+    if (!subject)
+        return -ENOMEM;
+    subjects->items = subject;
+    subject += subjects->count++;
     *subject = (struct colony__subject){0};
     (void)snprintf(subject->name, sizeof subject->name, "%s", name);
     return 0;
@@ -155,7 +151,7 @@ static int look_at(const struct wait *wait, const struct colony__subject *subjec
     *look = (struct look){.goal = wait->goal, .old_id = subject->id};
     if (!template)
         return -ENOENT;
-    look->has_ready = template->ready.kind != READY_NONE;
+    look->has_ready = template->ready->kind != READY_NONE;
     return colony_engine_each_slot(wait->engine, subject->name, look_at_slot, look);
 }
 
@@ -212,10 +208,9 @@ static void check(struct wait *wait, struct colony__subject *subject)
     wait->missing--;
 }
 
-static cJSON *reports_to_json(const struct wait *wait)
+static void add_reports(struct colony__json *json, const struct wait *wait)
 {
     struct colony_stop_report sum = {0};
-    cJSON *json = cJSON_CreateObject();
 
     for (size_t i = 0; i < wait->subjects.count; i++) {
         struct colony_stop_report one = {0};
@@ -226,21 +221,17 @@ static cJSON *reports_to_json(const struct wait *wait)
         sum.unclaimed += one.unclaimed;
         sum.is_partial |= one.is_partial;
     }
-    if (cJSON_AddTrueToObject(json, "ok") &&
-        cJSON_AddNumberToObject(json, "stopped", sum.stopped) &&
-        cJSON_AddNumberToObject(json, "killed", sum.killed) &&
-        cJSON_AddNumberToObject(json, "unclaimed", sum.unclaimed) &&
-        cJSON_AddBoolToObject(json, "partial", sum.is_partial))
-        return json;
-    cJSON_Delete(json);
-    return NULL;
+    colony__json_add_number(json, "stopped", sum.stopped);
+    colony__json_add_number(json, "killed", sum.killed);
+    colony__json_add_number(json, "unclaimed", sum.unclaimed);
+    colony__json_add_bool(json, "partial", sum.is_partial);
 }
 
 static void wait_free(struct wait *wait)
 {
     colony_events_unsubscribe(colony_engine_events(wait->engine), wait->subscription);
     colony__subjects_clear(&wait->subjects);
-    cJSON_Delete(wait->answer);
+    colony__json_clear(&wait->answer);
     free(wait);
 }
 
@@ -250,19 +241,20 @@ static void finish(struct wait *wait, const struct colony_error *failure)
     struct colony__connection *connection = wait->connection;
     const struct colony_error_info *info = colony_error_info(failure->code);
     int status = failure->code == 0 ? 200 : info->http_status;
-    cJSON *json;
+    struct colony__json json = {0};
 
     if (failure->code != 0) {
-        json = colony__failure_json(info->word, failure->message);
-    } else if (wait->answer) {
-        json = wait->answer;
-        wait->answer = NULL;
+        colony__json_put_failure(&json, info->word, failure->message);
     } else {
-        json = reports_to_json(wait);
+        json = wait->answer;
+        wait->answer = (struct colony__json){0};
+        if (wait->has_report)
+            add_reports(&json, wait);
+        colony__json_close(&json, '}');
     }
     colony__connection_set_source(connection, NULL, NULL);
     wait_free(wait);
-    (void)colony__respond_recorded(connection, status, json);
+    (void)colony__respond_recorded(connection, status, &json);
 }
 
 static void on_event(const struct colony_event *event, void *data)
@@ -335,6 +327,7 @@ static struct wait *wait_new(struct colony__connection *connection,
     wait->subjects = options->subjects;
     wait->missing = options->subjects.count;
     wait->answer = options->answer;
+    wait->has_report = options->has_report;
     if (wait->missing > 1)
         qsort(wait->subjects.items, wait->missing, sizeof *wait->subjects.items, compare_subjects);
     return wait;
@@ -348,12 +341,13 @@ int colony__wait_begin(struct colony__connection *connection,
     int rc;
 
     if (!wait) {
-        cJSON *answer = options->answer ? options->answer : colony__ok_json();
+        struct colony__json answer = options->answer;
 
         colony__subjects_clear(&subjects);
+        colony__json_close(&answer, '}');
         if (options->ms == 0)
-            return colony__respond_recorded(connection, 200, answer);
-        cJSON_Delete(answer);
+            return colony__respond_recorded(connection, 200, &answer);
+        colony__json_clear(&answer);
         return colony_fail_os(err, -ENOMEM, "cannot wait for it, but it is under way");
     }
     rc = subscribe(wait);

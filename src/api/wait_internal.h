@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api/json_internal.h"
 #include "core/template.h"
 
-struct cJSON;
 struct colony__connection;
 struct colony__request;
 struct colony_engine;
@@ -56,7 +56,8 @@ struct colony__wait_options {
     enum colony__goal goal;
     uint64_t ms;                      /* 0: answer as soon as it is recorded */
     struct colony__subjects subjects; /* taken over, also on failure */
-    struct cJSON *answer;             /* so, too; NULL: what the stops had to do */
+    struct colony__json answer;       /* so, too: an object that is still open */
+    bool has_report;                  /* waited for, it tells what the stops had to do, too */
 };
 
 /*

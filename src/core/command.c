@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/setting_internal.h"
-#include "core/template.h"
+#include "core/template_internal.h"
 #include "core/value_internal.h"
 #include "core/words_internal.h"
 
@@ -92,18 +92,18 @@ static int read_args(struct colony__words *args, const struct colony_value *valu
 }
 
 /* The program and its arguments as they are written. @args is NULL or null when there are none. */
-static int read_words(struct colony__words *words, const struct colony_template *template,
+static int read_words(struct colony__words *words, const struct colony__draft *draft,
                       const struct colony_value *args, const struct colony__reading *reading)
 {
-    const struct colony_value *cmd = colony_value_get(template->source, "cmd");
+    const struct colony_value *cmd = colony_value_get(draft->source, "cmd");
     bool has_args = args && args->type != VALUE_NULL;
     struct colony_error reason;
     int rc;
 
-    if (has_args || template->shell)
-        rc = colony__words_add(words, template->cmd, strlen(template->cmd), &reason);
+    if (has_args || draft->template.shell)
+        rc = colony__words_add(words, draft->template.cmd, strlen(draft->template.cmd), &reason);
     else
-        rc = colony__words_split(words, template->cmd, WORDS_SHELL, &reason);
+        rc = colony__words_split(words, draft->template.cmd, WORDS_SHELL, &reason);
     if (rc == -EINVAL)
         return fail(reading, cmd, "cmd", &reason);
     if (rc == 0 && (words->count == 0 || words->items[0][strspn(words->items[0], " \t\n")] == '\0'))
@@ -124,23 +124,23 @@ static size_t count_of(char *const *items)
 
 /* Replaces $NAME in all but the program. No name is in both `env` and `env_file`. */
 static int expand(struct colony__words *argv, const struct colony__words *words,
-                  const struct colony_template *template, struct colony_error *reason)
+                  const struct colony__draft *draft, struct colony_error *reason)
 {
-    size_t count = count_of(template->env);
-    size_t file_count = count_of(template->env_file);
+    size_t count = count_of(draft->template.env);
+    size_t file_count = count_of(draft->template.env_file);
     struct colony__words sorted = {.count = count + file_count};
     int rc;
 
     sorted.items = calloc(sorted.count + 1, sizeof *sorted.items);
     if (!sorted.items)
         return -ENOMEM;
-    memcpy(sorted.items, template->env, count * sizeof *sorted.items);
-    memcpy(sorted.items + count, template->env_file, file_count * sizeof *sorted.items);
+    memcpy(sorted.items, draft->template.env, count * sizeof *sorted.items);
+    memcpy(sorted.items + count, draft->template.env_file, file_count * sizeof *sorted.items);
     colony__words_sort_env(&sorted);
     rc = colony__words_add(argv, words->items[0], strlen(words->items[0]), reason);
     for (size_t i = 1; i < words->count && rc == 0; i++)
         rc = colony__words_expand(argv, words->items[i], &sorted, reason);
-    free(sorted.items); /* the texts are the template's */
+    free(sorted.items); /* the texts are the draft's */
     return rc;
 }
 
@@ -167,19 +167,19 @@ static int wrap_in_shell(struct colony__words *argv, struct colony_error *reason
     return 0;
 }
 
-static int read_argv(struct colony__words *argv, const struct colony_template *template,
+static int read_argv(struct colony__words *argv, const struct colony__draft *draft,
                      const struct colony__reading *reading)
 {
-    const struct colony_value *args = colony_value_get(template->source, "args");
-    const struct colony_value *cmd = colony_value_get(template->source, "cmd");
+    const struct colony_value *args = colony_value_get(draft->source, "args");
+    const struct colony_value *cmd = colony_value_get(draft->source, "cmd");
     bool has_args = args && args->type != VALUE_NULL;
     struct colony__words words = {0};
     struct colony_error reason;
-    int rc = read_words(&words, template, args, reading);
+    int rc = read_words(&words, draft, args, reading);
 
     if (rc == 0) {
-        rc = expand(argv, &words, template, &reason);
-        if (rc == 0 && template->shell)
+        rc = expand(argv, &words, draft, &reason);
+        if (rc == 0 && draft->template.shell)
             rc = wrap_in_shell(argv, &reason);
         if (rc == -EINVAL)
             (void)fail(reading, has_args ? args : cmd, has_args ? "args" : "cmd", &reason);
@@ -188,21 +188,21 @@ static int read_argv(struct colony__words *argv, const struct colony_template *t
     return rc;
 }
 
-int colony__env_read(struct colony_template *template, const struct colony__reading *reading)
+int colony__env_read(struct colony__draft *draft, const struct colony__reading *reading)
 {
     struct colony__words env = {0};
-    int rc = read_env(&env, colony_value_get(template->source, "env"), reading);
+    int rc = read_env(&env, colony_value_get(draft->source, "env"), reading);
 
-    template->env = env.items; /* the template's, also when it fails */
+    draft->template.env = env.items; /* the draft's, also when it fails */
     return rc;
 }
 
-int colony__command_read(struct colony_template *template, const struct colony__reading *reading)
+int colony__command_read(struct colony__draft *draft, const struct colony__reading *reading)
 {
     struct colony__words argv = {0};
-    int rc = read_argv(&argv, template, reading);
+    int rc = read_argv(&argv, draft, reading);
 
-    template->argv = argv.items; /* the template's, also when it fails */
+    draft->template.argv = argv.items; /* the draft's, also when it fails */
     return rc;
 }
 

@@ -4,18 +4,18 @@
 #ifndef COLONY_CORE_COMMAND_INTERNAL_H
 #define COLONY_CORE_COMMAND_INTERNAL_H
 
+struct colony__draft;
 struct colony__reading;
-struct colony_template;
 struct colony_value;
 
-/* Fills @template's `env` from its source. -EINVAL with the reason, -ENOMEM. */
-int colony__env_read(struct colony_template *template, const struct colony__reading *reading);
+/* Fills @draft's `env` from its source. -EINVAL with the reason, -ENOMEM. */
+int colony__env_read(struct colony__draft *draft, const struct colony__reading *reading);
 
 /*
- * Fills @template's `argv` from its source; `cmd`, `shell`, `env` and `env_file` are read already.
+ * Fills @draft's `argv` from its source; `cmd`, `shell`, `env` and `env_file` are read already.
  * -EINVAL with the reason, -ENOMEM.
  */
-int colony__command_read(struct colony_template *template, const struct colony__reading *reading);
+int colony__command_read(struct colony__draft *draft, const struct colony__reading *reading);
 
 /*
  * Makes texts of those members of `args`, `env` and `env_inherit` in @source whose writing JSON

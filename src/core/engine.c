@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,15 +40,41 @@ const struct colony_record *engine_slot_record(const struct slot *slot)
     return slot->has_record && table->header ? &table->records[slot->index] : NULL;
 }
 
+static const char no_text[] = "";
+static const char forgotten[] = "no memory was left to note why";
+
+void engine_clear_text(const char **text)
+{
+    if (*text != no_text && *text != forgotten)
+        free((void *)*text);
+    *text = no_text;
+}
+
+void engine_set_text(const char **text, const char *value)
+{
+    const char *copy;
+
+    if (strcmp(*text, value) == 0)
+        return;
+    copy = value[0] == '\0' ? no_text : strdup(value);
+    engine_clear_text(text);
+    *text = copy ? copy : forgotten;
+}
+
 void engine_set_why(struct template_entry *entry, const char *why)
 {
-    (void)snprintf(entry->why, sizeof entry->why, "%s", why ? why : "");
+    char text[WHY_SIZE];
+
+    (void)snprintf(text, sizeof text, "%s", why ? why : "");
+    engine_set_text(&entry->why, text);
 }
 
 void engine_publish(struct template_entry *entry, enum colony_event_type type)
 {
-    struct colony_event event = {.type = type, .name = entry->template->name, .text = entry->why};
+    char why[WHY_SIZE]; /* a subscriber may set another */
+    struct colony_event event = {.type = type, .name = entry->template->name, .text = why};
 
+    (void)snprintf(why, sizeof why, "%s", entry->why);
     if (!entry->is_check)
         colony_events_publish(entry->engine->events, &event);
 }
@@ -121,7 +148,10 @@ int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
     engine->settings = options->settings;
     engine->keeper = options->keeper;
     engine->callbacks = options->callbacks;
-    rc = colony_events_new(&engine->events);
+    engine_trim_init(engine);
+    rc = colony_timers_new(&engine->timers, loop);
+    if (rc == 0)
+        rc = colony_events_new(&engine->events);
     if (rc == 0)
         rc = colony_logs_new(&engine->logs, loop, on_log_status, engine);
     if (rc == 0)
@@ -136,6 +166,7 @@ int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
         rc = engine_load_templates(engine, err);
     if (rc < 0)
         return rc; /* the program ends now: nothing of this outlives it */
+    engine_stir(engine, true);
     *out = engine;
     return 0;
 }
@@ -212,14 +243,12 @@ void engine_end_with(struct colony_engine *engine, int exit_code, const char *wh
     colony_engine_shutdown(engine, why);
 }
 
-/* The last of all that the loop holds for us is closed. */
-void engine_on_part_closed(struct colony_engine *engine)
+static void on_timers_closed(void *data)
 {
+    struct colony_engine *engine = data;
     colony_engine_close_cb cb = engine->close_cb;
     void *close_data = engine->close_data;
 
-    if (--engine->open_handles > 0 || !engine->is_closed)
-        return;
     if (engine->keeper_pidfd >= 0)
         (void)close(engine->keeper_pidfd);
     for (size_t i = 0; i < engine->socket_count; i++)
@@ -231,6 +260,13 @@ void engine_on_part_closed(struct colony_engine *engine)
     free(engine);
     if (cb)
         cb(close_data); /* last, so that the caller may close the loop */
+}
+
+/* The last of all that the loop holds for us is closed, but for the timers: slots end by them. */
+void engine_on_part_closed(struct colony_engine *engine)
+{
+    if (--engine->open_handles == 0 && engine->is_closed)
+        colony_timers_close(engine->timers, on_timers_closed, engine);
 }
 
 static void on_part_closed(void *data)
@@ -277,6 +313,7 @@ void colony_engine_close(struct colony_engine *engine, int exit_code, colony_eng
     engine->exit_code = exit_code;
     engine->close_cb = cb;
     engine->close_data = data;
+    engine_trim_close(engine);
     for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
         for (uint32_t i = 0; i < entry->slot_count; i++)
             engine_run_free(entry->slots[i]);
@@ -293,15 +330,43 @@ void colony_engine_close(struct colony_engine *engine, int exit_code, colony_eng
     colony_logs_close(engine->logs, on_logs_closed, engine);
 }
 
-int colony_engine_upgrade(struct colony_engine *engine, const char *why, struct colony_error *err)
+/* The keeper runs it: under `user:` that is root, who may run what anybody may. */
+static int find_program(const struct colony_keeper_options *keeper)
+{
+    struct stat info;
+
+    if (stat(keeper->program, &info) < 0)
+        return keeper->has_user && errno == EACCES ? 0 : -errno;
+    if (!S_ISREG(info.st_mode))
+        return -EACCES;
+    if (keeper->has_user)
+        return info.st_mode & 0111 ? 0 : -EACCES;
+    return access(keeper->program, X_OK) < 0 ? -errno : 0;
+}
+
+int colony_engine_check_upgrade(const struct colony_engine *engine, struct colony_error *err)
+{
+    const char *program = engine->keeper->program;
+    int rc;
+
+    if (engine->is_stopping)
+        return colony_fail(err, -ESHUTDOWN, "cannot upgrade: colony is ending");
+    rc = find_program(engine->keeper);
+    if (rc < 0)
+        return colony_fail(err, -EIO, "cannot upgrade: cannot run %s: %s: install colony there",
+                           program, strerror(-rc));
+    return 0;
+}
+
+void colony_engine_upgrade(struct colony_engine *engine)
 {
     struct colony_message message = {.type = MESSAGE_UPGRADE};
 
     if (engine->is_stopping)
-        return colony_fail(err, -ESHUTDOWN, "cannot upgrade: colony is ending");
-    colony_log(SEVERITY_INFO, "keeper and engine are replaced by what is installed: asked by %s",
-               why);
-    return colony_link_send(engine->link, &message, NULL, 0);
+        return;
+    colony_log(SEVERITY_INFO, "keeper and engine are replaced by what is installed");
+    if (colony_link_send(engine->link, &message, NULL, 0) == -ENOMEM)
+        _exit(EXIT_FAILED); /* front-ends serve no more: the keeper starts an engine that does */
 }
 
 static void keep_over_exec(int fd)

@@ -272,8 +272,17 @@ void colony_engine_unmonitor(struct colony_engine *engine, struct colony_monitor
 /* Stops all processes, then the engine, then the keeper: `colony serve` ends with status 0. */
 void colony_engine_shutdown(struct colony_engine *engine, const char *why);
 
-/* Replaces keeper and engine by what is installed now; no process is restarted. */
-int colony_engine_upgrade(struct colony_engine *engine, const char *why, struct colony_error *err);
+/*
+ * Whether there is something to upgrade to: 0; -EIO: what is installed cannot be run; -ESHUTDOWN.
+ * Under `user:` a folder the engine may not look into passes: only the keeper can tell.
+ */
+int colony_engine_check_upgrade(const struct colony_engine *engine, struct colony_error *err);
+
+/*
+ * Replaces keeper and engine by what is installed now; no process is restarted. The keeper kills
+ * this engine at once: whatever is to be answered must have been. Nothing while colony ends.
+ */
+void colony_engine_upgrade(struct colony_engine *engine);
 
 /*
  * Calls @cb for each listening socket the keeper holds ("http:unix:/run/colony/colony.sock"); they

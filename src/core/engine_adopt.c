@@ -43,9 +43,9 @@ static void adopt_living(struct slot *slot, const struct colony_record *record,
         return;
     }
     engine_slot_handle(slot, SLOT_EVENT_SPAWNED);
-    if (note->state == SLOT_READY && slot->entry->template->ready.kind != READY_NONE)
+    if (note->state == SLOT_READY && slot->entry->template->ready->kind != READY_NONE)
         engine_slot_handle(slot, SLOT_EVENT_READY);
-    else if (slot->entry->template->ready.kind == READY_NOTIFY &&
+    else if (slot->entry->template->ready->kind == READY_NOTIFY &&
              record->flags & RECORD_NOTICE_LOST)
         colony_log(SEVERITY_WARNING,
                    "%s.%u may have said that it is ready while nobody could hear it: pid %d; "
@@ -153,7 +153,7 @@ static void adopt(struct slot *slot)
 
     read_note(slot, engine_slot_record(slot), &note);
     adopt_state(slot, &note);
-    if (uv_is_closing((uv_handle_t *)&slot->timer))
+    if (slot->is_retired)
         return; /* nothing of it was left: it is gone already */
     slot->adopted_state = 0;
     if (settings_changed(slot))

@@ -14,7 +14,6 @@
 #include <sys/wait.h>
 
 #include "core/engine_internal.h"
-#include "core/words_internal.h"
 
 struct check {
     struct colony_engine *engine;
@@ -28,35 +27,30 @@ struct check {
 /* The whole of the slot's template, but for what would make a service of it. */
 static struct colony_template *make_template(const struct slot *slot)
 {
+    static const struct colony_restart_policy once = {.when = RESTART_NEVER, .expected = {1}};
+    struct colony_template changed = *slot->entry->template;
     struct colony_template *template = NULL;
-    struct colony_error err;
     char name[COLONY_NAME_MAX];
     /* One of an engine before this may still go for the same process. */
     unsigned long long now = engine_boot_ms();
 
-    if (colony_template_restore(&template, slot->entry->template->source, &err) < 0)
-        return NULL;
     (void)snprintf(name, sizeof name, ENGINE_CHECK_MARK "check %llu %llu",
                    (unsigned long long)slot->id, now);
-    free(template->name);
-    template->name = strdup(name);
-    template->numprocesses = 1;
-    template->start = true;
-    template->detach = false;
-    template->grace_ms = 0;
-    template->log.mode = LOG_NONE;
-    template->log.forward = false;
-    template->restart = (struct colony_restart_policy){.when = RESTART_NEVER, .expected = {1}};
-    template->dependency_count = 0;
-    template->ready.kind = READY_NONE;
-    template->watchdog_ms = 0;
-    template->max_age_ms = 0;
-    template->essential = false;
-    memset(&template->restart_above, 0, sizeof template->restart_above);
-    if (template->name)
-        return template;
-    colony_template_free(template);
-    return NULL;
+    changed.name = name;
+    changed.numprocesses = 1;
+    changed.start = true;
+    changed.detach = false;
+    changed.grace_ms = 0;
+    changed.log.mode = LOG_NONE;
+    changed.log.forward = false;
+    changed.restart = &once;
+    changed.dependency_count = 0;
+    changed.ready = &colony_ready_none;
+    changed.watchdog_ms = 0;
+    changed.max_age_ms = 0;
+    changed.essential = false;
+    changed.restart_above = &colony_restart_above_none;
+    return colony_template_copy(&template, &changed) == 0 ? template : NULL;
 }
 
 static int make_slot(struct slot *owner, struct slot **out)
@@ -95,21 +89,17 @@ static int make_check(struct slot *owner)
     return 0;
 }
 
-static int set_command(struct colony_template *template, char *const *argv)
+static int set_command(struct template_entry *entry, char *const *argv)
 {
-    struct colony__words words = {0};
-    struct colony_error err;
-    int rc = colony__words_init(&words);
+    struct colony_template changed = *entry->template;
+    struct colony_template *template;
+    int rc;
 
-    for (; rc == 0 && *argv; argv++)
-        rc = colony__words_add(&words, *argv, strlen(*argv), &err);
-    if (rc < 0) {
-        colony__words_free(words.items);
-        return rc;
-    }
-    colony__words_free(template->argv);
-    template->argv = words.items;
-    return 0;
+    changed.argv = (char **)argv;
+    rc = colony_template_copy(&template, &changed);
+    if (rc == 0)
+        engine_swap_template(entry, template);
+    return rc;
 }
 
 static void on_late(uv_timer_t *timer)
@@ -131,7 +121,7 @@ int engine_check_run(void *slot, char *const *argv, uint64_t timeout_ms,
         return rc;
     if (engine_state_is_up(check->slot->state))
         return -EBUSY; /* the last one still goes */
-    rc = set_command(check->slot->entry->template, argv);
+    rc = set_command(check->slot->entry, argv);
     if (rc < 0)
         return rc;
     check->cb = cb;

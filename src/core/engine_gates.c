@@ -187,7 +187,7 @@ static uint32_t count_started(const struct template_entry *entry)
 
 static uint32_t count_ready(const struct template_entry *entry)
 {
-    if (entry->template->ready.kind == READY_NONE)
+    if (entry->template->ready->kind == READY_NONE)
         return count_started(entry);
     return entry->counts[SLOT_READY] + entry->counts[SLOT_COMPLETED];
 }

@@ -32,6 +32,7 @@ int engine_add_entry(struct colony_engine *engine, struct colony_template *templ
     entry->scaled = -1;
     entry->file_numprocesses = -1;
     entry->place = engine->next_place++;
+    engine_clear_text(&entry->why);
     HASH_ADD_KEYPTR(hh, engine->entries, entry->template->name, strlen(entry->template->name),
                     entry);
     *out = entry;
@@ -45,6 +46,7 @@ void engine_free_entry(struct template_entry *entry)
     engine_gates_leave(entry);
     colony_restart_clear(&entry->restart);
     colony_template_free(entry->template);
+    engine_clear_text(&entry->why);
     free(entry->slots);
     free(entry);
 }

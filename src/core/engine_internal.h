@@ -22,6 +22,7 @@
 #include "core/slot.h"
 #include "core/table.h"
 #include "core/template.h"
+#include "core/timers.h"
 
 #define ENGINE_CHECK_MARK "\x1f" /* begins the name of a check, and no other's */
 
@@ -60,16 +61,18 @@ struct slot {
     bool stop_is_due; /* as soon as no dependent needs it */
     bool is_failing; /* the stop under way is colony's answer to a failure: the policy follows it */
     bool is_spawning; /* the keeper has been asked */
+    bool is_retired;  /* out of its template, freed on the loop's next turn */
     bool has_record;
     bool output_lost;
-    uint8_t adopted_state;  /* enum colony_record_state it was told in, until WELCOME */
-    char cause[CAUSE_SIZE]; /* of its state */
-    uint64_t since_ms;      /* wall clock, of its state */
+    bool strays_counted;   /* of the stop under way */
+    uint8_t adopted_state; /* enum colony_record_state it was told in, until WELCOME */
+    const char *cause;     /* of its state; engine_set_text */
+    uint64_t since_ms;     /* wall clock, of its state */
 
     /* the record of its process, or of its last one */
     uint32_t index;
-    uint64_t id;
     pid_t os_pid; /* 0: none lives */
+    uint64_t id;
     uint64_t started_boot_ms;
     uint64_t started_at_ms; /* wall clock */
     uint64_t process_hash;  /* of the template it was made of */
@@ -79,7 +82,8 @@ struct slot {
     struct colony_restart_state restart;
     uint64_t restarts;
     uint64_t retry_boot_ms;
-    uv_timer_t timer; /* grace, sweep, backoff, or the nearest of the run's limits, by the state */
+    struct colony_timer timer; /* grace, sweep, backoff, or the nearest of the run's limits, by the
+                                  state; at last its end */
 
     struct slot_run *run; /* engine_run.c: what a living process is watched for; NULL: nothing */
     struct check *check;  /* engine_check.c: a command run on its behalf; NULL: none */
@@ -88,7 +92,6 @@ struct slot {
     uint64_t deadline_ms; /* on the loop's clock: SIGKILL from then on */
     uint32_t sweep_delay_ms;
     int swept_with; /* the signal of the sweep under way; -1: none is */
-    bool strays_counted;
 
     /* its last end */
     int sent_signo; /* what somebody asked us to send its process; 0: nothing */
@@ -106,34 +109,34 @@ struct template_entry {
     uint32_t place;                   /* in the order of addition */
     struct slot **slots;              /* by number */
     uint32_t slot_count;
-    uint32_t open_slots;                 /* whose memory the loop has not let go of */
-    uint32_t counts[SLOT_STATE_COUNT];   /* slots in each state, those that are leaving left out */
-    uint32_t up_count;                   /* slots with a process, or about to have one */
-    bool is_wanted;                      /* by the settings or a user: what the store remembers */
-    struct slot *check_of;               /* of a check: the slot it is for */
-    bool is_check;                       /* runs commands for another one's sake (engine_check.c) */
-    bool is_removed;                     /* nobody sees it any more; freed with its last slot */
-    bool is_given_up;                    /* flapped too often, all slots together */
-    int64_t scaled;                      /* slots a user asked for; -1: as its settings say */
-    uint64_t file_hash;                  /* of the settings file's template; 0: it has none */
+    uint32_t open_slots;               /* whose memory the loop has not let go of */
+    uint32_t counts[SLOT_STATE_COUNT]; /* slots in each state, those that are leaving left out */
+    uint32_t up_count;                 /* slots with a process, or about to have one */
+    struct slot *check_of;             /* of a check: the slot it is for */
+    bool is_wanted;                    /* by the settings or a user: what the store remembers */
+    bool is_check;                     /* runs commands for another one's sake (engine_check.c) */
+    bool is_removed;                   /* nobody sees it any more; freed with its last slot */
+    bool is_given_up;                  /* flapped too often, all slots together */
+    bool stop_is_due;   /* of its slots that say so, once no dependent needs it (engine_gates.c) */
+    bool is_queued;     /* to be looked at for that */
+    int64_t scaled;     /* slots a user asked for; -1: as its settings say */
+    uint64_t file_hash; /* of the settings file's template; 0: it has none */
     int64_t file_numprocesses;           /* as it says; -1 */
     uint64_t seen_load_id;               /* of the last reload whose file had it */
     uint64_t flap_until_boot_ms;         /* all slots are down until then */
     struct colony_restart_state restart; /* of all slots together, where the policy is shared */
 
     /* engine_gates.c */
-    struct gate *gates; /* one for each dependency, in order */
-    size_t gate_count;
-    struct gate *dependents;  /* gates of others that lead here, a list */
+    struct gate *gates;      /* one for each dependency, in order */
+    struct gate *dependents; /* gates of others that lead here, a list */
+    uint32_t gate_count;
     uint32_t dependents_up;   /* templates that run and depend on this one */
     uint32_t dependents_held; /* those of them that cannot do without */
-    bool stop_is_due;         /* of its slots that say so, once no dependent needs it */
-    bool is_queued;
     struct template_entry *next_due;
 
     struct colony_stop_report report;
-    char why[WHY_SIZE]; /* who last asked for something */
-    UT_hash_handle hh;  /* by name */
+    const char *why;   /* who last asked for something; engine_set_text */
+    UT_hash_handle hh; /* by name */
 };
 
 struct colony_engine {
@@ -143,6 +146,7 @@ struct colony_engine {
     struct colony_engine_callbacks callbacks;
     struct colony_link *link;
     struct colony_logs *logs;
+    struct colony_timers *timers; /* of slots; closed last */
     struct colony_events *events;
     struct colony_store *store; /* NULL: it could not be opened */
     struct colony_history *history;
@@ -160,6 +164,8 @@ struct colony_engine {
     struct template_entry *due_head; /* whose stop is to be looked at */
     struct template_entry *due_tail;
     bool is_stopping_due;
+    uv_timer_t trim_timer; /* engine_trim.c */
+    uint32_t stirred;      /* moves since it was started */
     uv_poll_t keeper_poll; /* its pidfd */
     int keeper_pidfd;
     uint32_t up_count; /* slots that are not SLOT_STOPPED */
@@ -189,6 +195,9 @@ void engine_slot_outdate(struct slot *slot);
 void engine_slot_leave(struct slot *slot, bool in_turn);
 void engine_slot_stay(struct slot *slot);
 void engine_slot_retire(struct slot *slot);
+void engine_slot_time(struct slot *slot, colony_timer_cb cb, uint64_t delay_ms);
+void engine_slot_stop_timer(struct slot *slot);
+struct slot *engine_timed_slot(struct colony_timer *timer);
 void engine_slot_because(struct slot *slot, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 bool engine_state_is_up(enum colony_slot_state state);
@@ -284,6 +293,11 @@ int engine_load_templates(struct colony_engine *engine, struct colony_error *err
 void engine_record(const struct template_entry *entry);
 void engine_record_removed(const struct template_entry *entry);
 
+/* engine_trim.c: once it is quiet after many moves of slots, or @is_much, memory is given back. */
+void engine_trim_init(struct colony_engine *engine);
+void engine_stir(struct colony_engine *engine, bool is_much);
+void engine_trim_close(struct colony_engine *engine);
+
 /* engine_control.c */
 struct template_entry *engine_entry_to_change(struct colony_engine *engine, const char *name,
                                               const char *why, struct colony_error *err);
@@ -292,7 +306,10 @@ struct template_entry *engine_visible_entry(struct colony_engine *engine, const 
 /* engine_look.c */
 int engine_slot_log_path(const struct slot *slot, char *path, size_t size);
 
-/* engine.c */
+/* engine.c. A text of a slot or template: begun and ended by _clear, never NULL. Without memory for
+ * it, it says so: nothing fails for the want of a text. */
+void engine_set_text(const char **text, const char *value);
+void engine_clear_text(const char **text);
 struct slot *engine_entry_slot(struct template_entry *entry, uint32_t number);
 void engine_set_why(struct template_entry *entry, const char *why);
 void engine_publish(struct template_entry *entry, enum colony_event_type type);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* engine_link.c - what the keeper says, and how an engine carries on where another ended. */
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,7 +9,6 @@
 #include "core/engine_internal.h"
 #include "core/forward.h"
 #include "core/log.h"
-#include "core/value.h"
 
 struct inbox {
     struct colony_engine *engine;
@@ -36,35 +36,43 @@ static const struct colony_record *record_of(const struct inbox *in)
     return &table->records[index];
 }
 
-/* Something lives that no settings know: a place for it, until it is stopped. */
+/* Of something that lives and that no settings know. NULL: out of memory. */
+static struct colony_template *make_leaving_template(const struct colony_record *record)
+{
+    const char *settings = record->flags & RECORD_DETACHED
+                               ? "{\"name\": \"unknown\", \"cmd\": \"-\", \"start\": false,"
+                                 " \"detach\": true}"
+                               : "{\"name\": \"unknown\", \"cmd\": \"-\", \"start\": false}";
+    char name[COLONY_RECORD_NAME_SIZE]; /* which need not be one that templates may have */
+    struct colony_template *plain = NULL;
+    struct colony_template *template = NULL;
+    struct colony_template changed;
+
+    if (colony_template_restore(&plain, settings, NULL) < 0)
+        return NULL;
+    (void)snprintf(name, sizeof name, "%s", record->name);
+    changed = *plain;
+    changed.name = name;
+    if (*name == *ENGINE_CHECK_MARK) /* whoever asked for it is gone */
+        changed.grace_ms = 0;
+    (void)colony_template_copy(&template, &changed);
+    colony_template_free(plain);
+    return template;
+}
+
+/* A place for it, until it is stopped. */
 static struct template_entry *make_leaving_entry(struct colony_engine *engine,
                                                  const struct colony_record *record)
 {
-    const char *settings = record->flags & RECORD_DETACHED
-                               ? "{\"cmd\": \"-\", \"start\": false, \"detach\": true}"
-                               : "{\"cmd\": \"-\", \"start\": false}";
-    struct colony_template *template = NULL;
-    struct colony_value *source = NULL;
+    struct colony_template *template = make_leaving_template(record);
     struct template_entry *entry = NULL;
-    char *name = strdup(record->name);
-    struct colony_error err;
 
-    if (name && colony_value_parse_json(&source, settings, strlen(settings), &err) == 0 &&
-        colony_template_new(&template, "unknown", source, NULL, false, &err) == 0) {
-        free(template->name);
-        template->name = name; /* which need not be one that templates may have */
-        name = NULL;
-        if (engine_add_entry(engine, template, "", &entry) < 0)
-            colony_template_free(template);
-        else
-            entry->is_removed = true;
+    if (!template || engine_add_entry(engine, template, "", &entry) < 0) {
+        colony_template_free(template);
+        return NULL;
     }
-    if (entry && *record->name == *ENGINE_CHECK_MARK) { /* whoever asked for it is gone */
-        entry->is_check = true;
-        entry->template->grace_ms = 0;
-    }
-    colony_value_free(source);
-    free(name);
+    entry->is_removed = true;
+    entry->is_check = *record->name == *ENGINE_CHECK_MARK;
     return entry;
 }
 

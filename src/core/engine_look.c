@@ -77,9 +77,12 @@ static const char *describe_output(const struct slot *slot)
 static void describe_slot(struct slot *slot, struct colony_slot_info *info)
 {
     uint64_t now = engine_boot_ms();
+    char cause[CAUSE_SIZE];
 
-    if (slot->state == SLOT_WAITING) /* what it waits for moves on */
-        engine_gates_describe(slot->entry, slot->cause, sizeof slot->cause);
+    if (slot->state == SLOT_WAITING) { /* what it waits for moves on */
+        engine_gates_describe(slot->entry, cause, sizeof cause);
+        engine_set_text(&slot->cause, cause);
+    }
     *info = (struct colony_slot_info){
         .name = slot->entry->template->name,
         .slot = slot->number,

@@ -22,7 +22,7 @@ static uint32_t some_number(void)
 
 static bool is_shared(const struct slot *slot)
 {
-    return slot->entry->template->restart.is_shared;
+    return slot->entry->template->restart->is_shared;
 }
 
 static struct colony_restart_state *state_of(struct slot *slot)
@@ -95,7 +95,7 @@ static void start_again(struct slot *slot, uint64_t delay_ms)
         return;
     }
     engine_slot_because(slot, "%s: starts again after %.1f s", ended, (double)delay_ms / 1000);
-    if (slot->entry->template->restart.jitter_percent > 0)
+    if (slot->entry->template->restart->jitter_percent > 0)
         delay_ms = with_slack(delay_ms);
     engine_slot_retry_later(slot, delay_ms);
 }
@@ -103,7 +103,7 @@ static void start_again(struct slot *slot, uint64_t delay_ms)
 void engine_policy_follow(struct slot *slot, const struct colony_restart_end *end)
 {
     struct colony_restart_decision decision =
-        colony_restart_decide(&slot->entry->template->restart, state_of(slot), end, some_number());
+        colony_restart_decide(slot->entry->template->restart, state_of(slot), end, some_number());
 
     switch (decision.verdict) {
     case RESTART_START:

@@ -19,6 +19,7 @@ enum {
 
 void engine_publish_process(const struct slot *slot, enum colony_event_type type, const char *text)
 {
+    char copy[COLONY_ERROR_TEXT_MAX]; /* a subscriber may set another cause */
     struct colony_event event = {
         .type = type,
         .name = slot->entry->template->name,
@@ -27,8 +28,10 @@ void engine_publish_process(const struct slot *slot, enum colony_event_type type
         .os_pid = slot->os_pid,
         .detached = slot->entry->template->detach,
         .exit_known = slot->exit_known,
-        .text = text,
+        .text = copy,
     };
+
+    (void)snprintf(copy, sizeof copy, "%s", text);
 
     if (type == EVENT_EXIT && slot->exit_known) {
         if (WIFSIGNALED(slot->wait_status))
@@ -48,9 +51,9 @@ void engine_begin_sweep(struct slot *slot, int signo)
     engine_order_sweep(slot, signo);
 }
 
-static void on_grace_over(uv_timer_t *timer)
+static void on_grace_over(struct colony_timer *timer)
 {
-    struct slot *slot = timer->data;
+    struct slot *slot = engine_timed_slot(timer);
     struct colony_stop_report *report = &slot->entry->report;
 
     if (!slot->os_pid)
@@ -63,7 +66,7 @@ static void on_grace_over(uv_timer_t *timer)
     engine_order_signal(slot, SIGKILL,
                         slot->entry->template->stop_group ? (uint32_t)SIGNAL_GROUP : 0);
     /* Something stuck in the kernel goes when it can. */
-    (void)uv_timer_start(&slot->timer, on_grace_over, KILL_CHECK_MS, 0);
+    engine_slot_time(slot, on_grace_over, KILL_CHECK_MS);
 }
 
 void engine_ask_to_end(struct slot *slot)
@@ -75,7 +78,7 @@ void engine_ask_to_end(struct slot *slot)
     engine_publish_process(slot, EVENT_STOP_PID, slot->entry->why);
     engine_order_signal(slot, template->stop_signal,
                         SIGNAL_STOP | (template->stop_group ? (uint32_t)SIGNAL_GROUP : 0));
-    (void)uv_timer_start(&slot->timer, on_grace_over, left, 0);
+    engine_slot_time(slot, on_grace_over, left);
 }
 
 /* A stop under way gets no more grace. */
@@ -85,7 +88,7 @@ void engine_slot_hurry(struct slot *slot)
         return;
     slot->deadline_ms = uv_now(slot->entry->engine->loop);
     if (slot->os_pid)
-        (void)uv_timer_start(&slot->timer, on_grace_over, 0, 0);
+        engine_slot_time(slot, on_grace_over, 0);
 }
 
 /* Its start. */
@@ -192,16 +195,16 @@ void engine_slot_on_exited(struct slot *slot)
         return;
     }
     engine_save_note(slot); /* an engine after this one must not tell it again */
-    (void)uv_timer_stop(&slot->timer);
+    engine_slot_stop_timer(slot);
     engine_begin_sweep(slot,
                        now < slot->deadline_ms ? slot->entry->template->stop_signal : SIGKILL);
 }
 
 /* What is left of it. */
 
-static void on_sweep_due(uv_timer_t *timer)
+static void on_sweep_due(struct colony_timer *timer)
 {
-    struct slot *slot = timer->data;
+    struct slot *slot = engine_timed_slot(timer);
     bool is_late = uv_now(slot->entry->engine->loop) >= slot->deadline_ms;
 
     engine_begin_sweep(slot, is_late ? SIGKILL : 0);
@@ -241,5 +244,5 @@ void engine_slot_on_swept(struct slot *slot, const struct colony_swept *swept)
         delay_ms = slot->deadline_ms - now;
     if (slot->sweep_delay_ms < SWEEP_DELAY_MAX_MS)
         slot->sweep_delay_ms *= 2;
-    (void)uv_timer_start(&slot->timer, on_sweep_due, delay_ms, 0);
+    engine_slot_time(slot, on_sweep_due, delay_ms);
 }

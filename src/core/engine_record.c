@@ -8,13 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cjson/cJSON.h>
-
 #include "core/engine_internal.h"
 #include "core/history.h"
 #include "core/log.h"
 #include "core/store.h"
-#include "core/value.h"
 
 static const char origin_file[] = "file";
 static const char origin_http[] = "http";
@@ -27,39 +24,21 @@ static bool has_own_settings(const struct template_entry *entry)
     return entry->template->hash != entry->file_hash;
 }
 
-/* The caller frees it; NULL: out of memory. */
-static char *print_settings(const struct colony_template *template)
-{
-    cJSON *json = colony_value_to_json(template->source);
-    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
-
-    cJSON_Delete(json);
-    return text;
-}
-
 void engine_record(const struct template_entry *entry)
 {
     struct colony_engine *engine = entry->engine;
-    char *settings = NULL;
-    struct colony_store_template row = {
+    const struct colony_store_template row = {
         .name = entry->template->name,
         .origin = entry->origin,
+        .settings = has_own_settings(entry) ? entry->template->source : NULL,
         .file_numprocesses = entry->file_numprocesses,
         .load_id = engine->settings->load_id,
         .numprocesses = entry->scaled,
         .is_stopped = !entry->is_wanted,
     };
 
-    if (!engine->store)
-        return;
-    if (has_own_settings(entry)) {
-        settings = print_settings(entry->template);
-        row.settings = settings;
-    }
-    if ((has_own_settings(entry) && !settings) ||
-        colony_store_put_template(engine->store, &row) < 0)
+    if (engine->store && colony_store_put_template(engine->store, &row) < 0)
         colony_log(SEVERITY_ERROR, "cannot record %s: out of memory", entry->template->name);
-    free(settings);
 }
 
 void engine_record_removed(const struct template_entry *entry)
@@ -156,16 +135,11 @@ static void apply_wishes(struct template_entry *entry, const struct colony_store
 static struct colony_template *restore_template(const struct colony_store_template *row)
 {
     struct colony_template *template = NULL;
-    struct colony_value *source = NULL;
     struct colony_error err;
-    int rc = colony_value_parse_json(&source, row->settings, strlen(row->settings), &err);
 
-    if (rc == 0)
-        rc = colony_template_restore(&template, source, &err);
-    if (rc < 0)
+    if (colony_template_restore(&template, row->settings, &err) < 0)
         colony_log(SEVERITY_ERROR, "cannot go on with %s as it was recorded: %s", row->name,
                    err.message);
-    colony_value_free(source);
     return template;
 }
 

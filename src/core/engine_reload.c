@@ -254,6 +254,7 @@ static void finish(struct reload *reload)
     free(reload->steps);
     colony_settings_free(reload->settings);
     free(reload);
+    engine_stir(engine, true);
     engine_on_part_closed(engine);
 }
 

@@ -33,14 +33,14 @@ struct slot_run {
 
 static bool is_watched(const struct colony_template *template)
 {
-    return template->ready.kind != READY_NONE || template->watchdog_ms > 0 ||
-           template->max_age_ms > 0 || template->restart_above.memory_bytes > 0 ||
-           template->restart_above.cpu_percent > 0;
+    return template->ready->kind != READY_NONE || template->watchdog_ms > 0 ||
+           template->max_age_ms > 0 || template->restart_above->memory_bytes > 0 ||
+           template->restart_above->cpu_percent > 0;
 }
 
 static bool needs_ready(const struct colony_template *template)
 {
-    return template->ready.kind != READY_NONE || template->watchdog_ms > 0;
+    return template->ready->kind != READY_NONE || template->watchdog_ms > 0;
 }
 
 const char *engine_run_status(const struct slot *slot)
@@ -73,9 +73,9 @@ static bool is_over(uint64_t deadline_ms, uint64_t now)
     return deadline_ms != 0 && deadline_ms <= now;
 }
 
-static void on_deadline(uv_timer_t *timer)
+static void on_deadline(struct colony_timer *timer)
 {
-    struct slot *slot = timer->data;
+    struct slot *slot = engine_timed_slot(timer);
     const struct colony_template *template = slot->entry->template;
     const struct slot_run *run = slot->run;
     uint64_t now = engine_boot_ms();
@@ -104,7 +104,7 @@ void engine_run_arm(struct slot *slot)
     const struct colony_template *template = slot->entry->template;
     struct slot_run *run = slot->run;
     uint64_t now = engine_boot_ms();
-    bool is_starting = slot->state == SLOT_RUNNING && template->ready.kind != READY_NONE;
+    bool is_starting = slot->state == SLOT_RUNNING && template->ready->kind != READY_NONE;
     uint64_t first;
 
     if (!run || !lives(slot))
@@ -121,9 +121,9 @@ void engine_run_arm(struct slot *slot)
         template->max_age_ms > 0 ? slot->started_boot_ms + template->max_age_ms : 0;
     first = nearest(run);
     if (first != 0)
-        (void)uv_timer_start(&slot->timer, on_deadline, first > now ? first - now : 0, 0);
+        engine_slot_time(slot, on_deadline, first > now ? first - now : 0);
     else
-        (void)uv_timer_stop(&slot->timer);
+        engine_slot_stop_timer(slot);
 }
 
 /* What it says. */
@@ -146,7 +146,7 @@ static void on_news(enum colony_ready_news news, const char *text, uint64_t ms, 
 
     switch (news) {
     case READY_NEWS_READY:
-        if (slot->entry->template->ready.kind == READY_NONE)
+        if (slot->entry->template->ready->kind == READY_NONE)
             return; /* nobody asked */
         engine_slot_because(slot, "is ready");
         engine_slot_handle(slot, SLOT_EVENT_READY);
@@ -186,17 +186,17 @@ static void add_usage(struct usage *usage, const struct colony_process_stats *st
         add_usage(usage, &stats->children[i]);
 }
 
-/* True, with the cause told, when it uses more than it may. */
-static bool is_above(struct slot *slot, const struct usage *usage)
+/* True, with the cause in @text, when it uses more than it may. */
+static bool is_above(const struct slot *slot, const struct usage *usage, char text[CAUSE_SIZE])
 {
-    const struct colony_restart_above *above = &slot->entry->template->restart_above;
+    const struct colony_restart_above *above = slot->entry->template->restart_above;
 
     if (above->memory_bytes > 0 && usage->rss_bytes > above->memory_bytes)
-        engine_slot_because(slot, "used more than %.1f MiB of memory for %.1f s",
-                            (double)above->memory_bytes / (1 << 20), (double)above->for_ms / 1000);
+        (void)snprintf(text, CAUSE_SIZE, "used more than %.1f MiB of memory for %.1f s",
+                       (double)above->memory_bytes / (1 << 20), (double)above->for_ms / 1000);
     else if (above->cpu_percent > 0 && usage->cpu_percent > above->cpu_percent)
-        engine_slot_because(slot, "used more than %u %% of a CPU for %.1f s", above->cpu_percent,
-                            (double)above->for_ms / 1000);
+        (void)snprintf(text, CAUSE_SIZE, "used more than %u %% of a CPU for %.1f s",
+                       above->cpu_percent, (double)above->for_ms / 1000);
     else
         return false;
     return true;
@@ -215,23 +215,22 @@ static void on_stats(const struct colony_process_stats *stats, void *data)
         return;
     }
     add_usage(&usage, stats);
-    memcpy(cause, slot->cause, sizeof cause);
-    if (!is_above(slot, &usage)) {
+    if (!is_above(slot, &usage, cause)) {
         run->above_since_ms = 0;
         return;
     }
     if (run->above_since_ms == 0)
         run->above_since_ms = now;
-    if (now - run->above_since_ms >= slot->entry->template->restart_above.for_ms)
-        engine_slot_fail(slot);
-    else
-        memcpy(slot->cause, cause, sizeof cause); /* not yet */
+    if (now - run->above_since_ms < slot->entry->template->restart_above->for_ms)
+        return;
+    engine_slot_because(slot, "%s", cause);
+    engine_slot_fail(slot);
 }
 
 /* Begins or ends that, as the settings say. */
 static void watch_usage(struct slot *slot)
 {
-    const struct colony_restart_above *above = &slot->entry->template->restart_above;
+    const struct colony_restart_above *above = slot->entry->template->restart_above;
     const struct colony_record *record = engine_slot_record(slot);
     uint64_t every = above->for_ms / COLONY_STATS_MS / 4;
     struct colony_stats_wish wish = {
@@ -337,10 +336,10 @@ void engine_run_set_template(struct slot *slot)
 
 static uid_t uid_of(const struct slot *slot)
 {
-    const struct colony_identity *identity = &slot->entry->template->identity;
+    const struct colony_identity *identity = slot->entry->template->identity;
     const struct colony_keeper_options *keeper = slot->entry->engine->keeper;
 
-    if (identity->is_set)
+    if (identity)
         return identity->uid;
     return keeper->has_user ? keeper->identities[0].uid : geteuid();
 }
@@ -377,7 +376,7 @@ void engine_run_end(struct slot *slot)
     engine_check_drop(slot);
     colony_stats_unwatch(slot->entry->engine->stats, run->watch);
     if (lives(slot))
-        (void)uv_timer_stop(&slot->timer); /* of its deadlines */
+        engine_slot_stop_timer(slot); /* of its deadlines */
     *run = (struct slot_run){.slot = slot, .ready = run->ready};
 }
 

@@ -33,15 +33,18 @@ bool engine_slot_is_detached(const struct slot *slot)
 
 void engine_slot_because(struct slot *slot, const char *format, ...)
 {
+    char text[CAUSE_SIZE];
     va_list args;
 
     va_start(args, format);
-    (void)vsnprintf(slot->cause, sizeof slot->cause, format, args);
+    (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    engine_set_text(&slot->cause, text);
 }
 
 static void publish_move(struct slot *slot, enum colony_slot_state from, enum colony_slot_state to)
 {
+    char cause[CAUSE_SIZE]; /* a subscriber may set another */
     struct colony_event event = {
         .type = EVENT_STATE,
         .name = slot->entry->template->name,
@@ -50,9 +53,10 @@ static void publish_move(struct slot *slot, enum colony_slot_state from, enum co
         .os_pid = slot->os_pid,
         .from = from,
         .to = to,
-        .text = slot->cause,
+        .text = cause,
     };
 
+    (void)snprintf(cause, sizeof cause, "%s", slot->cause);
     if (!slot->entry->is_check)
         colony_events_publish(slot->entry->engine->events, &event);
 }
@@ -217,7 +221,7 @@ static void enter_exited(struct slot *slot)
     engine_policy_follow(slot, &end);
 }
 
-static void on_backoff_over(uv_timer_t *timer);
+static void on_backoff_over(struct colony_timer *timer);
 
 static void arm_backoff(struct slot *slot)
 {
@@ -225,12 +229,12 @@ static void arm_backoff(struct slot *slot)
     uint64_t left = slot->retry_boot_ms > now ? slot->retry_boot_ms - now : 0;
 
     /* The loop's clock has other milliseconds: one more, or it could wake too early. */
-    (void)uv_timer_start(&slot->timer, on_backoff_over, left > 0 ? left + 1 : 0, 0);
+    engine_slot_time(slot, on_backoff_over, left > 0 ? left + 1 : 0);
 }
 
-static void on_backoff_over(uv_timer_t *timer)
+static void on_backoff_over(struct colony_timer *timer)
 {
-    struct slot *slot = timer->data;
+    struct slot *slot = engine_timed_slot(timer);
 
     if (slot->stop_is_due)
         return; /* it is to stop, and starts no more before that */
@@ -269,6 +273,7 @@ static void count_move(struct slot *slot, enum colony_slot_state from, enum colo
 {
     struct colony_engine *engine = slot->entry->engine;
 
+    engine_stir(engine, false);
     if (from == SLOT_STOPPED)
         engine->up_count++;
     if (to == SLOT_STOPPED)
@@ -287,8 +292,8 @@ void engine_slot_handle(struct slot *slot, enum colony_slot_event event)
 
     if (to == SLOT_NONE)
         return;
-    (void)uv_timer_stop(&slot->timer); /* a timer never outlives its state */
-    slot->state = to;                  /* the only assignment */
+    engine_slot_stop_timer(slot); /* a timer never outlives its state */
+    slot->state = to;             /* the only assignment */
     slot->stop_is_due &= to != SLOT_STOPPING;
     slot->since_ms = colony_wall_now_ms();
     move = ++slot->moves;
@@ -400,6 +405,25 @@ void engine_slot_stay(struct slot *slot)
     slot->entry->counts[slot->state]++;
 }
 
+/* Its timer. */
+
+void engine_slot_time(struct slot *slot, colony_timer_cb cb, uint64_t delay_ms)
+{
+    if (!slot->is_retired)
+        colony_timer_start(slot->entry->engine->timers, &slot->timer, cb, delay_ms);
+}
+
+void engine_slot_stop_timer(struct slot *slot)
+{
+    if (!slot->is_retired)
+        colony_timer_stop(slot->entry->engine->timers, &slot->timer);
+}
+
+struct slot *engine_timed_slot(struct colony_timer *timer)
+{
+    return (struct slot *)((char *)timer - offsetof(struct slot, timer));
+}
+
 /* Making and ending. */
 
 int engine_slot_new(struct slot **out, struct template_entry *entry, uint32_t number)
@@ -410,31 +434,33 @@ int engine_slot_new(struct slot **out, struct template_entry *entry, uint32_t nu
     if (!slot)
         return -ENOMEM;
     grown = realloc(entry->slots, (entry->slot_count + 1) * sizeof(struct slot *));
-    if (!grown) {
+    if (grown)
+        entry->slots = grown;
+    if (!grown || colony_timers_add(entry->engine->timers) < 0) {
         free(slot);
         return -ENOMEM;
     }
-    entry->slots = grown;
     slot->entry = entry;
     slot->number = number;
+    engine_clear_text(&slot->cause);
     slot->state = SLOT_STOPPED;
     entry->counts[SLOT_STOPPED]++;
     entry->open_slots++;
     entry->engine->open_handles++;
-    (void)uv_timer_init(entry->engine->loop, &slot->timer);
-    slot->timer.data = slot;
     entry->slots[entry->slot_count++] = slot;
     *out = slot;
     return 0;
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_retired(struct colony_timer *timer)
 {
-    struct slot *slot = handle->data;
+    struct slot *slot = engine_timed_slot(timer);
     struct template_entry *entry = slot->entry;
     struct colony_engine *engine = entry->engine;
 
+    colony_timers_remove(engine->timers);
     colony_restart_clear(&slot->restart);
+    engine_clear_text(&slot->cause);
     free(slot->failure);
     free(slot);
     if (--entry->open_slots == 0 && entry->is_removed)
@@ -442,7 +468,7 @@ static void on_timer_closed(uv_handle_t *handle)
     engine_on_part_closed(engine);
 }
 
-/* Takes a stopped slot out of its template; it is freed when its timer is closed. */
+/* Takes a stopped slot out of its template; it is freed on the loop's next turn. */
 void engine_slot_retire(struct slot *slot)
 {
     struct template_entry *entry = slot->entry;
@@ -462,5 +488,6 @@ void engine_slot_retire(struct slot *slot)
                     (entry->slot_count - i) * sizeof(struct slot *));
             break;
         }
-    uv_close((uv_handle_t *)&slot->timer, on_timer_closed);
+    engine_slot_time(slot, on_retired, 0);
+    slot->is_retired = true;
 }

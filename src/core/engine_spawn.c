@@ -40,9 +40,9 @@ static void plan_ready(const struct colony_template *template, struct colony_spa
 {
     if (colony_payload_has_notify(template))
         order->stream_kind[NOTIFY_STREAM] = STREAM_NOTIFY;
-    if (template->ready.kind != READY_FD)
+    if (template->ready->kind != READY_FD)
         return;
-    order->plan[template->ready.fd] = FD_STREAM | READY_STREAM;
+    order->plan[template->ready->fd] = FD_STREAM | READY_STREAM;
     order->stream_kind[READY_STREAM] = STREAM_OUTPUT;
 }
 
@@ -248,25 +248,28 @@ void engine_save_note(struct slot *slot)
 static const char *step_object(const struct slot *slot, int step, char *buffer, size_t size)
 {
     const struct colony_template *template = slot->entry->template;
+    const struct colony_identity *identity = template->identity;
     const struct passwd *user;
     const struct group *group;
 
+    if (!identity && (step == STEP_SETUID || step == STEP_SETGID))
+        return ""; /* nobody named it */
     switch (step) {
     case STEP_CHDIR:
         return template->cwd ? template->cwd : ".";
     case STEP_EXEC:
         return template->argv[0];
     case STEP_SETUID:
-        user = getpwuid(template->identity.uid);
+        user = getpwuid(identity->uid);
         if (user)
             return user->pw_name;
-        (void)snprintf(buffer, size, "%u", template->identity.uid);
+        (void)snprintf(buffer, size, "%u", identity->uid);
         return buffer;
     case STEP_SETGID:
-        group = getgrgid(template->identity.gid);
+        group = getgrgid(identity->gid);
         if (group)
             return group->gr_name;
-        (void)snprintf(buffer, size, "%u", template->identity.gid);
+        (void)snprintf(buffer, size, "%u", identity->gid);
         return buffer;
     default:
         return "";

@@ -105,6 +105,7 @@ static int add_file(struct loader *loader, const char *path, const struct stat *
         return -ENOMEM;
     settings->files = files;
     files += settings->file_count;
+    memset(files, 0, sizeof *files);
     files->path = strdup(path);
     if (!files->path)
         return -ENOMEM;

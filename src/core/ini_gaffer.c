@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/ini_internal.h"
+#include "core/keeper_options.h"
 #include "core/name_internal.h"
 #include "core/setting_internal.h"
 #include "core/settings_internal.h"
@@ -309,6 +310,7 @@ static int settle_endpoints(struct translation *translation, const struct colony
     struct colony_value *http = make_node(VALUE_MAP, "http", names);
     struct colony_value *bind = make_node(VALUE_LIST, "bind", names);
     struct colony_value **tail;
+    size_t count = 0;
     int rc = wanted && http && bind ? 0 : -ENOMEM;
 
     if (rc < 0) {
@@ -322,7 +324,11 @@ static int settle_endpoints(struct translation *translation, const struct colony
     rc = add_words(translation, &tail, names, ",\n");
     tail = &bind->child;
     for (const struct colony_value *name = wanted->child; name && rc == 0; name = name->next)
-        rc = add_bind(translation, sections, name, &tail);
+        rc = ++count <= KEEPER_SOCKETS_MAX
+                 ? add_bind(translation, sections, name, &tail)
+                 : colony__setting_fail(translation->reading, names, -EINVAL,
+                                        "cannot use `http_endpoints`: there are more than %d",
+                                        KEEPER_SOCKETS_MAX);
 out:
     colony_value_free(wanted);
     return rc;

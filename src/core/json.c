@@ -9,6 +9,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "core/array.h"
 #include "core/error.h"
 #include "core/utf8.h"
 #include "core/value_internal.h"
@@ -91,18 +92,15 @@ static int scan_number(struct json_reader *reader)
 {
     size_t length = colony__json_number_length(reader->text + reader->at);
     char next = reader->text[reader->at + length];
+    struct span *numbers;
 
     if (length == 0 || (next != '\0' && strchr("+-.0123456789eE", next)))
         return fail_syntax(reader, reader->at, "not a number");
-    if (reader->number_count == reader->number_capacity) {
-        size_t capacity = reader->number_capacity ? reader->number_capacity * 2 : 16;
-        struct span *numbers = reallocarray(reader->numbers, capacity, sizeof *numbers);
-
-        if (!numbers)
-            return -ENOMEM;
-        reader->numbers = numbers;
-        reader->number_capacity = capacity;
-    }
+    numbers = colony_array_room(reader->numbers, reader->number_count, &reader->number_capacity,
+                                sizeof *numbers);
+    if (!numbers)
+        return -ENOMEM;
+    reader->numbers = numbers;
     reader->numbers[reader->number_count++] = (struct span){reader->at, length};
     reader->at += length;
     return 0;

@@ -445,5 +445,6 @@ int colony_keeper_run(struct colony_keeper_options *options)
             return EXIT_FAILED;
         return code;
     }
+    (void)malloc_trim(0); /* what starting took */
     colony_spawner_lead(keeper.spawner);
 }

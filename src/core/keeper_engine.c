@@ -33,6 +33,12 @@ static void keep_over_exec(int fd)
         (void)fcntl(fd, F_SETFD, 0);
 }
 
+static void close_on_exec(int fd)
+{
+    if (fd >= 0)
+        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 /* In the engine's process, before its program: it gets what it needs and no right it needs not. */
 static __attribute__((noreturn)) void run_engine(const struct keeper *keeper, int link_fd,
                                                  char **argv)
@@ -431,35 +437,40 @@ void keeper_notify(struct keeper *keeper, uint32_t index, enum keeper_notice not
     keeper->queue_tail = (int32_t)index;
 }
 
-/* Execs what is installed now; processes stay our children, all else is found in the table. */
+static void each_kept(struct keeper *keeper, void (*set)(int fd))
+{
+    set(keeper->options->lock_fd);
+    set(keeper->options->ready_fd);
+    for (size_t i = 0; i < keeper->options->socket_count; i++)
+        set(keeper->options->sockets[i].fd);
+    for (uint32_t i = 0; i < keeper->table.header->high_water; i++)
+        for (size_t j = 0; j < COLONY_STREAMS_MAX; j++)
+            if (colony_record_state(&keeper->table.records[i]) != RECORD_FREE)
+                set(keeper->processes[i].streams[j]);
+}
+
+/*
+ * Execs what is installed now; processes stay our children, all else is found in the table. The
+ * engine has said its last word: where that fails, another one begins.
+ */
 void keeper_upgrade(struct keeper *keeper)
 {
     struct colony_keeper_options options = *keeper->options;
     char **argv;
 
-    options.link_fd = -1;
-    argv = colony_keeper_options_argv(&options, "keeper");
-    if (!argv || access(options.program, X_OK) < 0) {
-        colony_log(SEVERITY_ERROR, "cannot upgrade: cannot run %s: %s", options.program,
-                   strerror(errno));
-        free(argv);
-        return;
-    }
     keeper_drop_link(keeper);
     if (keeper->engine_pid > 0)
         (void)waitpid(keeper->engine_pid, NULL, 0);
-    keep_over_exec(options.lock_fd);
-    keep_over_exec(options.ready_fd);
-    for (size_t i = 0; i < options.socket_count; i++)
-        keep_over_exec(options.sockets[i].fd);
-    for (uint32_t i = 0; i < keeper->table.header->high_water; i++)
-        for (size_t j = 0; j < COLONY_STREAMS_MAX; j++)
-            if (colony_record_state(&keeper->table.records[i]) != RECORD_FREE)
-                keep_over_exec(keeper->processes[i].streams[j]);
-    (void)execv(options.program, argv);
-    colony_log(SEVERITY_ERROR, "cannot upgrade: cannot run %s: %s", options.program,
-               strerror(errno));
+    options.link_fd = -1;
+    argv = colony_keeper_options_argv(&options, "keeper");
+    each_kept(keeper, keep_over_exec);
+    errno = ENOMEM;
+    if (argv)
+        (void)execv(options.program, argv);
+    colony_log(SEVERITY_ERROR, "cannot upgrade: cannot run %s: %s: goes on as it is",
+               options.program, strerror(errno));
     free(argv);
+    each_kept(keeper, close_on_exec);
     if (keeper->engine_pidfd >= 0)
         (void)close(keeper->engine_pidfd);
     keeper->engine_pid = 0;

@@ -124,18 +124,19 @@ static void set_exited(struct keeper *keeper, uint32_t index)
     struct colony_record *record = &keeper->table.records[index];
     struct keeper_process *process = &keeper->processes[index];
 
+    record->exited_boot_ns = colony_boot_now_ns();
+    if (keeper_count_oom_kills(keeper, record) > process->oom_kills)
+        record->flags |= RECORD_OOM_KILLED;
+    colony_record_set_state(record, RECORD_EXITED);
+    keeper->living--;
+    keeper_notify(keeper, index, NOTICE_EXIT);
+    keeper_flush(keeper); /* the engine decides what follows while we clean up */
     forget_pid(keeper, index);
     close_fd(&process->pidfd); /* leaves the epoll set with it */
     for (size_t i = 0; i < COLONY_STREAMS_MAX; i++)
         if (record->stream_kind[i] == STREAM_INPUT)
             close_fd(&process->streams[i]);
-    record->exited_boot_ns = colony_boot_now_ns();
-    if (keeper_count_oom_kills(keeper, record) > process->oom_kills)
-        record->flags |= RECORD_OOM_KILLED;
     process->status_until_ms = 0;
-    colony_record_set_state(record, RECORD_EXITED);
-    keeper->living--;
-    keeper_notify(keeper, index, NOTICE_EXIT);
 }
 
 static int32_t to_wait_status(const siginfo_t *info)

@@ -2,6 +2,7 @@
 /* keeper_spawn.c - from an order of the engine to a process: record, pipes, rights, job, result. */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,10 @@
 
 #include "core/keeper_internal.h"
 #include "core/log.h"
+
+enum {
+    TRIM_JOBS = 64, /* after so many, memory is given back */
+};
 
 static void set_failed(struct keeper *keeper, uint32_t index, int step, int error)
 {
@@ -480,6 +485,10 @@ bool keeper_run_job(struct keeper *keeper)
         return false;
     finish_spawn(keeper, job);
     colony_spawn_job_free(job);
+    if (++keeper->jobs_done < TRIM_JOBS || keeper->jobs)
+        return true;
+    keeper->jobs_done = 0;
+    (void)malloc_trim(0); /* what many that waited took */
     return true;
 }
 

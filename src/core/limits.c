@@ -85,12 +85,12 @@ int colony_limits_check_at(const struct colony_template *template,
                            const struct colony_limits_place *place, struct colony_error *err)
 {
     const bool wanted[CONTROLLER_COUNT] = {
-        [CONTROLLER_MEMORY] = template->limits.memory_bytes > 0,
-        [CONTROLLER_CPU] = template->limits.cpu_milli > 0,
-        [CONTROLLER_PIDS] = template->limits.pids > 0,
+        [CONTROLLER_MEMORY] = template->limits->memory_bytes > 0,
+        [CONTROLLER_CPU] = template->limits->cpu_milli > 0,
+        [CONTROLLER_PIDS] = template->limits->pids > 0,
     };
 
-    for (unsigned i = 0; i < CONTROLLER_COUNT && !template->limits.is_optional; i++) {
+    for (unsigned i = 0; i < CONTROLLER_COUNT && !template->limits->is_optional; i++) {
         const char *name = colony_controller_name((enum colony_controller)i);
 
         if (!wanted[i] || place->controllers & 1U << i)
@@ -109,7 +109,7 @@ int colony_limits_check_at(const struct colony_template *template,
 
 int colony_limits_check(const struct colony_template *template, struct colony_error *err)
 {
-    const struct colony_limits *limits = &template->limits;
+    const struct colony_limits *limits = template->limits;
 
     if (limits->memory_bytes == 0 && limits->cpu_milli == 0 && limits->pids == 0)
         return 0;

@@ -10,6 +10,8 @@
 
 #include <uv.h>
 
+#include "core/log.h"
+
 enum {
     MESSAGES_A_TURN = 256, /* then the loop sees to others */
 };
@@ -74,6 +76,7 @@ static void lose(struct colony_link *link)
         return;
     link->is_lost = true;
     (void)uv_poll_stop(&link->poll);
+    colony_log_flush();
     if (link->is_closing)
         finish_close(link);
     else
@@ -116,17 +119,19 @@ static void receive(struct colony_link *link)
     int fds[COLONY_MESSAGE_FDS_MAX];
     size_t fd_count;
 
+    colony_log_hold(); /* what follows from an end is ordered before it is told */
     for (int i = 0; i < MESSAGES_A_TURN && !link->is_lost && !link->is_closing; i++) {
         int rc = colony_message_receive(link->fd, &message, fds, &fd_count);
 
         if (rc == -EAGAIN)
-            return;
+            break;
         if (rc < 0) { /* lost descriptors (MSG_CTRUNC) are lost output: begin anew */
             lose(link);
-            return;
+            break;
         }
         link->cb(&message, fds, fd_count, link->data);
     }
+    colony_log_flush();
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)

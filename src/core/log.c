@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -20,6 +21,12 @@ static struct {
     enum colony_log_severity level;
     enum colony_log_style style;
 } logger = {"colony", SEVERITY_INFO, LOG_STYLE_TEXT};
+
+static _Thread_local bool is_holding;
+static struct {
+    char text[8192]; /* above the longest line */
+    size_t size;
+} held; /* of the thread that holds */
 
 void colony_log_init(const char *part, enum colony_log_severity level, enum colony_log_style style)
 {
@@ -85,6 +92,38 @@ static int format_line(char *line, size_t size, enum colony_log_severity severit
                     level_names[severity], logger.part, message);
 }
 
+/* One write: lines are not torn. A log that cannot be written has nowhere to be told. */
+static void write_out(const char *text, size_t size)
+{
+    ssize_t written = write(STDERR_FILENO, text, size);
+
+    (void)written;
+}
+
+static void keep(const char *line, size_t size)
+{
+    if (held.size + size > sizeof held.text) {
+        write_out(held.text, held.size);
+        held.size = 0;
+    }
+    memcpy(held.text + held.size, line, size);
+    held.size += size;
+}
+
+void colony_log_hold(void)
+{
+    is_holding = true;
+}
+
+void colony_log_flush(void)
+{
+    if (held.size > 0 && is_holding)
+        write_out(held.text, held.size);
+    if (is_holding)
+        held.size = 0;
+    is_holding = false;
+}
+
 void colony_log(enum colony_log_severity severity, const char *format, ...)
 {
     char message[LINE_MAX_BYTES / 2];
@@ -103,9 +142,11 @@ void colony_log(enum colony_log_severity severity, const char *format, ...)
     length = format_line(line, sizeof line, severity, message);
     if (length > 0) {
         size_t count = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
-        ssize_t written = write(STDERR_FILENO, line, count); /* one write: lines are not torn */
 
-        (void)written; /* a log that cannot be written has nowhere to be told */
+        if (is_holding)
+            keep(line, count);
+        else
+            write_out(line, count);
     }
     errno = saved;
 }

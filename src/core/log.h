@@ -26,6 +26,14 @@ void colony_log_init(const char *part, enum colony_log_severity level, enum colo
 void colony_log(enum colony_log_severity severity, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/*
+ * Keeps the lines of the calling thread back until colony_log_flush, so that many are one write and
+ * none is in the way of what is urgent. One thread of a process at most.
+ */
+void colony_log_hold(void);
+/* Writes what is held back, and holds no more. */
+void colony_log_flush(void);
+
 /* "info" → SEVERITY_INFO; -EINVAL. */
 int colony_log_parse_level(const char *text);
 

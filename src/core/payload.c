@@ -131,7 +131,8 @@ struct variables {
 
 bool colony_payload_has_notify(const struct colony_template *template)
 {
-    return !template->detach && (template->ready.kind == READY_NOTIFY || template->watchdog_ms > 0);
+    return !template->detach &&
+           (template->ready->kind == READY_NOTIFY || template->watchdog_ms > 0);
 }
 
 static void add(struct variables *list, const char *entry, enum source source)
@@ -345,8 +346,8 @@ static void fill_header(struct colony_payload *payload, const struct colony_temp
                         const struct colony_payload_context *context)
 {
     payload->version = COLONY_PROTOCOL_VERSION;
-    if (template->identity.is_set)
-        set_identity(payload, &template->identity);
+    if (template->identity)
+        set_identity(payload, template->identity);
     else if (context->identity)
         set_identity(payload, context->identity);
     if (template->cwd)
@@ -360,11 +361,11 @@ static void fill_header(struct colony_payload *payload, const struct colony_temp
     if (template->has_oom_score_adj)
         payload->flags |= PAYLOAD_HAS_OOM;
     payload->oom_score_adj = template->oom_score_adj;
-    if (template->limits.is_optional)
+    if (template->limits->is_optional)
         payload->flags |= PAYLOAD_LIMITS_OPTIONAL;
-    payload->memory_max_bytes = template->limits.memory_bytes;
-    payload->cpu_max_milli = template->limits.cpu_milli;
-    payload->pids_max = template->limits.pids;
+    payload->memory_max_bytes = template->limits->memory_bytes;
+    payload->cpu_max_milli = template->limits->cpu_milli;
+    payload->pids_max = template->limits->pids;
     set_rlimits(payload, template, context);
 }
 

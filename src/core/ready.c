@@ -57,7 +57,7 @@ void colony__ready_set(struct colony_ready *ready)
 
 void colony__ready_tried(struct colony_ready *ready, const char *text, uv_timer_cb again)
 {
-    uint64_t interval_ms = ready->template->ready.interval_ms;
+    uint64_t interval_ms = ready->template->ready->interval_ms;
 
     (void)uv_timer_start(&ready->timer, again, interval_ms > 0 ? interval_ms : 1, 0);
     colony__ready_tell(ready, READY_NEWS_TRIED, text, 0);
@@ -142,7 +142,7 @@ static void check(uv_timer_t *timer);
 static void on_checked(int exit_status, const char *why, void *data)
 {
     struct colony_ready *ready = data;
-    const char *command = ready->template->ready.text;
+    const char *command = ready->template->ready->text;
     char text[COLONY__READY_TEXT_MAX];
 
     if (!ready->is_checking)
@@ -166,7 +166,7 @@ static void check(uv_timer_t *timer)
     int rc;
 
     ready->is_checking = true; /* first: the answer may come at once */
-    rc = ready->runner.run(ready->runner.slot, ready->argv, ready->template->ready.try_ms,
+    rc = ready->runner.run(ready->runner.slot, ready->argv, ready->template->ready->try_ms,
                            on_checked, ready);
     if (rc < 0)
         on_checked(-1, strerror(-rc), ready);
@@ -175,7 +175,7 @@ static void check(uv_timer_t *timer)
 static int init_check(struct colony_ready *ready)
 {
     struct colony__words words = {0};
-    int rc = colony__words_split(&words, ready->template->ready.text, WORDS_SHELL, NULL);
+    int rc = colony__words_split(&words, ready->template->ready->text, WORDS_SHELL, NULL);
 
     if (rc == 0 && words.count == 0)
         rc = -EINVAL;
@@ -210,7 +210,7 @@ static void on_delay(uv_timer_t *timer)
 
 static int begin_delay(struct colony_ready *ready)
 {
-    return uv_timer_start(&ready->timer, on_delay, ready->template->ready.delay_ms, 0);
+    return uv_timer_start(&ready->timer, on_delay, ready->template->ready->delay_ms, 0);
 }
 
 /* What is told by the notify socket is heard whatever the kind: READY_NOTIFY needs nothing else. */
@@ -228,7 +228,7 @@ static const struct kind kinds[] = {
 
 static const struct kind *kind_of(const struct colony_ready *ready)
 {
-    return &kinds[ready->template->ready.kind];
+    return &kinds[ready->template->ready->kind];
 }
 
 /* The object. */
@@ -336,7 +336,7 @@ static int listen_to(struct colony_ready *ready, const struct colony__ready_sour
         return 0;
     if (source == &ready->notify)
         return colony__ready_listen(ready);
-    return ready->template->ready.kind == READY_FD && !ready->is_ready ? begin_pipe(ready) : 0;
+    return ready->template->ready->kind == READY_FD && !ready->is_ready ? begin_pipe(ready) : 0;
 }
 
 int colony_ready_take_fd(struct colony_ready *ready, int fd)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ready_line.c - ready when a line of output matches a regular expression. */
 #include <errno.h>
-#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/logs.h"
+#include "core/pattern_internal.h"
 #include "core/ready_internal.h"
 #include "core/template.h"
 
@@ -14,20 +14,12 @@ enum {
 };
 
 struct colony__ready_line {
-    regex_t regex;
+    struct colony__pattern *pattern;
     struct colony_log_tap *tap; /* NULL: output is not looked at */
     bool has_matched;
     size_t used;
-    char bytes[LINE_BYTES_MAX + 1]; /* the line that has not ended yet; a NUL stays at the end */
+    char bytes[LINE_BYTES_MAX]; /* the line that has not ended yet */
 };
-
-static bool matches(const struct colony__ready_line *line)
-{
-    regmatch_t range = {.rm_so = 0, .rm_eo = (regoff_t)line->used};
-
-    /* With its length given, a NUL in it is a byte like others. */
-    return regexec(&line->regex, line->bytes, 1, &range, REG_STARTEND) == 0;
-}
 
 static void keep(struct colony__ready_line *line, const char *bytes, size_t size)
 {
@@ -47,7 +39,7 @@ static bool feed(struct colony__ready_line *line, const char *bytes, size_t size
 
     while ((newline = memchr(bytes, '\n', (size_t)(end - bytes)))) {
         keep(line, bytes, (size_t)(newline - bytes));
-        if (matches(line))
+        if (colony__pattern_matches(line->pattern, line->bytes, line->used))
             return true;
         line->used = 0;
         bytes = newline + 1;
@@ -81,10 +73,10 @@ int colony__ready_line_init(struct colony_ready *ready)
 
     if (!line)
         return -ENOMEM;
-    rc = regcomp(&line->regex, ready->template->ready.text, REG_EXTENDED | REG_NOSUB);
-    if (rc != 0) {
+    rc = colony__pattern_new(&line->pattern, ready->template->ready->text, NULL);
+    if (rc < 0) {
         free(line);
-        return rc == REG_ESPACE ? -ENOMEM : -EINVAL;
+        return rc;
     }
     ready->line = line;
     return 0;
@@ -94,7 +86,7 @@ void colony__ready_line_free(struct colony__ready_line *line)
 {
     if (!line)
         return;
-    regfree(&line->regex);
+    colony__pattern_free(line->pattern);
     free(line);
 }
 

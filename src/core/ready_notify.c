@@ -80,7 +80,7 @@ static void tell(struct colony_ready *ready, const struct colony__notify *said)
         colony__ready_tell(ready, READY_NEWS_STATUS, said->status, 0);
     if (said->has_extend && ready->round == round)
         colony__ready_tell(ready, READY_NEWS_EXTEND, NULL, said->extend_ms);
-    if (said->is_ready && ready->round == round && ready->template->ready.kind == READY_NOTIFY)
+    if (said->is_ready && ready->round == round && ready->template->ready->kind == READY_NOTIFY)
         colony__ready_set(ready);
     if (said->is_alive && ready->round == round)
         colony__ready_tell(ready, READY_NEWS_ALIVE, NULL, 0);

@@ -74,7 +74,8 @@ static void fail_try(struct colony_ready *ready, const char *action, const char 
 {
     char text[COLONY__READY_TEXT_MAX];
 
-    (void)snprintf(text, sizeof text, "cannot %s %s: %s", action, ready->template->ready.text, why);
+    (void)snprintf(text, sizeof text, "cannot %s %s: %s", action, ready->template->ready->text,
+                   why);
     colony__ready_tcp_end(ready);
     colony__ready_tried(ready, text, on_interval);
 }
@@ -85,7 +86,7 @@ static void on_late(uv_timer_t *timer)
     char why[64];
 
     (void)snprintf(why, sizeof why, "no answer within %" PRIu64 " ms",
-                   ready->template->ready.try_ms);
+                   ready->template->ready->try_ms);
     fail_try(ready, ready->tcp->is_looking_up ? "look up" : "connect to", why);
 }
 
@@ -255,7 +256,7 @@ int colony__ready_tcp_init(struct colony_ready *ready)
 
     if (!tcp)
         return -ENOMEM;
-    rc = colony__ready_split_address(&tcp->address, ready->template->ready.text);
+    rc = colony__ready_split_address(&tcp->address, ready->template->ready->text);
     if (rc < 0) {
         free(tcp);
         return rc;
@@ -266,7 +267,7 @@ int colony__ready_tcp_init(struct colony_ready *ready)
 
 int colony__ready_tcp_begin(struct colony_ready *ready)
 {
-    uint64_t try_ms = ready->template->ready.try_ms;
+    uint64_t try_ms = ready->template->ready->try_ms;
 
     ready->tcp->is_trying = true;
     if (try_ms > 0)

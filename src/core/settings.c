@@ -109,18 +109,23 @@ static int check_owner(const struct colony_settings *settings,
     return 0;
 }
 
-/* What is to be said of the templates of files, each alone and all together. */
-/* @reason about @template, at the place of its setting @name. */
+/* @reason about the template @index, at the place of its setting @name. */
 static int fail_template(const struct colony__reading *reading,
-                         const struct colony_template *template, const char *name,
+                         const struct colony_settings *settings, size_t index, const char *name,
                          const struct colony_error *reason)
 {
-    const struct colony_value *place = colony_value_get(template->source, name);
+    const struct colony_value *sections = colony_value_get(settings->source, "colony");
+    const struct colony_value *template = colony_value_get(sections, "processes")->child;
+    const struct colony_value *place;
 
-    return colony__setting_fail(reading, place ? place : template->source, reason->code, "%s",
+    for (size_t i = 0; i < index; i++)
+        template = template->next;
+    place = colony_value_get(template, name);
+    return colony__setting_fail(reading, place ? place : template, reason->code, "%s",
                                 reason->message);
 }
 
+/* What is to be said of the templates of files, each alone and all together. */
 static int check_templates(const struct colony_settings *settings,
                            const struct colony__reading *reading)
 {
@@ -132,11 +137,11 @@ static int check_templates(const struct colony_settings *settings,
 
     for (size_t i = 0; i < settings->template_count; i++)
         if (colony_limits_check(templates[i], &reason) < 0)
-            return fail_template(reading, templates[i], "limits", &reason);
+            return fail_template(reading, settings, i, "limits", &reason);
     rc = colony_gates_check(templates, settings->template_count, &culprit, &reason);
     if (rc == 0 || rc == -ENOMEM)
         return rc;
-    return fail_template(reading, templates[culprit], "depends_on", &reason);
+    return fail_template(reading, settings, culprit, "depends_on", &reason);
 }
 
 int colony__settings_load(struct colony_settings **out, const char *path, const char *etc,
@@ -160,11 +165,13 @@ int colony__settings_load(struct colony_settings **out, const char *path, const 
         rc = check_templates(settings, &reading);
     if (rc == -ENOMEM)
         (void)colony_fail(err, rc, "cannot load %s: out of memory", path);
-    if (rc < 0)
+    if (rc < 0) {
         colony_settings_free(settings);
-    else
-        *out = settings;
-    return rc;
+        return rc;
+    }
+    colony__settings_drop_sections(settings);
+    *out = settings;
+    return 0;
 }
 
 int colony_settings_load(struct colony_settings **out, const char *path, struct colony_error *err)

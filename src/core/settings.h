@@ -53,7 +53,8 @@ struct colony_settings_file {
     bool is_ini;  /* unknown keys of its processes are kept, as gaffer does */
     dev_t device; /* by which it is known again */
     ino_t inode;
-    bool is_roots; /* it belongs to root and nobody else may write it */
+    bool is_roots;         /* it belongs to root and nobody else may write it */
+    size_t template_count; /* that it gives */
 };
 
 enum {
@@ -75,7 +76,8 @@ struct colony_settings {
     size_t template_count;
     struct colony_settings_file *files; /* that was read first, then what it includes */
     size_t file_count;
-    struct colony_value *source; /* as read, of all files: {colony: {SECTION: …}, USER'S KEY: …} */
+    struct colony_value *source; /* the user's own keys, of all files; while settings are read also
+                                    {colony: {SECTION: …}} */
 };
 
 /* Calls @cb for each section that the files of @left and @right say different things of, and that a

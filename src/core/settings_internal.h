@@ -67,6 +67,12 @@ bool colony__settings_has_default(const char *etc);
 int colony__sections_default(struct colony_settings *settings,
                              const struct colony__reading *reading);
 
+/*
+ * Frees what settings->source says of colony's own sections, which are read: templates are most of
+ * it. The user's keys stay.
+ */
+void colony__settings_drop_sections(struct colony_settings *settings);
+
 /* Reads every section of settings->source. */
 int colony__sections_read(struct colony_settings *settings, const struct colony__reading *reading);
 

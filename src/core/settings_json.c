@@ -66,8 +66,7 @@ static int add_users_keys(cJSON *json, const struct colony_value *root)
     if (!root)
         return 0;
     for (const struct colony_value *member = root->child; member && rc == 0; member = member->next)
-        if (strcmp(member->key, "colony") != 0)
-            rc = colony__json_add(json, member->key, colony_value_to_json(member));
+        rc = colony__json_add(json, member->key, colony_value_to_json(member));
     return rc;
 }
 
@@ -144,9 +143,11 @@ int colony_settings_parse_json(struct colony_settings **out, const char *text, s
         rc = colony__sections_read(settings, &reading);
     if (rc == -ENOMEM)
         (void)colony_fail(err, rc, "cannot read these settings: out of memory");
-    if (rc < 0)
+    if (rc < 0) {
         colony_settings_free(settings);
-    else
-        *out = settings;
-    return rc;
+        return rc;
+    }
+    colony__settings_drop_sections(settings);
+    *out = settings;
+    return 0;
 }

@@ -203,3 +203,15 @@ int colony__settings_check_users_keys(const struct colony_settings *settings,
 
     return rc > 0 ? fail_again(again, first, "key", reading) : rc;
 }
+
+void colony__settings_drop_sections(struct colony_settings *settings)
+{
+    struct colony_value *own;
+
+    if (!settings->source)
+        return; /* there was no file */
+    own = settings->source->child;
+    settings->source->child = own->next;
+    own->next = NULL;
+    colony_value_free(own);
+}

@@ -88,6 +88,8 @@ int colony__processes_read(struct colony_settings *settings, const struct colony
         if (rc < 0)
             return rc;
         settings->template_count++;
+        if (settings->files)
+            settings->files[child->file].template_count++;
     }
     return check_names(settings, value, reading);
 }
@@ -98,7 +100,7 @@ cJSON *colony__processes_write(const struct colony_settings *settings)
     int rc = json ? 0 : -ENOMEM;
 
     for (size_t i = 0; i < settings->template_count && rc == 0; i++)
-        rc = colony__json_add(json, NULL, colony_value_to_json(settings->templates[i]->source));
+        rc = colony__json_add(json, NULL, cJSON_CreateRaw(settings->templates[i]->source));
     if (rc < 0) {
         cJSON_Delete(json);
         return NULL;

@@ -121,10 +121,10 @@ IN_CHILD static void set_descriptors(struct child *child)
         syscall(SYS_unshare, CLONE_FILES) < 0)
         fail(child);
     for (int i = 0; i < COLONY_CHILD_FDS_MAX; i++) {
-        if (child->fds[i] < 0)
-            (void)syscall(SYS_close, i);
-        else if (syscall(SYS_dup3, STAGE_BASE + i, i, 0) < 0)
+        if (child->fds[i] >= 0 && syscall(SYS_dup3, STAGE_BASE + i, i, 0) < 0)
             fail(child);
+        if (child->fds[i] < 0 && i <= STDERR_FILENO)
+            (void)syscall(SYS_close, i); /* the rest of the reserved ones is close-on-exec */
     }
 }
 
@@ -369,24 +369,27 @@ static long clone_child(struct child *child, pid_t *pid, int *pidfd)
         use_legacy = true;
     }
     child->cgroup_fd = cgroup_fd;
-    return legacy_clone(child, stack, pid, pidfd);
+    if (cgroup_fd >= 0 && dup3(cgroup_fd, CGROUP_STAGE, O_CLOEXEC) < 0)
+        return -errno; /* the child enters the cgroup through it */
+    result = legacy_clone(child, stack, pid, pidfd);
+    if (cgroup_fd >= 0)
+        (void)dup3(COLONY_RESERVED_NULL_FD, CGROUP_STAGE, O_CLOEXEC);
+    return result;
 }
 
-static int stage_descriptors(const int *fds, int cgroup_fd)
+static int stage_descriptors(const int *fds)
 {
     for (int i = 0; i < COLONY_CHILD_FDS_MAX; i++)
         if (fds[i] >= 0 && dup3(fds[i], STAGE_BASE + i, O_CLOEXEC) < 0)
             return -errno;
-    /* The fallback enters the cgroup through it. */
-    if (cgroup_fd >= 0 && dup3(cgroup_fd, CGROUP_STAGE, O_CLOEXEC) < 0)
-        return -errno;
     return 0;
 }
 
-void colony_spawn_release_fds(void)
+void colony_spawn_release_fds(const int fds[COLONY_CHILD_FDS_MAX])
 {
-    for (int fd = STAGE_BASE; fd < RESERVED_FDS; fd++)
-        (void)dup3(COLONY_RESERVED_NULL_FD, fd, O_CLOEXEC);
+    for (int i = 0; i < COLONY_CHILD_FDS_MAX; i++)
+        if (fds[i] >= 0 && fds[i] != COLONY_RESERVED_NULL_FD)
+            (void)dup3(COLONY_RESERVED_NULL_FD, STAGE_BASE + i, O_CLOEXEC);
 }
 
 /* A child that shares memory and fails an identity change takes the keeper's dumpable flag along.
@@ -417,7 +420,7 @@ void colony_spawn(const struct colony_spawn_plan *plan, const int fds[COLONY_CHI
     result->error = 0;
     result->cgroup_error = 0;
     result->step = STEP_PREPARE;
-    rc = stage_descriptors(fds, cgroup_fd);
+    rc = stage_descriptors(fds);
     if (rc < 0) {
         result->error = (int)rc;
         return;

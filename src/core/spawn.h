@@ -99,9 +99,9 @@ int colony_spawn_lift_fd(int *fd);
 void colony_spawn(const struct colony_spawn_plan *plan, const int fds[COLONY_CHILD_FDS_MAX],
                   int cgroup_fd, pid_t *pid, struct colony_spawn_result *result);
 /*
- * Lets go of the descriptors that were given to spawned processes: until then they stay open here,
- * too. Call when no other thread spawns.
+ * Lets go of the descriptors @fds that were given to a spawned process: until then they stay open
+ * here, too. Call when no other thread spawns.
  */
-void colony_spawn_release_fds(void);
+void colony_spawn_release_fds(const int fds[COLONY_CHILD_FDS_MAX]);
 
 #endif

@@ -86,7 +86,7 @@ bool colony_spawner_run(struct colony_spawner *spawner, struct colony_spawn_job 
     if (!still_leads)
         return false;
     set_timer(spawner, 0);
-    colony_spawn_release_fds();
+    colony_spawn_release_fds(job->fds);
     return true;
 }
 

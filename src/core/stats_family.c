@@ -11,13 +11,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/array.h"
 #include "core/stats_internal.h"
 #include "core/sweep.h"
 
 enum {
     KEPT_SHARE = 8, /* one part in so many of all descriptors may be kept */
     FILES_EACH = 2,
-    FIRST_CAPACITY = 4,
 };
 
 static const uint64_t fresh_ns = COLONY_STATS_MS * 500000ULL; /* half of the time of a sample */
@@ -98,20 +98,16 @@ static size_t place_of(const struct colony__family *family, pid_t pid)
 static struct colony__member *know(struct colony__family *family, pid_t pid)
 {
     size_t place = place_of(family, pid);
+    struct colony__member **members;
     struct colony__member *member;
 
     if (place < family->count && family->members[place]->pid == pid)
         return family->members[place];
-    if (family->count == family->capacity) {
-        size_t capacity = family->capacity ? family->capacity * 2 : FIRST_CAPACITY;
-        struct colony__member **grown =
-            reallocarray(family->members, capacity, sizeof(struct colony__member *));
-
-        if (!grown)
-            return NULL;
-        family->members = grown;
-        family->capacity = capacity;
-    }
+    members = colony_array_room(family->members, family->count, &family->capacity,
+                                sizeof(struct colony__member *));
+    if (!members)
+        return NULL;
+    family->members = members;
     member = calloc(1, sizeof *member);
     if (!member)
         return NULL;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/array.h"
 #include "core/stats_internal.h"
 
 bool colony__kin_is_listed(void)
@@ -27,15 +28,12 @@ static int compare_pairs(const void *a, const void *b)
 /* As many as there are processes: the kernel bounds them (pid_max). */
 static int add_pair(struct colony__kin *kin, size_t *capacity, struct colony__kin_pair pair)
 {
-    struct colony__kin_pair *grown;
+    struct colony__kin_pair *pairs =
+        colony_array_room(kin->pairs, kin->count, capacity, sizeof *pairs);
 
-    if (kin->count == *capacity) {
-        grown = reallocarray(kin->pairs, *capacity * 2 + 256, sizeof *grown);
-        if (!grown)
-            return -ENOMEM;
-        kin->pairs = grown;
-        *capacity = *capacity * 2 + 256;
-    }
+    if (!pairs)
+        return -ENOMEM;
+    kin->pairs = pairs;
     kin->pairs[kin->count++] = pair;
     return 0;
 }

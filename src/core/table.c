@@ -20,6 +20,8 @@ enum {
     RECORDS_A_CHUNK = 64,
 };
 
+static const uint64_t id_max = 1ULL << 53; /* above it a number of JSON is no longer exact */
+
 static const char table_magic[8] = "colony\n";
 
 /* FNV-1a: finds damage, is no defence against malice (the file is 0600). */
@@ -59,6 +61,8 @@ void colony_record_set_start(struct colony_record *record, uint64_t start_ticks)
 
 bool colony_record_is_sound(const struct colony_record *record)
 {
+    if (record->id == 0 || record->id > id_max)
+        return false;
     if (record->start_ticks != 0 &&
         record->life_checksum != life_checksum(record, record->start_ticks))
         return false;
@@ -317,10 +321,19 @@ static int open_file(struct colony_table *table, int state_fd)
     return rc < 0 ? rc : -EBADMSG;
 }
 
+/* No checksum covers the next id, which changes all the time. */
+static uint32_t check_next_id(struct colony_table_header *header)
+{
+    if (header->next_id > 0 && header->next_id <= id_max)
+        return 0;
+    header->next_id = 1;
+    return 1;
+}
+
 /* Frees what cannot be believed; a process behind it is found again by its mark. */
 static uint32_t drop_damaged_records(struct colony_table *table)
 {
-    uint32_t damaged = 0;
+    uint32_t damaged = check_next_id(table->header);
 
     for (uint32_t i = 0; i < table->header->high_water; i++) {
         struct colony_record *record = &table->records[i];

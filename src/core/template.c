@@ -15,10 +15,11 @@
 #include "core/value_internal.h"
 #include "core/words_internal.h"
 
-#define AT(field) offsetof(struct colony_template, field)
+#define AT(field) offsetof(struct colony__draft, template.field)
+#define DRAFT_AT(field) offsetof(struct colony__draft, field)
 #define LOG_AT(field) offsetof(struct colony_log_settings, field)
 #define RANGE(min, max) (&(const struct colony__setting_range){min, max})
-#define WHOLE 0 /* the type fills several fields of the template */
+#define WHOLE 0 /* the type fills several fields of the draft */
 #define TEXT &colony__setting_text
 #define FLAG &colony__setting_flag
 #define COUNT &colony__setting_count
@@ -76,7 +77,7 @@ const struct colony__setting colony__template_settings[] = {
      "when memory runs out: 1000 is killed first, -1000 never"},
     {"rlimits",      &colony__rlimits, 0, "{}", WHOLE, NULL,
      "limits such as nofile: a number, unlimited, or a map of soft and hard"},
-    {"limits",       &colony__setting_table, 0, NULL, AT(limits), colony__limits_settings,
+    {"limits",       &colony__setting_table, 0, NULL, DRAFT_AT(limits), colony__limits_settings,
      "limits of all its processes together, by cgroup, for each of `numprocesses`"},
     {"shell",        FLAG,  0, "false", AT(shell), NULL, "run it by /bin/sh -c"},
     {"numprocesses", COUNT, COLONY__LIVE, "1", AT(numprocesses), RANGE(0, COLONY_SLOTS_MAX),
@@ -94,19 +95,19 @@ const struct colony__setting colony__template_settings[] = {
     {"start",        FLAG,  COLONY__LIVE, "true", AT(start), NULL, "start it when it is loaded"},
     {"priority",     COUNT, COLONY__LIVE, "1000000", AT(priority), RANGE(0, COLONY_PRIORITY_LAST),
      "order of starting, 0 first"},
-    {"restart",      &colony__restart, COLONY__LIVE, NULL, AT(restart), colony__restart_settings,
+    {"restart",      &colony__restart, COLONY__LIVE, NULL, DRAFT_AT(restart), colony__restart_settings,
      "when and how soon it is started again after it ended: always unless given"},
-    {"flapping",     &colony__flapping, COLONY__LIVE, NULL, AT(restart), colony__flapping_settings,
+    {"flapping",     &colony__flapping, COLONY__LIVE, NULL, DRAFT_AT(restart), colony__flapping_settings,
      "gaffer's way to say `restart`: what ends too often is stopped for a while"},
     {"depends_on",   &colony__depends_on, COLONY__LIVE, "{}", WHOLE, colony__dependency_settings,
      "other templates that it waits for, and what they must be: started, ready or completed"},
-    {"ready",        &colony__ready, 0, NULL, AT(ready), colony__ready_settings,
+    {"ready",        &colony__ready, 0, NULL, DRAFT_AT(ready), colony__ready_settings,
      "how it tells that it is ready; as soon as it runs unless given"},
     {"start_timeout", SECONDS, COLONY__LIVE, "0", AT(start_timeout_ms), NULL,
      "what is not ready after so long has failed; 0: it may take for ever"},
     {"watchdog",     SECONDS, 0, "0", AT(watchdog_ms), NULL,
      "it must say WATCHDOG=1 by sd_notify(3) so often, else it is restarted; 0: it need not"},
-    {"restart_above", &colony__restart_above, COLONY__LIVE, NULL, AT(restart_above),
+    {"restart_above", &colony__restart_above, COLONY__LIVE, NULL, DRAFT_AT(restart_above),
      colony__restart_above_settings, "restart it when it takes more than this for some time"},
     {"max_age",      SECONDS, COLONY__LIVE, "0", AT(max_age_ms), NULL,
      "restart it when it has run for so long; 0: never"},
@@ -144,29 +145,29 @@ static int check_name(const char *name, const struct colony_value *place,
 }
 
 /* Sets the template's name, from @name or the member of that name or both. */
-static int read_name(struct colony_template *template, const char *name,
+static int read_name(struct colony__draft *draft, const char *name,
                      const struct colony__reading *reading)
 {
-    const struct colony_value *member = colony_value_get(template->source, "name");
+    const struct colony_value *member = colony_value_get(draft->source, "name");
     int rc;
 
     if (member && member->type != VALUE_STRING)
         return colony__setting_fail(reading, member, -EINVAL,
                                     "cannot use `name`: it must be a text");
     if (!member && !name)
-        return colony__setting_fail(reading, template->source, -EINVAL,
+        return colony__setting_fail(reading, draft->source, -EINVAL,
                                     "cannot use these settings: `name` is missing");
-    rc = check_name(member ? member->text : name, member ? member : template->source, reading);
+    rc = check_name(member ? member->text : name, member ? member : draft->source, reading);
     if (rc < 0)
         return rc;
     if (member && name && strcmp(member->text, name) != 0)
         return colony__setting_fail(reading, member, -EINVAL,
                                     "cannot use the name `%s`: it is called `%.200s` already",
                                     member->text, name);
-    template->name = strdup(member ? member->text : name);
-    if (!template->name)
+    draft->template.name = strdup(member ? member->text : name);
+    if (!draft->template.name)
         return -ENOMEM;
-    return member ? 0 : append_name(template->source, name);
+    return member ? 0 : append_name(draft->source, name);
 }
 
 /* `a:b:c` is of the group a. */
@@ -181,67 +182,116 @@ static int set_group(struct colony_template *template)
 }
 
 /* In this order: the later ones look at what the earlier ones have read. */
-static int read_settings(struct colony_template *template, const struct colony_value *saved,
+static int read_settings(struct colony__draft *draft, const struct colony_value *saved,
                          const struct colony__reading *reading)
 {
-    int rc = colony__settings_read(reading, colony__template_settings, template->source, template);
+    int rc = colony__settings_read(reading, colony__template_settings, draft->source, draft);
 
     if (rc == 0)
-        rc = colony__env_read(template, reading);
+        rc = colony__env_read(draft, reading);
     if (rc == 0)
-        rc = colony__env_file_read(template, saved, reading);
+        rc = colony__env_file_read(draft, saved, reading);
     if (rc == 0)
-        rc = colony__command_read(template, reading);
+        rc = colony__command_read(draft, reading);
     if (rc == 0)
-        rc = colony__identity_read(&template->identity, template->source, reading);
+        rc = colony__identity_read(&draft->identity, draft->source, reading);
     if (rc == 0)
-        rc = colony__restart_check(template, reading);
+        rc = colony__restart_check(draft, reading);
     if (rc == 0)
-        rc = colony__ready_check(template, reading);
-    return rc < 0 ? rc : colony__limits_check(template, reading);
+        rc = colony__ready_check(draft, reading);
+    return rc < 0 ? rc : colony__limits_check(draft, reading);
 }
 
-static int fill(struct colony_template *template, const char *name,
+static bool is_given(const struct colony__draft *draft, const char *name)
+{
+    return colony__setting_given(draft->source, name) != NULL;
+}
+
+/* What is not given is the same for all templates. */
+static void set_parts(struct colony__draft *draft)
+{
+    struct colony_template *template = &draft->template;
+    bool has_restart = is_given(draft, "restart") || is_given(draft, "flapping");
+
+    template->identity = draft->identity.is_set ? &draft->identity : NULL;
+    template->rlimits = draft->rlimits;
+    template->restart = has_restart ? &draft->restart : &colony_restart_default;
+    template->ready = is_given(draft, "ready") ? &draft->ready : &colony_ready_none;
+    template->limits = is_given(draft, "limits") ? &draft->limits : &colony_limits_none;
+    template->restart_above =
+        is_given(draft, "restart_above") ? &draft->restart_above : &colony_restart_above_none;
+}
+
+static int set_source(struct colony__draft *draft)
+{
+    cJSON *json = colony_value_to_json(draft->source);
+    struct colony_template *template = &draft->template;
+
+    template->source = json ? cJSON_PrintUnformatted(json) : NULL;
+    template->hash = colony__template_hash(draft->source);
+    template->process_hash = colony__template_process_hash(draft->source);
+    cJSON_Delete(json);
+    return template->source ? 0 : -ENOMEM;
+}
+
+static int fill(struct colony__draft *draft, const char *name,
                 const struct colony__reading *reading)
 {
-    struct colony_value *saved = colony__env_file_take_saved(template->source);
-    int rc = read_name(template, name, reading);
+    struct colony_value *saved = colony__env_file_take_saved(draft->source);
+    int rc = read_name(draft, name, reading);
 
-    template->restart = colony_restart_default;
+    draft->restart = colony_restart_default;
     if (rc == 0)
-        rc = set_group(template);
+        rc = set_group(&draft->template);
     if (rc == 0)
-        rc = colony__command_settle(template->source);
+        rc = colony__command_settle(draft->source);
     if (rc == 0)
-        rc = read_settings(template, saved, reading);
+        rc = read_settings(draft, saved, reading);
+    if (rc == 0)
+        rc = set_source(draft);
     colony_value_free(saved);
-    if (rc < 0)
-        return rc;
-    template->hash = colony__template_hash(template->source);
-    template->process_hash = colony__template_process_hash(template->source);
-    return 0;
+    set_parts(draft);
+    return rc;
+}
+
+static void clear(struct colony__draft *draft)
+{
+    struct colony_template *template = &draft->template;
+
+    for (size_t i = 0; i < template->dependency_count; i++)
+        free(template->dependencies[i].name);
+    free(template->dependencies);
+    free(draft->ready.text);
+    free(template->name);
+    free(template->group);
+    free(template->cmd);
+    free(template->cwd);
+    colony__words_free(template->argv);
+    colony__words_free(template->env);
+    colony__words_free(template->env_file);
+    colony__words_free(template->env_inherit);
+    cJSON_free(template->source);
+    colony_value_free(draft->source);
 }
 
 int colony__template_read(struct colony_template **out, const char *name,
                           const struct colony_value *source, const struct colony__reading *reading)
 {
-    struct colony_template *template;
+    struct colony__draft draft = {0};
     int rc;
 
     if (source->type != VALUE_MAP)
         return colony__setting_fail(reading, source, -EINVAL,
                                     "cannot use %s: it must be a map of settings",
                                     colony__setting_label(source).text);
-    template = calloc(1, sizeof *template);
-    rc = template ? colony_value_copy(&template->source, source) : -ENOMEM;
+    rc = colony_value_copy(&draft.source, source);
     if (rc == 0)
-        rc = fill(template, name, reading);
+        rc = fill(&draft, name, reading);
+    if (rc == 0)
+        rc = colony_template_copy(out, &draft.template);
     if (rc == -ENOMEM)
         (void)colony_fail(reading->err, rc, "cannot load a template: out of memory");
-    if (rc < 0)
-        colony_template_free(template);
-    else
-        *out = template;
+    clear(&draft);
     return rc;
 }
 
@@ -255,38 +305,27 @@ int colony_template_new(struct colony_template **out, const char *name,
     return colony__template_read(out, name, source, &reading);
 }
 
-int colony_template_restore(struct colony_template **out, const struct colony_value *source,
+int colony_template_restore(struct colony_template **out, const char *source,
                             struct colony_error *err)
 {
     const struct colony__reading reading = {.is_saved = true, .err = err};
+    struct colony_value *tree = NULL;
+    int rc = colony_value_parse_json(&tree, source, strlen(source), err);
 
-    return colony__template_read(out, NULL, source, &reading);
-}
-
-void colony_template_free(struct colony_template *template)
-{
-    if (!template)
-        return;
-    for (size_t i = 0; i < template->dependency_count; i++)
-        free(template->dependencies[i].name);
-    free(template->dependencies);
-    free(template->ready.text);
-    free(template->name);
-    free(template->group);
-    free(template->cmd);
-    free(template->cwd);
-    colony__words_free(template->argv);
-    colony__words_free(template->env);
-    colony__words_free(template->env_file);
-    colony__words_free(template->env_inherit);
-    colony_value_free(template->source);
-    free(template);
+    if (rc == 0)
+        rc = colony__template_read(out, NULL, tree, &reading);
+    colony_value_free(tree);
+    return rc;
 }
 
 cJSON *colony_template_to_json(const struct colony_template *template)
 {
-    cJSON *json = colony__settings_with_defaults(colony__template_settings, template->source);
+    struct colony_value *source = NULL;
+    cJSON *json = NULL;
 
+    if (colony_value_parse_json(&source, template->source, strlen(template->source), NULL) == 0)
+        json = colony__settings_with_defaults(colony__template_settings, source);
+    colony_value_free(source);
     cJSON_DeleteItemFromObjectCaseSensitive(json, COLONY__ENV_FILE_SAVED);
     return json;
 }

@@ -2,7 +2,8 @@
 /*
  * template.h - a process template: what to run and how (ORIGINALS §1, DESIGN §4).
  *
- * A template is a heap object that does not change once made; an update makes a new one. It is
+ * A template does not change once made; an update makes a new one. It is one block of memory, with
+ * all that it points to but what is the same for everybody, because there may be thousands. It is
  * read from a colony_value tree by one table of settings, which also writes `colony check`'s
  * messages, the JSON of GET /processes/NAME and the reference page.
  */
@@ -60,7 +61,7 @@ struct colony_identity {
     uid_t uid;
     gid_t gid; /* the user's primary group unless `gid` is given */
     size_t group_count;
-    gid_t groups[COLONY_GROUPS_MAX];
+    gid_t groups[COLONY_GROUPS_MAX]; /* that of a template ends after group_count: never copy it */
 };
 
 /* What must be true of a dependency before the template may start (DESIGN §4, Gates). */
@@ -130,41 +131,46 @@ struct colony_template {
     char **env_file;    /* what the files of `env_file` say that `env` does not, as KEY=VALUE and
                            sorted by KEY; NULL-terminated */
     char **env_inherit; /* names; NULL-terminated */
-    bool os_env;
-    struct colony_identity identity;
-    char *cwd; /* NULL: where colony was started */
-    bool has_umask;
-    mode_t umask;
-    bool has_nice;
-    int nice;
-    size_t rlimit_count;
-    struct colony_rlimit rlimits[COLONY_RLIMITS_MAX];
-    bool shell;
+    char *cwd;          /* NULL: where colony was started */
+    char *source;       /* the settings as given, `name`, and what env files said, as JSON: for
+                           comparing, and for colony_template_restore */
+    const struct colony_identity *identity;      /* NULL: as colony itself runs */
+    const struct colony_restart_policy *restart; /* of `restart` or `flapping` */
+    const struct colony_ready_settings *ready;
+    const struct colony_limits *limits;
+    const struct colony_restart_above *restart_above;
+    struct colony_rlimit *rlimits;
+    struct colony_dependency *dependencies;
+    uint32_t rlimit_count;
+    uint32_t dependency_count;
+    struct colony_log_settings log;
+    uint64_t grace_ms;         /* graceful_timeout */
+    uint64_t start_timeout_ms; /* not ready after it: stopped, a failure; 0: no limit */
+    uint64_t watchdog_ms;      /* WATCHDOG=1 must come so often, else it is restarted; 0: none */
+    uint64_t max_age_ms;       /* restarted when it is so old; 0: never */
+    uint64_t hash;             /* equal means nothing changed, env files included */
+    uint64_t process_hash;     /* of what a running process is made of: a change means a new one */
     uint32_t numprocesses;
-    uint64_t grace_ms; /* graceful_timeout */
+    uint32_t priority; /* 0 first; COLONY_PRIORITY_LAST by default */
     int stop_signal;
+    mode_t umask;
+    int nice;
+    int oom_score_adj;
+    bool os_env;
+    bool has_umask;
+    bool has_nice;
+    bool has_oom_score_adj;
+    bool shell;
     bool stop_group;
     bool detach;
     bool start;
-    uint32_t priority;                    /* 0 first; COLONY_PRIORITY_LAST by default */
-    struct colony_restart_policy restart; /* of `restart` or `flapping` */
-    struct colony_dependency *dependencies;
-    size_t dependency_count;
-    struct colony_ready_settings ready;
-    uint64_t start_timeout_ms; /* not ready after it: stopped, a failure; 0: no limit */
-    uint64_t watchdog_ms;      /* WATCHDOG=1 must come so often, else it is restarted; 0: none */
-    struct colony_limits limits;
-    bool has_oom_score_adj;
-    int oom_score_adj;
     bool essential; /* colony ends, with its exit code, when this one fails for good */
-    struct colony_restart_above restart_above;
-    uint64_t max_age_ms; /* restarted when it is so old; 0: never */
-    struct colony_log_settings log;
-    struct colony_value *source; /* the settings as given, `name`, and what env files said: for
-                                    comparing, and for colony_template_restore */
-    uint64_t hash;               /* equal means nothing changed, env files included */
-    uint64_t process_hash; /* of what a running process is made of: a change means a new one */
 };
+
+/* What a template has that gives none of these. */
+extern const struct colony_ready_settings colony_ready_none;
+extern const struct colony_limits colony_limits_none;
+extern const struct colony_restart_above colony_restart_above_none;
 
 /*
  * Makes a template from the map @source. @file stands in messages before LINE:COLUMN (NULL for
@@ -186,11 +192,14 @@ int colony_template_new(struct colony_template **out, const char *name,
                         struct colony_error *err);
 
 /*
- * Makes a template again from the source of one, as it was written down by colony itself: the files
- * of `env_file` are not read again. Unknown keys are kept. Fails as colony_template_new.
+ * Makes a template again from the source of one: the files of `env_file` are not read again.
+ * Unknown keys are kept. Fails as colony_template_new, and with -EBADMSG when @source is no JSON.
  */
-int colony_template_restore(struct colony_template **out, const struct colony_value *source,
+int colony_template_restore(struct colony_template **out, const char *source,
                             struct colony_error *err);
+
+/* A deep copy, in one block, of @template, which may have been put together otherwise. -ENOMEM. */
+int colony_template_copy(struct colony_template **out, const struct colony_template *template);
 void colony_template_free(struct colony_template *template);
 
 /*

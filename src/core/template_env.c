@@ -184,10 +184,10 @@ struct colony_value *colony__env_file_take_saved(struct colony_value *source)
     return NULL;
 }
 
-int colony__env_file_read(struct colony_template *template, const struct colony_value *saved,
+int colony__env_file_read(struct colony__draft *draft, const struct colony_value *saved,
                           const struct colony__reading *reading)
 {
-    const struct colony_value *files = colony__setting_given(template->source, "env_file");
+    const struct colony_value *files = colony__setting_given(draft->source, "env_file");
     struct colony__words words = {0};
     int rc = colony__words_init(&words);
 
@@ -198,9 +198,9 @@ int colony__env_file_read(struct colony_template *template, const struct colony_
     else if (rc == 0 && files && !reading->is_saved)
         rc = load_files(&words, files, reading);
     if (rc == 0)
-        rc = settle(&words, template->env);
+        rc = settle(&words, draft->template.env);
     if (rc == 0 && words.count > 0)
-        rc = keep(template->source, &words);
-    template->env_file = words.items; /* the template's, also when it fails */
+        rc = keep(draft->source, &words);
+    draft->template.env_file = words.items; /* the draft's, also when it fails */
     return rc;
 }

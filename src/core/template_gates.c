@@ -97,7 +97,7 @@ static int add_dependency(const struct colony__reading *reading, struct colony_t
 static int read_depends_on(const struct colony__reading *reading, const struct colony__setting *row,
                            const struct colony_value *value, void *field)
 {
-    struct colony_template *template = field;
+    struct colony_template *template = &((struct colony__draft *)field)->template;
     bool is_map = value->type == VALUE_MAP;
     struct colony_value alone = *value;
     const struct colony_value *first = value->child;

@@ -13,6 +13,8 @@
 #include "core/template_internal.h"
 #include "core/value_internal.h"
 
+static const uint64_t hash_prime = 0x100000001b3U; /* FNV's */
+
 /* Of key and value. */
 static uint64_t member_hash(const struct colony_value *member)
 {
@@ -23,12 +25,43 @@ static uint64_t member_hash(const struct colony_value *member)
     return colony_value_hash(&map);
 }
 
+static uint64_t given_hash(const struct colony__setting *row, const struct colony_value *value);
+
+/* With a sum of its members their order does not count. */
+static uint64_t table_hash(const struct colony__setting *table, const struct colony_value *map)
+{
+    uint64_t hash = 0;
+
+    for (const struct colony_value *member = map->child; member; member = member->next) {
+        const struct colony__setting *row = colony__setting_find(table, member->key);
+
+        hash += row ? given_hash(row, member) : member_hash(member);
+    }
+    return hash;
+}
+
+/* 0: what it says would be so without it. */
+static uint64_t given_hash(const struct colony__setting *row, const struct colony_value *value)
+{
+    struct colony_value empty = {.type = VALUE_MAP, .key = (char *)row->name};
+    uint64_t hash;
+
+    if (value->type == VALUE_NULL || colony__setting_is_default(row, value))
+        return 0;
+    if (!row->type->is_table || value->type != VALUE_MAP)
+        return member_hash(value);
+    hash = table_hash(row->detail, value);
+    if (hash == 0 && row->fallback)
+        return 0;
+    return (member_hash(&empty) ^ hash) * hash_prime;
+}
+
 static bool is_env_file(const struct colony__setting *row)
 {
     return row->type == &colony__env_file;
 }
 
-/* 0: it is not given. With a sum of these the order of members does not count. */
+/* 0: it is not given. */
 static uint64_t row_hash(const struct colony_value *source, const struct colony__setting *row)
 {
     const struct colony_value *value = colony__setting_given(source, row->name);
@@ -36,9 +69,7 @@ static uint64_t row_hash(const struct colony_value *source, const struct colony_
         is_env_file(row) ? colony_value_get(source, COLONY__ENV_FILE_SAVED) : NULL;
     uint64_t hash = saved ? member_hash(saved) : 0;
 
-    if (value && !colony__setting_is_default(row, value))
-        hash += member_hash(value);
-    return hash;
+    return value ? hash + given_hash(row, value) : hash;
 }
 
 /* Of the members that no row knows: a client's own. */
@@ -80,15 +111,30 @@ static void append(char *text, size_t size, const char *name)
         (void)snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "", name);
 }
 
+static void append_difference(const struct colony_value *left, const struct colony_value *right,
+                              char *text, size_t size)
+{
+    for (const struct colony__setting *row = colony__template_settings; row->name; row++)
+        if (row_hash(left, row) != row_hash(right, row))
+            append(text, size, row->name);
+    if (own_hash(left) != own_hash(right))
+        append(text, size, "keys of your own");
+}
+
 void colony_template_difference(const struct colony_template *left,
                                 const struct colony_template *right, char *text, size_t size)
 {
+    struct colony_value *old = NULL;
+    struct colony_value *new = NULL;
+
     if (size == 0)
         return;
     text[0] = '\0';
-    for (const struct colony__setting *row = colony__template_settings; row->name; row++)
-        if (row_hash(left->source, row) != row_hash(right->source, row))
-            append(text, size, row->name);
-    if (own_hash(left->source) != own_hash(right->source))
-        append(text, size, "keys of your own");
+    if (colony_value_parse_json(&old, left->source, strlen(left->source), NULL) == 0 &&
+        colony_value_parse_json(&new, right->source, strlen(right->source), NULL) == 0)
+        append_difference(old, new, text, size);
+    else
+        append(text, size, "settings (there is no memory to tell which)");
+    colony_value_free(old);
+    colony_value_free(new);
 }

@@ -11,9 +11,21 @@
 #include <stdint.h>
 
 #include "core/setting_internal.h"
+#include "core/template.h"
 
-struct colony_template;
 struct colony_value;
+
+/* A template while it is read: what it points to is here or on the heap of its own. */
+struct colony__draft {
+    struct colony_template template;
+    struct colony_value *source;
+    struct colony_identity identity;
+    struct colony_rlimit rlimits[COLONY_RLIMITS_MAX];
+    struct colony_restart_policy restart;
+    struct colony_ready_settings ready;
+    struct colony_limits limits;
+    struct colony_restart_above restart_above;
+};
 
 /* The member of a template's source that holds what its env files said: colony's alone. */
 #define COLONY__ENV_FILE_SAVED "colony.env_file"
@@ -36,17 +48,17 @@ extern const struct colony__setting_type colony__user;
 extern const struct colony__setting_type colony__group;
 extern const struct colony__setting_type colony__groups;
 
-extern const struct colony__setting_type colony__env_names; /* char **; names without `=` */
-extern const struct colony__setting_type colony__umask;     /* the template */
-extern const struct colony__setting_type colony__nice;      /* the template; detail is a range */
+extern const struct colony__setting_type colony__env_names;     /* char **; names without `=` */
+extern const struct colony__setting_type colony__umask;         /* the draft */
+extern const struct colony__setting_type colony__nice;          /* the draft; detail is a range */
 extern const struct colony__setting_type colony__oom_score_adj; /* the same */
-extern const struct colony__setting_type colony__rlimits;       /* the template */
+extern const struct colony__setting_type colony__rlimits;       /* the draft */
 extern const struct colony__setting_type colony__signal;        /* int */
 extern const struct colony__setting_type colony__log;      /* log settings; detail is their table */
 extern const struct colony__setting_type colony__log_mode; /* detail is the mode that true means */
 extern const struct colony__setting_type colony__restart;  /* a policy; detail is its table */
 extern const struct colony__setting_type colony__flapping; /* the same, in gaffer's spelling */
-extern const struct colony__setting_type colony__depends_on;    /* the template */
+extern const struct colony__setting_type colony__depends_on;    /* the draft */
 extern const struct colony__setting_type colony__ready;         /* struct colony_ready_settings */
 extern const struct colony__setting_type colony__ready_fd;      /* int; detail is a range */
 extern const struct colony__setting_type colony__restart_above; /* struct colony_restart_above */
@@ -56,22 +68,19 @@ int colony__template_read(struct colony_template **out, const char *name,
                           const struct colony_value *source, const struct colony__reading *reading);
 
 /* What contradicts what. -EINVAL with the reason. */
-int colony__restart_check(const struct colony_template *template,
-                          const struct colony__reading *reading);
-int colony__ready_check(const struct colony_template *template,
-                        const struct colony__reading *reading);
-int colony__limits_check(const struct colony_template *template,
-                         const struct colony__reading *reading);
+int colony__restart_check(const struct colony__draft *draft, const struct colony__reading *reading);
+int colony__ready_check(const struct colony__draft *draft, const struct colony__reading *reading);
+int colony__limits_check(const struct colony__draft *draft, const struct colony__reading *reading);
 
 /* Takes the member COLONY__ENV_FILE_SAVED out of @source; the caller's. NULL: there is none. */
 struct colony_value *colony__env_file_take_saved(struct colony_value *source);
 
 /*
- * Fills @template's `env_file` from the files or from @saved (NULL: none), and puts it into its
+ * Fills @draft's `env_file` from the files or from @saved (NULL: none), and puts it into its
  * source. `env` is read already. @saved is -EINVAL where colony did not write it: nobody else may
  * say what a file says.
  */
-int colony__env_file_read(struct colony_template *template, const struct colony_value *saved,
+int colony__env_file_read(struct colony__draft *draft, const struct colony_value *saved,
                           const struct colony__reading *reading);
 
 /* The hashes of struct colony_template. */

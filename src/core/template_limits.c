@@ -108,11 +108,11 @@ static int read_restart_above(const struct colony__reading *reading,
 }
 
 /* What colony would have to stop it for. */
-static int check_detached(const struct colony_template *template,
-                          const struct colony__reading *reading)
+static int check_detached(const struct colony__draft *draft, const struct colony__reading *reading)
 {
+    const struct colony_template *template = &draft->template;
     const bool is_above =
-        template->restart_above.memory_bytes > 0 || template->restart_above.cpu_percent > 0;
+        draft->restart_above.memory_bytes > 0 || draft->restart_above.cpu_percent > 0;
     const struct {
         const char *name;
         bool is_on;
@@ -125,7 +125,7 @@ static int check_detached(const struct colony_template *template,
 
     for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++)
         if (stops[i].is_on)
-            return colony__setting_fail(reading, colony_value_get(template->source, stops[i].name),
+            return colony__setting_fail(reading, colony_value_get(draft->source, stops[i].name),
                                         -EINVAL,
                                         "cannot use `%s` together with `detach`: what is detached "
                                         "is never stopped by colony",
@@ -133,12 +133,12 @@ static int check_detached(const struct colony_template *template,
     return 0;
 }
 
-int colony__limits_check(const struct colony_template *template,
-                         const struct colony__reading *reading)
+int colony__limits_check(const struct colony__draft *draft, const struct colony__reading *reading)
 {
-    const struct colony_value *map = colony_value_get(template->source, "restart_above");
-    const struct colony_restart_above *above = &template->restart_above;
-    const struct colony_limits *limits = &template->limits;
+    const struct colony_value *map = colony_value_get(draft->source, "restart_above");
+    const struct colony_template *template = &draft->template;
+    const struct colony_restart_above *above = &draft->restart_above;
+    const struct colony_limits *limits = &draft->limits;
     const char *name = NULL;
 
     if (limits->memory_bytes > 0 && above->memory_bytes > limits->memory_bytes)
@@ -151,9 +151,9 @@ int colony__limits_check(const struct colony_template *template,
                                     "`limits`, so it is never reached",
                                     name);
     if (template->max_age_ms > 0 && template->max_age_ms < AGE_MS_MIN)
-        return colony__setting_fail(reading, colony_value_get(template->source, "max_age"), -EINVAL,
+        return colony__setting_fail(reading, colony_value_get(draft->source, "max_age"), -EINVAL,
                                     "cannot use `max_age`: it must be 1s or more");
-    return template->detach ? check_detached(template, reading) : 0;
+    return template->detach ? check_detached(draft, reading) : 0;
 }
 
 const struct colony__setting_type colony__restart_above = {"a map of settings", true,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* template_ready.c - the setting `ready`: how a process tells that it is. */
 #include <errno.h>
-#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/error.h"
+#include "core/pattern_internal.h"
 #include "core/setting_internal.h"
 #include "core/template.h"
 #include "core/template_internal.h"
@@ -21,7 +21,6 @@ enum {
     FD_MIN = 3,
     FD_MAX = 7,
     TRY_MS_MIN = 10, /* more often would cost more than it tells */
-    PATTERN_MAX = 1000,
 };
 
 static int read_fd(const struct colony__reading *reading, const struct colony__setting *row,
@@ -46,27 +45,19 @@ static int read_notify(const struct colony__reading *reading, const struct colon
 static int read_line(const struct colony__reading *reading, const struct colony__setting *row,
                      const struct colony_value *value, void *field)
 {
-    char reason[128];
-    regex_t compiled;
+    struct colony__pattern *pattern = NULL;
+    struct colony_error reason;
     int rc = colony__setting_text.read(reading, row, value, field);
 
     if (rc < 0)
         return rc;
-    if (strlen(value->text) > PATTERN_MAX)
-        return colony__setting_fail(reading, value, -EINVAL,
-                                    "cannot use `%s`: it is longer than %d bytes", row->name,
-                                    PATTERN_MAX);
-    rc = regcomp(&compiled, value->text, REG_EXTENDED | REG_NOSUB);
-    if (rc == REG_ESPACE)
-        return -ENOMEM;
-    if (rc != 0) {
-        (void)regerror(rc, &compiled, reason, sizeof reason);
-        return colony__setting_fail(reading, value, -EINVAL,
+    rc = colony__pattern_new(&pattern, value->text, &reason);
+    colony__pattern_free(pattern);
+    if (rc == -EINVAL)
+        return colony__setting_fail(reading, value, rc,
                                     "cannot use `%s`: it is no regular expression: %s", row->name,
-                                    reason);
-    }
-    regfree(&compiled);
-    return 0;
+                                    reason.message);
+    return rc;
 }
 
 static int read_tcp(const struct colony__reading *reading, const struct colony__setting *row,
@@ -114,7 +105,7 @@ const struct colony__setting colony__ready_settings[] = {
     {"fd",       &colony__ready_fd, 0, NULL, AT(fd),   RANGE(FD_MIN, FD_MAX),
      "it writes a line to this descriptor"},
     {"line",     &type_line,   0, NULL, AT(text), NULL,
-     "a line of its output matches this POSIX extended regular expression"},
+     "a line of its output matches this POSIX extended regular expression (without \\1)"},
     {"tcp",      &type_tcp,    0, NULL, AT(text), NULL, "HOST:PORT accepts connections"},
     {"exec",     &type_exec,   0, NULL, AT(text), NULL, "this command exits with 0"},
     {"delay",    SECONDS,      0, NULL, AT(delay_ms), NULL, "it has run for so long"},
@@ -177,11 +168,11 @@ static int read_ready(const struct colony__reading *reading, const struct colony
     return rc;
 }
 
-int colony__ready_check(const struct colony_template *template,
-                        const struct colony__reading *reading)
+int colony__ready_check(const struct colony__draft *draft, const struct colony__reading *reading)
 {
-    const struct colony_value *map = colony_value_get(template->source, "ready");
-    const struct colony_ready_settings *ready = &template->ready;
+    const struct colony_value *map = colony_value_get(draft->source, "ready");
+    const struct colony_template *template = &draft->template;
+    const struct colony_ready_settings *ready = &draft->ready;
 
     if (ready->kind == READY_LINE && (template->log.mode != LOG_CAPTURE || template->detach))
         return colony__setting_fail(reading, colony_value_get(map, "line"), -EINVAL,

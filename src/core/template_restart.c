@@ -282,13 +282,11 @@ static int read_flapping(const struct colony__reading *reading, const struct col
     return rc;
 }
 
-int colony__restart_check(const struct colony_template *template,
-                          const struct colony__reading *reading)
+int colony__restart_check(const struct colony__draft *draft, const struct colony__reading *reading)
 {
-    const struct colony_value *flapping = colony__setting_given(template->source, "flapping");
+    const struct colony_value *flapping = colony__setting_given(draft->source, "flapping");
 
-    if (!flapping || !template->restart.is_shared ||
-        !colony__setting_given(template->source, "restart"))
+    if (!flapping || !draft->restart.is_shared || !colony__setting_given(draft->source, "restart"))
         return 0;
     return colony__setting_fail(reading, flapping, -EINVAL,
                                 "cannot use `flapping` together with `restart`: drop `flapping`, "

@@ -55,7 +55,7 @@ static int read_umask(const struct colony__reading *reading, const struct colony
                       const struct colony_value *value, void *field)
 {
     static const struct colony__setting_range range = {0, UMASK_MAX};
-    struct colony_template *template = field;
+    struct colony__draft *draft = field;
     int64_t bits = 0;
     int rc;
 
@@ -74,22 +74,22 @@ static int read_umask(const struct colony__reading *reading, const struct colony
     } else {
         return colony__setting_fail_type(reading, row, value);
     }
-    template->has_umask = true;
-    template->umask = (mode_t)bits;
+    draft->template.has_umask = true;
+    draft->template.umask = (mode_t)bits;
     return 0;
 }
 
 static int read_nice(const struct colony__reading *reading, const struct colony__setting *row,
                      const struct colony_value *value, void *field)
 {
-    struct colony_template *template = field;
+    struct colony__draft *draft = field;
     int64_t nice_value = 0;
     int rc = colony__setting_integer(reading, value, row->detail, &nice_value);
 
     if (rc < 0)
         return rc;
-    template->has_nice = true;
-    template->nice = (int)nice_value;
+    draft->template.has_nice = true;
+    draft->template.nice = (int)nice_value;
     return 0;
 }
 
@@ -97,14 +97,14 @@ static int read_oom_score_adj(const struct colony__reading *reading,
                               const struct colony__setting *row, const struct colony_value *value,
                               void *field)
 {
-    struct colony_template *template = field;
+    struct colony__draft *draft = field;
     int64_t score = 0;
     int rc = colony__setting_integer(reading, value, row->detail, &score);
 
     if (rc < 0)
         return rc;
-    template->has_oom_score_adj = true;
-    template->oom_score_adj = (int)score;
+    draft->template.has_oom_score_adj = true;
+    draft->template.oom_score_adj = (int)score;
     return 0;
 }
 
@@ -199,14 +199,14 @@ static int read_rlimit(const struct colony__reading *reading, const struct colon
 static int read_rlimits(const struct colony__reading *reading, const struct colony__setting *row,
                         const struct colony_value *value, void *field)
 {
-    struct colony_template *template = field;
+    struct colony__draft *draft = field;
     int rc = 0;
 
     if (value->type != VALUE_MAP)
         return colony__setting_fail_type(reading, row, value);
     /* No key is there twice, so there are at most as many as resources. */
     for (const struct colony_value *member = value->child; member && rc == 0; member = member->next)
-        rc = read_rlimit(reading, member, &template->rlimits[template->rlimit_count++]);
+        rc = read_rlimit(reading, member, &draft->rlimits[draft->template.rlimit_count++]);
     return rc;
 }
 

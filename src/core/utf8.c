@@ -50,8 +50,13 @@ size_t colony_utf8_length(const char *text, size_t size)
     size_t used = 0;
 
     while (used < size) {
-        size_t length = character_length(bytes + used, size - used);
+        size_t length;
 
+        if (bytes[used] - 1U < 0x7f) { /* nearly all there is */
+            used++;
+            continue;
+        }
+        length = character_length(bytes + used, size - used);
         if (length == 0)
             break;
         used += length;

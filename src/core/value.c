@@ -306,6 +306,8 @@ uint64_t colony_value_hash(const struct colony_value *value)
     case VALUE_NUMBER:
         if (is_json_number(value->text))
             return hash_text(hash, value->text);
+        if (!isfinite(value->number))
+            return colony_value_hash(&(struct colony_value){.type = VALUE_NULL});
         print_number(value, printed);
         return hash_text(hash, printed);
     case VALUE_STRING:

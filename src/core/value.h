@@ -75,7 +75,8 @@ struct cJSON *colony_value_to_json(const struct colony_value *value);
 /* A deep copy. -ENOMEM. */
 int colony_value_copy(struct colony_value **out, const struct colony_value *value);
 
-/* A hash of the tree's content (order of map members does not count, places neither). */
+/* A hash of the tree's content as JSON shows it: infinities are null, and neither the order of map
+ * members nor places count. */
 uint64_t colony_value_hash(const struct colony_value *value);
 
 /* Frees the tree below and including @value; NULL is fine. */

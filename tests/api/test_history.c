@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/handlers_internal.h"
+#include "api/json_internal.h"
 #include "core/error.h"
 #include "core/store.h"
 
@@ -25,13 +25,13 @@ static int parse(const char *path, struct colony_store_query *query, struct colo
 
 static void expect_json(const struct colony_store_event *rows, size_t count, const char *expected)
 {
-    cJSON *json = colony__history_to_json(rows, count);
-    char *text = cJSON_PrintUnformatted(json);
+    struct colony__json json = {0};
 
-    assert_non_null(text);
-    assert_string_equal(text, expected);
-    cJSON_free(text);
-    cJSON_Delete(json);
+    colony__history_add_json(&json, NULL, rows, count);
+    assert_false(json.failed);
+    assert_int_equal(json.text.size, strlen(expected));
+    assert_memory_equal(json.text.data, expected, json.text.size);
+    colony__json_clear(&json);
 }
 
 TEST(test_without_parameters_the_last_hundred_of_all_are_asked_for)

@@ -91,12 +91,75 @@ TEST(test_what_is_not_http_fails)
     assert_int_equal(failure_of("GET\r\n\r\n"), 400);
     assert_int_equal(failure_of("GET / HTTP/1.1\r\nA b: c\r\n\r\n"), 400);
     assert_int_equal(failure_of("GET / HTTP/1.1\r\nA : c\r\n\r\n"), 400);
+    assert_int_equal(failure_of("GET / HTTP/1.1\r\n: c\r\n\r\n"), 400);
+    assert_int_equal(failure_of("GET / HTTP/1.1\r\nA: b\r\n: c\r\n\r\n"), 400);
     assert_int_equal(failure_of("GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n"), 400);
     assert_int_equal(failure_of("POST / HTTP/1.1\r\nContent-Length: 1\r\n"
                                 "Transfer-Encoding: chunked\r\n\r\n"),
                      400);
     assert_int_equal(failure_of("GET / HTTP/2.0\r\n\r\n"), 505);
     assert_int_equal(failure_of("GET / HTTP/0.9\r\n\r\n"), 505);
+}
+
+/* On a connection that a proxy shares out, each of these could hide a request in another. */
+TEST(test_what_others_could_read_otherwise_fails)
+{
+    assert_int_equal(failure_of("POST / HTTP/1.1\r\nTransfer-Encoding:\r\n chunked\r\n\r\n"), 400);
+    assert_int_equal(failure_of("GET / HTTP/1.1\r\nA: b\r\n\tContent-Length: 1\r\n\r\n"), 400);
+    assert_int_equal(failure_of("GET / HTTP/1.1\r\nA: b\nContent-Length: 1\n\n"), 400);
+    assert_int_equal(failure_of("GET / HTTP/1.1\r\nA: \r\r\nB: c\r\n\r\n"), 400);
+    assert_int_equal(failure_of("\nGET / HTTP/1.1\r\n\r\n"), 400);
+    assert_int_equal(failure_of("GET / HTTP/1.1\r\nA: b\rContent-Length: 1\r\n\r\n"), 400);
+    assert_int_equal(failure_of("POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"),
+                     501);
+    assert_int_equal(failure_of("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"
+                                "Transfer-Encoding: chunked\r\n\r\n"),
+                     400);
+    assert_int_equal(failure_of("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), 400);
+}
+
+TEST(test_lines_of_chunks_end_as_those_of_the_head)
+{
+    static const char *const bodies[] = {"0\rC\n\r\n", "0\n\r\n", "1\r\nab\n0\r\n\r\n", "-1\r\n",
+                                         "0x1\r\n"};
+    char text[128];
+
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+        (void)snprintf(text, sizeof text, "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n%s",
+                       bodies[i]);
+        assert_int_equal(failure_of(text), 400);
+    }
+}
+
+TEST(test_a_chunk_that_goes_on_after_its_end_fails)
+{
+    static const char text[] = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+                               "2\r\nabc\n0\r\n\r\n";
+    struct colony__parser parser;
+
+    for (size_t cut = 1; cut < sizeof text - 1; cut++) {
+        enum colony__parse result;
+        size_t used;
+
+        colony__parser_init(&parser, HEAD_MAX, BODY_MAX);
+        result = colony__parser_feed(&parser, text, cut, &used);
+        if (result == PARSE_MORE)
+            result = feed(&parser, text + cut, NULL);
+        assert_int_equal(result, PARSE_FAILED);
+        assert_int_equal(parser.failure.status, 400);
+        colony__parser_clear(&parser);
+    }
+}
+
+TEST(test_a_body_may_begin_with_a_blank)
+{
+    struct colony__parser parser;
+
+    colony__parser_init(&parser, HEAD_MAX, BODY_MAX);
+    assert_int_equal(feed(&parser, "\r\nPOST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n \n\t", NULL),
+                     PARSE_DONE);
+    assert_memory_equal(parser.request.body, " \n\t", 3);
+    colony__parser_clear(&parser);
 }
 
 TEST(test_limits_are_kept)
@@ -160,6 +223,10 @@ int main(void)
         cmocka_unit_test(test_a_request_ends_where_the_next_begins),
         cmocka_unit_test(test_a_request_may_be_cut_anywhere),
         cmocka_unit_test(test_what_is_not_http_fails),
+        cmocka_unit_test(test_what_others_could_read_otherwise_fails),
+        cmocka_unit_test(test_lines_of_chunks_end_as_those_of_the_head),
+        cmocka_unit_test(test_a_chunk_that_goes_on_after_its_end_fails),
+        cmocka_unit_test(test_a_body_may_begin_with_a_blank),
         cmocka_unit_test(test_limits_are_kept),
         cmocka_unit_test(test_continue_is_wanted_only_with_a_body),
         cmocka_unit_test(test_an_upgrade_is_ignored),

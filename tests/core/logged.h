@@ -174,17 +174,4 @@ static inline size_t count_newlines(const char *bytes, size_t size)
     return count;
 }
 
-/* A test in a forked child with a folder of its own, which is removed after it. */
-#define LOG_TEST(name)                                                                             \
-    static void name##_in_child(void *data);                                                       \
-    TEST(name)                                                                                     \
-    {                                                                                              \
-        struct scratch scratch;                                                                    \
-                                                                                                   \
-        scratch_init(&scratch);                                                                    \
-        run_forked(name##_in_child, scratch.path);                                                 \
-        scratch_clear(&scratch);                                                                   \
-    }                                                                                              \
-    static void name##_in_child(void *data)
-
 #endif

@@ -18,6 +18,7 @@ enum {
 struct readied {
     uv_loop_t loop;
     struct colony_template template;
+    struct colony_ready_settings settings; /* of the template */
     struct colony_ready *ready;
     int count[NEWS_KINDS];
     char told[TOLD_MAX + 1]; /* a letter each: Ready, Status, Extend, Alive, triGger, tried (X) */
@@ -60,7 +61,8 @@ static inline int readied_try(struct readied *readied, struct colony_ready_setti
                                                  .cb = on_news,
                                                  .data = readied};
 
-    readied->template = (struct colony_template){.name = "web", .ready = settings};
+    readied->settings = settings;
+    readied->template = (struct colony_template){.name = "web", .ready = &readied->settings};
     return colony_ready_new(&readied->ready, &options);
 }
 

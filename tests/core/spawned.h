@@ -96,7 +96,7 @@ static inline void spawn_made(struct spawned *spawned, struct made_payload *made
     fds[5] = spawned->extra_fd;
     spawned->pid = 0;
     colony_spawn(&plan, fds, spawned->cgroup_fd, &spawned->pid, &spawned->result);
-    colony_spawn_release_fds();
+    colony_spawn_release_fds(fds);
     (void)close(ends[1]);
     read_to_end(spawned, ends[0]);
     wait_for_spawned(spawned);

@@ -10,6 +10,7 @@
 
 #include "../scratch.h"
 
+#include <dirent.h>
 #include <errno.h>
 
 #include <sqlite3.h>
@@ -20,6 +21,7 @@
 
 enum {
     SUMMARY_MAX = 8192,
+    TEXT_MAX = 3000, /* of what is put to fill a file */
 };
 
 struct stored {
@@ -207,17 +209,57 @@ static inline void write_file(const char *path, const void *bytes, size_t size)
     CHECK(close(fd) == 0);
 }
 
-/* A test in a forked child with a folder of its own, as @data. */
-#define STORE_TEST(name)                                                                           \
-    static void name##_in_child(void *data);                                                       \
-    TEST(name)                                                                                     \
-    {                                                                                              \
-        struct scratch scratch;                                                                    \
-                                                                                                   \
-        scratch_init(&scratch);                                                                    \
-        run_forked(name##_in_child, scratch.path);                                                 \
-        scratch_clear(&scratch);                                                                   \
-    }                                                                                              \
-    static void name##_in_child(void *data)
+static inline const char *filler(void)
+{
+    static char text[TEXT_MAX];
+
+    memset(text, 'x', sizeof text - 1);
+    return text;
+}
+
+static inline void fill_with(struct stored *stored, const char *prefix, int count)
+{
+    char name[32];
+
+    for (int i = 0; i < count; i++) {
+        (void)snprintf(name, sizeof name, "%s%d", prefix, i);
+        put(stored, name, filler());
+    }
+}
+
+static inline void add_history(struct stored *stored, int count)
+{
+    for (int i = 0; i < count; i++)
+        add_event(stored, "web", 1, filler());
+}
+
+/* A sound store with something in it, closed. */
+static inline void make_store(struct stored *stored, const char *folder)
+{
+    stored_open(stored, folder);
+    fill_with(stored, "old", 20);
+    add_history(stored, 200);
+    CHECK(sync_now(stored) == 0);
+    stored_close(stored);
+}
+
+/* How many entries of @folder begin with @prefix; the last of them in @path. */
+static inline int find_files(const char *folder, const char *prefix, char *path, size_t size)
+{
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+    int found = 0;
+
+    CHECK(dir);
+    while ((entry = readdir(dir))) {
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
+            continue;
+        found++;
+        if (path)
+            (void)snprintf(path, size, "%s/%s", folder, entry->d_name);
+    }
+    (void)closedir(dir);
+    return found;
+}
 
 #endif

@@ -81,17 +81,10 @@ static inline int from_json(struct colony_template **out, const char *json, bool
 static inline struct colony_template *restored(const struct colony_template *template)
 {
     struct colony_template *again = NULL;
-    struct colony_value *source = NULL;
     struct colony_error err = {0};
-    cJSON *json = colony_value_to_json(template->source);
-    char *text = cJSON_PrintUnformatted(json);
 
-    if (colony_value_parse_json(&source, text, strlen(text), &err) < 0 ||
-        colony_template_restore(&again, source, &err) < 0)
+    if (colony_template_restore(&again, template->source, &err) < 0)
         fail_msg("%s", err.message);
-    colony_value_free(source);
-    cJSON_free(text);
-    cJSON_Delete(json);
     return again;
 }
 

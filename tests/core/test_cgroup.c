@@ -109,7 +109,7 @@ static int spawn_into(const struct fixture *f, uint32_t slot, const char *script
     colony_spawn(&plan, fds, cgroup_fd, pid, &result);
     CHECK_FAILED((struct spawned){.result = result}, STEP_EXEC, 0);
     CHECK(result.cgroup_error == 0);
-    colony_spawn_release_fds();
+    colony_spawn_release_fds(fds);
     colony_spawn_plan_clear(&plan);
     made_clear(&made);
     (void)close(payload);

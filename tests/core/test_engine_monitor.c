@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Real processes in the slots of an engine that has no keeper: what the keeper would say, they do.
  */
-#include "../scratch.h"
+#include "turned.h"
 
 #include <errno.h>
 
@@ -29,11 +29,6 @@ struct fixture {
     bool ends_at_end;
 };
 
-static void on_late(uv_timer_t *timer)
-{
-    (void)timer; /* it wakes the loop */
-}
-
 static struct template_entry *add_template(struct fixture *f, const char *name)
 {
     static const char settings[] = "{\"cmd\": \"sleep\"}";
@@ -55,11 +50,11 @@ static void fixture_init(struct fixture *f)
 
     memset(f, 0, sizeof *f);
     assert_int_equal(uv_loop_init(&f->loop), 0);
-    assert_int_equal(uv_timer_init(&f->loop, &f->deadline), 0);
-    uv_unref((uv_handle_t *)&f->deadline);
+    deadline_init(&f->loop, &f->deadline);
     f->engine.loop = &f->loop;
     assert_int_equal(colony_events_new(&f->engine.events), 0);
     assert_int_equal(colony_stats_new(&f->engine.stats, &f->loop), 0);
+    assert_int_equal(colony_timers_new(&f->engine.timers, &f->loop), 0);
     entry = add_template(f, "web");
     for (uint32_t i = 0; i < SLOTS_MAX; i++)
         assert_int_equal(engine_slot_new(&f->slots[i], entry, i + 1), 0);
@@ -132,6 +127,7 @@ static void fixture_clear(struct fixture *f)
     stop(f->other);
     engine_slot_retire(f->other);
     colony_stats_close(f->engine.stats, on_closed, f);
+    colony_timers_close(f->engine.timers, NULL, NULL);
     uv_close((uv_handle_t *)&f->deadline, NULL);
     assert_int_equal(uv_run(&f->loop, UV_RUN_DEFAULT), 0);
     assert_true(f->is_closed);
@@ -139,21 +135,6 @@ static void fixture_clear(struct fixture *f)
     engine_free_entries(&f->engine);
     colony_events_free(f->engine.events);
 }
-
-/* Turns the loop until @condition holds; one that nothing keeps alive does not block. */
-#define TURN_UNTIL(f, condition)                                                                   \
-    do {                                                                                           \
-        uint64_t turn_until_ms = clock_ms() + DEADLINE_MS;                                         \
-                                                                                                   \
-        uv_update_time(&(f)->loop);                                                                \
-        (void)uv_timer_start(&(f)->deadline, on_late, DEADLINE_MS, 0);                             \
-        while (!(condition)) {                                                                     \
-            if (clock_ms() > turn_until_ms)                                                        \
-                fail_msg("`%s` did not come true in time", #condition);                            \
-            (void)uv_run(&(f)->loop, UV_RUN_ONCE);                                                 \
-        }                                                                                          \
-        (void)uv_timer_stop(&(f)->deadline);                                                       \
-    } while (0)
 
 static void on_sample(const struct colony_slot_info *slot, const struct colony_process_stats *stats,
                       void *data)

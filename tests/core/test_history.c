@@ -66,7 +66,7 @@ static void read_rows(struct recorded *recorded)
     TURN_UNTIL(&recorded->stored, recorded->stored.answers == answers + 1);
 }
 
-STORE_TEST(test_each_kind_of_event_is_kept_with_its_cause)
+FOLDER_TEST(test_each_kind_of_event_is_kept_with_its_cause)
 {
     const struct colony_event create = {.type = EVENT_CREATE, .name = "web", .text = "http uid 0"};
     const struct colony_event spawn = {
@@ -109,7 +109,7 @@ STORE_TEST(test_each_kind_of_event_is_kept_with_its_cause)
     recorded_close(&recorded);
 }
 
-STORE_TEST(test_strays_and_what_starts_and_ends_tell_of_as_well_are_left_out)
+FOLDER_TEST(test_strays_and_what_starts_and_ends_tell_of_as_well_are_left_out)
 {
     static const enum colony_slot_state told[] = {SLOT_STARTING, SLOT_RUNNING, SLOT_EXITED};
     const struct colony_event stray = {.type = EVENT_STRAY, .os_pid = 4711};
@@ -128,7 +128,7 @@ STORE_TEST(test_strays_and_what_starts_and_ends_tell_of_as_well_are_left_out)
     recorded_close(&recorded);
 }
 
-STORE_TEST(test_rows_bear_the_time_of_day)
+FOLDER_TEST(test_rows_bear_the_time_of_day)
 {
     const struct colony_event start = {.type = EVENT_START, .name = "web"};
     struct recorded recorded;
@@ -142,7 +142,7 @@ STORE_TEST(test_rows_bear_the_time_of_day)
     recorded_close(&recorded);
 }
 
-STORE_TEST(test_after_its_end_nothing_is_kept)
+FOLDER_TEST(test_after_its_end_nothing_is_kept)
 {
     const struct colony_event start = {.type = EVENT_START, .name = "web"};
     struct recorded recorded;

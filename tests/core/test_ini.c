@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/ini.h"
+#include "core/keeper_options.h"
 #include "core/value.h"
 
 static struct colony_value *parse(const char *text)
@@ -241,6 +242,22 @@ TEST(test_a_value_of_many_lines_has_a_limit)
     free(text);
 }
 
+/* As many as a keeper holds: each is looked for among all sections. */
+TEST(test_no_more_endpoints_are_named_than_can_be_held)
+{
+    char text[1024] = "[gaffer]\nhttp_endpoints = a";
+    char *end = text + strlen(text);
+    struct colony_value *value;
+
+    for (size_t i = 1; i < KEEPER_SOCKETS_MAX; i++)
+        end = stpcpy(end, ",a");
+    memcpy(end, "\n[endpoint:a]\nbind = 1\n", sizeof "\n[endpoint:a]\nbind = 1\n");
+    value = parse(text);
+    colony_value_free(value);
+    memcpy(end, ",a\n[endpoint:a]\nbind = 1\n", sizeof ",a\n[endpoint:a]\nbind = 1\n");
+    assert_refused(text, "f.ini:2:1: cannot use `http_endpoints`: there are more than 64");
+}
+
 TEST(test_nodes_know_their_places)
 {
     struct colony_value *value = parse("\n[process:a]\n\n  cmd = x\n");
@@ -269,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_encodings),
         cmocka_unit_test(test_long_lines_are_whole_or_refused),
         cmocka_unit_test(test_a_value_of_many_lines_has_a_limit),
+        cmocka_unit_test(test_no_more_endpoints_are_named_than_can_be_held),
         cmocka_unit_test(test_nodes_know_their_places),
     };
 

@@ -377,6 +377,47 @@ TEST(test_an_upgrade_keeps_children_and_pipes)
     assert_int_equal(kept.table.records[0].wait_status, SIGUSR1);
 }
 
+static bool engine_inherited(int pipe)
+{
+    char path[64];
+    char ours[64];
+    char theirs[64];
+    ssize_t size;
+    bool is_there = false;
+
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", pipe);
+    size = readlink(path, ours, sizeof ours);
+    assert_true(size > 0);
+    for (int fd = 0; fd < 256; fd++) {
+        (void)snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)kept.engine, fd);
+        is_there |= readlink(path, theirs, sizeof theirs) == size &&
+                    memcmp(ours, theirs, (size_t)size) == 0;
+    }
+    return is_there;
+}
+
+TEST(test_an_upgrade_that_cannot_be_run_goes_on_with_the_next_engine)
+{
+    struct told told;
+    struct seen seen;
+    int output;
+
+    (void)snprintf(kept.options->program, sizeof kept.options->program, "/nonexistent/colony");
+    kept.log = openat(kept.scratch.fd, "log", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    kept_begin(&kept);
+    told = spawn_script(&kept, "echo one; sleep 0.2; echo two; exec sleep 60", &output);
+    expect_output(output, "one\n");
+    (void)close(output);
+    say_simple(&kept, MESSAGE_UPGRADE, 0);
+    leave_engine(&kept);
+    seen = meet_next_engine();
+    assert_int_equal(kept.hello.keeper_pid, kept.keeper);
+    assert_int_equal(seen.ids[0], told.message.id);
+    expect_output(seen.output, "two\n");
+    assert_false(engine_inherited(seen.output));
+    (void)close(seen.output);
+}
+
 #define KEEPER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(int argc, char **argv)
@@ -398,6 +439,7 @@ int main(int argc, char **argv)
         KEEPER_TEST(
             test_what_was_in_the_pipe_of_a_slot_that_was_about_to_be_filled_is_told_as_lost),
         KEEPER_TEST(test_an_upgrade_keeps_children_and_pipes),
+        KEEPER_TEST(test_an_upgrade_that_cannot_be_run_goes_on_with_the_next_engine),
     };
 
     if (argc > 1)

@@ -96,18 +96,19 @@ TEST(test_the_message_names_the_controller_and_the_way_out)
 {
     const struct colony_limits_place place = {"/sys/fs/cgroup/here", CPU | PIDS};
     const struct colony_limits_place nowhere = {"", 0};
-    struct colony_template template = {.name = "web", .limits = {.cpu_milli = 500, .pids = 5}};
+    struct colony_limits limits = {.cpu_milli = 500, .pids = 5};
+    const struct colony_template template = {.name = "web", .limits = &limits};
     struct colony_error err = {0};
 
     assert_int_equal(colony_limits_check_at(&template, &place, &err), 0);
-    template.limits.memory_bytes = 1;
+    limits.memory_bytes = 1;
     assert_int_equal(colony_limits_check_at(&template, &place, &err), -ENOTSUP);
     assert_non_null(strstr(err.message, "cannot limit memory of web: the cgroup "
                                         "/sys/fs/cgroup/here has no controller memory"));
     assert_non_null(strstr(err.message, "limits.optional: true"));
     assert_int_equal(colony_limits_check_at(&template, &nowhere, &err), -ENOTSUP);
     assert_non_null(strstr(err.message, "there is no cgroup2 here"));
-    template.limits.is_optional = true;
+    limits.is_optional = true;
     assert_int_equal(colony_limits_check_at(&template, &place, &err), 0);
     assert_int_equal(colony_limits_check_at(&template, &nowhere, &err), 0);
 }
@@ -115,7 +116,8 @@ TEST(test_the_message_names_the_controller_and_the_way_out)
 /* On the real machine: either answer is right, but it must be that of what can be seen. */
 TEST(test_this_machine_is_judged_by_its_own_cgroup)
 {
-    struct colony_template template = {.name = "web", .limits = {.memory_bytes = 1 << 30}};
+    const struct colony_limits limits = {.memory_bytes = 1 << 30};
+    struct colony_template template = {.name = "web", .limits = &limits};
     struct colony_limits_place place = {"", 0};
     struct colony_error err = {0};
     char own[4096];
@@ -127,7 +129,7 @@ TEST(test_this_machine_is_judged_by_its_own_cgroup)
     }
     assert_int_equal(rc, place.controllers & MEMORY ? 0 : -ENOTSUP);
     print_message("           here: %s\n", rc == 0 ? "memory can be limited" : err.message);
-    template.limits = (struct colony_limits){0};
+    template.limits = &colony_limits_none;
     assert_int_equal(colony_limits_check(&template, &err), 0);
 }
 

@@ -49,7 +49,7 @@ static void check_all_found(const struct logged *logged, size_t size)
     CHECK(memcmp(found, given, size) == 0);
 }
 
-LOG_TEST(test_output_arrives_byte_for_byte)
+FOLDER_TEST(test_output_arrives_byte_for_byte)
 {
     struct logged logged = {0};
     uint32_t seed = 1;
@@ -65,7 +65,7 @@ LOG_TEST(test_output_arrives_byte_for_byte)
     CHECK((info.st_mode & 07777) == 0600);
 }
 
-LOG_TEST(test_a_file_that_is_there_is_continued)
+FOLDER_TEST(test_a_file_that_is_there_is_continued)
 {
     struct logged logged = {0};
 
@@ -80,7 +80,7 @@ LOG_TEST(test_a_file_that_is_there_is_continued)
     check_all_found(&logged, 2000);
 }
 
-LOG_TEST(test_a_file_is_made_when_there_is_something_to_write)
+FOLDER_TEST(test_a_file_is_made_when_there_is_something_to_write)
 {
     struct logged logged = {0};
 
@@ -89,7 +89,7 @@ LOG_TEST(test_a_file_is_made_when_there_is_something_to_write)
     CHECK(size_of(logged.path) == -1);
 }
 
-LOG_TEST(test_rotation_by_size_loses_nothing_and_tears_no_line)
+FOLDER_TEST(test_rotation_by_size_loses_nothing_and_tears_no_line)
 {
     struct logged logged = {.settings = {.size_bytes = 10000, .count = FILES_MAX}};
     const size_t size = 20000 * 137;
@@ -112,7 +112,7 @@ LOG_TEST(test_rotation_by_size_loses_nothing_and_tears_no_line)
     CHECK(files == size / 10001 || files == size / 10000);
 }
 
-LOG_TEST(test_no_more_files_are_kept_than_the_count)
+FOLDER_TEST(test_no_more_files_are_kept_than_the_count)
 {
     struct logged logged = {.settings = {.size_bytes = 1000, .count = 2}};
     size_t size;
@@ -129,7 +129,7 @@ LOG_TEST(test_no_more_files_are_kept_than_the_count)
     CHECK(memcmp(found, given + 1000 * 50 - size, size) == 0); /* the newest */
 }
 
-LOG_TEST(test_with_a_count_of_0_the_file_begins_anew)
+FOLDER_TEST(test_with_a_count_of_0_the_file_begins_anew)
 {
     struct logged logged = {.settings = {.size_bytes = 1000, .count = 0}};
     ssize_t size;
@@ -144,7 +144,7 @@ LOG_TEST(test_with_a_count_of_0_the_file_begins_anew)
     CHECK(read_rotated(&logged, 1, found) == -1);
 }
 
-LOG_TEST(test_without_a_size_nothing_is_rotated)
+FOLDER_TEST(test_without_a_size_nothing_is_rotated)
 {
     struct logged logged = {.settings = {.size_bytes = 0, .count = 5}};
 
@@ -156,7 +156,7 @@ LOG_TEST(test_without_a_size_nothing_is_rotated)
     CHECK(read_rotated(&logged, 1, found) == -1);
 }
 
-LOG_TEST(test_a_line_longer_than_the_limit_stays_whole)
+FOLDER_TEST(test_a_line_longer_than_the_limit_stays_whole)
 {
     struct logged logged = {.settings = {.size_bytes = 4096, .count = FILES_MAX}};
     const size_t size = 10 * 300000;
@@ -169,7 +169,7 @@ LOG_TEST(test_a_line_longer_than_the_limit_stays_whole)
     CHECK(read_rotated(&logged, 3, found) == 300000);
 }
 
-LOG_TEST(test_a_line_without_end_is_torn_and_nothing_of_it_is_lost)
+FOLDER_TEST(test_a_line_without_end_is_torn_and_nothing_of_it_is_lost)
 {
     struct logged logged = {.settings = {.size_bytes = 4096, .count = FILES_MAX}};
 
@@ -182,7 +182,7 @@ LOG_TEST(test_a_line_without_end_is_torn_and_nothing_of_it_is_lost)
     CHECK(read_rotated(&logged, 3, found) < 2 << 20);
 }
 
-LOG_TEST(test_a_file_that_was_removed_is_made_anew)
+FOLDER_TEST(test_a_file_that_was_removed_is_made_anew)
 {
     struct logged logged = {0};
 
@@ -198,7 +198,7 @@ LOG_TEST(test_a_file_that_was_removed_is_made_anew)
     CHECK(memcmp(found, given + 1000, 1000) == 0);
 }
 
-LOG_TEST(test_a_file_that_was_emptied_is_continued_at_its_end)
+FOLDER_TEST(test_a_file_that_was_emptied_is_continued_at_its_end)
 {
     struct logged logged = {0};
 
@@ -213,7 +213,7 @@ LOG_TEST(test_a_file_that_was_emptied_is_continued_at_its_end)
     CHECK(memcmp(found, given + 1000, 1000) == 0);
 }
 
-LOG_TEST(test_what_cannot_be_renamed_is_appended_to)
+FOLDER_TEST(test_what_cannot_be_renamed_is_appended_to)
 {
     struct logged logged = {.settings = {.size_bytes = 1000, .count = 3}};
     int fd;
@@ -234,7 +234,7 @@ LOG_TEST(test_what_cannot_be_renamed_is_appended_to)
     CHECK(logged.status_count == 0 || logged.statuses[0] == LOG_OK);
 }
 
-LOG_TEST(test_a_link_is_not_followed)
+FOLDER_TEST(test_a_link_is_not_followed)
 {
     struct logged logged = {0};
     char other[300];
@@ -264,7 +264,7 @@ static void limit_files(rlim_t bytes)
     CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
 }
 
-LOG_TEST(test_what_a_full_file_does_not_take_is_counted_to_the_byte)
+FOLDER_TEST(test_what_a_full_file_does_not_take_is_counted_to_the_byte)
 {
     struct logged logged = {.settings = {.on_full = LOG_FULL_DROP}};
     const size_t size = 10000 * 100;
@@ -292,7 +292,7 @@ LOG_TEST(test_what_a_full_file_does_not_take_is_counted_to_the_byte)
     CHECK(memcmp(found + 100050, given, 1000) == 0);
 }
 
-LOG_TEST(test_with_block_a_full_file_loses_nothing)
+FOLDER_TEST(test_with_block_a_full_file_loses_nothing)
 {
     struct logged logged = {.settings = {.on_full = LOG_FULL_BLOCK}};
     const size_t size = 4 << 20;
@@ -317,7 +317,7 @@ LOG_TEST(test_with_block_a_full_file_loses_nothing)
     check_all_found(&logged, size);
 }
 
-LOG_TEST(test_a_full_disk_is_counted_to_the_byte)
+FOLDER_TEST(test_a_full_disk_is_counted_to_the_byte)
 {
     struct logged logged = {.settings = {.on_full = LOG_FULL_DROP}};
     const size_t size = 3 << 20;
@@ -341,7 +341,7 @@ LOG_TEST(test_a_full_disk_is_counted_to_the_byte)
     CHECK(memcmp(found, given, size - bytes) == 0); /* nothing after what was dropped first */
 }
 
-LOG_TEST(test_what_a_device_does_not_take_is_counted)
+FOLDER_TEST(test_what_a_device_does_not_take_is_counted)
 {
     struct logged logged = {.settings = {.on_full = LOG_FULL_DROP}};
     struct colony_log *full;

@@ -150,7 +150,7 @@ static void check_disk(const char *text)
     CHECK(memcmp(disk->bytes, text, strlen(text)) == 0);
 }
 
-LOG_TEST(test_a_log_on_a_disk_that_hangs_holds_up_nobody_and_loses_nothing)
+FOLDER_TEST(test_a_log_on_a_disk_that_hangs_holds_up_nobody_and_loses_nothing)
 {
     struct logged logged = {0};
     struct colony_log *healthy;

@@ -18,7 +18,7 @@ static void check_file(const char *path, const char *bytes, size_t size)
     CHECK(memcmp(found, bytes, size) == 0);
 }
 
-LOG_TEST(test_closing_a_log_moves_what_its_pipe_holds)
+FOLDER_TEST(test_closing_a_log_moves_what_its_pipe_holds)
 {
     struct logged logged = {0};
     size_t size;
@@ -33,7 +33,7 @@ LOG_TEST(test_closing_a_log_moves_what_its_pipe_holds)
     logged_close(&logged);
 }
 
-LOG_TEST(test_closing_all_moves_what_all_pipes_hold)
+FOLDER_TEST(test_closing_all_moves_what_all_pipes_hold)
 {
     struct logged logged = {0};
     struct colony_log *log;
@@ -55,7 +55,7 @@ LOG_TEST(test_closing_all_moves_what_all_pipes_hold)
     }
 }
 
-LOG_TEST(test_many_logs_are_moved_side_by_side)
+FOLDER_TEST(test_many_logs_are_moved_side_by_side)
 {
     struct logged logged = {.settings = {.size_bytes = 1 << 20, .count = 5}};
     struct colony_log *logs[LOGS];
@@ -80,7 +80,7 @@ LOG_TEST(test_many_logs_are_moved_side_by_side)
     logged_close(&logged);
 }
 
-LOG_TEST(test_nothing_stays_open_or_allocated)
+FOLDER_TEST(test_nothing_stays_open_or_allocated)
 {
     struct logged logged = {0};
     unsigned before = 0;
@@ -98,7 +98,7 @@ LOG_TEST(test_nothing_stays_open_or_allocated)
     CHECK(size_of(logged.path) == 6);
 }
 
-LOG_TEST(test_one_that_is_closed_is_not_told_any_more)
+FOLDER_TEST(test_one_that_is_closed_is_not_told_any_more)
 {
     struct rlimit limit = {0, RLIM_INFINITY};
     struct logged logged = {.settings = {.on_full = LOG_FULL_DROP}};
@@ -119,7 +119,7 @@ LOG_TEST(test_one_that_is_closed_is_not_told_any_more)
     logged_close(&logged);
 }
 
-LOG_TEST(test_a_log_that_waits_is_tried_again_also_while_others_are_busy)
+FOLDER_TEST(test_a_log_that_waits_is_tried_again_also_while_others_are_busy)
 {
     struct logged logged = {.settings = {.on_full = LOG_FULL_BLOCK}};
     struct colony_log *busy;
@@ -186,7 +186,7 @@ static bool has_text(const struct tapped *tapped, const char *text)
     return tapped->size == strlen(text) && memcmp(tapped->bytes, text, tapped->size) == 0;
 }
 
-LOG_TEST(test_a_tap_gets_what_the_log_gets)
+FOLDER_TEST(test_a_tap_gets_what_the_log_gets)
 {
     static struct tapped tapped;
     struct logged logged = {0};
@@ -207,7 +207,7 @@ LOG_TEST(test_a_tap_gets_what_the_log_gets)
     check_file(logged.path, given, size);
 }
 
-LOG_TEST(test_many_taps_each_get_what_comes_after_them)
+FOLDER_TEST(test_many_taps_each_get_what_comes_after_them)
 {
     static struct tapped tapped[20];
     struct logged logged = {0};
@@ -243,7 +243,7 @@ static void tap_other(struct tapped *tapped)
     tap(tapped->other, tapped->log);
 }
 
-LOG_TEST(test_taps_may_be_taken_off_and_made_inside_a_callback)
+FOLDER_TEST(test_taps_may_be_taken_off_and_made_inside_a_callback)
 {
     static struct tapped tapped[6];
     struct logged logged = {0};
@@ -271,7 +271,7 @@ LOG_TEST(test_taps_may_be_taken_off_and_made_inside_a_callback)
     CHECK(tapped[0].ends == 0 && tapped[4].ends == 1 && tapped[5].ends == 1);
 }
 
-LOG_TEST(test_without_taps_there_is_no_pipe_for_them)
+FOLDER_TEST(test_without_taps_there_is_no_pipe_for_them)
 {
     static struct tapped tapped[2];
     struct logged logged = {0};
@@ -301,7 +301,7 @@ LOG_TEST(test_without_taps_there_is_no_pipe_for_them)
     check_file(logged.path, "a\nb\nb\nc\n", 8);
 }
 
-LOG_TEST(test_a_tap_may_be_taken_off_after_its_log_was_closed)
+FOLDER_TEST(test_a_tap_may_be_taken_off_after_its_log_was_closed)
 {
     static struct tapped tapped;
     struct logged logged = {0};
@@ -332,7 +332,7 @@ static pid_t flood(int fd)
     _exit(0);
 }
 
-LOG_TEST(test_nothing_that_is_written_after_a_tap_was_made_goes_past_it)
+FOLDER_TEST(test_nothing_that_is_written_after_a_tap_was_made_goes_past_it)
 {
     static struct tapped tapped;
     struct logged logged = {.settings = {.size_bytes = 1 << 20, .count = 1}};
@@ -359,7 +359,7 @@ LOG_TEST(test_nothing_that_is_written_after_a_tap_was_made_goes_past_it)
     logged_close(&logged);
 }
 
-LOG_TEST(test_a_tap_made_while_output_flows_gets_all_from_there_on)
+FOLDER_TEST(test_a_tap_made_while_output_flows_gets_all_from_there_on)
 {
     static struct tapped tapped;
     struct logged logged = {0};
@@ -380,7 +380,7 @@ LOG_TEST(test_a_tap_made_while_output_flows_gets_all_from_there_on)
     check_file(logged.path, given, size);
 }
 
-LOG_TEST(test_a_log_that_is_held_is_moved_once_it_is_released)
+FOLDER_TEST(test_a_log_that_is_held_is_moved_once_it_is_released)
 {
     static struct tapped tapped;
     struct logged logged = {0};
@@ -407,7 +407,7 @@ LOG_TEST(test_a_log_that_is_held_is_moved_once_it_is_released)
     (void)close(ends[1]);
 }
 
-LOG_TEST(test_many_short_writes_do_not_overrun_a_tap)
+FOLDER_TEST(test_many_short_writes_do_not_overrun_a_tap)
 {
     static struct tapped tapped;
     struct logged logged = {0};
@@ -426,7 +426,7 @@ LOG_TEST(test_many_short_writes_do_not_overrun_a_tap)
     CHECK(tapped.size == size && memcmp(tapped.bytes, given, size) == 0);
 }
 
-LOG_TEST(test_what_a_full_disk_does_not_take_is_told_once)
+FOLDER_TEST(test_what_a_full_disk_does_not_take_is_told_once)
 {
     static struct tapped tapped;
     struct rlimit limit = {0, RLIM_INFINITY};
@@ -448,7 +448,7 @@ LOG_TEST(test_what_a_full_disk_does_not_take_is_told_once)
     CHECK(tapped.size == 64000 && memcmp(tapped.bytes, given, 64000) == 0);
 }
 
-LOG_TEST(test_a_tap_that_is_too_slow_loses_bytes_that_are_counted)
+FOLDER_TEST(test_a_tap_that_is_too_slow_loses_bytes_that_are_counted)
 {
     static struct tapped tapped;
     struct logged logged = {0};
@@ -484,7 +484,7 @@ static unsigned count_inherited(void)
     return count;
 }
 
-LOG_TEST(test_pipes_can_be_kept_over_an_exec)
+FOLDER_TEST(test_pipes_can_be_kept_over_an_exec)
 {
     struct logged logged = {0};
     unsigned before;

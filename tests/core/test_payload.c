@@ -31,6 +31,8 @@ static struct colony_template template_of(char **env_file, char **env)
         .env = env ? env : no_texts,
         .env_file = env_file,
         .env_inherit = no_texts,
+        .ready = &colony_ready_none,
+        .limits = &colony_limits_none,
     };
 }
 
@@ -171,9 +173,9 @@ TEST(test_a_socket_is_given_to_those_that_are_to_notify)
     struct told told = {""};
 
     assert_false(colony_payload_has_notify(&template));
-    template.ready.kind = READY_LINE;
+    template.ready = &(const struct colony_ready_settings){.kind = READY_LINE};
     assert_false(colony_payload_has_notify(&template));
-    template.ready.kind = READY_NOTIFY;
+    template.ready = &(const struct colony_ready_settings){.kind = READY_NOTIFY};
     assert_true(colony_payload_has_notify(&template));
     assert_int_equal(colony_payload_each_variable(&template, 3, &context, on_variable, &told), 0);
     assert_non_null(strstr(told.text, "NOTIFY_SOCKET=/state/notify/"));
@@ -192,7 +194,7 @@ TEST(test_a_state_folder_with_too_long_a_path_says_what_to_do)
 
     memset(folder + 1, 'x', sizeof folder - 2);
     far.state_dir = folder;
-    template.ready.kind = READY_NOTIFY;
+    template.ready = &(const struct colony_ready_settings){.kind = READY_NOTIFY};
     assert_int_equal(colony_payload_each_variable(&template, 3, &far, on_variable, &told),
                      -ENAMETOOLONG);
     assert_string_equal(told.text, "");
@@ -214,7 +216,7 @@ TEST(test_limits_and_oom_score_reach_the_plan)
     (void)close(fd);
     template.has_oom_score_adj = true;
     template.oom_score_adj = -7;
-    template.limits = (struct colony_limits){1 << 20, 1500, 9, true};
+    template.limits = &(const struct colony_limits){1 << 20, 1500, 9, true};
     fd = make_fd(&template, 1, &context, NULL);
     assert_int_equal(colony_spawn_plan_init(&plan, fd), 0);
     assert_int_equal(plan.payload->flags, PAYLOAD_HAS_OOM | PAYLOAD_LIMITS_OPTIONAL);

@@ -235,7 +235,7 @@ static void init_check(struct readied *readied, struct runner *runner, char *com
                       &run) == 0);
 }
 
-LOG_TEST(test_a_command_that_succeeds_is_readiness)
+FOLDER_TEST(test_a_command_that_succeeds_is_readiness)
 {
     struct runner runner = {0};
     struct readied readied = {0};

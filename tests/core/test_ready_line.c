@@ -18,8 +18,9 @@ static void init(struct lined *lined, const char *folder, char *regex)
                                                  .cb = on_news,
                                                  .data = &lined->readied};
 
+    lined->readied.settings = (struct colony_ready_settings){.kind = READY_LINE, .text = regex};
     lined->readied.template =
-        (struct colony_template){.name = "web", .ready = {.kind = READY_LINE, .text = regex}};
+        (struct colony_template){.name = "web", .ready = &lined->readied.settings};
     logged_init(&lined->logged, folder);
     CHECK(colony_ready_new(&lined->readied.ready, &options) == 0);
 }
@@ -53,7 +54,7 @@ static void write_text(struct lined *lined, const char *text)
     write_lines(lined, text, strlen(text));
 }
 
-LOG_TEST(test_a_line_that_matches_is_readiness)
+FOLDER_TEST(test_a_line_that_matches_is_readiness)
 {
     struct lined lined = {0};
 
@@ -68,7 +69,7 @@ LOG_TEST(test_a_line_that_matches_is_readiness)
     close_both(&lined);
 }
 
-LOG_TEST(test_a_line_may_come_in_pieces)
+FOLDER_TEST(test_a_line_may_come_in_pieces)
 {
     static const char text[] = "server ready";
     struct lined lined = {0};
@@ -84,7 +85,7 @@ LOG_TEST(test_a_line_may_come_in_pieces)
     close_both(&lined);
 }
 
-LOG_TEST(test_bytes_that_are_no_text_do_no_harm)
+FOLDER_TEST(test_bytes_that_are_no_text_do_no_harm)
 {
     static const char bytes[] = "\0\0\n\xff\xfe\0 up \0\xc3\n";
     struct lined lined = {0};
@@ -96,7 +97,7 @@ LOG_TEST(test_bytes_that_are_no_text_do_no_harm)
     close_both(&lined);
 }
 
-LOG_TEST(test_of_a_long_line_the_first_64_kib_are_looked_at)
+FOLDER_TEST(test_of_a_long_line_the_first_64_kib_are_looked_at)
 {
     static char line[FIRST_BYTES * 2];
     struct lined lined = {0};
@@ -114,7 +115,7 @@ LOG_TEST(test_of_a_long_line_the_first_64_kib_are_looked_at)
     close_both(&lined);
 }
 
-LOG_TEST(test_a_line_from_before_the_news_that_it_runs_counts)
+FOLDER_TEST(test_a_line_from_before_the_news_that_it_runs_counts)
 {
     struct lined lined = {0};
 
@@ -128,7 +129,7 @@ LOG_TEST(test_a_line_from_before_the_news_that_it_runs_counts)
     close_both(&lined);
 }
 
-LOG_TEST(test_each_process_needs_a_line_of_its_own)
+FOLDER_TEST(test_each_process_needs_a_line_of_its_own)
 {
     struct lined lined = {0};
 
@@ -149,7 +150,7 @@ LOG_TEST(test_each_process_needs_a_line_of_its_own)
     close_both(&lined);
 }
 
-LOG_TEST(test_the_log_is_tapped_only_while_the_line_is_waited_for)
+FOLDER_TEST(test_the_log_is_tapped_only_while_the_line_is_waited_for)
 {
     struct lined lined = {0};
     unsigned before;
@@ -171,7 +172,7 @@ LOG_TEST(test_the_log_is_tapped_only_while_the_line_is_waited_for)
 }
 
 /* As at the first start of a slot: the log comes with the news that the process runs. */
-LOG_TEST(test_a_log_that_is_held_until_it_was_taken_misses_nothing)
+FOLDER_TEST(test_a_log_that_is_held_until_it_was_taken_misses_nothing)
 {
     struct lined lined = {0};
     struct colony_log_options options = {
@@ -197,7 +198,7 @@ LOG_TEST(test_a_log_that_is_held_until_it_was_taken_misses_nothing)
     (void)close(ends[1]);
 }
 
-LOG_TEST(test_a_log_may_be_closed_while_its_line_is_waited_for)
+FOLDER_TEST(test_a_log_may_be_closed_while_its_line_is_waited_for)
 {
     struct lined lined = {0};
 
@@ -215,7 +216,7 @@ static void end(struct readied *readied)
     colony_ready_end(readied->ready);
 }
 
-LOG_TEST(test_one_may_end_it_in_its_callback)
+FOLDER_TEST(test_one_may_end_it_in_its_callback)
 {
     struct lined lined = {.readied = {.act = end}};
 
@@ -229,7 +230,7 @@ LOG_TEST(test_one_may_end_it_in_its_callback)
     close_both(&lined);
 }
 
-LOG_TEST(test_without_a_log_or_with_a_bad_expression_it_is_refused)
+FOLDER_TEST(test_without_a_log_or_with_a_bad_expression_it_is_refused)
 {
     struct lined lined = {0};
     struct readied other = {0};

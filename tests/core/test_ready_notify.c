@@ -354,7 +354,7 @@ FORKED_TEST(test_what_is_no_notify_socket_is_refused_and_closed)
 }
 
 /* A client that others wrote, through a socket with a path. */
-LOG_TEST(test_systemd_notify_is_understood)
+FOLDER_TEST(test_systemd_notify_is_understood)
 {
     struct readied readied = {0};
     struct sockaddr_un address = {.sun_family = AF_UNIX};

@@ -194,6 +194,7 @@ TEST(test_other_keys_are_the_users_own)
     struct colony_settings *settings = load("mine: {a: [1, 2]}\nx: 5\nlogs: 5\nhosts: []\n");
 
     assert_int_equal(colony_value_get(settings->source, "x")->type, VALUE_NUMBER);
+    assert_null(colony_value_get(settings->source, "colony")); /* that is read, and freed */
     colony_settings_free(settings);
 }
 

@@ -9,7 +9,7 @@ enum {
     SETTINGS_MAX = 16 << 20,
 };
 
-STORE_TEST(test_a_new_file_is_for_its_owner_alone)
+FOLDER_TEST(test_a_new_file_is_for_its_owner_alone)
 {
     static const char *const endings[] = {"", "-wal", "-shm"};
     struct stored stored;
@@ -29,7 +29,7 @@ STORE_TEST(test_a_new_file_is_for_its_owner_alone)
     stored_close(&stored);
 }
 
-STORE_TEST(test_one_that_others_could_read_is_made_private)
+FOLDER_TEST(test_one_that_others_could_read_is_made_private)
 {
     struct stored stored;
     struct stat info;
@@ -58,7 +58,7 @@ static void check_rows(const struct colony_store_template *row, void *data)
     CHECK(row->numprocesses == -1 && !row->is_stopped && row->is_deleted);
 }
 
-STORE_TEST(test_all_of_a_template_is_there_after_reopening)
+FOLDER_TEST(test_all_of_a_template_is_there_after_reopening)
 {
     const struct colony_store_template first = {"web", "http", "{\"cmd\": \"x\"}", 4, 1ULL << 63, 3,
                                                 true,  false};
@@ -77,7 +77,7 @@ STORE_TEST(test_all_of_a_template_is_there_after_reopening)
     stored_close(&stored);
 }
 
-STORE_TEST(test_templates_come_in_the_order_they_were_first_put)
+FOLDER_TEST(test_templates_come_in_the_order_they_were_first_put)
 {
     struct stored stored;
 
@@ -102,7 +102,7 @@ STORE_TEST(test_templates_come_in_the_order_they_were_first_put)
     stored_close(&stored);
 }
 
-STORE_TEST(test_rows_that_cannot_be_are_refused)
+FOLDER_TEST(test_rows_that_cannot_be_are_refused)
 {
     char long_name[COLONY_NAME_MAX + 2];
     struct colony_store_template row = {.name = NULL};
@@ -132,7 +132,7 @@ STORE_TEST(test_rows_that_cannot_be_are_refused)
     stored_close(&stored);
 }
 
-STORE_TEST(test_a_sync_answers_for_all_that_was_put_before)
+FOLDER_TEST(test_a_sync_answers_for_all_that_was_put_before)
 {
     struct stored stored;
     char name[32];
@@ -150,7 +150,7 @@ STORE_TEST(test_a_sync_answers_for_all_that_was_put_before)
     stored_close(&stored);
 }
 
-STORE_TEST(test_a_put_is_written_without_a_sync_and_events_along_with_it)
+FOLDER_TEST(test_a_put_is_written_without_a_sync_and_events_along_with_it)
 {
     struct stored stored;
 
@@ -162,7 +162,7 @@ STORE_TEST(test_a_put_is_written_without_a_sync_and_events_along_with_it)
     stored_close(&stored);
 }
 
-STORE_TEST(test_an_event_alone_is_written_by_and_by)
+FOLDER_TEST(test_an_event_alone_is_written_by_and_by)
 {
     struct stored stored;
 
@@ -191,7 +191,7 @@ static void check_events(int rc, const struct colony_store_event *rows, size_t c
     stored->answers++;
 }
 
-STORE_TEST(test_all_of_an_event_is_kept)
+FOLDER_TEST(test_all_of_an_event_is_kept)
 {
     const struct colony_store_event full = {
         .at_ms = 1700000000123,
@@ -227,7 +227,7 @@ STORE_TEST(test_all_of_an_event_is_kept)
     stored_close(&stored);
 }
 
-STORE_TEST(test_history_is_found_newest_first_by_name_slot_and_page)
+FOLDER_TEST(test_history_is_found_newest_first_by_name_slot_and_page)
 {
     struct stored stored;
     sqlite3 *other;
@@ -267,7 +267,7 @@ STORE_TEST(test_history_is_found_newest_first_by_name_slot_and_page)
     stored_close(&stored);
 }
 
-STORE_TEST(test_names_too_long_to_be_are_no_query)
+FOLDER_TEST(test_names_too_long_to_be_are_no_query)
 {
     char long_name[COLONY_NAME_MAX + 2];
     const struct colony_store_query query = {long_name, 0, 0, 10};
@@ -300,7 +300,7 @@ static void on_page(int rc, const struct colony_store_event *rows, size_t count,
     CHECK(colony_store_history(paging->stored->store, &next, on_page, paging) == 0);
 }
 
-STORE_TEST(test_pages_can_be_turned_from_inside_the_callback)
+FOLDER_TEST(test_pages_can_be_turned_from_inside_the_callback)
 {
     const struct colony_store_query first = {NULL, 0, 0, 7};
     struct stored stored;
@@ -322,7 +322,7 @@ static void check_bytes(const struct colony_store_template *row, void *data)
     ((struct stored *)data)->count++;
 }
 
-STORE_TEST(test_bytes_that_are_no_text_survive_in_templates_and_not_in_history)
+FOLDER_TEST(test_bytes_that_are_no_text_survive_in_templates_and_not_in_history)
 {
     struct stored stored;
 
@@ -340,7 +340,7 @@ STORE_TEST(test_bytes_that_are_no_text_survive_in_templates_and_not_in_history)
     stored_close(&stored);
 }
 
-STORE_TEST(test_a_long_cause_is_cut_between_two_characters)
+FOLDER_TEST(test_a_long_cause_is_cut_between_two_characters)
 {
     char cause[4000];
     const char *found;
@@ -356,7 +356,7 @@ STORE_TEST(test_a_long_cause_is_cut_between_two_characters)
     stored_close(&stored);
 }
 
-STORE_TEST(test_the_oldest_history_goes)
+FOLDER_TEST(test_the_oldest_history_goes)
 {
     struct stored stored;
     long long rows;
@@ -381,7 +381,7 @@ STORE_TEST(test_the_oldest_history_goes)
     stored_close(&stored);
 }
 
-STORE_TEST(test_history_beyond_the_queue_is_dropped_and_counted)
+FOLDER_TEST(test_history_beyond_the_queue_is_dropped_and_counted)
 {
     struct stored stored;
     sqlite3 *other;
@@ -406,7 +406,7 @@ STORE_TEST(test_history_beyond_the_queue_is_dropped_and_counted)
     stored_close(&stored);
 }
 
-STORE_TEST(test_closing_writes_what_is_queued_and_answers_who_waits)
+FOLDER_TEST(test_closing_writes_what_is_queued_and_answers_who_waits)
 {
     struct stored stored;
 
@@ -432,7 +432,7 @@ static void close_in_callback(int rc, void *data)
     colony_store_close(stored->store, on_store_closed, stored);
 }
 
-STORE_TEST(test_closing_inside_a_callback_is_safe)
+FOLDER_TEST(test_closing_inside_a_callback_is_safe)
 {
     struct stored stored;
 
@@ -445,7 +445,7 @@ STORE_TEST(test_closing_inside_a_callback_is_safe)
     CHECK(uv_loop_close(&stored.loop) == 0);
 }
 
-STORE_TEST(test_the_loop_is_kept_only_while_somebody_waits)
+FOLDER_TEST(test_the_loop_is_kept_only_while_somebody_waits)
 {
     struct stored stored;
 
@@ -472,7 +472,7 @@ static void put_again(const struct colony_store_template *row, void *data)
     stored->count++;
 }
 
-STORE_TEST(test_templates_may_be_put_and_removed_while_they_are_listed)
+FOLDER_TEST(test_templates_may_be_put_and_removed_while_they_are_listed)
 {
     struct stored stored;
 
@@ -490,7 +490,7 @@ STORE_TEST(test_templates_may_be_put_and_removed_while_they_are_listed)
     stored_close(&stored);
 }
 
-STORE_TEST(test_two_stores_in_one_process_do_not_meet)
+FOLDER_TEST(test_two_stores_in_one_process_do_not_meet)
 {
     struct stored first;
     struct stored second;
@@ -513,7 +513,7 @@ STORE_TEST(test_two_stores_in_one_process_do_not_meet)
     stored_close(&second);
 }
 
-STORE_TEST(test_a_newer_colony_s_file_is_used_as_it_is)
+FOLDER_TEST(test_a_newer_colony_s_file_is_used_as_it_is)
 {
     struct stored stored;
 

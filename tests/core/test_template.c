@@ -34,7 +34,7 @@ TEST(test_defaults_are_those_of_gaffer)
     assert_words(template->env, "");
     assert_words(template->env_inherit, "");
     assert_true(template->os_env);
-    assert_false(template->identity.is_set);
+    assert_null(template->identity);
     assert_null(template->cwd);
     assert_false(template->has_umask);
     assert_false(template->has_nice);
@@ -69,11 +69,11 @@ TEST(test_every_setting_is_read)
     assert_words(template->env, "A=x|B=022|C=yes|D=true|");
     assert_words(template->env_inherit, "HOME|PATH|");
     assert_false(template->os_env);
-    assert_true(template->identity.is_set);
-    assert_int_equal(template->identity.uid, 0);
-    assert_int_equal(template->identity.gid, 7);
-    assert_int_equal(template->identity.group_count, 2);
-    assert_int_equal(template->identity.groups[1], 2);
+    assert_non_null(template->identity);
+    assert_int_equal(template->identity->uid, 0);
+    assert_int_equal(template->identity->gid, 7);
+    assert_int_equal(template->identity->group_count, 2);
+    assert_int_equal(template->identity->groups[1], 2);
     assert_string_equal(template->cwd, "/tmp");
     assert_true(template->has_umask);
     assert_int_equal(template->umask, 027);
@@ -126,7 +126,7 @@ TEST(test_null_means_the_default)
             "numprocesses: ~\nlog: ~\nrlimits: ~\nstop_signal: ~\n");
 
     assert_int_equal(template->numprocesses, 1);
-    assert_false(template->identity.is_set);
+    assert_null(template->identity);
     assert_int_equal(template->stop_signal, SIGTERM);
     colony_template_free(template);
 }
@@ -307,24 +307,24 @@ TEST(test_users_and_groups_are_looked_up)
 {
     struct colony_template *template = web("cmd: x\nuid: root");
 
-    assert_true(template->identity.is_set);
-    assert_int_equal(template->identity.uid, 0);
-    assert_int_equal(template->identity.gid, 0);
-    assert_int_equal(template->identity.group_count, 0);
+    assert_non_null(template->identity);
+    assert_int_equal(template->identity->uid, 0);
+    assert_int_equal(template->identity->gid, 0);
+    assert_int_equal(template->identity->group_count, 0);
     colony_template_free(template);
     template = web("cmd: x\nuid: 1\ngroups: [root, 5, '6']"); /* daemon: its primary group is 1 */
-    assert_int_equal(template->identity.gid, 1);
-    assert_int_equal(template->identity.groups[0], 0);
-    assert_int_equal(template->identity.groups[1], 5);
-    assert_int_equal(template->identity.groups[2], 6);
+    assert_int_equal(template->identity->gid, 1);
+    assert_int_equal(template->identity->groups[0], 0);
+    assert_int_equal(template->identity->groups[1], 5);
+    assert_int_equal(template->identity->groups[2], 6);
     colony_template_free(template);
     template = web("cmd: x\nuid: 3999999999\ngid: root");
-    assert_true(template->identity.uid == 3999999999U);
-    assert_int_equal(template->identity.gid, 0);
+    assert_true(template->identity->uid == 3999999999U);
+    assert_int_equal(template->identity->gid, 0);
     colony_template_free(template);
     template = web("cmd: x\ngid: 5");
-    assert_true(template->identity.is_set);
-    assert_int_equal(template->identity.uid, geteuid());
+    assert_non_null(template->identity);
+    assert_int_equal(template->identity->uid, geteuid());
     colony_template_free(template);
 }
 
@@ -423,8 +423,7 @@ TEST(test_a_template_outlives_its_source)
 {
     struct colony_template *template = web("cmd: x\nenv: {A: b}");
 
-    assert_string_equal(colony_value_get(template->source, "cmd")->text, "x");
-    assert_string_equal(colony_value_get(template->source, "name")->text, "web");
+    assert_string_equal(template->source, "{\"name\":\"web\",\"cmd\":\"x\",\"env\":{\"A\":\"b\"}}");
     colony_template_free(template);
 }
 

@@ -123,6 +123,43 @@ TEST(test_a_default_that_is_written_down_changes_nothing)
     colony_template_free(written);
 }
 
+/* What GET answers has every default in it: to PUT it back restarts nothing. */
+TEST(test_all_settings_with_their_defaults_change_nothing)
+{
+    static const char *const settings[] = {
+        "cmd: x",
+        "cmd: x\nlog: {size: 4096}",
+        "cmd: x\nlog: none",
+        "cmd: x\nrestart: {when: never}\nready: {tcp: 'localhost:80'}",
+        "cmd: x\nflapping: {}\nlimits: {pids: 5}\nrestart_above: {cpu: 5}",
+    };
+
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        struct colony_template *given = web(settings[i]);
+        struct colony_template *answered = NULL;
+        cJSON *json = colony_template_to_json(given);
+        char *text = cJSON_PrintUnformatted(json);
+
+        assert_int_equal(from_json(&answered, text, false, NULL), 0);
+        assert_difference(given, answered, "");
+        assert_true(given->process_hash == answered->process_hash);
+        colony_template_free(given);
+        colony_template_free(answered);
+        cJSON_Delete(json);
+        free(text);
+    }
+}
+
+TEST(test_members_of_tables_are_seen)
+{
+    struct colony_template *left = web("cmd: x\nlog: {size: 4096}\nrestart: {delay: 2}");
+    struct colony_template *right = web("cmd: x\nlog: {count: 4}\nrestart: {max_delay: 2}");
+
+    assert_difference(left, right, "log, restart");
+    colony_template_free(left);
+    colony_template_free(right);
+}
+
 TEST(test_the_order_of_settings_does_not_count)
 {
     struct colony_template *left = web("cmd: x\nnice: 1\nenv: {A: b, C: d}\ncwd: /");
@@ -166,6 +203,8 @@ int main(void)
         cmocka_unit_test(test_every_setting_is_in_that_list),
         cmocka_unit_test(test_names_are_joined_and_cut_short),
         cmocka_unit_test(test_a_default_that_is_written_down_changes_nothing),
+        cmocka_unit_test(test_all_settings_with_their_defaults_change_nothing),
+        cmocka_unit_test(test_members_of_tables_are_seen),
         cmocka_unit_test(test_the_order_of_settings_does_not_count),
         cmocka_unit_test(test_values_that_change_places_are_seen),
         cmocka_unit_test(test_a_clients_own_keys_take_no_new_process),

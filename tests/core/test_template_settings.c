@@ -22,7 +22,7 @@ static void assert_all_refused(const char *const cases[][2], size_t count)
 static void assert_policy(const char *yaml, const struct colony_restart_policy *wanted)
 {
     struct colony_template *template = web(yaml);
-    const struct colony_restart_policy *got = &template->restart;
+    const struct colony_restart_policy *got = template->restart;
 
     assert_int_equal(got->when, wanted->when);
     assert_memory_equal(got->expected, wanted->expected, sizeof got->expected);
@@ -235,7 +235,7 @@ TEST(test_dependencies_that_cannot_be_are_refused)
 static void assert_ready(const char *yaml, const struct colony_ready_settings *wanted)
 {
     struct colony_template *template = web(yaml);
-    const struct colony_ready_settings *got = &template->ready;
+    const struct colony_ready_settings *got = template->ready;
 
     assert_int_equal(got->kind, wanted->kind);
     assert_int_equal(got->fd, wanted->fd);
@@ -291,7 +291,7 @@ TEST(test_ready_that_cannot_be_is_refused)
         {"ready: {notify: true, delay: 1}", "`delay` together with `notify`"},
         {"ready: {fd: 2}", "`fd`: it must be a whole number from 3 to 7"},
         {"ready: {fd: 8}", "`fd`"},
-        {"ready: {line: 'a(b'}", "`line`: it is no regular expression: Unmatched ("},
+        {"ready: {line: 'a(b'}", "`line`: it is no regular expression: a `(` is not closed"},
         {"ready: {line: '[z-a]'}", "`line`: it is no regular expression"},
         {"ready: {line: ''}", "`line`: it is empty"},
         {"ready: {line: up}\nlog: none", "f.yaml:2:9: cannot use `line`: colony does not see"},
@@ -326,13 +326,13 @@ TEST(test_limits_and_what_restarts_are_read)
             "restart_above: {memory: 32MiB, cpu: 80%, for: 1m}\nmax_age: 1d\nessential: true\n"
             "oom_score_adj: -500\nstart_timeout: 30\nwatchdog: 500ms\n");
 
-    assert_int_equal(template->limits.memory_bytes, 64 << 20);
-    assert_int_equal(template->limits.cpu_milli, 1500);
-    assert_int_equal(template->limits.pids, 100);
-    assert_true(template->limits.is_optional);
-    assert_int_equal(template->restart_above.memory_bytes, 32 << 20);
-    assert_int_equal(template->restart_above.cpu_percent, 80);
-    assert_int_equal(template->restart_above.for_ms, 60000);
+    assert_int_equal(template->limits->memory_bytes, 64 << 20);
+    assert_int_equal(template->limits->cpu_milli, 1500);
+    assert_int_equal(template->limits->pids, 100);
+    assert_true(template->limits->is_optional);
+    assert_int_equal(template->restart_above->memory_bytes, 32 << 20);
+    assert_int_equal(template->restart_above->cpu_percent, 80);
+    assert_int_equal(template->restart_above->for_ms, 60000);
     assert_int_equal(template->max_age_ms, 86400000);
     assert_true(template->essential);
     assert_true(template->has_oom_score_adj);
@@ -341,9 +341,9 @@ TEST(test_limits_and_what_restarts_are_read)
     assert_int_equal(template->watchdog_ms, 500);
     colony_template_free(template);
     template = web("cmd: x\nlimits: {cpu: 50%}\nrestart_above: {cpu: 50}");
-    assert_int_equal(template->limits.cpu_milli, 500);
-    assert_int_equal(template->restart_above.cpu_percent, 50);
-    assert_int_equal(template->restart_above.for_ms, 30000);
+    assert_int_equal(template->limits->cpu_milli, 500);
+    assert_int_equal(template->restart_above->cpu_percent, 50);
+    assert_int_equal(template->restart_above->for_ms, 30000);
     colony_template_free(template);
 }
 
@@ -351,12 +351,12 @@ TEST(test_nothing_is_limited_unless_given)
 {
     struct colony_template *template = web("cmd: x\nlimits: {}");
 
-    assert_int_equal(template->limits.memory_bytes, 0);
-    assert_int_equal(template->limits.cpu_milli, 0);
-    assert_int_equal(template->limits.pids, 0);
-    assert_false(template->limits.is_optional);
-    assert_int_equal(template->restart_above.memory_bytes, 0);
-    assert_int_equal(template->restart_above.cpu_percent, 0);
+    assert_int_equal(template->limits->memory_bytes, 0);
+    assert_int_equal(template->limits->cpu_milli, 0);
+    assert_int_equal(template->limits->pids, 0);
+    assert_false(template->limits->is_optional);
+    assert_int_equal(template->restart_above->memory_bytes, 0);
+    assert_int_equal(template->restart_above->cpu_percent, 0);
     assert_int_equal(template->max_age_ms, 0);
     assert_false(template->essential);
     assert_false(template->has_oom_score_adj);
@@ -445,10 +445,10 @@ TEST(test_what_is_got_can_be_put_and_changes_nothing)
         struct colony_template *put = put_again(template);
         struct colony_template *again = put_again(put);
 
-        assert_int_equal(put->restart.when, template->restart.when);
-        assert_int_equal(put->restart.attempts, template->restart.attempts);
+        assert_int_equal(put->restart->when, template->restart->when);
+        assert_int_equal(put->restart->attempts, template->restart->attempts);
         assert_int_equal(put->dependency_count, template->dependency_count);
-        assert_int_equal(put->ready.kind, template->ready.kind);
+        assert_int_equal(put->ready->kind, template->ready->kind);
         assert_true(put->hash == again->hash);
         assert_true(put->process_hash == again->process_hash);
         colony_template_free(again);

@@ -398,6 +398,7 @@ TEST(test_hash_tells_contents_apart)
             assert_true(hash_of(yaml(different[i])) != hash_of(yaml(different[j])));
     assert_true(hash_of(yaml("a: 1\nb: {c: 2, d: 3}")) ==
                 hash_of(json("{\"b\": {\"d\": 3, \"c\": 2}, \"a\": 1}")));
+    assert_true(hash_of(yaml("[.inf, -.inf, .nan]")) == hash_of(json("[null, null, null]")));
     assert_true(hash_of(yaml("a: 0x10\nb: yes")) == hash_of(json("{\"a\": 16, \"b\": true}")));
 }
 

@@ -445,12 +445,18 @@ def test_logs_gives_the_last_lines(colony):
     assert colony.ctl("logs", "count", "--lines=2", "--slot", "1").stdout == "49\n50\n"
 
 
+def heed_interrupts():
+    """What a shell starts in the background does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_logs_follows_what_is_written(colony):
     colony.start({"processes": {"count": {
         "cmd": "sh", "args": ["-c", "i=0; while :; do i=$$((i+1)); echo $$i; sleep 0.1; done"]}}})
     wait_for(lambda: colony.ctl("logs", "count").stdout)
     follower = subprocess.Popen([COLONY, "ctl", "--state", str(colony.state), "logs", "-f",
-                                 "count"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                 "count"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                preexec_fn=heed_interrupts)
     try:
         numbers = [int(follower.stdout.readline()) for _ in range(10)]
         assert numbers == list(range(numbers[0], numbers[0] + 10))

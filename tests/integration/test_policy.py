@@ -25,7 +25,7 @@ def test_flapping_takes_it_down_and_brings_it_back_until_it_gives_up(colony):
     colony.ctl("start", "it")
     eventually(lambda: len([e for e in colony.http("GET", "/history?name=it&limit=1000").json()
                             if e["event"] == "spawn"]) == 12)
-    assert not colony.http("GET", "/status/it").json()["active"]
+    eventually(lambda: not colony.http("GET", "/status/it").json()["active"])
 
 
 def test_flapping_counts_and_stops_all_processes_of_a_template(colony):

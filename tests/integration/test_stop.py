@@ -331,8 +331,10 @@ def pids_of(colony):
 
 def test_a_detached_process_writes_to_dev_null(colony):
     pid = detached(colony)
-    assert {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")} == \
-        {"/dev/null"}
+    # Its loader may still be at work.
+    eventually(lambda: {os.readlink(f"/proc/{pid}/fd/{fd}")
+                        for fd in os.listdir(f"/proc/{pid}/fd")} == {"/dev/null"},
+               what="all its descriptors on /dev/null")
 
 
 def test_a_detached_process_outlives_colony(run, colony):
