@@ -27,6 +27,7 @@
 
 enum {
     EVENTS_A_TURN = 128,
+    TURNS_UNTOLD = 16, /* while it spawns: the engine is woken once for many */
     STRAY_CHECK_MS = 1000,   /* strays are reaped at most this often */
     ENGINE_LEAVES_MS = 5000, /* after SHUTDOWN */
     FDS_OF_OUR_OWN = 48,
@@ -343,6 +344,7 @@ static int run_timers(struct keeper *keeper)
 static bool loop(struct keeper *keeper)
 {
     struct epoll_event events[EVENTS_A_TURN];
+    unsigned unflushed = 0;
 
     while (!keeper->is_ending) {
         int count = epoll_wait(keeper->epoll_fd, events, EVENTS_A_TURN, run_timers(keeper));
@@ -351,7 +353,10 @@ static bool loop(struct keeper *keeper)
             on_event(keeper, &events[i]);
         if (keeper->jobs && !keeper_run_job(keeper))
             return false; /* another thread has it all now */
-        keeper_flush(keeper);
+        if (!keeper->jobs || ++unflushed == TURNS_UNTOLD) {
+            keeper_flush(keeper);
+            unflushed = 0;
+        }
     }
     return true;
 }

@@ -130,7 +130,8 @@ static void set_exited(struct keeper *keeper, uint32_t index)
     colony_record_set_state(record, RECORD_EXITED);
     keeper->living--;
     keeper_notify(keeper, index, NOTICE_EXIT);
-    keeper_flush(keeper); /* the engine decides what follows while we clean up */
+    if (!keeper->jobs)
+        keeper_flush(keeper); /* the engine decides what follows while we clean up */
     forget_pid(keeper, index);
     close_fd(&process->pidfd); /* leaves the epoll set with it */
     for (size_t i = 0; i < COLONY_STREAMS_MAX; i++)

@@ -466,7 +466,6 @@ static void finish_spawn(struct keeper *keeper, const struct colony_spawn_job *j
     colony_record_set_state(record, RECORD_ALIVE);
     keeper_remember_pid(keeper, job->index);
     keeper_notify(keeper, job->index, NOTICE_SPAWN);
-    keeper_flush(keeper); /* the engine goes on while we note the rest */
     colony_record_set_start(record, start_ticks_of(keeper, job));
     if (keeper_watch(keeper, process->pidfd, SOURCE_PROCESS, job->index) < 0)
         colony_log(SEVERITY_ERROR, "cannot watch %s.%u: %s", record->name, record->slot,

@@ -103,7 +103,11 @@ static inline int load_tree(struct colony_settings *settings, struct colony_valu
         rc = colony__settings_check_users_keys(settings, &reading);
     if (rc == 0)
         colony__sections_hash(settings);
-    return rc < 0 ? rc : colony__sections_read(settings, &reading);
+    if (rc == 0)
+        rc = colony__sections_read(settings, &reading);
+    if (rc == 0)
+        colony__settings_drop_sections(settings);
+    return rc;
 }
 
 /* Takes ownership of @tree. */
