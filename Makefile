@@ -55,8 +55,8 @@ PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider
 FUZZ := $(or $(F),$(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_BUILD := $(BUILD)/fuzz
 
-.PHONY: help all test test-unit test-integration test-asan test-tsan test-threads fuzz faults chaos hammer soak bench \
-        bench-peers docs dist lint format install clean
+.PHONY: help all test test-unit test-integration test-asan test-tsan test-threads fuzz faults chaos hammer soak \
+        failures bench bench-peers docs dist lint format install clean
 .SECONDARY:
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -164,6 +164,9 @@ hammer: all ## ask for random things from all sides for T seconds: make hammer T
 
 soak: all ## 300 processes for T seconds, memory and descriptors watched: make soak T=1800 SEED=1
 	COLONY=$(abspath $(BUILD))/colony /usr/bin/python3 tests/soak.py --seconds $(or $(T),1800) $(if $(SEED),--seed $(SEED))
+
+failures: all ## try each fault on a real colony and write what was seen into docs/reliability.md
+	COLONY=$(abspath $(BUILD))/colony /usr/bin/python3 tests/failures.py --write
 
 lint: ## clang-tidy and clang-format, as errors
 	clang-format --dry-run -Werror $(SRC) $(CLI) $(DOC) $(wildcard src/*/*.h cli/*.h docs/*.h tests/*/*.c)

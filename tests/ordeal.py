@@ -50,6 +50,7 @@ class Ordeal:
         self.done = collections.deque(maxlen=200)
         self.faults = []
         self.engine = None  # that should live
+        self.popen = {}  # how it is started
         self.strangers = {}  # since when we know them
         subprocess.run([compiler(), "-O1", "-o", self.worker, WORKER], check=True)
 
@@ -60,7 +61,7 @@ class Ordeal:
     def start(self):
         config = self.colony.config
         settings = json.loads(config.read_text()) if config.exists() else self.settings()
-        self.colony.start(settings, "--log-level", "info")
+        self.colony.start(settings, "--log-level", "info", **self.popen)
         self.engine = self.colony.engine
 
     def note(self, what):
@@ -96,15 +97,23 @@ class Ordeal:
             return
         os.kill(engine if what == "engine" else keeper, signal.SIGKILL)
         if what == "engine":
+            conftest.eventually(lambda: not conftest.alive(engine), what="the engine's end")
             return
         if what == "both":
             time.sleep(gap)
-            os.kill(engine, signal.SIGKILL)  # by now it may be about to become the keeper
+            os.kill(engine, signal.SIGKILL)  # by now it may be the keeper
         conftest.eventually(lambda: not conftest.alive(keeper), what="the keeper's end")
         if self.colony.process and self.colony.process.pid == keeper:
             self.colony.process.wait(10)
         if what == "both":
             self.revive()
+        else:  # its last thread may end, and its children leave it, after what looked like its end
+            conftest.eventually(lambda: self.lock_holder() not in (None, str(keeper)), what="a new keeper")
+
+    def lock_holder(self):
+        """As text; None while it is written."""
+        words = (self.colony.state / "lock").read_text().split()
+        return words[0] if len(words) == 1 else None
 
     def revive(self):
         """Starts a colony if nobody carries on: keeper and engine hold the lock as long as one lives."""

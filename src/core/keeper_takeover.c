@@ -25,8 +25,12 @@ static void adopt_streams(struct keeper *keeper, uint32_t index,
                    !(record->flags & RECORD_OUTPUT_LOST)) {
             /* Its pipe could not be opened, or went with it while nobody else held it. */
             record->flags |= RECORD_OUTPUT_LOST;
-            colony_log(SEVERITY_WARNING, "output of %s.%u may be lost: pid %d", record->name,
-                       record->slot, (int)record->pid);
+            if (record->pid > 0)
+                colony_log(SEVERITY_WARNING, "output of %s.%u may be lost: pid %d", record->name,
+                           record->slot, (int)record->pid);
+            else
+                colony_log(SEVERITY_WARNING, "output of %s.%u may be lost", record->name,
+                           record->slot);
         }
     }
     keeper_adopt_notify(keeper, index, pipes);
@@ -48,6 +52,7 @@ static void adopt_record(struct keeper *keeper, uint32_t index,
         record->failed_step = STEP_CLONE;
         record->failed_errno = ECANCELED;
         colony_record_set_state(record, RECORD_FAILED);
+        adopt_streams(keeper, index, pipes); /* of its slot: what those before it wrote */
         return;
     }
     if (process->pidfd < 0) {

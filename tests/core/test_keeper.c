@@ -326,6 +326,31 @@ TEST(test_a_new_keeper_adopts_what_lives_and_its_output)
         assert_int_equal(kept.table.records[0].wait_status, SIGUSR2);
 }
 
+/* It had taken over the slot's pipe from the process before, and had not come to clone. */
+TEST(test_what_was_in_the_pipe_of_a_slot_that_was_about_to_be_filled_is_told_as_lost)
+{
+    struct colony_table table;
+    struct told told;
+    struct seen seen;
+    uint32_t damaged;
+
+    kept_begin(&kept);
+    told = spawn_script(&kept, "echo lost", NULL);
+    (void)expect(&kept, MESSAGE_EXITED);
+    assert_int_equal(kill(kept.keeper, SIGKILL), 0);
+    assert_int_equal(waitpid(kept.keeper, NULL, 0), kept.keeper);
+    leave_engine(&kept);
+    assert_int_equal(colony_table_open(&table, kept.scratch.fd, 1, &damaged, NULL), 0);
+    table.records[told.message.index].pid = 0;
+    table.records[told.message.index].start_ticks = 0;
+    colony_record_set_state(&table.records[told.message.index], RECORD_CLAIMED);
+    colony_table_close(&table);
+    kept_start(&kept);
+    seen = meet_next_engine();
+    assert_int_equal(seen.value, RECORD_FAILED);
+    assert_true(kept.table.records[told.message.index].flags & RECORD_OUTPUT_LOST);
+}
+
 TEST(test_an_upgrade_keeps_children_and_pipes)
 {
     struct told told;
@@ -411,6 +436,8 @@ int main(int argc, char **argv)
         KEEPER_TEST(test_an_engine_that_cannot_begin_ends_the_keeper),
         KEEPER_TEST(test_a_held_socket_is_given_back_to_the_next_engine),
         KEEPER_TEST(test_a_new_keeper_adopts_what_lives_and_its_output),
+        KEEPER_TEST(
+            test_what_was_in_the_pipe_of_a_slot_that_was_about_to_be_filled_is_told_as_lost),
         KEEPER_TEST(test_an_upgrade_keeps_children_and_pipes),
         KEEPER_TEST(test_an_upgrade_that_cannot_be_run_goes_on_with_the_next_engine),
     };

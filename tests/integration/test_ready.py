@@ -36,6 +36,16 @@ def test_notify(colony):
     eventually(lambda: colony.slot("it")["status"] == "here I am")
 
 
+def test_what_may_have_been_said_while_nobody_listened_is_told(colony):
+    settings = {"processes": {"it": python("time.sleep(1000)", ready="notify")}}
+    colony.start(settings)
+    pid = colony.wait_state("it", "running")["os_pid"]
+    colony.kill_both()
+    colony.start(settings)
+    assert colony.wait_state("it", "running")["os_pid"] == pid
+    assert "it.1 may have said that it is ready while nobody could hear it: pid " in colony.log.read_text()
+
+
 @pytest.mark.skipif(not shutil.which("systemd-notify"), reason="no systemd-notify here")
 def test_systemd_notify_is_understood_its_barrier_too(colony):
     colony.start({"processes": {"it": {
