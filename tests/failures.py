@@ -346,15 +346,17 @@ def database_damaged(scene):
     def garbage():
         for path in database.parent.glob("colony.db*"):
             path.write_bytes(os.urandom(path.stat().st_size))
-    scene.touched.add("added0")  # only the database knew its settings
-    scene.templates["added0"].exists = False
+    added = scene.templates["added0"]  # only the database knew its settings
     scene.recover(lambda: die(scene, garbage))
+    assert "added0.1 is left alone" in scene.colony.log.read_text(), "nobody was told"
+    scene.add_it(added, None)()
+    scene.touched.discard("added0")  # it lived on, and is what it was
     scene.check()
     aside = list(database.parent.glob("colony.db.damaged-*"))
     assert aside, "it was not put aside"
     return {"fault": "database damaged, with keeper and engine killed",
-            "processes": f"all {len(scene.before)} of the settings file live on; what was added while colony "
-                         "ran is stopped, and must be added again",
+            "processes": f"all {len(scene.before)} live on; one that was added while colony ran is left alone, "
+                         "and supervised again once its template is added again",
             "control": f"back {scene.waited()} after `colony serve`; the database is put aside and a new "
                        "one begun"}
 

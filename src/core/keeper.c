@@ -27,7 +27,7 @@
 
 enum {
     EVENTS_A_TURN = 128,
-    TURNS_UNTOLD = 16, /* while it spawns: the engine is woken once for many */
+    TURNS_UNTOLD = 16,       /* while it spawns: the engine is woken once for many */
     STRAY_CHECK_MS = 1000,   /* strays are reaped at most this often */
     ENGINE_LEAVES_MS = 5000, /* after SHUTDOWN */
     FDS_OF_OUR_OWN = 48,

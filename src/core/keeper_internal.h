@@ -67,7 +67,7 @@ struct keeper {
     struct colony_spawner *spawner;
     struct colony_spawn_job *jobs; /* to be spawned, in the order of their orders */
     struct colony_spawn_job **jobs_end;
-    uint32_t jobs_done; /* since memory was last given back */
+    uint32_t jobs_done;               /* since memory was last given back */
     struct keeper_process *processes; /* one for each record of the table */
     int32_t pid_buckets[PID_BUCKETS];
     int state_fd;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stats_family.c - a process with its descendants, from one sample to the next. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +15,11 @@
 #include "core/sweep.h"
 
 enum {
-    KEPT_SHARE = 8, /* one part in so many of all descriptors may be kept */
-    FILES_EACH = 2,
+    KEPT_SHARE = 6, /* one part in so many of all descriptors may be kept */
+    FILES_EACH = 3,
 };
 
+static const uint64_t user_fresh_ns = 1000000000;
 static const uint64_t fresh_ns = COLONY_STATS_MS * 500000ULL; /* half of the time of a sample */
 
 struct colony__member {
@@ -29,6 +29,7 @@ struct colony__member {
     uint64_t start_ticks; /* 0: not known yet */
     uint64_t cpu_ns;
     uint64_t sampled_at_ns; /* CLOCK_MONOTONIC; 0: not yet */
+    uint64_t user_at_ns;    /* when who it runs as was looked up; 0: not yet */
     double cpu_percent;
     uint64_t stack;
     uid_t uid;
@@ -187,12 +188,19 @@ static void fill_numbers(const struct colony__sampler *sampler,
     out->nice = stat->nice;
 }
 
-/* Its owner is who it runs as, whereas its files may be root's. It may change at any time. */
-static void refresh_username(struct colony__sampler *sampler, struct colony__member *member)
+/*
+ * Its owner is who it runs as, whereas its files may be root's. It may change at any time, but
+ * costs a path to look at: once a second is enough for a name.
+ */
+static void refresh_username(struct colony__sampler *sampler, struct colony__member *member,
+                             uint64_t now_ns)
 {
     char path[32];
     struct stat info;
 
+    if (member->user_at_ns != 0 && now_ns - member->user_at_ns < user_fresh_ns)
+        return;
+    member->user_at_ns = now_ns;
     (void)snprintf(path, sizeof path, "/proc/%d", (int)member->pid);
     if (stat(path, &info) < 0)
         return; /* it has just ended */
@@ -240,7 +248,7 @@ static int sample_member(struct colony__sampler *sampler, struct colony__member 
         rc = refresh_cmdline(member, &stat);
     if (rc < 0)
         return rc;
-    refresh_username(sampler, member);
+    refresh_username(sampler, member, now_ns);
     member->cpu_percent = cpu_percent(sampler, member, cpu_ns, now_ns);
     member->cpu_ns = cpu_ns;
     member->sampled_at_ns = now_ns;
@@ -249,6 +257,7 @@ static int sample_member(struct colony__sampler *sampler, struct colony__member 
                                          .username = member->username,
                                          .cmdline = member->cmdline};
     fill_numbers(sampler, &stat, cpu_ns, out);
+    sample->places[sample->count].member = member;
     sample->places[sample->count].has_threads = stat.thread_count > 1;
     sample->count++;
     return 0;
@@ -256,20 +265,19 @@ static int sample_member(struct colony__sampler *sampler, struct colony__member 
 
 /* Samples. */
 
-static size_t find_children(const struct colony__sampler *sampler, pid_t pid, bool has_threads,
+static size_t find_children(const struct colony__sampler *sampler, size_t parent,
                             struct colony__sample *sample)
 {
+    const struct colony__member *member = sample->places[parent].member;
     size_t max = COLONY_STATS_CHILDREN_MAX + 1 - sample->count;
-    char path[64];
 
     if (max == 0)
         return 0;
     if (!sampler->has_listed_children)
-        return colony__kin_children(&sampler->kin, pid, sample->pids, max);
-    if (has_threads)
-        return colony_proc_children(pid, sample->pids, max);
-    (void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
-    return colony_proc_read_pids(AT_FDCWD, path, sample->pids, max);
+        return colony__kin_children(&sampler->kin, member->pid, sample->pids, max);
+    if (sample->places[parent].has_threads)
+        return colony_proc_children(member->pid, sample->pids, max);
+    return colony__proc_children(&member->files, member->pid, sample->pids, max);
 }
 
 static void sample_children(struct colony__sampler *sampler, struct colony__family *family,
@@ -280,7 +288,7 @@ static void sample_children(struct colony__sampler *sampler, struct colony__fami
 
     if (sample->places[parent].depth >= COLONY_STATS_DEPTH_MAX)
         return;
-    count = find_children(sampler, item->pid, sample->places[parent].has_threads, sample);
+    count = find_children(sampler, parent, sample);
     item->children = &sample->items[sample->count];
     for (size_t i = 0; i < count; i++) {
         struct colony__member *member = know(family, sample->pids[i]);

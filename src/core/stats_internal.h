@@ -49,7 +49,8 @@ int colony__proc_read_memory(struct colony__proc_stat *out, int fd);
 /* Descriptors; -1: none. */
 struct colony__proc_files {
     int stat_fd;
-    int memory_fd; /* statm */
+    int memory_fd;   /* statm */
+    int children_fd; /* of its first thread; -1 also where the kernel does not list them */
 };
 
 extern const struct colony__proc_files colony__proc_files_none;
@@ -59,6 +60,10 @@ int colony__proc_open(struct colony__proc_files *out, pid_t pid);
 void colony__proc_close(struct colony__proc_files *files);
 /* May be called again and again. -ESRCH: it has ended, or is a zombie. */
 int colony__proc_read(struct colony__proc_stat *out, const struct colony__proc_files *files);
+
+/* The children of the first thread of @pid; @files may be none. How many were put in @pids. */
+size_t colony__proc_children(const struct colony__proc_files *files, pid_t pid, pid_t *pids,
+                             size_t max);
 
 /* Nanoseconds of CPU time of all threads of @pid, living and ended. -ESRCH. */
 int colony__proc_cpu_ns(pid_t pid, uint64_t *out);
@@ -129,6 +134,7 @@ struct colony__sample {
     size_t count;
     struct colony_process_stats items[COLONY_STATS_CHILDREN_MAX + 1]; /* the first: itself */
     struct {
+        struct colony__member *member;
         uint8_t depth;
         bool has_threads;
     } places[COLONY_STATS_CHILDREN_MAX + 1];

@@ -19,20 +19,19 @@ enum {
     FAMILY_MAX = 16384, /* processes looked at in one sweep */
 };
 
-size_t colony_proc_read_pids(int folder, const char *path, pid_t *pids, size_t max)
+size_t colony_proc_pread_pids(int fd, pid_t *pids, size_t max)
 {
     char text[4096];
     size_t held = 0; /* of a number that the end of the block cut */
     size_t count = 0;
+    off_t offset = 0;
     ssize_t size;
-    int fd = openat(folder, path, O_RDONLY | O_CLOEXEC);
 
-    if (fd < 0)
-        return 0;
-    while ((size = read(fd, text + held, sizeof text - held - 1)) > 0) {
+    while ((size = pread(fd, text + held, sizeof text - held - 1, offset)) > 0) {
         char *cursor = text;
         char *end;
 
+        offset += size;
         text[held + (size_t)size] = '\0';
         for (end = cursor + strcspn(cursor, " \n"); *end && count < max;
              end = cursor + strcspn(cursor, " \n")) {
@@ -42,6 +41,17 @@ size_t colony_proc_read_pids(int folder, const char *path, pid_t *pids, size_t m
         held = strlen(cursor);
         memmove(text, cursor, held + 1);
     }
+    return count;
+}
+
+size_t colony_proc_read_pids(int folder, const char *path, pid_t *pids, size_t max)
+{
+    int fd = openat(folder, path, O_RDONLY | O_CLOEXEC);
+    size_t count;
+
+    if (fd < 0)
+        return 0;
+    count = colony_proc_pread_pids(fd, pids, max);
     (void)close(fd);
     return count;
 }

@@ -52,6 +52,8 @@ bool colony_proc_get_env(pid_t pid, const char *key, char *value, size_t size);
 
 /* The pids in a file of /proc or of a cgroup; each ends in a blank or a newline. */
 size_t colony_proc_read_pids(int folder, const char *path, pid_t *pids, size_t max);
+/* The same from an open descriptor, which may have been read before. */
+size_t colony_proc_pread_pids(int fd, pid_t *pids, size_t max);
 
 /* False for a zombie too: it holds nothing any more. */
 bool colony_proc_is_running(pid_t pid);

@@ -79,7 +79,7 @@ static void check_family(bool is_listed)
     EVENTUALLY(colony__family_sample(&family, &sampler, sample) == 0 && sample->count == 3);
     assert_int_equal(sample->items[0].child_count, 1);
     assert_int_equal(family.count, 3);
-    assert_int_equal(count_fds(), fds + 6);
+    assert_int_equal(count_fds(), fds + 9); /* three files of each of three */
     forget_sample(&family, &sampler, sample);
     assert_int_equal(count_fds(), fds);
     end(pid);
