@@ -317,6 +317,24 @@ static int each_member(int folder, const char *leaf, int signo)
     return (int)count;
 }
 
+/* 1: there are members, 0: none, as is mostly so once the leader has ended. */
+static int has_members(const struct colony_cgroups *cgroups, const char *leaf)
+{
+    char path[LEAF_SIZE + sizeof "/cgroup.procs"];
+    char first;
+    ssize_t count;
+    int fd;
+
+    (void)snprintf(path, sizeof path, "%s/cgroup.procs", leaf);
+    fd = openat(cgroups->base_fd, path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -errno;
+    count = read(fd, &first, 1);
+    count = count < 0 ? -errno : count;
+    (void)close(fd);
+    return (int)count;
+}
+
 int colony_cgroup_signal(const struct colony_cgroups *cgroups, const char *name, uint32_t slot,
                          int signo)
 {
@@ -327,6 +345,9 @@ int colony_cgroup_signal(const struct colony_cgroups *cgroups, const char *name,
     leaf_name(leaf, name, slot);
     if (cgroups->base_fd < 0)
         return -ENOTSUP;
+    count = has_members(cgroups, leaf);
+    if (count <= 0)
+        return count;
     folder = openat(cgroups->base_fd, leaf, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
         return errno == ENOENT ? 0 : -errno;

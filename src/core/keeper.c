@@ -349,6 +349,7 @@ static bool loop(struct keeper *keeper)
     while (!keeper->is_ending) {
         int count = epoll_wait(keeper->epoll_fd, events, EVENTS_A_TURN, run_timers(keeper));
 
+        keeper->has_one_event = count == 1;
         for (int i = 0; i < count; i++)
             on_event(keeper, &events[i]);
         if (keeper->jobs && !keeper_run_job(keeper))

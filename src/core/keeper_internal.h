@@ -67,6 +67,7 @@ struct keeper {
     struct colony_spawner *spawner;
     struct colony_spawn_job *jobs; /* to be spawned, in the order of their orders */
     struct colony_spawn_job **jobs_end;
+    bool has_one_event;               /* in this turn of the loop */
     uint32_t jobs_done;               /* since memory was last given back */
     struct keeper_process *processes; /* one for each record of the table */
     int32_t pid_buckets[PID_BUCKETS];

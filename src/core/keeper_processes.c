@@ -130,7 +130,7 @@ static void set_exited(struct keeper *keeper, uint32_t index)
     colony_record_set_state(record, RECORD_EXITED);
     keeper->living--;
     keeper_notify(keeper, index, NOTICE_EXIT);
-    if (!keeper->jobs)
+    if (keeper->has_one_event && !keeper->jobs)
         keeper_flush(keeper); /* the engine decides what follows while we clean up */
     forget_pid(keeper, index);
     close_fd(&process->pidfd); /* leaves the epoll set with it */

@@ -502,7 +502,6 @@ class Faults:
     def try_case(self, case):
         """(was the fault reached, how many allocations more there are). Raises Finding."""
         action = case.action
-        self.quiet()
         living = self.living()
         prepare = getattr(self, f"prepare_{action}", None)
         if prepare:
@@ -522,7 +521,6 @@ class Faults:
             conftest.eventually(self.is_recorded, what="recording it")
         self.settle(action)
         self.check_left(case)
-        self.quiet()
         return failed > 0, self.living() - living
 
     def is_recorded(self):
@@ -532,7 +530,9 @@ class Faults:
         return False
 
     def living(self):
-        """Allocations of both that are not freed."""
+        """Allocations of both that are not freed, once what waits to be recorded together is."""
+        conftest.eventually(self.is_recorded, what="recording it")
+        self.quiet()
         return sum(self.control.read(role)["living"] for role in ROLES)
 
     def try_for_leaks(self, case):
