@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "api/endpoint.h"
+#include "api/http.h"
 #include "commands.h"
 #include "core/error.h"
 #include "core/keeper_options.h"
@@ -153,7 +154,9 @@ static int load_settings(struct serve *serve, struct colony_error *err)
     rc = serve->config ? colony_settings_load(&serve->settings, serve->config, err)
                        : colony_settings_new(&serve->settings, err);
 
-    return rc < 0 ? rc : apply_options(serve->settings, serve, err);
+    if (rc == 0)
+        rc = apply_options(serve->settings, serve, err);
+    return rc < 0 ? rc : colony_http_check(&serve->settings->http, err);
 }
 
 static int find_state_dir(const struct serve *serve, char *path, size_t size,

@@ -184,10 +184,19 @@ static bool keep_rest(struct colony__connection *connection, const char *data, s
     return true;
 }
 
+/* Who needs a token and has none is told so before the body is read. */
+static bool is_unknown(struct colony__connection *connection)
+{
+    return colony__access_check_token(connection->server->access, &connection->peer,
+                                      &connection->parser.request, NULL) < 0;
+}
+
 /* @data is what was just read, or all that is pending. */
 static void parse(struct colony__connection *connection, const char *data, size_t size)
 {
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    static const struct colony__failure unauthorized = {
+        401, "unauthorized", "cannot read the request: its token is missing or not known here"};
     struct colony__parser *parser = &connection->parser;
     size_t used = 0;
     enum colony__parse result;
@@ -201,6 +210,8 @@ static void parse(struct colony__connection *connection, const char *data, size_
     }
     if (result == PARSE_FAILED) {
         answer_failure(connection, &parser->failure);
+    } else if (result == PARSE_MORE && parser->has_head && is_unknown(connection)) {
+        answer_failure(connection, &unauthorized);
     } else if (result == PARSE_DONE) {
         begin_answer(connection, parser->keeps_alive);
         colony__server_dispatch(connection->server, connection);

@@ -9,6 +9,7 @@
 #include "api/endpoint.h"
 #include "api/route_internal.h"
 #include "api/server_internal.h"
+#include "api/tokens_internal.h"
 #include "core/controller.h"
 #include "core/engine.h"
 #include "core/error.h"
@@ -23,6 +24,33 @@ struct http {
     void *closed_data;
 };
 
+static int open_access(struct colony__access **out, const struct colony_http_settings *settings,
+                       struct colony_error *err)
+{
+    struct colony__access *access = NULL;
+    struct colony__tokens *tokens = NULL;
+    int rc = colony__access_new(&access, settings, err);
+
+    if (rc == 0 && settings->tokens)
+        rc = colony__tokens_load(&tokens, settings->tokens, err);
+    if (rc < 0) {
+        colony__access_free(access);
+        return rc;
+    }
+    colony__access_set_tokens(access, tokens);
+    *out = access;
+    return 0;
+}
+
+int colony_http_check(const struct colony_http_settings *settings, struct colony_error *err)
+{
+    struct colony__access *access = NULL;
+    int rc = open_access(&access, settings, err);
+
+    colony__access_free(access);
+    return rc;
+}
+
 static int create(void **out, struct colony_engine *engine, const struct colony_settings *settings,
                   struct colony_error *err)
 {
@@ -36,7 +64,7 @@ static int create(void **out, struct colony_engine *engine, const struct colony_
     if (!http)
         return colony_fail_os(err, -ENOMEM, "cannot open the control endpoint");
     http->engine = engine;
-    rc = colony__access_new(&options.access, &settings->http, err);
+    rc = open_access(&options.access, &settings->http, err);
     if (rc == 0)
         rc = colony__server_new(&http->server, &options, err);
     if (rc < 0) {

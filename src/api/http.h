@@ -9,7 +9,15 @@
 #define COLONY_API_HTTP_H
 
 struct colony_controller;
+struct colony_error;
+struct colony_http_settings;
 
 extern const struct colony_controller colony_http_controller;
+
+/*
+ * Reads what the endpoints of @settings need, to tell before anything runs whether they can be
+ * served. -EINVAL, -EACCES, what reading the files says.
+ */
+int colony_http_check(const struct colony_http_settings *settings, struct colony_error *err);
 
 #endif

@@ -42,6 +42,7 @@ static void put_status(struct colony__connection *connection, int status)
         {200, HEAD("200 OK")},
         {204, HEAD("204 No Content")},
         {400, HEAD("400 Bad Request")},
+        {401, HEAD("401 Unauthorized") "WWW-Authenticate: Bearer\r\n"},
         {403, HEAD("403 Forbidden")},
         {404, HEAD("404 Not Found")},
         {405, HEAD("405 Method Not Allowed")},

@@ -25,8 +25,8 @@ struct colony__listener {
     uv_poll_t poll;
     struct colony__server *server;
     struct colony__listener *next;
+    enum colony__rule rule;
     int fd;
-    bool has_peer_rule;
 };
 
 static void on_acceptable(uv_poll_t *poll, int status, int events);
@@ -139,14 +139,23 @@ static void refuse(struct colony__server *server, int fd, const struct colony__p
                                 "cannot serve you: there are too many connections");
 }
 
+/* Whoever is far away and as yet unknown leaves room for those who can put an end to it. */
+static bool is_full(const struct colony__server *server, enum colony__rule rule)
+{
+    if (server->connection_count - server->refused_count >= server->connections_max)
+        return true;
+    return rule != RULE_PEER &&
+           server->remote_count >= server->connections_max - server->connections_max / 4;
+}
+
 static void welcome(struct colony__listener *listener, int fd)
 {
     struct colony__server *server = listener->server;
     struct colony__connection *connection;
     struct colony__peer peer;
-    int rc = colony__access_check_peer(server->access, fd, listener->has_peer_rule, &peer);
+    int rc = colony__access_check_peer(server->access, fd, listener->rule, &peer);
 
-    if (rc < 0 || server->connection_count - server->refused_count >= server->connections_max)
+    if (rc < 0 || is_full(server, listener->rule))
         refuse(server, fd, &peer, rc);
     else
         (void)colony__connection_new(&connection, server, fd, &peer, false);
@@ -234,7 +243,7 @@ int colony__server_listen(struct colony__server *server, int fd, struct colony_e
     if (!listener)
         return colony_fail_os(err, -ENOMEM, "cannot accept clients");
     listener->server = server;
-    listener->has_peer_rule = colony__access_has_peer_rule(server->access, fd);
+    listener->rule = colony__access_rule(server->access, fd);
     listener->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (listener->fd < 0) {
         rc = -errno;
@@ -305,6 +314,11 @@ void colony__server_leave(struct colony__server *server, colony__server_left_cb 
     colony__server_check_left(server);
 }
 
+static bool is_remote(const struct colony__connection *connection)
+{
+    return connection->peer.rule != RULE_PEER && !connection->is_refused;
+}
+
 void colony__server_add(struct colony__server *server, struct colony__connection *connection)
 {
     connection->next = server->connections;
@@ -313,6 +327,7 @@ void colony__server_add(struct colony__server *server, struct colony__connection
     server->connections = connection;
     server->connection_count++;
     server->refused_count += connection->is_refused;
+    server->remote_count += is_remote(connection);
 }
 
 void colony__server_remove(struct colony__server *server, struct colony__connection *connection)
@@ -325,6 +340,7 @@ void colony__server_remove(struct colony__server *server, struct colony__connect
         server->connections = connection->next;
     server->connection_count--;
     server->refused_count -= connection->is_refused;
+    server->remote_count -= is_remote(connection);
     finish_close(server);
 }
 
@@ -379,6 +395,12 @@ void colony__server_dispatch(struct colony__server *server, struct colony__conne
     if (rc == 0)
         rc = colony__access_check_request(server->access, &connection->peer, request,
                                           &connection->cors_origin, &err);
+    /* A browser asks whether it may send a token without sending it. */
+    if (rc == 0 && request->method != METHOD_OPTIONS &&
+        colony__access_check_token(server->access, &connection->peer, request, &err) < 0) {
+        colony__respond_failure(connection, 401, "unauthorized", err.message);
+        return;
+    }
     if (rc == 0)
         rc = call_route(server, connection, &err);
     if (rc < 0)

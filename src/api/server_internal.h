@@ -55,6 +55,7 @@ struct colony__server {
     struct colony__connection *connections;
     size_t connection_count;
     size_t refused_count; /* of the connections: those only being told so */
+    size_t remote_count;  /* of the connections: from beyond this machine */
     size_t job_count;     /* work and handles of sources that may outlive their connection */
     int spare_fd;         /* closed to accept, and drop, a client when there is no other left */
     bool is_stopped;

@@ -57,6 +57,7 @@ void colony_settings_free(struct colony_settings *settings)
     colony__words_free(settings->http.allow);
     colony__words_free(settings->http.hosts);
     colony__words_free(settings->http.cors_origins);
+    free(settings->http.tokens);
     colony__user_clear(&settings->user);
     for (size_t i = 0; i < settings->file_count; i++)
         free(settings->files[i].path);

@@ -27,6 +27,7 @@ struct colony_http_settings {
     char **hosts; /* Host names known besides localhost, the bound ones and this machine's */
     char **cors_origins;       /* foreign Origins that may control */
     bool insecure;             /* allow a TCP endpoint beyond loopback without token and TLS */
+    char *tokens;              /* file of tokens for such endpoints (DESIGN §7); NULL: none */
     uint64_t header_bytes_max; /* 16 KiB */
     uint64_t body_bytes_max;   /* 1 MiB */
     uint64_t request_ms_max;   /* 30 s to finish a request */

@@ -41,6 +41,8 @@ static const struct colony__setting http_settings[] = {
      "foreign pages that may control"},
     {"insecure",         FLAG,    0, "false",   AT(http.insecure), NULL,
      "allow TCP beyond this machine without token and TLS"},
+    {"tokens",           TEXT,    0, NULL,      AT(http.tokens), NULL,
+     "file of tokens, which everybody beyond this machine then needs"},
     {"max_header_bytes", BYTES,   0, "16384",   AT(http.header_bytes_max),
      RANGE(1024, 1 << 20), "largest head of a request"},
     {"max_body_bytes",   BYTES,   0, "1048576", AT(http.body_bytes_max),
