@@ -74,16 +74,18 @@ static void put_methods(struct colony__connection *connection, const char *name)
     put(connection, "\r\n");
 }
 
+/* What gaffer sent, but to whom the settings list only, and with the methods that the path has. */
 static void put_cors(struct colony__connection *connection)
 {
     put(connection, "Access-Control-Allow-Origin: ");
     put(connection, connection->cors_origin);
-    put(connection, "\r\nVary: Origin\r\n");
+    put(connection, "\r\nAccess-Control-Allow-Credentials: true\r\nVary: Origin\r\n");
     if (connection->parser.request.method != METHOD_OPTIONS)
         return;
     put_methods(connection, "Access-Control-Allow-Methods: ");
-    put(connection, "Access-Control-Allow-Headers: Authorization, Content-Type\r\n"
-                    "Access-Control-Max-Age: 600\r\n");
+    put(connection, "Access-Control-Allow-Headers: X-Requested-With, X-HTTP-Method-Override, "
+                    "Content-Type, Accept, Authorization\r\n"
+                    "Access-Control-Max-Age: 86400\r\n");
 }
 
 /* All of the head but how the body is delimited. */
