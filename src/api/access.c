@@ -114,6 +114,9 @@ static int add_hosts(struct colony__access *access, const struct colony_http_set
     for (char **text = settings->bind; text && *text && rc == 0; text++)
         if (colony__bind_parse(&bind, *text, NULL) == 0 && !bind.is_unix)
             rc = add_text(access->hosts, bind.host);
+    for (size_t i = 0; i < settings->endpoint_count && rc == 0; i++)
+        if (colony__bind_parse(&bind, settings->endpoints[i].bind, NULL) == 0 && !bind.is_unix)
+            rc = add_text(access->hosts, bind.host);
     for (char **origin = settings->cors_origins; origin && *origin && rc == 0; origin++)
         rc = add_text(access->origins, *origin);
     return rc;

@@ -2,8 +2,8 @@
 /*
  * http.h - the control endpoint as a controller (controller.h).
  *
- * It serves each socket that the keeper holds under a name that begins with "http:". The sockets
- * outlive it. The process that runs it ignores SIGPIPE.
+ * It serves each socket that the keeper holds under a name that begins as endpoint.h says. The
+ * sockets outlive it. The process that runs it ignores SIGPIPE.
  */
 #ifndef COLONY_API_HTTP_H
 #define COLONY_API_HTTP_H

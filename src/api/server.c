@@ -26,6 +26,7 @@ struct colony__listener {
     struct colony__server *server;
     struct colony__listener *next;
     enum colony__rule rule;
+    int tls;
     int fd;
 };
 
@@ -47,6 +48,7 @@ static void finish_close(struct colony__server *server)
     if (server->spare_fd >= 0)
         (void)close(server->spare_fd);
     colony__access_free(server->access);
+    colony__credentials_clear(&server->credentials);
     free(server);
     if (cb)
         cb(data);
@@ -124,7 +126,7 @@ static void refuse(struct colony__server *server, int fd, const struct colony__p
 {
     struct colony__connection *connection;
 
-    if (server->refused_count >= REFUSED_MAX || (peer_rc < 0 && !peer->is_unix)) {
+    if (server->refused_count >= REFUSED_MAX || peer->is_tls || (peer_rc < 0 && !peer->is_unix)) {
         (void)close(fd);
         return;
     }
@@ -155,10 +157,12 @@ static void welcome(struct colony__listener *listener, int fd)
     struct colony__peer peer;
     int rc = colony__access_check_peer(server->access, fd, listener->rule, &peer);
 
+    peer.is_tls = listener->tls != COLONY__NO_TLS;
     if (rc < 0 || is_full(server, listener->rule))
         refuse(server, fd, &peer, rc);
-    else
-        (void)colony__connection_new(&connection, server, fd, &peer, false);
+    else if (colony__connection_new(&connection, server, fd, &peer, false) == 0 && peer.is_tls)
+        colony__connection_secure(
+            connection, colony__credentials_tls(&server->credentials, (size_t)listener->tls));
 }
 
 static void on_acceptable(uv_poll_t *poll, int status, int events)
@@ -235,7 +239,17 @@ static void on_listener_closed(uv_handle_t *handle)
     finish_close(server);
 }
 
-int colony__server_listen(struct colony__server *server, int fd, struct colony_error *err)
+void colony__server_set_credentials(struct colony__server *server,
+                                    struct colony__credentials *credentials)
+{
+    colony__access_set_tokens(server->access, credentials->tokens);
+    credentials->tokens = NULL;
+    colony__credentials_clear(&server->credentials);
+    server->credentials = *credentials;
+    *credentials = (struct colony__credentials){0};
+}
+
+int colony__server_listen(struct colony__server *server, int fd, int tls, struct colony_error *err)
 {
     struct colony__listener *listener = calloc(1, sizeof *listener);
     int rc;
@@ -243,6 +257,7 @@ int colony__server_listen(struct colony__server *server, int fd, struct colony_e
     if (!listener)
         return colony_fail_os(err, -ENOMEM, "cannot accept clients");
     listener->server = server;
+    listener->tls = tls;
     listener->rule = colony__access_rule(server->access, fd);
     listener->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (listener->fd < 0) {

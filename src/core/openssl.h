@@ -16,9 +16,9 @@ struct colony_error;
 
 #define COLONY_OPENSSL_FUNCTIONS(F)                                                                \
     F(BIO_clear_flags)                                                                             \
+    F(BIO_free)                                                                                    \
     F(BIO_get_data)                                                                                \
     F(BIO_get_new_index)                                                                           \
-    F(BIO_meth_free)                                                                               \
     F(BIO_meth_new)                                                                                \
     F(BIO_meth_set_ctrl)                                                                           \
     F(BIO_meth_set_read)                                                                           \
