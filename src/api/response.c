@@ -92,6 +92,7 @@ static void put_cors(struct colony__connection *connection)
 static void begin(struct colony__connection *connection, int status, const char *type)
 {
     connection->is_begun = true;
+    connection->server->answers[status / 100]++;
     put_status(connection, status);
     if (connection->allowed)
         put_methods(connection, "Allow: ");

@@ -214,6 +214,7 @@ int colony__server_new(struct colony__server **out, const struct colony__server_
         free(server);
         return colony_fail_os(err, rc, "cannot open the control endpoint");
     }
+    colony__loop_watch_init(&server->loop_watch, options->loop);
     server->timer.data = server;
     server->loop = options->loop;
     server->engine = options->engine;
@@ -224,6 +225,7 @@ int colony__server_new(struct colony__server **out, const struct colony__server_
     server->request_ms_max = settings->request_ms_max;
     server->connections_max = settings->connections_max;
     server->spare_fd = open_spare();
+    server->job_count = COLONY__LOOP_HANDLES; /* released as they are closed */
     *out = server;
     return 0;
 }
@@ -294,6 +296,11 @@ void colony__server_stop(struct colony__server *server)
         colony__connection_retire(at);
 }
 
+static void on_watch_closed(uv_handle_t *handle)
+{
+    colony__server_release(handle->data);
+}
+
 void colony__server_close(struct colony__server *server, colony__server_closed_cb cb, void *data)
 {
     server->closed_cb = cb;
@@ -303,6 +310,7 @@ void colony__server_close(struct colony__server *server, colony__server_closed_c
     for (struct colony__connection *at = server->connections; at; at = at->next)
         colony__connection_close(at);
     uv_close((uv_handle_t *)&server->timer, on_timer_closed);
+    colony__loop_watch_close(&server->loop_watch, on_watch_closed, server);
 }
 
 void colony__server_check_left(struct colony__server *server)

@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "api/credentials_internal.h"
+#include "api/loop_watch_internal.h"
 
 struct colony__access;
 struct colony__connection;
@@ -30,6 +31,7 @@ enum {
     COLONY__READ_SIZE = 65536,
     COLONY__LEAVE_MS = 1000,
     COLONY__NO_TLS = -1,
+    COLONY__STATUS_CLASSES = 6, /* 200 is of class 2 */
 };
 
 struct colony__server_options {
@@ -51,7 +53,9 @@ struct colony__server {
     size_t body_max;
     uint64_t request_ms_max;
     size_t connections_max;
-    uv_timer_t timer; /* runs to the earliest deadline there is */
+    struct colony__loop_watch loop_watch;
+    uint64_t answers[COLONY__STATUS_CLASSES]; /* so far, by class of status */
+    uv_timer_t timer;                         /* runs to the earliest deadline there is */
     uint64_t due_ms;
     uint64_t resume_ms; /* when accepting goes on; 0: it does not pause */
     struct colony__listener *listeners;
