@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "channel.h"
 #include "core/error.h"
 #include "target.h"
 
@@ -27,7 +27,7 @@ struct exchange {
     struct colony_reply *reply;
     struct colony_error *err;
     llhttp_t parser;
-    int fd;
+    struct colony_channel channel;
     uint64_t deadline_ms; /* 0: none */
     size_t head_bytes;    /* read before the head was complete */
     size_t capacity;      /* of the reply's body */
@@ -132,47 +132,37 @@ static int on_message_complete(llhttp_t *parser)
     return HPE_PAUSED;
 }
 
-static int send_all(struct exchange *exchange, const char *bytes, size_t size)
-{
-    while (size > 0) {
-        ssize_t count = send(exchange->fd, bytes, size, MSG_NOSIGNAL);
-
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0)
-            return -errno; /* what the other side said before it hung up is still to be read */
-        bytes += count;
-        size -= (size_t)count;
-    }
-    return 0;
-}
-
+/* When it fails, what the other side said before it hung up is still to be read. */
 static int send_request(struct exchange *exchange)
 {
     const struct colony_target *target = exchange->target;
     const struct colony_request *request = exchange->request;
-    const char *address = target->is_unix ? "localhost" : target->text + strlen("http://");
+    const char *address = target->is_unix ? "localhost" : strstr(target->text, "://") + 3;
+    bool has_token = target->token[0] != '\0' && !target->is_unix;
     const char *body = request->body ? request->body : "";
     char text[REQUEST_MAX];
     int used;
     int rc;
 
-    used = snprintf(text, sizeof text,
-                    "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: colony-ctl/" COLONY_VERSION
-                    "\r\n%sContent-Length: %zu\r\nConnection: %s\r\n\r\n",
-                    request->method, request->path, address,
-                    request->body ? "Content-Type: application/json\r\n" : "", strlen(body),
-                    request->keeps_connection ? "keep-alive" : "close");
+    used =
+        snprintf(text, sizeof text,
+                 "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: colony-ctl/" COLONY_VERSION
+                 "\r\n%s%s%s%sContent-Length: %zu\r\nConnection: %s\r\n\r\n",
+                 request->method, request->path, address, has_token ? "Authorization: Bearer " : "",
+                 has_token ? target->token : "", has_token ? "\r\n" : "",
+                 request->body ? "Content-Type: application/json\r\n" : "", strlen(body),
+                 request->keeps_connection ? "keep-alive" : "close");
     if (used < 0 || (size_t)used >= sizeof text)
         return colony_fail(exchange->err, -EINVAL, "cannot ask colony: the request is too long");
-    rc = send_all(exchange, text, (size_t)used);
-    return rc < 0 ? rc : send_all(exchange, body, strlen(body));
+    rc = colony_channel_send(&exchange->channel, text, (size_t)used);
+    explicit_bzero(text, sizeof text);
+    return rc < 0 ? rc : colony_channel_send(&exchange->channel, body, strlen(body));
 }
 
 /* 0 when there is something to read. */
 static int wait_readable(struct exchange *exchange)
 {
-    struct pollfd wait[2] = {{.fd = exchange->fd, .events = POLLIN},
+    struct pollfd wait[2] = {{.fd = exchange->channel.fd, .events = POLLIN},
                              {.fd = STDOUT_FILENO, .events = 0}};
     nfds_t count = exchange->request->watches_stdout ? 2 : 1;
     uint64_t now = colony_target_now_ms();
@@ -257,9 +247,13 @@ static int read_reply(struct exchange *exchange)
         rc = wait_readable(exchange);
         if (rc < 0)
             break;
-        count = recv(exchange->fd, buffer, READ_SIZE, MSG_DONTWAIT);
-        if (count < 0 && (errno == EINTR || errno == EAGAIN))
+        count = colony_channel_receive(&exchange->channel, buffer, READ_SIZE, exchange->err);
+        if (count == -EAGAIN)
             continue;
+        if (count == -EPROTO) {
+            rc = -EPROTO;
+            break;
+        }
         if (count < 0)
             count = 0; /* reset: as good as the end */
         rc = feed(exchange, buffer, (size_t)count);
@@ -276,9 +270,9 @@ static int ask_once(struct exchange *exchange)
     llhttp_settings_t settings;
     int rc;
 
-    exchange->fd = colony_target_connect(exchange->target, exchange->err);
-    if (exchange->fd < 0)
-        return exchange->fd;
+    rc = colony_channel_open(&exchange->channel, exchange->target, exchange->err);
+    if (rc < 0)
+        return rc;
     llhttp_settings_init(&settings);
     settings.on_headers_complete = on_headers_complete;
     settings.on_body = on_body;
@@ -292,9 +286,9 @@ static int ask_once(struct exchange *exchange)
     if (rc == 0 && !reply->body && !is_streamed(exchange))
         rc = collect(exchange, "", 0);
     if (rc == 0 && exchange->request->keeps_connection)
-        reply->connection = exchange->fd;
+        reply->connection = colony_channel_release(&exchange->channel);
     else
-        (void)close(exchange->fd);
+        colony_channel_close(&exchange->channel);
     return rc;
 }
 

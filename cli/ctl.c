@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ctl.c - `colony ctl ACTION`: controls a running colony. */
+#include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,9 +18,13 @@
 
 /* Where colony is may be said before or after the action; --connect is gafferctl's word. */
 #define WHERE \
-    {"endpoint", 0, "ADDR", "unix:PATH or http://HOST:PORT; also $COLONY_ENDPOINT", OPTION_TEXT, AT(endpoint_text), NULL}, \
-    {"connect",  0, "ADDR", NULL,                                                   OPTION_TEXT, AT(endpoint_text), NULL}, \
-    {"state",    0, "DIR",  "the colony that was started with --state DIR",         OPTION_TEXT, AT(state_dir),     NULL}
+    {"endpoint",   0, "ADDR", "unix:PATH or http[s]://HOST:PORT; also $COLONY_ENDPOINT", OPTION_TEXT, AT(endpoint_text), NULL}, \
+    {"connect",    0, "ADDR", NULL,                                                      OPTION_TEXT, AT(endpoint_text), NULL}, \
+    {"state",      0, "DIR",  "the colony that was started with --state DIR",            OPTION_TEXT, AT(state_dir),     NULL}, \
+    {"token-file", 0, "FILE", "the token to show; also $COLONY_TOKEN itself",            OPTION_TEXT, AT(token_file),    NULL}, \
+    {"cacert",     0, "FILE", "https: who may have signed its certificate",              OPTION_TEXT, AT(cacert),        NULL}, \
+    {"cert",       0, "FILE", "https: a certificate of our own",                         OPTION_TEXT, AT(cert),          NULL}, \
+    {"key",        0, "FILE", "https: its key, unless it is in the same file",           OPTION_TEXT, AT(key),           NULL}
 #define JSON {"json", 0, NULL, "print JSON", OPTION_FLAG, AT(is_json), NULL}
 #define END {NULL, 0, NULL, NULL, OPTION_END, 0, NULL}
 #define WAIT(help) \
@@ -171,7 +176,8 @@ const struct colony_usage colony_ctl_usage = {
                 "colony ctl restart web\n"
                 "colony ctl logs -f web\n"
                 "colony ctl --state /srv/shop/state status\n"
-                "colony ctl --endpoint http://127.0.0.1:5000 ps\n",
+                "colony ctl --endpoint http://127.0.0.1:5000 ps\n"
+                "colony ctl --endpoint https://shop.example:5443 --token-file token ps\n",
     .options = plain_options,
     .operands_min = 1,
     .operands_max = COLONY_OPERANDS_ANY,
@@ -203,6 +209,19 @@ static const struct ctl_action *find_action(const char *name)
     return NULL;
 }
 
+/* For what is not a socket of this machine's. */
+static int add_credentials(struct ctl *ctl, struct colony_error *err)
+{
+    struct colony_target *target = &ctl->target;
+
+    target->cacert = ctl->cacert;
+    target->cert = ctl->cert;
+    target->key = ctl->key;
+    if (ctl->key && !ctl->cert)
+        return colony_fail(err, -EINVAL, "cannot use --key without --cert");
+    return colony_target_set_token(target, ctl->token_file, getenv("COLONY_TOKEN"), err);
+}
+
 int colony__ctl_find_target(struct ctl *ctl)
 {
     const char *text = ctl->endpoint_text;
@@ -222,6 +241,8 @@ int colony__ctl_find_target(struct ctl *ctl)
         rc = colony_target_parse(&ctl->target, text, &err);
     else
         rc = colony_target_find(&ctl->target, &err);
+    if (rc == 0 && !ctl->target.is_unix)
+        rc = add_credentials(ctl, &err);
     if (rc < 0)
         return colony__ctl_fail((int)colony_error_info(rc)->exit_code, "%s", err.message);
     return EXIT_OK;

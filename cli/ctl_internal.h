@@ -45,6 +45,10 @@ struct ctl_settings {
 struct ctl {
     const char *endpoint_text;
     const char *state_dir;
+    const char *cacert;
+    const char *cert;
+    const char *key;
+    const char *token_file;
     const char *signal;
     bool is_json;
     bool wait;

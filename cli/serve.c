@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "api/endpoint.h"
+#include "api/http.h"
 #include "commands.h"
 #include "core/error.h"
 #include "core/keeper_options.h"
@@ -33,6 +34,12 @@ static const struct colony_option serve_options[] = {
      OPTION_TEXT, AT(state), NULL},
     {"bind", 0, "ADDR", "control over HOST:PORT or unix:PATH, may repeat; none: no TCP",
      OPTION_LIST, AT(bind), NULL},
+    {"certfile", 0, "FILE", "the addresses of --bind speak TLS with this certificate", OPTION_TEXT,
+     AT(certfile), NULL},
+    {"keyfile", 0, "FILE", "its key, unless it is in the same file", OPTION_TEXT, AT(keyfile),
+     NULL},
+    {"tokens", 0, "FILE", "who may control from beyond this machine", OPTION_TEXT, AT(tokens),
+     NULL},
     {"user", 0, "NAME", "run the engine as NAME; the keeper stays root", OPTION_TEXT, AT(user),
      NULL},
     {"log-file", 0, "FILE", "write colony's own log to FILE", OPTION_TEXT, AT(log_file), NULL},
@@ -128,10 +135,17 @@ static int apply_bind(struct colony_settings *settings, const struct colony_opti
 static int apply_options(struct colony_settings *settings, const struct serve *serve,
                          struct colony_error *err)
 {
-    int rc = replace_text(&settings->state_dir, serve->state);
+    int rc;
 
+    if (serve->keyfile && !serve->certfile)
+        return colony_fail(err, -EINVAL, "cannot use --keyfile without --certfile");
+    rc = replace_text(&settings->state_dir, serve->state);
     if (rc == 0)
         rc = replace_text(&settings->log_file, serve->log_file);
+    if (rc == 0)
+        rc = replace_text(&settings->http.tokens, serve->tokens);
+    if (rc == 0 && serve->certfile)
+        rc = colony_http_set_tls(&settings->http, serve->certfile, serve->keyfile);
     if (rc == 0)
         rc = apply_bind(settings, &serve->bind);
     if (rc < 0)
@@ -153,7 +167,9 @@ static int load_settings(struct serve *serve, struct colony_error *err)
     rc = serve->config ? colony_settings_load(&serve->settings, serve->config, err)
                        : colony_settings_new(&serve->settings, err);
 
-    return rc < 0 ? rc : apply_options(serve->settings, serve, err);
+    if (rc == 0)
+        rc = apply_options(serve->settings, serve, err);
+    return rc < 0 ? rc : colony_http_check(&serve->settings->http, err);
 }
 
 static int find_state_dir(const struct serve *serve, char *path, size_t size,
@@ -224,8 +240,9 @@ static int open_state(struct serve *serve, struct colony_error *err)
     return rc;
 }
 
-static int listen_on(struct serve *serve, const char *bind, struct colony_error *err)
+static int listen_on(struct serve *serve, const char *bind, int tls, struct colony_error *err)
 {
+    const struct colony_endpoint endpoint = {bind, tls};
     struct colony_keeper_options *keeper = &serve->keeper;
     struct colony_held_socket *held = &keeper->sockets[keeper->socket_count];
     int rc;
@@ -233,16 +250,18 @@ static int listen_on(struct serve *serve, const char *bind, struct colony_error 
     if (keeper->socket_count == KEEPER_SOCKETS_MAX)
         return colony_fail(err, -E2BIG, "cannot listen on %s: %d addresses at most", bind,
                            KEEPER_SOCKETS_MAX);
-    rc = colony_endpoint_listen(&held->fd, held->name, sizeof held->name, bind,
+    rc = colony_endpoint_listen(&held->fd, held->name, sizeof held->name, &endpoint,
                                 &serve->settings->http, err);
     keeper->socket_count += rc == 0;
     return rc;
 }
 
-/* The control socket always; then what is asked for, else 127.0.0.1:5000. */
+/* The control socket always; then what is asked for, else 127.0.0.1:5000; then the endpoints. */
 static int open_endpoints(struct serve *serve, struct colony_error *err)
 {
-    char **bind = serve->settings->http.bind;
+    const struct colony_http_settings *http = &serve->settings->http;
+    int tls = http->tls.certfile ? 0 : COLONY_ENDPOINT_PLAIN;
+    char **bind = http->bind;
     bool has_state = serve->settings->state_dir != NULL;
     char path[PATH_MAX];
     char text[PATH_MAX + 8];
@@ -255,12 +274,16 @@ static int open_endpoints(struct serve *serve, struct colony_error *err)
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot name the control socket");
     (void)snprintf(text, sizeof text, "unix:%s", path);
-    rc = listen_on(serve, text, err);
+    rc = listen_on(serve, text, COLONY_ENDPOINT_PLAIN, err);
     if (rc == 0 && !has_state && !(bind && bind[0]))
-        rc = listen_on(serve, "127.0.0.1:5000", err);
+        rc = listen_on(serve, "127.0.0.1:5000", tls, err);
     for (; rc == 0 && bind && *bind; bind++)
         if (strcmp(*bind, "none") != 0)
-            rc = listen_on(serve, *bind, err);
+            rc = listen_on(serve, *bind,
+                           strncmp(*bind, "unix:", 5) == 0 ? COLONY_ENDPOINT_PLAIN : tls, err);
+    for (size_t i = 0; rc == 0 && i < http->endpoint_count; i++)
+        rc = listen_on(serve, http->endpoints[i].bind,
+                       http->endpoints[i].tls.certfile ? (int)i + 1 : COLONY_ENDPOINT_PLAIN, err);
     return rc;
 }
 

@@ -16,6 +16,9 @@ struct serve {
     const char *config;
     const char *state;
     struct colony_option_list bind;
+    const char *certfile;
+    const char *keyfile;
+    const char *tokens;
     const char *user;
     const char *log_file;
     const char *log_level;

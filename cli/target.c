@@ -16,6 +16,7 @@
 
 #include "core/error.h"
 #include "core/paths.h"
+#include "core/secret.h"
 
 enum {
     CONNECT_MS = 5000,
@@ -75,8 +76,8 @@ static int set_tcp(struct colony_target *target, const char *text, const char *e
     (void)snprintf(target->port, sizeof target->port, "%.*s",
                    rest < end ? (int)(end - rest - 1) : 4, rest < end ? rest + 1 : DEFAULT_PORT);
     (void)snprintf(target->text, sizeof target->text,
-                   strchr(target->host, ':') ? "http://[%s]:%s" : "http://%s:%s", target->host,
-                   target->port);
+                   strchr(target->host, ':') ? "%s://[%s]:%s" : "%s://%s:%s",
+                   target->is_tls ? "https" : "http", target->host, target->port);
     return 0;
 }
 
@@ -91,6 +92,9 @@ int colony_target_parse(struct colony_target *target, const char *text, struct c
         return set_unix(target, strncmp(text, "unix://", 7) == 0 ? text + 7 : text + 5, err);
     if (strncmp(text, "http://", 7) == 0)
         rest = text + 7;
+    target->is_tls = strncmp(text, "https://", 8) == 0;
+    if (target->is_tls)
+        rest = text + 8;
     if (end > rest && end[-1] == '/')
         end--;
     if (is_port(text, end)) { /* as in `serve --bind 5000` */
@@ -100,9 +104,47 @@ int colony_target_parse(struct colony_target *target, const char *text, struct c
     }
     if (strstr(rest, "://") || set_tcp(target, rest, end) < 0)
         return colony_fail(err, -EINVAL,
-                           "cannot use the endpoint %.80s: write unix:PATH or http://HOST:PORT",
+                           "cannot use the endpoint %.80s: write unix:PATH, http://HOST:PORT or "
+                           "https://HOST:PORT",
                            text);
     return 0;
+}
+
+/* What goes there does not leave this machine. */
+static bool is_near(const struct colony_target *target)
+{
+    return target->is_unix || strcmp(target->host, "localhost") == 0 ||
+           strncmp(target->host, "127.", 4) == 0 || strcmp(target->host, "::1") == 0;
+}
+
+int colony_target_set_token(struct colony_target *target, const char *path, const char *text,
+                            struct colony_error *err)
+{
+    static const char blanks[] = " \t\r\n";
+    char *content = NULL;
+    size_t size = 0;
+    size_t length;
+    int rc = path ? colony_secret_read(&content, &size, path, err) : 0;
+
+    if (rc < 0)
+        return rc;
+    if (content)
+        text = content;
+    if (!text)
+        return 0;
+    text += strspn(text, blanks);
+    length = strcspn(text, blanks);
+    if (length == 0 || length > COLONY_TARGET_TOKEN_MAX ||
+        text[length + strspn(text + length, blanks)] != '\0')
+        rc = colony_fail(err, -EINVAL, "cannot use the token in %s: it must be one word",
+                         path ? path : "$COLONY_TOKEN");
+    else if (!target->is_tls && !is_near(target))
+        rc = colony_fail(err, -EINVAL, "cannot send the token to %s in clear: use https://",
+                         target->text);
+    else
+        memcpy(target->token, text, length); /* the rest is NUL */
+    colony_secret_free(content, size);
+    return rc;
 }
 
 uint64_t colony_target_now_ms(void)

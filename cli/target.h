@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * target.h - where a running colony is reached: `unix:PATH` or `http://HOST:PORT`.
+ * target.h - where a running colony is reached: `unix:PATH`, `http://HOST:PORT` or https.
  */
 #ifndef COLONY_CLI_TARGET_H
 #define COLONY_CLI_TARGET_H
@@ -12,17 +12,27 @@
 
 struct colony_error;
 
+enum {
+    COLONY_TARGET_TOKEN_MAX = 128,
+};
+
 struct colony_target {
     bool is_unix;
+    bool is_tls;
     char path[PATH_MAX]; /* of the socket */
     char host[256];      /* without the brackets of an IPv6 address */
     char port[8];
     char text[PATH_MAX + 8]; /* for people */
+    const char *cacert; /* TLS: who may have signed its certificate; NULL: whom the system trusts */
+    const char *cert;   /* TLS: our own certificate, or NULL */
+    const char *key;    /* its key; NULL: it is in the same file */
+    char token[COLONY_TARGET_TOKEN_MAX + 1]; /* "": none */
 };
 
 /*
- * Reads `unix:PATH`, `http://HOST[:PORT]` (a trailing / is fine) and what `serve --bind` takes:
- * `HOST:PORT`, `[V6]:PORT`, `PORT` of 127.0.0.1. Port 5000 unless given. -EINVAL with the reason.
+ * Reads `unix:PATH`, `http://HOST[:PORT]`, the same with https (a trailing / is fine) and what
+ * `serve --bind` takes: `HOST:PORT`, `[V6]:PORT`, `PORT` of 127.0.0.1. Port 5000 unless given.
+ * -EINVAL with the reason.
  */
 int colony_target_parse(struct colony_target *target, const char *text, struct colony_error *err);
 
@@ -39,6 +49,13 @@ int colony_target_find(struct colony_target *target, struct colony_error *err);
  * what to do.
  */
 int colony_target_connect(const struct colony_target *target, struct colony_error *err);
+
+/*
+ * The token to show there: what the file @path holds, or @text if that is NULL; both may be NULL.
+ * -EINVAL: it is none, or would go over the network in clear; what secret.h says of the file.
+ */
+int colony_target_set_token(struct colony_target *target, const char *path, const char *text,
+                            struct colony_error *err);
 
 /* Milliseconds of the monotonic clock, for deadlines. */
 uint64_t colony_target_now_ms(void);

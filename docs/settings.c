@@ -146,7 +146,8 @@ static void write_setting(enum form form, const struct colony__setting *row)
 /* The table that a row has below it, or NULL. */
 static const struct colony__setting *table_of(const struct colony__setting *row)
 {
-    bool has_table = row->type->is_table || row->type == &colony__depends_on;
+    bool has_table = row->type->is_table || row->type == &colony__depends_on ||
+                     row->type == &colony__http_endpoints;
 
     return has_table ? row->detail : NULL;
 }

@@ -15,6 +15,7 @@
 
 #include "api/request_internal.h"
 #include "api/sockdiag_internal.h"
+#include "api/tokens_internal.h"
 #include "core/error.h"
 #include "core/settings.h"
 
@@ -32,6 +33,7 @@ struct colony__access {
     char *hosts[TEXTS_MAX];
     char *origins[TEXTS_MAX];
     bool is_insecure;
+    struct colony__tokens *tokens; /* NULL: none */
     int diag_fd;
 };
 
@@ -112,6 +114,9 @@ static int add_hosts(struct colony__access *access, const struct colony_http_set
     for (char **text = settings->bind; text && *text && rc == 0; text++)
         if (colony__bind_parse(&bind, *text, NULL) == 0 && !bind.is_unix)
             rc = add_text(access->hosts, bind.host);
+    for (size_t i = 0; i < settings->endpoint_count && rc == 0; i++)
+        if (colony__bind_parse(&bind, settings->endpoints[i].bind, NULL) == 0 && !bind.is_unix)
+            rc = add_text(access->hosts, bind.host);
     for (char **origin = settings->cors_origins; origin && *origin && rc == 0; origin++)
         rc = add_text(access->origins, *origin);
     return rc;
@@ -157,7 +162,14 @@ void colony__access_free(struct colony__access *access)
     }
     if (access->diag_fd >= 0)
         (void)close(access->diag_fd);
+    colony__tokens_free(access->tokens);
     free(access);
+}
+
+void colony__access_set_tokens(struct colony__access *access, struct colony__tokens *tokens)
+{
+    colony__tokens_free(access->tokens);
+    access->tokens = tokens;
 }
 
 void colony__access_set_owner(struct colony__access *access, uid_t owner)
@@ -211,18 +223,21 @@ static int check_unix_peer(const struct colony__access *access, int fd, struct c
     return 0;
 }
 
-bool colony__access_has_peer_rule(const struct colony__access *access, int listening_fd)
+enum colony__rule colony__access_rule(const struct colony__access *access, int listening_fd)
 {
     struct sockaddr_storage own = {0};
     socklen_t size = sizeof own;
 
-    return !access->is_insecure || getsockname(listening_fd, (struct sockaddr *)&own, &size) < 0 ||
-           own.ss_family == AF_UNIX || colony__address_is_loopback(&own);
+    if (getsockname(listening_fd, (struct sockaddr *)&own, &size) < 0 || own.ss_family == AF_UNIX ||
+        colony__address_is_loopback(&own))
+        return RULE_PEER;
+    if (access->tokens)
+        return RULE_TOKEN;
+    return access->is_insecure ? RULE_NONE : RULE_PEER;
 }
 
 static int check_tcp_peer(const struct colony__access *access, int fd,
-                          const struct sockaddr_storage *own, bool has_peer_rule,
-                          struct colony__peer *peer)
+                          const struct sockaddr_storage *own, struct colony__peer *peer)
 {
     struct sockaddr_storage address;
     char text[COLONY__ADDRESS_TEXT_MAX];
@@ -232,10 +247,10 @@ static int check_tcp_peer(const struct colony__access *access, int fd,
     if (getpeername(fd, (struct sockaddr *)&address, &size) < 0)
         return -EACCES;
     colony__address_format(own, peer->own);
-    if (!has_peer_rule) {
+    if (peer->rule != RULE_PEER) {
         colony__address_format(&address, text);
         (void)snprintf(peer->why, sizeof peer->why, "http from %s", text);
-        peer->rights = ACCESS_READ | ACCESS_CONTROL;
+        peer->rights = peer->rule == RULE_NONE ? ACCESS_READ | ACCESS_CONTROL : 0;
         return 0;
     }
     if (colony__sockdiag_uid(access->diag_fd, &address, own, &uid) < 0 ||
@@ -246,7 +261,7 @@ static int check_tcp_peer(const struct colony__access *access, int fd,
     return 0;
 }
 
-int colony__access_check_peer(const struct colony__access *access, int fd, bool has_peer_rule,
+int colony__access_check_peer(const struct colony__access *access, int fd, enum colony__rule rule,
                               struct colony__peer *peer)
 {
     struct sockaddr_storage own;
@@ -254,16 +269,62 @@ int colony__access_check_peer(const struct colony__access *access, int fd, bool 
 
     memset(peer, 0, sizeof *peer);
     memset(&own, 0, sizeof own);
+    peer->rule = rule;
     if (getsockname(fd, (struct sockaddr *)&own, &size) < 0)
         return -EACCES;
     peer->is_unix = own.ss_family == AF_UNIX;
     if (peer->is_unix)
         return check_unix_peer(access, fd, peer);
-    return check_tcp_peer(access, fd, &own, has_peer_rule, peer);
+    return check_tcp_peer(access, fd, &own, peer);
 }
 
-/* "localhost:5000", "[::1]" → host and port (80 when there is none). -EINVAL. */
-static int parse_authority(const char *text, struct authority *authority)
+/* What follows `Bearer ` in the one Authorization header there is, or NULL. */
+static const char *bearer_token(const struct colony__request *request)
+{
+    static const char scheme[] = "Bearer ";
+    size_t count;
+    const char *value = colony__request_header(request, "Authorization", &count);
+
+    if (count != 1 || strncasecmp(value, scheme, sizeof scheme - 1) != 0)
+        return NULL;
+    value += sizeof scheme - 1;
+    return value + strspn(value, " ");
+}
+
+/* Whose token it was stands before where it came from. */
+static void name_token(struct colony__peer *peer, const char *name)
+{
+    const char *from = strstr(peer->why, "from ");
+    char text[COLONY__ADDRESS_TEXT_MAX + 8];
+
+    (void)snprintf(text, sizeof text, "%s", from ? from : "");
+    (void)snprintf(peer->why, sizeof peer->why, "http token %s %s", name, text);
+}
+
+int colony__access_check_token(const struct colony__access *access, struct colony__peer *peer,
+                               const struct colony__request *request, struct colony_error *err)
+{
+    const char *token;
+    const char *name;
+
+    if (peer->rule != RULE_TOKEN)
+        return 0;
+    peer->rights = 0;
+    token = bearer_token(request);
+    if (!token)
+        return colony_fail(err, -EACCES,
+                           "cannot do this without a token: send one header `Authorization: Bearer "
+                           "TOKEN`");
+    if (access->tokens)
+        peer->rights = colony__tokens_find(access->tokens, token, &name);
+    if (peer->rights == 0)
+        return colony_fail(err, -EACCES, "cannot do this: the token is none of this colony's");
+    name_token(peer, name);
+    return 0;
+}
+
+/* "localhost:5000", "[::1]" → host and port (that of the scheme when there is none). -EINVAL. */
+static int parse_authority(const char *text, bool is_tls, struct authority *authority)
 {
     size_t size = text[0] == '[' ? strcspn(text, "]") + 1 : strcspn(text, ":");
 
@@ -271,7 +332,7 @@ static int parse_authority(const char *text, struct authority *authority)
         return -EINVAL;
     authority->host = text;
     authority->host_size = size;
-    authority->port = 80;
+    authority->port = is_tls ? 443 : 80;
     if (text[size] == '\0')
         return 0;
     if (text[size] != ':')
@@ -294,7 +355,7 @@ static bool is_known_host(const struct colony__access *access, const struct colo
         is_host(authority, "[::1]"))
         return true;
     /* The address that was connected to: a name cannot lead here under it. */
-    if (parse_authority(peer->own, &own) == 0 && own.host_size == authority->host_size &&
+    if (parse_authority(peer->own, false, &own) == 0 && own.host_size == authority->host_size &&
         strncasecmp(own.host, authority->host, own.host_size) == 0)
         return true;
     for (size_t i = 0; i < TEXTS_MAX && access->hosts[i]; i++)
@@ -319,7 +380,7 @@ static int check_host(const struct colony__access *access, const struct colony__
         host = request->authority;
     if (!host)
         return 0;
-    if (parse_authority(host, authority) < 0) {
+    if (parse_authority(host, peer->is_tls, authority) < 0) {
         authority->host_size = 0;
         return peer->is_unix ? 0
                              : colony_fail(err, -EINVAL, "cannot tell the host from '%s'", host);
@@ -340,6 +401,7 @@ int colony__access_check_request(const struct colony__access *access,
                                  const struct colony__request *request, const char **cors_origin,
                                  struct colony_error *err)
 {
+    const char *scheme = peer->is_tls ? "https://" : "http://";
     const char *origin;
     struct authority host = {0};
     struct authority from = {0};
@@ -354,8 +416,9 @@ int colony__access_check_request(const struct colony__access *access,
         return colony_fail(err, -EINVAL, "cannot tell the origin: there are %zu", count);
     if (!origin)
         return 0;
-    if (strncasecmp(origin, "http://", 7) == 0 && parse_authority(origin + 7, &from) == 0 &&
-        host.host && from.host_size == host.host_size && from.port == host.port &&
+    if (strncasecmp(origin, scheme, strlen(scheme)) == 0 &&
+        parse_authority(origin + strlen(scheme), peer->is_tls, &from) == 0 && host.host &&
+        from.host_size == host.host_size && from.port == host.port &&
         strncasecmp(from.host, host.host, host.host_size) == 0)
         return 0;
     for (size_t i = 0; i < TEXTS_MAX && access->origins[i]; i++)

@@ -15,6 +15,7 @@
 
 struct colony__access;
 struct colony__request;
+struct colony__tokens;
 struct colony_error;
 struct colony_http_settings;
 
@@ -23,15 +24,24 @@ enum colony__rights {
     ACCESS_CONTROL = 1 << 1,
 };
 
+/* What opens an endpoint. */
+enum colony__rule {
+    RULE_PEER,  /* who the peer is, which its socket tells */
+    RULE_TOKEN, /* a token in each request: beyond this machine, where there is a file of them */
+    RULE_NONE,  /* nothing: beyond this machine, `insecure: true` and no tokens */
+};
+
 enum {
-    COLONY__WHY_MAX = 64 + COLONY__ADDRESS_TEXT_MAX,
+    COLONY__WHY_MAX = 96 + COLONY__ADDRESS_TEXT_MAX,
 };
 
 /* What a connection is known by. A plain value. */
 struct colony__peer {
     bool is_unix;
-    unsigned rights;                    /* enum colony__rights */
-    char why[COLONY__WHY_MAX];          /* "http uid 1000", "http unix uid 0" */
+    bool is_tls;
+    enum colony__rule rule;
+    unsigned rights;           /* enum colony__rights; RULE_TOKEN: of the request at hand */
+    char why[COLONY__WHY_MAX]; /* "http uid 1000", "http unix uid 0", "http token NAME from …" */
     char own[COLONY__ADDRESS_TEXT_MAX]; /* TCP: the address it came to, "127.0.0.1:5000" */
 };
 
@@ -43,15 +53,25 @@ void colony__access_free(struct colony__access *access);
 /* Until it is told, root counts as the owner. */
 void colony__access_set_owner(struct colony__access *access, uid_t owner);
 
-/* False for an endpoint beyond this machine that `insecure: true` opens to all. */
-bool colony__access_has_peer_rule(const struct colony__access *access, int listening_fd);
+/* Takes ownership of @tokens, in place of those it had; NULL: there are none. */
+void colony__access_set_tokens(struct colony__access *access, struct colony__tokens *tokens);
+
+/* The rule of an endpoint, as things are now. */
+enum colony__rule colony__access_rule(const struct colony__access *access, int listening_fd);
 
 /*
  * Judges the accepted socket @fd. -EACCES when its peer may not control colony or nobody can tell
  * who that is; @peer->is_unix is set in any case.
  */
-int colony__access_check_peer(const struct colony__access *access, int fd, bool has_peer_rule,
+int colony__access_check_peer(const struct colony__access *access, int fd, enum colony__rule rule,
                               struct colony__peer *peer);
+
+/*
+ * Where a token is the rule, sets @peer->rights to what that of @request allows. -EACCES, which is
+ * to be told as 401, when it has none or an unknown one.
+ */
+int colony__access_check_token(const struct colony__access *access, struct colony__peer *peer,
+                               const struct colony__request *request, struct colony_error *err);
 
 /*
  * Judges a request by its Host and Origin. *cors_origin is set to the Origin when it is a foreign

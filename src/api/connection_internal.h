@@ -19,6 +19,8 @@
 
 struct colony__connection;
 struct colony__server;
+struct colony__tls;
+struct colony__tls_context;
 
 enum colony__phase {
     PHASE_READING,   /* a request, or waiting for the first one */
@@ -58,6 +60,8 @@ struct colony__connection {
     struct colony__buffer pending; /* read and not yet parsed */
     struct colony__buffer out;     /* to be sent */
     struct colony__buffer flight;  /* being sent */
+    struct colony__tls *tls;       /* between all of these and the wire; NULL: nothing is */
+    size_t sealed_size;            /* TLS: of what is in flight, sealed so far */
     size_t stalled_size;           /* unsent bytes when the deadline was set */
     const struct colony__source *source;
     void *source_data;
@@ -80,6 +84,10 @@ struct colony__connection {
 /* Takes ownership of @fd, also on failure. Begins to read unless @is_refused. */
 int colony__connection_new(struct colony__connection **out, struct colony__server *server, int fd,
                            const struct colony__peer *peer, bool is_refused);
+
+/* It speaks TLS from its first byte on. Closes it, with nothing said, if that cannot be had. */
+void colony__connection_secure(struct colony__connection *connection,
+                               struct colony__tls_context *context);
 
 /* At once, unsent bytes are lost. May be called again. */
 void colony__connection_close(struct colony__connection *connection);

@@ -24,6 +24,8 @@ struct result {
     int fd;
     char *name;
     size_t name_size;
+    char prefix[32];
+    bool may_be_remote; /* it is safe beyond this machine, or was said to be */
 };
 
 /* A unix socket to be made: its folder, opened, and its name there. */
@@ -97,8 +99,7 @@ static int open_tcp(const struct sockaddr_storage *address, socklen_t size)
     return rc;
 }
 
-static int listen_tcp(struct result *out, const struct colony__bind *bind, bool insecure,
-                      struct colony_error *err)
+static int listen_tcp(struct result *out, const struct colony__bind *bind, struct colony_error *err)
 {
     struct sockaddr_storage address = {0};
     socklen_t size = 0;
@@ -109,10 +110,10 @@ static int listen_tcp(struct result *out, const struct colony__bind *bind, bool 
     if (rc < 0)
         return rc;
     colony__address_format(&address, text);
-    if (!colony__address_is_loopback(&address) && !insecure)
+    if (!colony__address_is_loopback(&address) && !out->may_be_remote)
         return colony_fail(err, -EACCES,
-                           "cannot listen on %s: an endpoint beyond this machine needs a token and "
-                           "TLS, which this version doesn't have yet, or `insecure: true`",
+                           "cannot listen on %s: an endpoint beyond this machine needs TLS "
+                           "(`certfile`) and a file of tokens (`tokens`), or `insecure: true`",
                            text);
     fd = open_tcp(&address, size);
     if (fd == -EADDRINUSE)
@@ -122,7 +123,7 @@ static int listen_tcp(struct result *out, const struct colony__bind *bind, bool 
     size = sizeof address;
     if (getsockname(fd, (struct sockaddr *)&address, &size) == 0) /* port 0 has become one */
         colony__address_format(&address, text);
-    rc = snprintf(out->name, out->name_size, COLONY_ENDPOINT_PREFIX "%s", text);
+    rc = snprintf(out->name, out->name_size, "%s%s", out->prefix, text);
     if (rc < 0 || (size_t)rc >= out->name_size) {
         (void)close(fd);
         return colony_fail_os(err, -ENAMETOOLONG, "cannot listen on %s", text);
@@ -270,7 +271,7 @@ static int listen_unix(struct result *out, const char *path, struct colony_error
 
     if (rc < 0)
         goto out;
-    rc = snprintf(out->name, out->name_size, COLONY_ENDPOINT_PREFIX "unix:%s/%s",
+    rc = snprintf(out->name, out->name_size, "%sunix:%s/%s", out->prefix,
                   strcmp(place.folder, "/") == 0 ? "" : place.folder, place.base);
     rc = rc < 0 || (size_t)rc >= out->name_size ? -ENAMETOOLONG : place_address(&place, &address);
     if (rc < 0) {
@@ -295,16 +296,25 @@ out:
 }
 
 /* NOLINTNEXTLINE(readability-function-size): the name is a result of its own, with its size */
-int colony_endpoint_listen(int *fd, char *name, size_t name_size, const char *bind,
+int colony_endpoint_listen(int *fd, char *name, size_t name_size,
+                           const struct colony_endpoint *endpoint,
                            const struct colony_http_settings *settings, struct colony_error *err)
 {
-    struct result result = {.fd = -1, .name = name, .name_size = name_size};
+    bool is_tls = endpoint->tls != COLONY_ENDPOINT_PLAIN;
+    struct result result = {.fd = -1,
+                            .name = name,
+                            .name_size = name_size,
+                            .prefix = COLONY_ENDPOINT_PREFIX,
+                            .may_be_remote = settings->insecure || (is_tls && settings->tokens)};
     struct colony__bind where;
-    int rc = colony__bind_parse(&where, bind, err);
+    int rc = colony__bind_parse(&where, endpoint->bind, err);
 
+    if (is_tls)
+        (void)snprintf(result.prefix, sizeof result.prefix,
+                       COLONY_ENDPOINT_TLS_PREFIX "%d:", endpoint->tls);
     if (rc == 0)
         rc = where.is_unix ? listen_unix(&result, where.path, err)
-                           : listen_tcp(&result, &where, settings->insecure, err);
+                           : listen_tcp(&result, &where, err);
     if (rc == 0)
         *fd = result.fd;
     return rc;

@@ -13,21 +13,33 @@
 struct colony_error;
 struct colony_http_settings;
 
+/* How the names of such sockets begin: plain ones, and those with TLS, where `NUMBER:` follows. */
 #define COLONY_ENDPOINT_PREFIX "http:"
+#define COLONY_ENDPOINT_TLS_PREFIX "https:"
+
+enum {
+    COLONY_ENDPOINT_PLAIN = -1,
+};
+
+struct colony_endpoint {
+    const char *bind; /* "HOST:PORT", "[V6]:PORT", "PORT" (of 127.0.0.1) or "unix:PATH" */
+    int tls;          /* number of its certificate (colony_http_tls()), or COLONY_ENDPOINT_PLAIN */
+};
 
 /*
- * Listens on @bind: "HOST:PORT", "[V6]:PORT", "PORT" (of 127.0.0.1) or "unix:PATH". Port 0 is any
- * free one. @name becomes "http:" and the canonical address ("http:127.0.0.1:5000",
- * "http:unix:/run/colony/colony.sock"), which colony_engine_each_socket() tells the engine.
+ * Listens on @endpoint; port 0 is any free one. @name becomes its prefix and the canonical address
+ * ("http:127.0.0.1:5000", "http:unix:/run/colony/colony.sock", "https:0:127.0.0.1:5443"), which
+ * colony_engine_each_socket() tells the engine.
  *
  * A unix socket gets mode 0660 and the group `colony` where that exists; so does its folder, with
  * mode 0750, if it has to be made. A socket file that nobody listens on is replaced.
  *
- * Returns 0 and the descriptor in *fd, or -EINVAL, -EACCES (an address beyond this machine without
- * `insecure: true`), -EADDRINUSE, -EEXIST (there is something else than a socket), or what the
- * system said.
+ * Returns 0 and the descriptor in *fd, or -EINVAL, -EACCES (an address beyond this machine with
+ * neither TLS and tokens nor `insecure: true`), -EADDRINUSE, -EEXIST (there is something else than
+ * a socket), or what the system said.
  */
-int colony_endpoint_listen(int *fd, char *name, size_t name_size, const char *bind,
+int colony_endpoint_listen(int *fd, char *name, size_t name_size,
+                           const struct colony_endpoint *endpoint,
                            const struct colony_http_settings *settings, struct colony_error *err);
 
 #endif

@@ -80,6 +80,10 @@ int colony__delete_group(struct colony__connection *connection,
 int colony__get_readyz(struct colony__connection *connection, const struct colony__request *request,
                        struct colony_error *err);
 
+/* metrics.c */
+int colony__get_metrics(struct colony__connection *connection,
+                        const struct colony__request *request, struct colony_error *err);
+
 /* reload.c */
 int colony__post_reload(struct colony__connection *connection,
                         const struct colony__request *request, struct colony_error *err);

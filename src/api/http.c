@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/access_internal.h"
+#include "api/credentials_internal.h"
 #include "api/endpoint.h"
 #include "api/route_internal.h"
 #include "api/server_internal.h"
@@ -23,6 +24,15 @@ struct http {
     void *closed_data;
 };
 
+int colony_http_check(const struct colony_http_settings *settings, struct colony_error *err)
+{
+    struct colony__credentials credentials = {0};
+    int rc = colony__credentials_load(&credentials, settings, err);
+
+    colony__credentials_clear(&credentials);
+    return rc;
+}
+
 static int create(void **out, struct colony_engine *engine, const struct colony_settings *settings,
                   struct colony_error *err)
 {
@@ -30,6 +40,7 @@ static int create(void **out, struct colony_engine *engine, const struct colony_
                                              .engine = engine,
                                              .routes = &colony__control_routes,
                                              .settings = &settings->http};
+    struct colony__credentials credentials = {0};
     struct http *http = calloc(1, sizeof *http);
     int rc;
 
@@ -38,12 +49,16 @@ static int create(void **out, struct colony_engine *engine, const struct colony_
     http->engine = engine;
     rc = colony__access_new(&options.access, &settings->http, err);
     if (rc == 0)
+        rc = colony__credentials_load(&credentials, &settings->http, err);
+    if (rc == 0)
         rc = colony__server_new(&http->server, &options, err);
     if (rc < 0) {
+        colony__credentials_clear(&credentials);
         colony__access_free(options.access);
         free(http);
         return rc;
     }
+    colony__server_set_credentials(http->server, &credentials);
     *out = http;
     return 0;
 }
@@ -51,15 +66,61 @@ static int create(void **out, struct colony_engine *engine, const struct colony_
 static void listen_on(const char *name, int fd, void *data)
 {
     struct http *http = data;
+    int tls = COLONY__NO_TLS;
 
-    if (strncmp(name, COLONY_ENDPOINT_PREFIX, strlen(COLONY_ENDPOINT_PREFIX)) == 0 && http->rc == 0)
-        http->rc = colony__server_listen(http->server, fd, http->err);
+    if (http->rc < 0)
+        return;
+    if (strncmp(name, COLONY_ENDPOINT_TLS_PREFIX, strlen(COLONY_ENDPOINT_TLS_PREFIX)) == 0)
+        tls = (int)strtol(name + strlen(COLONY_ENDPOINT_TLS_PREFIX), NULL, 10);
+    else if (strncmp(name, COLONY_ENDPOINT_PREFIX, strlen(COLONY_ENDPOINT_PREFIX)) != 0)
+        return;
+    http->rc = colony__server_listen(http->server, fd, tls, http->err);
 }
+
+static int load_files(void **out, const struct colony_settings *settings, struct colony_error *err)
+{
+    struct colony__credentials *credentials = calloc(1, sizeof *credentials);
+    int rc;
+
+    if (!credentials)
+        return colony_fail(err, -ENOMEM, "cannot reload: out of memory");
+    rc = colony__credentials_load(credentials, &settings->http, err);
+    if (rc < 0)
+        free(credentials);
+    else
+        *out = credentials;
+    return rc;
+}
+
+static void drop_files(void *loaded)
+{
+    colony__credentials_clear(loaded);
+    free(loaded);
+}
+
+static void apply_files(void *loaded, void *data)
+{
+    struct http *http = data;
+
+    colony__server_set_credentials(http->server, loaded);
+    drop_files(loaded);
+}
+
+static const struct colony_reload_part files = {
+    .name = "http",
+    .text = "certificates and tokens are read again",
+    .load = load_files,
+    .apply = apply_files,
+    .drop = drop_files,
+};
 
 static int start(void *controller, struct colony_error *err)
 {
     struct http *http = controller;
+    const struct colony_settings *settings = colony_engine_settings(http->engine);
 
+    if (colony__credentials_are_wanted(&settings->http))
+        colony_engine_set_reload_part(http->engine, &files, http);
     colony__access_set_owner(http->server->access, colony_engine_owner(http->engine));
     http->err = err;
     http->rc = 0;
@@ -74,6 +135,7 @@ static void stop(void *controller)
 {
     struct http *http = controller;
 
+    colony_engine_set_reload_part(http->engine, NULL, NULL);
     colony__server_stop(http->server);
 }
 

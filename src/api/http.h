@@ -2,14 +2,22 @@
 /*
  * http.h - the control endpoint as a controller (controller.h).
  *
- * It serves each socket that the keeper holds under a name that begins with "http:". The sockets
- * outlive it. The process that runs it ignores SIGPIPE.
+ * It serves each socket that the keeper holds under a name that begins as endpoint.h says. The
+ * sockets outlive it. The process that runs it ignores SIGPIPE.
  */
 #ifndef COLONY_API_HTTP_H
 #define COLONY_API_HTTP_H
 
 struct colony_controller;
+struct colony_error;
+struct colony_http_settings;
 
 extern const struct colony_controller colony_http_controller;
+
+/*
+ * Reads what the endpoints of @settings need, to tell before anything runs whether they can be
+ * served. -EINVAL, -EACCES, what reading the files says.
+ */
+int colony_http_check(const struct colony_http_settings *settings, struct colony_error *err);
 
 #endif

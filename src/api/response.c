@@ -42,6 +42,7 @@ static void put_status(struct colony__connection *connection, int status)
         {200, HEAD("200 OK")},
         {204, HEAD("204 No Content")},
         {400, HEAD("400 Bad Request")},
+        {401, HEAD("401 Unauthorized") "WWW-Authenticate: Bearer\r\n"},
         {403, HEAD("403 Forbidden")},
         {404, HEAD("404 Not Found")},
         {405, HEAD("405 Method Not Allowed")},
@@ -73,22 +74,25 @@ static void put_methods(struct colony__connection *connection, const char *name)
     put(connection, "\r\n");
 }
 
+/* What gaffer sent, but to whom the settings list only, and with the methods that the path has. */
 static void put_cors(struct colony__connection *connection)
 {
     put(connection, "Access-Control-Allow-Origin: ");
     put(connection, connection->cors_origin);
-    put(connection, "\r\nVary: Origin\r\n");
+    put(connection, "\r\nAccess-Control-Allow-Credentials: true\r\nVary: Origin\r\n");
     if (connection->parser.request.method != METHOD_OPTIONS)
         return;
     put_methods(connection, "Access-Control-Allow-Methods: ");
-    put(connection, "Access-Control-Allow-Headers: Authorization, Content-Type\r\n"
-                    "Access-Control-Max-Age: 600\r\n");
+    put(connection, "Access-Control-Allow-Headers: X-Requested-With, X-HTTP-Method-Override, "
+                    "Content-Type, Accept, Authorization\r\n"
+                    "Access-Control-Max-Age: 86400\r\n");
 }
 
 /* All of the head but how the body is delimited. */
 static void begin(struct colony__connection *connection, int status, const char *type)
 {
     connection->is_begun = true;
+    connection->server->answers[status / 100]++;
     put_status(connection, status);
     if (connection->allowed)
         put_methods(connection, "Allow: ");

@@ -70,6 +70,8 @@ static const struct colony__route rows[] = {
      "the same of a template"},
     {METHOD_GET,  ACCESS_READ,    "/stats/NAME/ID",                      colony__get_process_stats,
      "the same of one process"},
+    {METHOD_GET,  ACCESS_READ,    "/metrics",                            colony__get_metrics,
+     "all figures, for Prometheus"},
     {METHOD_GET,  ACCESS_READ,    "/logs/NAME",                          colony__get_logs,
      "output; ?lines=N|all &slot=K &follow=true"},
     {METHOD_GET,  ACCESS_READ,    "/history",                            colony__get_history,

@@ -25,8 +25,9 @@ struct colony__listener {
     uv_poll_t poll;
     struct colony__server *server;
     struct colony__listener *next;
+    enum colony__rule rule;
+    int tls;
     int fd;
-    bool has_peer_rule;
 };
 
 static void on_acceptable(uv_poll_t *poll, int status, int events);
@@ -47,6 +48,7 @@ static void finish_close(struct colony__server *server)
     if (server->spare_fd >= 0)
         (void)close(server->spare_fd);
     colony__access_free(server->access);
+    colony__credentials_clear(&server->credentials);
     free(server);
     if (cb)
         cb(data);
@@ -124,7 +126,7 @@ static void refuse(struct colony__server *server, int fd, const struct colony__p
 {
     struct colony__connection *connection;
 
-    if (server->refused_count >= REFUSED_MAX || (peer_rc < 0 && !peer->is_unix)) {
+    if (server->refused_count >= REFUSED_MAX || peer->is_tls || (peer_rc < 0 && !peer->is_unix)) {
         (void)close(fd);
         return;
     }
@@ -139,17 +141,28 @@ static void refuse(struct colony__server *server, int fd, const struct colony__p
                                 "cannot serve you: there are too many connections");
 }
 
+/* Whoever is far away and as yet unknown leaves room for those who can put an end to it. */
+static bool is_full(const struct colony__server *server, enum colony__rule rule)
+{
+    if (server->connection_count - server->refused_count >= server->connections_max)
+        return true;
+    return rule != RULE_PEER &&
+           server->remote_count >= server->connections_max - server->connections_max / 4;
+}
+
 static void welcome(struct colony__listener *listener, int fd)
 {
     struct colony__server *server = listener->server;
     struct colony__connection *connection;
     struct colony__peer peer;
-    int rc = colony__access_check_peer(server->access, fd, listener->has_peer_rule, &peer);
+    int rc = colony__access_check_peer(server->access, fd, listener->rule, &peer);
 
-    if (rc < 0 || server->connection_count - server->refused_count >= server->connections_max)
+    peer.is_tls = listener->tls != COLONY__NO_TLS;
+    if (rc < 0 || is_full(server, listener->rule))
         refuse(server, fd, &peer, rc);
-    else
-        (void)colony__connection_new(&connection, server, fd, &peer, false);
+    else if (colony__connection_new(&connection, server, fd, &peer, false) == 0 && peer.is_tls)
+        colony__connection_secure(
+            connection, colony__credentials_tls(&server->credentials, (size_t)listener->tls));
 }
 
 static void on_acceptable(uv_poll_t *poll, int status, int events)
@@ -201,6 +214,7 @@ int colony__server_new(struct colony__server **out, const struct colony__server_
         free(server);
         return colony_fail_os(err, rc, "cannot open the control endpoint");
     }
+    colony__loop_watch_init(&server->loop_watch, options->loop);
     server->timer.data = server;
     server->loop = options->loop;
     server->engine = options->engine;
@@ -211,6 +225,7 @@ int colony__server_new(struct colony__server **out, const struct colony__server_
     server->request_ms_max = settings->request_ms_max;
     server->connections_max = settings->connections_max;
     server->spare_fd = open_spare();
+    server->job_count = COLONY__LOOP_HANDLES; /* released as they are closed */
     *out = server;
     return 0;
 }
@@ -226,7 +241,17 @@ static void on_listener_closed(uv_handle_t *handle)
     finish_close(server);
 }
 
-int colony__server_listen(struct colony__server *server, int fd, struct colony_error *err)
+void colony__server_set_credentials(struct colony__server *server,
+                                    struct colony__credentials *credentials)
+{
+    colony__access_set_tokens(server->access, credentials->tokens);
+    credentials->tokens = NULL;
+    colony__credentials_clear(&server->credentials);
+    server->credentials = *credentials;
+    *credentials = (struct colony__credentials){0};
+}
+
+int colony__server_listen(struct colony__server *server, int fd, int tls, struct colony_error *err)
 {
     struct colony__listener *listener = calloc(1, sizeof *listener);
     int rc;
@@ -234,7 +259,8 @@ int colony__server_listen(struct colony__server *server, int fd, struct colony_e
     if (!listener)
         return colony_fail_os(err, -ENOMEM, "cannot accept clients");
     listener->server = server;
-    listener->has_peer_rule = colony__access_has_peer_rule(server->access, fd);
+    listener->tls = tls;
+    listener->rule = colony__access_rule(server->access, fd);
     listener->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (listener->fd < 0) {
         rc = -errno;
@@ -270,6 +296,11 @@ void colony__server_stop(struct colony__server *server)
         colony__connection_retire(at);
 }
 
+static void on_watch_closed(uv_handle_t *handle)
+{
+    colony__server_release(handle->data);
+}
+
 void colony__server_close(struct colony__server *server, colony__server_closed_cb cb, void *data)
 {
     server->closed_cb = cb;
@@ -279,6 +310,7 @@ void colony__server_close(struct colony__server *server, colony__server_closed_c
     for (struct colony__connection *at = server->connections; at; at = at->next)
         colony__connection_close(at);
     uv_close((uv_handle_t *)&server->timer, on_timer_closed);
+    colony__loop_watch_close(&server->loop_watch, on_watch_closed, server);
 }
 
 void colony__server_check_left(struct colony__server *server)
@@ -305,6 +337,11 @@ void colony__server_leave(struct colony__server *server, colony__server_left_cb 
     colony__server_check_left(server);
 }
 
+static bool is_remote(const struct colony__connection *connection)
+{
+    return connection->peer.rule != RULE_PEER && !connection->is_refused;
+}
+
 void colony__server_add(struct colony__server *server, struct colony__connection *connection)
 {
     connection->next = server->connections;
@@ -313,6 +350,7 @@ void colony__server_add(struct colony__server *server, struct colony__connection
     server->connections = connection;
     server->connection_count++;
     server->refused_count += connection->is_refused;
+    server->remote_count += is_remote(connection);
 }
 
 void colony__server_remove(struct colony__server *server, struct colony__connection *connection)
@@ -325,6 +363,7 @@ void colony__server_remove(struct colony__server *server, struct colony__connect
         server->connections = connection->next;
     server->connection_count--;
     server->refused_count -= connection->is_refused;
+    server->remote_count -= is_remote(connection);
     finish_close(server);
 }
 
@@ -379,6 +418,12 @@ void colony__server_dispatch(struct colony__server *server, struct colony__conne
     if (rc == 0)
         rc = colony__access_check_request(server->access, &connection->peer, request,
                                           &connection->cors_origin, &err);
+    /* A browser asks whether it may send a token without sending it. */
+    if (rc == 0 && request->method != METHOD_OPTIONS &&
+        colony__access_check_token(server->access, &connection->peer, request, &err) < 0) {
+        colony__respond_failure(connection, 401, "unauthorized", err.message);
+        return;
+    }
     if (rc == 0)
         rc = call_route(server, connection, &err);
     if (rc < 0)

@@ -13,6 +13,9 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "api/credentials_internal.h"
+#include "api/loop_watch_internal.h"
+
 struct colony__access;
 struct colony__connection;
 struct colony__listener;
@@ -27,6 +30,8 @@ typedef void (*colony__server_left_cb)(void *data);
 enum {
     COLONY__READ_SIZE = 65536,
     COLONY__LEAVE_MS = 1000,
+    COLONY__NO_TLS = -1,
+    COLONY__STATUS_CLASSES = 6, /* 200 is of class 2 */
 };
 
 struct colony__server_options {
@@ -43,11 +48,14 @@ struct colony__server {
     struct colony_engine *engine;
     const struct colony__routes *routes;
     struct colony__access *access;
+    struct colony__credentials credentials; /* but the tokens, which are with @access */
     size_t head_max;
     size_t body_max;
     uint64_t request_ms_max;
     size_t connections_max;
-    uv_timer_t timer; /* runs to the earliest deadline there is */
+    struct colony__loop_watch loop_watch;
+    uint64_t answers[COLONY__STATUS_CLASSES]; /* so far, by class of status */
+    uv_timer_t timer;                         /* runs to the earliest deadline there is */
     uint64_t due_ms;
     uint64_t resume_ms; /* when accepting goes on; 0: it does not pause */
     struct colony__listener *listeners;
@@ -55,6 +63,7 @@ struct colony__server {
     struct colony__connection *connections;
     size_t connection_count;
     size_t refused_count; /* of the connections: those only being told so */
+    size_t remote_count;  /* of the connections: from beyond this machine */
     size_t job_count;     /* work and handles of sources that may outlive their connection */
     int spare_fd;         /* closed to accept, and drop, a client when there is no other left */
     bool is_stopped;
@@ -70,8 +79,14 @@ struct colony__server {
 
 int colony__server_new(struct colony__server **out, const struct colony__server_options *options,
                        struct colony_error *err);
-/* Accepts from a duplicate of the listening socket @fd, until colony__server_stop(). */
-int colony__server_listen(struct colony__server *server, int fd, struct colony_error *err);
+/* Takes over what is in @credentials; who is connected keeps what it was let in with. */
+void colony__server_set_credentials(struct colony__server *server,
+                                    struct colony__credentials *credentials);
+/*
+ * Accepts from a duplicate of the listening socket @fd, until colony__server_stop(). @tls: number
+ * of its certificate (colony_http_tls()), or COLONY__NO_TLS.
+ */
+int colony__server_listen(struct colony__server *server, int fd, int tls, struct colony_error *err);
 /* Accepts no more; requests under way are finished. */
 void colony__server_stop(struct colony__server *server);
 void colony__server_close(struct colony__server *server, colony__server_closed_cb cb, void *data);

@@ -245,6 +245,20 @@ typedef void (*colony_reload_cb)(int rc, const struct colony_error *err,
 int colony_engine_reload(struct colony_engine *engine, bool is_dry, const char *why,
                          colony_reload_cb cb, void *data, struct colony_error *err);
 
+/* Files that a front-end has read beside the settings, and that a reload reads again. */
+struct colony_reload_part {
+    const char *name; /* of the step that is told, and what it says */
+    const char *text;
+    /* On a thread of libuv's: *out as the files of the running settings are now, or an error. */
+    int (*load)(void **out, const struct colony_settings *settings, struct colony_error *err);
+    void (*apply)(void *loaded,
+                  void *data); /* on the loop, if all else can be used; owns @loaded */
+    void (*drop)(void *loaded);
+};
+/* One at a time; NULL: none any more. @part is borrowed for ever, @data until it is replaced. */
+void colony_engine_set_reload_part(struct colony_engine *engine,
+                                   const struct colony_reload_part *part, void *data);
+
 /* @stats: of a process of the template; NULL: that one has ended. */
 struct colony_monitor;
 struct colony_process_stats;

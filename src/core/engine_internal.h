@@ -154,7 +154,9 @@ struct colony_engine {
     struct colony_store *store; /* NULL: it could not be opened */
     struct colony_history *history;
     struct colony_stats *stats;
-    struct reload *reload;     /* under way */
+    struct reload *reload;                        /* under way */
+    const struct colony_reload_part *reload_part; /* NULL: none */
+    void *reload_part_data;
     struct colony_table table; /* the keeper's, read-only */
     struct colony_notes notes;
     struct colony_hello hello;

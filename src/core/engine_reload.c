@@ -36,6 +36,8 @@ struct reload {
     struct colony_settings *settings; /* as read now */
     struct colony_settings saved;     /* those of them that a reload applies, and the others as they
                                          are; owns nothing */
+    const struct colony_reload_part *part; /* NULL: none */
+    void *loaded;                          /* of @part */
     int rc;
     struct colony_error err;
     struct step *steps;
@@ -97,6 +99,13 @@ static void plan_template(struct reload *reload, const struct colony_template *t
              template->name, text);
 }
 
+void colony_engine_set_reload_part(struct colony_engine *engine,
+                                   const struct colony_reload_part *part, void *data)
+{
+    engine->reload_part = part;
+    engine->reload_part_data = data;
+}
+
 static bool is_of_file(const struct template_entry *entry)
 {
     return !entry->is_removed && entry->file_hash != 0;
@@ -125,6 +134,10 @@ static void plan(struct reload *reload)
     const struct colony_settings *settings = reload->settings;
     const struct template_entry *entry;
 
+    if (reload->part)
+        add_step(reload, RELOAD_UPDATE, reload->part->name, reload->part->text);
+    if (!settings)
+        return; /* colony was started without a file */
     mark_seen(reload);
     for (size_t i = 0; i < settings->template_count; i++)
         plan_template(reload, settings->templates[i]);
@@ -140,11 +153,13 @@ static int check(struct reload *reload)
     const struct colony_settings *settings = reload->settings;
     struct colony_engine *engine = reload->engine;
     size_t count = 0;
-    const struct colony_template **all =
-        calloc(settings->template_count + HASH_COUNT(engine->entries) + 1,
-               sizeof(const struct colony_template *));
+    const struct colony_template **all;
     int rc;
 
+    if (!settings)
+        return 0;
+    all = calloc(settings->template_count + HASH_COUNT(engine->entries) + 1,
+                 sizeof(const struct colony_template *));
     if (!all)
         return colony_fail(&reload->err, -ENOMEM, "cannot reload: out of memory");
     for (size_t i = 0; i < settings->template_count; i++)
@@ -235,6 +250,17 @@ static void apply(struct reload *reload)
     engine_start_wanted(engine);
 }
 
+/* Who had it may have gone meanwhile. */
+static void apply_part(struct reload *reload)
+{
+    struct colony_engine *engine = reload->engine;
+
+    if (!reload->loaded || engine->reload_part != reload->part)
+        return;
+    reload->part->apply(reload->loaded, engine->reload_part_data);
+    reload->loaded = NULL;
+}
+
 /* The way through it: read, plan, save, apply, tell. */
 
 static void finish(struct reload *reload)
@@ -252,6 +278,8 @@ static void finish(struct reload *reload)
     reload->cb(reload->rc, &reload->err, told, told ? reload->step_count : 0, reload->data);
     free(told);
     free(reload->steps);
+    if (reload->loaded)
+        reload->part->drop(reload->loaded);
     colony_settings_free(reload->settings);
     free(reload);
     engine_stir(engine, true);
@@ -297,6 +325,7 @@ static void after_save(uv_work_t *work, int status)
         colony_log(SEVERITY_INFO, "goes over to the settings as they are now: asked by %s",
                    reload->why);
         apply(reload);
+        apply_part(reload);
     }
     finish(reload);
 }
@@ -305,8 +334,12 @@ static void load(uv_work_t *work)
 {
     struct reload *reload = work->data;
 
-    reload->rc =
-        colony_settings_load(&reload->settings, reload->engine->keeper->config, &reload->err);
+    const char *config = reload->engine->keeper->config;
+
+    if (config[0] != '\0')
+        reload->rc = colony_settings_load(&reload->settings, config, &reload->err);
+    if (reload->rc == 0 && reload->part)
+        reload->rc = reload->part->load(&reload->loaded, reload->engine->settings, &reload->err);
 }
 
 static void after_load(uv_work_t *work, int status)
@@ -320,7 +353,9 @@ static void after_load(uv_work_t *work, int status)
         plan(reload);
     if (reload->rc == 0)
         reload->rc = check(reload);
-    if (reload->rc < 0 || reload->is_dry) {
+    if (reload->rc == 0 && !reload->is_dry && !reload->settings)
+        apply_part(reload);
+    if (reload->rc < 0 || reload->is_dry || !reload->settings) {
         finish(reload);
         return;
     }
@@ -339,7 +374,7 @@ int colony_engine_reload(struct colony_engine *engine, bool is_dry, const char *
     struct reload *reload;
     int rc;
 
-    if (engine->keeper->config[0] == '\0')
+    if (engine->keeper->config[0] == '\0' && !engine->reload_part)
         return colony_fail(err, -ENOENT,
                            "cannot reload: colony was started without a settings file");
     if (engine->reload)
@@ -352,6 +387,7 @@ int colony_engine_reload(struct colony_engine *engine, bool is_dry, const char *
     reload->work.data = reload;
     reload->engine = engine;
     reload->is_dry = is_dry;
+    reload->part = engine->reload_part;
     reload->cb = cb;
     reload->data = data;
     (void)snprintf(reload->why, sizeof reload->why, "%s", why);

@@ -83,46 +83,6 @@ struct translation {
 
 /* --- nodes ------------------------------------------------------------------------------------ */
 
-static void append(struct colony_value ***tail, struct colony_value *node)
-{
-    node->next = NULL;
-    **tail = node;
-    *tail = &node->next;
-}
-
-/* A node at the place of @at; @key may be NULL. */
-static struct colony_value *make_node(enum colony_value_type type, const char *key,
-                                      const struct colony_value *at)
-{
-    struct colony_value *node = colony__value_new(type);
-
-    if (!node)
-        return NULL;
-    node->line = at->line;
-    node->column = at->column;
-    node->key = key ? strdup(key) : NULL;
-    if (!key || node->key)
-        return node;
-    colony_value_free(node);
-    return NULL;
-}
-
-static bool is_blank(char byte)
-{
-    return byte != '\0' && strchr(blanks, byte) != NULL;
-}
-
-/* *text moves to the first byte of *length that is no blank, *length ends with the last. */
-static void trim(const char **text, size_t *length)
-{
-    while (*length > 0 && is_blank(**text)) {
-        (*text)++;
-        (*length)--;
-    }
-    while (*length > 0 && is_blank((*text)[*length - 1]))
-        (*length)--;
-}
-
 static int add_word(struct translation *translation, struct colony_value ***tail,
                     const struct colony_value *value, const char *word, size_t length)
 {
@@ -131,10 +91,10 @@ static int add_word(struct translation *translation, struct colony_value ***tail
     if (++translation->words > COLONY_VALUE_NODES_MAX)
         return colony__setting_fail(translation->reading, value, -EINVAL,
                                     "cannot read on: there are more than 2000000 values");
-    node = make_node(VALUE_STRING, NULL, value);
+    node = colony__ini_node(VALUE_STRING, NULL, value);
     if (!node)
         return -ENOMEM;
-    append(tail, node);
+    colony__ini_append(tail, node);
     node->text = strndup(word, length);
     return node->text ? 0 : -ENOMEM;
 }
@@ -151,7 +111,7 @@ static int add_words(struct translation *translation, struct colony_value ***tai
         const char *word = at;
         size_t length = span;
 
-        trim(&word, &length);
+        colony__ini_trim(&word, &length);
         if (length > 0)
             rc = add_word(translation, tail, value, word, length);
         at += span + (at[span] != '\0');
@@ -268,13 +228,7 @@ static int check_endpoint(const struct colony_value *endpoint,
     static const char *const known[] = {"bind", "backlog", "certfile", "keyfile", NULL};
     const struct colony_value *backlog = colony_value_get(endpoint, "backlog");
     const struct colony_value *bind = colony_value_get(endpoint, "bind");
-    const struct colony_value *tls = colony_value_get(endpoint, "certfile");
 
-    if (!tls)
-        tls = colony_value_get(endpoint, "keyfile");
-    if (tls && tls->text[0] != '\0')
-        return colony__setting_fail(reading, tls, -EINVAL,
-                                    "cannot use `%s`: this version of colony has no TLS", tls->key);
     if (!bind || bind->text[0] == '\0')
         return colony__setting_fail(reading, endpoint, -EINVAL,
                                     "cannot use [%.200s]: `bind` is missing", endpoint->key);
@@ -286,8 +240,49 @@ static int check_endpoint(const struct colony_value *endpoint,
     return check_known(endpoint, known, reading);
 }
 
-static int add_bind(struct translation *translation, const struct colony_value *sections,
-                    const struct colony_value *wanted, struct colony_value ***tail)
+/* Where the next one goes. */
+struct endpoint_lists {
+    struct colony_value **plain;
+    struct colony_value **secure;
+};
+
+static bool is_given(const struct colony_value *section, const char *key)
+{
+    const struct colony_value *value = colony_value_get(section, key);
+
+    return value && value->text[0] != '\0';
+}
+
+/* One with a certificate is a map in a list of its own. */
+static int add_secure(const struct colony_value *endpoint, struct colony_value ***tail)
+{
+    static const char *const keys[] = {"bind", "certfile", "keyfile", NULL};
+    struct colony_value *map = colony__ini_node(VALUE_MAP, NULL, endpoint);
+    struct colony_value **next;
+
+    if (!map)
+        return -ENOMEM;
+    colony__ini_append(tail, map);
+    next = &map->child;
+    for (const char *const *key = keys; *key; key++) {
+        const struct colony_value *given = colony_value_get(endpoint, *key);
+        struct colony_value *node;
+
+        if (!given || given->text[0] == '\0')
+            continue;
+        node = colony__ini_node(VALUE_STRING, *key, given);
+        if (!node)
+            return -ENOMEM;
+        colony__ini_append(&next, node);
+        node->text = strdup(given->text);
+        if (!node->text)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int add_endpoint(struct translation *translation, const struct colony_value *sections,
+                        const struct colony_value *wanted, struct endpoint_lists *lists)
 {
     const struct colony_value *endpoint = find_section(sections, SECTION_ENDPOINT, wanted->text);
     const struct colony_value *bind;
@@ -299,36 +294,48 @@ static int add_bind(struct translation *translation, const struct colony_value *
                                     "[endpoint:%.100s] in this file",
                                     wanted->text, wanted->text);
     rc = check_endpoint(endpoint, translation->reading);
+    if (rc < 0)
+        return rc;
+    if (is_given(endpoint, "certfile") || is_given(endpoint, "keyfile"))
+        return add_secure(endpoint, &lists->secure);
     bind = colony_value_get(endpoint, "bind");
-    return rc < 0 ? rc : add_word(translation, tail, bind, bind->text, strlen(bind->text));
+    return add_word(translation, &lists->plain, bind, bind->text, strlen(bind->text));
 }
 
 static int settle_endpoints(struct translation *translation, const struct colony_value *sections,
                             const struct colony_value *names)
 {
-    struct colony_value *wanted = make_node(VALUE_LIST, NULL, names);
-    struct colony_value *http = make_node(VALUE_MAP, "http", names);
-    struct colony_value *bind = make_node(VALUE_LIST, "bind", names);
+    struct colony_value *wanted = colony__ini_node(VALUE_LIST, NULL, names);
+    struct colony_value *http = colony__ini_node(VALUE_MAP, "http", names);
+    struct colony_value *bind = colony__ini_node(VALUE_LIST, "bind", names);
+    struct colony_value *secure = colony__ini_node(VALUE_LIST, "endpoints", names);
+    struct endpoint_lists lists;
     struct colony_value **tail;
     size_t count = 0;
-    int rc = wanted && http && bind ? 0 : -ENOMEM;
+    int rc = wanted && http && bind && secure ? 0 : -ENOMEM;
 
     if (rc < 0) {
         colony_value_free(http);
         colony_value_free(bind);
+        colony_value_free(secure);
         goto out;
     }
     http->child = bind;
-    append(&translation->next, http);
+    bind->next = secure;
+    colony__ini_append(&translation->next, http);
     tail = &wanted->child;
     rc = add_words(translation, &tail, names, ",\n");
-    tail = &bind->child;
+    lists = (struct endpoint_lists){&bind->child, &secure->child};
     for (const struct colony_value *name = wanted->child; name && rc == 0; name = name->next)
         rc = ++count <= KEEPER_SOCKETS_MAX
-                 ? add_bind(translation, sections, name, &tail)
+                 ? add_endpoint(translation, sections, name, &lists)
                  : colony__setting_fail(translation->reading, names, -EINVAL,
                                         "cannot use `http_endpoints`: there are more than %d",
                                         KEEPER_SOCKETS_MAX);
+    if (!secure->child) { /* what is not given is not shown */
+        bind->next = NULL;
+        colony_value_free(secure);
+    }
 out:
     colony_value_free(wanted);
     return rc;
@@ -337,13 +344,13 @@ out:
 static int settle_includes(struct translation *translation, const struct colony_value *gaffer)
 {
     static const char *const keys[] = {"include", "include_dir", NULL};
-    struct colony_value *list = make_node(VALUE_LIST, "include", gaffer);
+    struct colony_value *list = colony__ini_node(VALUE_LIST, "include", gaffer);
     struct colony_value **tail;
     int rc = 0;
 
     if (!list)
         return -ENOMEM;
-    append(&translation->next, list);
+    colony__ini_append(&translation->next, list);
     tail = &list->child;
     for (const char *const *key = keys; *key && rc == 0; key++) {
         const struct colony_value *given = colony_value_get(gaffer, *key);
@@ -419,10 +426,10 @@ static int add_map(struct translation *translation, const struct colony_value *a
 
     if (map)
         return 0;
-    map = make_node(VALUE_MAP, "processes", at);
+    map = colony__ini_node(VALUE_MAP, "processes", at);
     if (!map)
         return -ENOMEM;
-    append(&translation->next, map);
+    colony__ini_append(&translation->next, map);
     translation->processes = map;
     translation->next_process = &map->child;
     return 0;
@@ -441,7 +448,7 @@ static int take_process(struct translation *translation, struct colony_value *se
     }
     free(section->key);
     section->key = name;
-    append(&translation->next_process, section);
+    colony__ini_append(&translation->next_process, section);
     for (struct colony_value *member = section->child; member && rc == 0; member = member->next)
         rc = settle_setting(translation, member);
     return rc;
@@ -549,7 +556,7 @@ static int take_sections(struct translation *translation, struct colony_value *s
             rc = take_process(translation, section);
             break;
         case SECTION_ENV:
-            append(&next_env, section);
+            colony__ini_append(&next_env, section);
             break;
         case SECTION_GAFFER:
         case SECTION_ENDPOINT:
@@ -557,7 +564,7 @@ static int take_sections(struct translation *translation, struct colony_value *s
             break;
         case SECTION_WEBHOOKS:
         case SECTION_OTHER:
-            append(&translation->next, section);
+            colony__ini_append(&translation->next, section);
             break;
         }
     }

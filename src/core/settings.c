@@ -53,10 +53,7 @@ void colony_settings_free(struct colony_settings *settings)
     for (size_t i = 0; i < settings->template_count; i++)
         colony_template_free(settings->templates[i]);
     free(settings->templates);
-    colony__words_free(settings->http.bind);
-    colony__words_free(settings->http.allow);
-    colony__words_free(settings->http.hosts);
-    colony__words_free(settings->http.cors_origins);
+    colony__http_clear(&settings->http);
     colony__user_clear(&settings->user);
     for (size_t i = 0; i < settings->file_count; i++)
         free(settings->files[i].path);

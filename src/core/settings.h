@@ -19,14 +19,35 @@ struct cJSON;
 struct colony_error;
 struct colony_value;
 
+/* Files of an endpoint with TLS; certfile NULL: it has none. */
+struct colony_tls_settings {
+    char *certfile;  /* its certificate, then those between it and the authority */
+    char *keyfile;   /* NULL: in certfile */
+    char *client_ca; /* who must have signed the certificate that a client needs; NULL: none is */
+};
+
+/* An endpoint with files of its own. */
+struct colony_endpoint_settings {
+    char *bind;
+    struct colony_tls_settings tls;
+};
+
+enum {
+    COLONY_ENDPOINTS_MAX = 64,
+};
+
 /* `http:` - the control endpoints (DESIGN §6, §7). */
 struct colony_http_settings {
     char **bind;  /* "HOST:PORT", "[V6]:PORT", "unix:PATH"; NULL-terminated; {"none"}: no TCP;
                      an empty list: the defaults */
     char **allow; /* user names or uids that may control besides root and the owner */
     char **hosts; /* Host names known besides localhost, the bound ones and this machine's */
-    char **cors_origins;       /* foreign Origins that may control */
-    bool insecure;             /* allow a TCP endpoint beyond loopback without token and TLS */
+    char **cors_origins;            /* foreign Origins that may control */
+    bool insecure;                  /* allow a TCP endpoint beyond loopback without token and TLS */
+    char *tokens;                   /* file of tokens for such endpoints (DESIGN §7); NULL: none */
+    struct colony_tls_settings tls; /* of the TCP addresses in @bind */
+    struct colony_endpoint_settings *endpoints;
+    size_t endpoint_count;
     uint64_t header_bytes_max; /* 16 KiB */
     uint64_t body_bytes_max;   /* 1 MiB */
     uint64_t request_ms_max;   /* 30 s to finish a request */
@@ -79,6 +100,14 @@ struct colony_settings {
     struct colony_value *source; /* the user's own keys, of all files; while settings are read also
                                     {colony: {SECTION: …}} */
 };
+
+/* Of which endpoint: 0 is those of `bind`, others are one more than their place in `endpoints`. */
+const struct colony_tls_settings *colony_http_tls(const struct colony_http_settings *http,
+                                                  size_t number);
+
+/* Sets the certificate of `bind` (@keyfile NULL: it is in @certfile); copies. -ENOMEM. */
+int colony_http_set_tls(struct colony_http_settings *http, const char *certfile,
+                        const char *keyfile);
 
 /* Calls @cb for each section that the files of @left and @right say different things of, and that a
  * running colony cannot go over to. */

@@ -32,6 +32,8 @@ extern const struct colony__section colony__sections[COLONY_SECTIONS_MAX];
 void colony__sections_hash(struct colony_settings *settings);
 
 extern const struct colony__setting colony__user_settings[];
+extern const struct colony__setting colony__http_settings[];
+extern const struct colony__setting_type colony__http_endpoints; /* rows of a table for each */
 
 /* The section @name, or NULL. */
 const struct colony__section *colony__section_find(const char *name);
@@ -79,6 +81,11 @@ int colony__sections_read(struct colony_settings *settings, const struct colony_
 int colony__processes_read(struct colony_settings *settings, const struct colony_value *value,
                            const struct colony__reading *reading);
 struct cJSON *colony__processes_write(const struct colony_settings *settings);
+
+int colony__http_read(struct colony_settings *settings, const struct colony_value *value,
+                      const struct colony__reading *reading);
+struct cJSON *colony__http_write(const struct colony_settings *settings);
+void colony__http_clear(struct colony_http_settings *http);
 
 int colony__user_read(struct colony_settings *settings, const struct colony_value *value,
                       const struct colony__reading *reading);

@@ -12,13 +12,7 @@
 #include "core/value.h"
 
 #define AT(field) offsetof(struct colony_settings, field)
-#define RANGE(min, max) (&(const struct colony__setting_range){min, max})
 #define TEXT &colony__setting_text
-#define FLAG &colony__setting_flag
-#define COUNT &colony__setting_count
-#define SECONDS &colony__setting_seconds
-#define BYTES &colony__setting_bytes
-#define TEXTS &colony__setting_texts
 #define CHOICE &colony__setting_choice
 
 static const char *const level_names[] = {[LOG_ERROR] = "error",
@@ -30,28 +24,6 @@ static const char *const format_names[] = {
     [LOG_FORMAT_TEXT] = "text", [LOG_FORMAT_JSON] = "json", NULL};
 
 /* clang-format off */
-static const struct colony__setting http_settings[] = {
-    {"bind",             TEXTS,   0, "[]",      AT(http.bind), NULL,
-     "addresses: HOST:PORT, [V6]:PORT or unix:PATH; `none` for no TCP"},
-    {"allow",            TEXTS,   0, "[]",      AT(http.allow), NULL,
-     "users who may control besides root and the owner"},
-    {"hosts",            TEXTS,   0, "[]",      AT(http.hosts), NULL,
-     "names that browsers may know this machine by"},
-    {"cors_origins",     TEXTS,   0, "[]",      AT(http.cors_origins), NULL,
-     "foreign pages that may control"},
-    {"insecure",         FLAG,    0, "false",   AT(http.insecure), NULL,
-     "allow TCP beyond this machine without token and TLS"},
-    {"max_header_bytes", BYTES,   0, "16384",   AT(http.header_bytes_max),
-     RANGE(1024, 1 << 20), "largest head of a request"},
-    {"max_body_bytes",   BYTES,   0, "1048576", AT(http.body_bytes_max),
-     RANGE(1024, 1 << 30), "largest body of a request"},
-    {"request_timeout",  SECONDS, 0, "30",      AT(http.request_ms_max), NULL,
-     "how long a client may take to send a request"},
-    {"max_connections",  COUNT,   0, "1024",    AT(http.connections_max), RANGE(1, 1000000),
-     "most connections at a time"},
-    {0},
-};
-
 static const struct colony__setting log_settings[] = {
     {"file",   TEXT,   0, NULL,   AT(log_file),   NULL,         "where colony logs; stderr by default"},
     {"level",  CHOICE, 0, "info", AT(log_level),  level_names,  "least level that is logged"},
@@ -64,39 +36,6 @@ static const struct colony__setting state_settings[] = {
     {0},
 };
 /* clang-format on */
-
-static int fail_bind(const struct colony__reading *reading, const struct colony_value *value,
-                     const char *address)
-{
-    return colony__setting_fail(reading, value, -EINVAL,
-                                "cannot bind `%.200s`: write HOST:PORT, [V6]:PORT, unix:PATH, or "
-                                "`none` alone",
-                                address);
-}
-
-static bool is_address(const char *address)
-{
-    if (strncmp(address, "unix:", 5) == 0)
-        return address[5] != '\0';
-    return colony__is_host_port(address);
-}
-
-static int read_http(struct colony_settings *settings, const struct colony_value *value,
-                     const struct colony__reading *reading)
-{
-    const struct colony_value *bind = colony_value_get(value, "bind");
-    int rc = colony__settings_read(reading, http_settings, value, settings);
-
-    if (rc < 0)
-        return rc;
-    for (char **address = settings->http.bind; *address; address++) {
-        bool is_none = strcmp(*address, "none") == 0;
-
-        if (is_none ? settings->http.bind[1] != NULL : !is_address(*address))
-            return fail_bind(reading, bind, *address);
-    }
-    return 0;
-}
 
 static int read_log(struct colony_settings *settings, const struct colony_value *value,
                     const struct colony__reading *reading)
@@ -151,11 +90,6 @@ static int read_include(struct colony_settings *settings, const struct colony_va
                                 "cannot use `include`: these settings are no file");
 }
 
-static cJSON *write_http(const struct colony_settings *settings)
-{
-    return colony__settings_write(http_settings, settings);
-}
-
 static cJSON *write_log(const struct colony_settings *settings)
 {
     return colony__settings_write(log_settings, settings);
@@ -183,7 +117,7 @@ const struct colony__section colony__sections[COLONY_SECTIONS_MAX] = {
     {"state",       read_state,             write_state,             "where its state is kept", state_settings, true},
     {"log",         read_log,               write_log,               "its own log", log_settings, true},
     {"user",        colony__user_read,      colony__user_write,      "who the engine runs as", colony__user_settings, true},
-    {"http",        read_http,              write_http,              "control over HTTP", http_settings, true},
+    {"http",        colony__http_read,      colony__http_write,      "control over HTTP", colony__http_settings, true},
     {"processes",   colony__processes_read, colony__processes_write, "what it keeps alive", colony__template_settings, false},
     {"exit_with",   read_exit_with,         write_exit_with,         "whose end ends colony", NULL, false},
     {"cluster",     NULL, NULL, "several machines as one", NULL, false},
@@ -233,7 +167,7 @@ int colony__sections_default(struct colony_settings *settings,
                              const struct colony__reading *reading)
 {
     const struct colony_value nothing = {.type = VALUE_MAP};
-    int rc = colony__settings_read(reading, http_settings, &nothing, settings);
+    int rc = colony__settings_read(reading, colony__http_settings, &nothing, &settings->http);
 
     if (rc == 0)
         rc = colony__settings_read(reading, log_settings, &nothing, settings);

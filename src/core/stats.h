@@ -30,6 +30,7 @@ struct colony_process_stats {
     double cpu_percent;   /* of one CPU, since the sample before; the first: since it was started */
     double mem_percent;   /* of the machine's memory */
     uint64_t cpu_seconds; /* ctime */
+    uint64_t cpu_ns;      /* the same, exactly */
     int nice;
     const char *username;                        /* a number when it has no name; borrowed */
     const char *cmdline;                         /* arguments joined by spaces; borrowed */
@@ -72,5 +73,9 @@ void colony_stats_unwatch(struct colony_stats *stats, struct colony_stats_watch 
  */
 int colony_stats_look(struct colony_stats *stats, pid_t pid, uint64_t uptime_ms,
                       struct colony_process_stats *out);
+
+/* The descriptors it has open, at most 65,536 before Linux 6.2. -ESRCH; -EACCES: it is not ours to
+ * see. */
+int colony_stats_count_fds(pid_t pid, uint64_t *count);
 
 #endif

@@ -185,6 +185,7 @@ static void fill_numbers(const struct colony__sampler *sampler,
     out->vms_bytes = stat->vms_bytes;
     out->mem_percent = (double)stat->rss_bytes * 100 / (double)sampler->memory_bytes;
     out->cpu_seconds = cpu_ns / 1000000000;
+    out->cpu_ns = cpu_ns;
     out->nice = stat->nice;
 }
 

@@ -118,12 +118,12 @@ TEST(test_a_unix_peer_is_judged_by_its_uid)
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
     colony__access_set_owner(access, geteuid());
-    assert_int_equal(colony__access_check_peer(access, pair[0], true, &peer), 0);
+    assert_int_equal(colony__access_check_peer(access, pair[0], RULE_PEER, &peer), 0);
     assert_true(peer.is_unix);
     assert_int_equal(peer.rights, ACCESS_READ | ACCESS_CONTROL);
     assert_memory_equal(peer.why, "http unix uid ", strlen("http unix uid "));
     colony__access_set_owner(access, geteuid() + 1);
-    assert_int_equal(colony__access_check_peer(access, pair[0], true, &peer),
+    assert_int_equal(colony__access_check_peer(access, pair[0], RULE_PEER, &peer),
                      geteuid() == 0 ? 0 : -EACCES);
     (void)close(pair[0]);
     (void)close(pair[1]);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ struct fixture {
     char bind[4096];
     char name[4200];
     int fd;
+    bool is_tls;
     struct colony_error err;
 };
 
@@ -49,7 +51,9 @@ static void fixture_clear(struct fixture *f)
 static int listen_on(struct fixture *f, const char *bind,
                      const struct colony_http_settings *settings)
 {
-    return colony_endpoint_listen(&f->fd, f->name, sizeof f->name, bind, settings, &f->err);
+    const struct colony_endpoint endpoint = {bind, f->is_tls ? 3 : COLONY_ENDPOINT_PLAIN};
+
+    return colony_endpoint_listen(&f->fd, f->name, sizeof f->name, &endpoint, settings, &f->err);
 }
 
 static int listen_unix(struct fixture *f, const char *path)
@@ -81,6 +85,20 @@ TEST(test_a_free_port_is_found_and_named)
     (void)snprintf(expected, sizeof expected, "http:127.0.0.1:%u", ntohs(address.sin_port));
     assert_string_equal(f.name, expected);
     assert_true(fcntl(f.fd, F_GETFD) & FD_CLOEXEC);
+    fixture_clear(&f);
+}
+
+TEST(test_beyond_this_machine_it_takes_tls_and_tokens)
+{
+    const struct colony_http_settings tokens = {.tokens = (char *)"f"};
+    struct fixture f;
+
+    fixture_init(&f);
+    assert_int_equal(listen_on(&f, "0.0.0.0:0", &tokens), -EACCES);
+    f.is_tls = true;
+    assert_int_equal(listen_on(&f, "0.0.0.0:0", &closed_settings), -EACCES);
+    assert_int_equal(listen_on(&f, "0.0.0.0:0", &tokens), 0);
+    assert_memory_equal(f.name, "https:3:0.0.0.0:", strlen("https:3:0.0.0.0:"));
     fixture_clear(&f);
 }
 
@@ -118,7 +136,7 @@ TEST(test_beyond_this_machine_needs_insecure)
     fixture_init(&f);
     assert_int_equal(listen_on(&f, "0.0.0.0:0", &closed_settings), -EACCES);
     assert_non_null(strstr(f.err.message, "`insecure: true`"));
-    assert_non_null(strstr(f.err.message, "token and TLS"));
+    assert_non_null(strstr(f.err.message, "TLS"));
     assert_int_equal(listen_on(&f, "0.0.0.0:0", &insecure), 0);
     fixture_clear(&f);
 }
@@ -237,6 +255,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_free_port_is_found_and_named),
+        cmocka_unit_test(test_beyond_this_machine_it_takes_tls_and_tokens),
         cmocka_unit_test(test_localhost_is_127_0_0_1),
         cmocka_unit_test(test_a_port_in_use_is_told_with_a_hint),
         cmocka_unit_test(test_beyond_this_machine_needs_insecure),

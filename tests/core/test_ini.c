@@ -120,8 +120,10 @@ TEST(test_endpoints_that_are_named_are_bound)
                    "f.ini:5:1: cannot use `backlog`");
     assert_refused("[gaffer]\nhttp_endpoints=a\n[endpoint:a]\nbind=:1\nbacklgo=1\n",
                    "did you mean `backlog`");
-    assert_refused("[gaffer]\nhttp_endpoints=a\n[endpoint:a]\nbind=:1\nkeyfile=/k\n",
-                   "f.ini:5:1: cannot use `keyfile`: this version of colony has no TLS");
+    assert_means("[gaffer]\nhttp_endpoints=a,b\n[endpoint:a]\nbind=:1\ncertfile=/c\nkeyfile=/k\n"
+                 "[endpoint:b]\nbind=:2\ncertfile=\n",
+                 "{\"http\":{\"bind\":[\":2\"],\"endpoints\":[{\"bind\":\":1\",\"certfile\":\"/c\","
+                 "\"keyfile\":\"/k\"}]}}");
 }
 
 TEST(test_includes_are_one_list)

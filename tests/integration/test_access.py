@@ -225,6 +225,7 @@ def test_a_foreign_origin_is_refused(colony, origin, status):
     assert answer[0] == status
     if origin == "http://panel.example":
         assert answer[1]["access-control-allow-origin"] == origin
+        assert answer[1]["access-control-allow-credentials"] == "true"
         assert answer[1]["vary"] == "Origin"
     else:
         assert "access-control-allow-origin" not in answer[1]
@@ -243,10 +244,34 @@ def test_a_preflight_is_granted_to_listed_origins_only(colony):
     status, headers, _ = ask(("127.0.0.1", port), *lines, "Origin: https://panel.example")
     assert status == 204
     assert headers["access-control-allow-origin"] == "https://panel.example"
-    assert "POST" in headers["access-control-allow-methods"]
+    assert headers["access-control-allow-methods"] == headers["allow"] == "POST, OPTIONS"
+    assert headers["access-control-allow-credentials"] == "true"
+    assert headers["access-control-max-age"] == "86400"
+    assert set(headers["access-control-allow-headers"].split(", ")) == {
+        "X-Requested-With", "X-HTTP-Method-Override", "Content-Type", "Accept", "Authorization"}
     status, headers, _ = ask(("127.0.0.1", port), *lines, "Origin: https://evil.example")
     assert status == 403
     assert "access-control-allow-methods" not in headers
+
+
+def test_no_origin_is_listed_unless_the_settings_list_it(colony):
+    port = start(colony)
+    for method in ("GET", "OPTIONS"):
+        status, headers, _ = ask(("127.0.0.1", port), f"{method} /ping HTTP/1.1",
+                                 "Host: localhost", "Origin: https://panel.example")
+        assert status == 403
+        assert not [name for name in headers if name.startswith("access-control")]
+    _, headers, _ = ask(("127.0.0.1", port), "OPTIONS /ping HTTP/1.1", "Host: localhost")
+    assert not [name for name in headers if name.startswith("access-control")]
+
+
+def test_a_failure_may_be_read_by_a_listed_page(colony):
+    port = start(colony, cors_origins=["https://panel.example"])
+    for path in ("/processes/none", "/nothing", "/processes/web/_stop"):
+        status, headers, _ = ask(("127.0.0.1", port), f"GET {path} HTTP/1.1", "Host: localhost",
+                                 "Origin: https://panel.example")
+        assert status in (404, 405)
+        assert headers["access-control-allow-origin"] == "https://panel.example"
 
 
 @pytest.mark.parametrize("path", ["/processes/web/_stop", "/processes/web/_restart", "/_shutdown"])

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * library.h - opens a shared library on first use (DESIGN §8).
+ *
+ * What few need is not linked: it would cost every start of colony time and memory. A note in the
+ * binary tells packagers what may be opened (COLONY_LIBRARY_NOTE).
+ */
+#ifndef COLONY_CORE_LIBRARY_H
+#define COLONY_CORE_LIBRARY_H
+
+#include <stddef.h>
+
+struct colony_error;
+
+struct colony_library {
+    const char *soname;  /* "libssl.so.3" */
+    const char *package; /* Debian's, for people */
+    const char *purpose; /* "TLS" */
+};
+
+/* A function of it, and where in the caller's table its address goes. */
+struct colony_symbol {
+    const char *name; /* NULL ends a list */
+    size_t offset;
+};
+
+/*
+ * Opens @library and puts the addresses of @symbols, also of what it depends on, into @table. It
+ * stays open. -ENOENT with the package to install, -ENOTSUP: it lacks a function.
+ */
+int colony_library_open(const struct colony_library *library, const struct colony_symbol *symbols,
+                        void *table, struct colony_error *err);
+
+/*
+ * The ELF note of https://uapi-group.org/specifications/specs/elf_dlopen_metadata/. Texts are
+ * literals without quotes.
+ */
+#define COLONY_LIBRARY_NOTE(variable, feature, description, soname)                                \
+    __attribute__((used, section(".note.dlopen"), aligned(4))) static const struct {               \
+        unsigned name_size;                                                                        \
+        unsigned text_size;                                                                        \
+        unsigned type;                                                                             \
+        char name[4];                                                                              \
+        char text[sizeof COLONY_LIBRARY_TEXT(feature, description, soname)];                       \
+    } variable = {4, sizeof COLONY_LIBRARY_TEXT(feature, description, soname), 0x407c0c0aU, "FDO", \
+                  COLONY_LIBRARY_TEXT(feature, description, soname)}
+#define COLONY_LIBRARY_TEXT(feature, description, soname)                                          \
+    "[{\"feature\":\"" feature "\",\"description\":\"" description                                 \
+    "\",\"priority\":\"suggested\",\"soname\":[\"" soname "\"]}]"
+
+#endif
