@@ -150,6 +150,8 @@ static bool end_locked(struct mover *mover, struct colony_log *log, enum colony_
 
     if (logs->busy == log)
         logs->busy = NULL;
+    colony__log_take_tee_locked(
+        log); /* who taps may have gone meanwhile, and no output may follow */
     if (result == MOVE_BLOCKED && !log->is_blocked) {
         log->is_blocked = true;
         if (logs->blocked++ == 0)

@@ -40,8 +40,7 @@ struct colony__tee {
 
 /* Both sides'; under the lock. */
 
-/* The mover's end becomes what it is to be. */
-static void take_tee_locked(struct colony_log *log)
+void colony__log_take_tee_locked(struct colony_log *log)
 {
     int wanted = atomic_load(&log->tee_wanted);
 
@@ -61,7 +60,7 @@ static void want_tee(struct colony_log *log, int fd)
     if (before >= 0 && before != log->tee_fd)
         (void)close(before); /* the mover has never had it */
     if (log->logs->busy != log && !log->is_stalled)
-        take_tee_locked(log);
+        colony__log_take_tee_locked(log);
     (void)pthread_mutex_unlock(&log->logs->lock);
 }
 
@@ -72,7 +71,7 @@ static bool refresh_tee(struct colony_log *log)
 {
     if (atomic_load(&log->tee_wanted) != log->tee_fd) {
         (void)pthread_mutex_lock(&log->logs->lock);
-        take_tee_locked(log);
+        colony__log_take_tee_locked(log);
         (void)pthread_mutex_unlock(&log->logs->lock);
     }
     return log->tee_fd >= 0;

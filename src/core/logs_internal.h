@@ -100,6 +100,8 @@ enum colony_move_result colony__log_move(struct colony_log *log, char *buffer, c
 /* log_tap.c: copies at most @size bytes of what waits in the pipe for those who tap; how many the
  * log may take now. @buffer and @peek are the mover's. */
 size_t colony__log_tee(struct colony_log *log, size_t size, char *buffer, const int peek[2]);
+/* The mover's end becomes what it is to be. */
+void colony__log_take_tee_locked(struct colony_log *log);
 /* So many bytes have left the pipe. */
 void colony__log_tee_moved(struct colony_log *log, size_t size);
 /* Gives those who tap @bytes, which have left the pipe. */

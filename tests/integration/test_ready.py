@@ -161,8 +161,8 @@ def test_one_that_is_not_ready_in_time_fails_and_is_restarted_by_the_policy(colo
 
 def test_extend_timeout_gives_it_more_time(colony):
     colony.start({"processes": {"it": python(
-        "tell('EXTEND_TIMEOUT_USEC=10000000')\ntime.sleep(1)\ntell('READY=1')\ntime.sleep(1000)",
-        ready="notify", start_timeout=0.5)}})
+        "tell('EXTEND_TIMEOUT_USEC=30000000')\ntime.sleep(4)\ntell('READY=1')\ntime.sleep(1000)",
+        ready="notify", start_timeout=3)}})  # python itself may take a second to start
     assert colony.wait_state("it", "ready")["restarts"] == 0
 
 
