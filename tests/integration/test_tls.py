@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import pwd
 import shutil
 import socket
 import ssl
@@ -13,7 +14,7 @@ import time
 
 import pytest
 
-from conftest import BINARY, eventually
+from conftest import BINARY, eventually, needs_root
 from pki import Pki
 from test_access import PROCESSES, free_port
 from test_tokens import CONTROL, READ, bearer, serve, write_tokens
@@ -596,6 +597,24 @@ def test_a_reload_takes_new_tokens_at_once(colony, pki):
         path.chmod(0o644)
         assert colony.ctl("reload", check=False).returncode == 78
         assert ask(stream, bearer("n" * 32))[0] == 200
+
+
+@needs_root
+def test_an_engine_without_rights_reads_what_its_group_may(colony, pki):
+    group = pwd.getpwnam("nobody").pw_gid
+    copy(pki, "server", colony.folder)
+    colony.folder.chmod(0o755)
+    for path in (colony.folder / "live.key", colony.folder / "live.pem", write_tokens(colony)):
+        os.chown(path, 0, group)
+        path.chmod(0o640)
+    port = free_port()
+    colony.start({"user": "nobody", "http": {"tokens": str(colony.folder / "tokens")},
+                  "processes": PROCESSES}, "--bind", f"0.0.0.0:{port}", "--certfile",
+                 str(colony.folder / "live.pem"), "--keyfile", str(colony.folder / "live.key"))
+    with secured(pki, port) as stream:
+        assert ask(stream, bearer(READ), close=False)[0] == 200
+        assert "again" in colony.ctl("reload").stdout
+        assert ask(stream, bearer(READ))[0] == 200
 
 
 def test_it_survives_what_colony_survives(colony, pki):
