@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pwd
+import random
 import shutil
 import socket
 import ssl
@@ -495,6 +496,55 @@ def test_many_clients_that_hang_hold_up_nobody(colony, pki):
         for one in held:
             one.close()
     assert ping(pki, port) == 200
+
+
+def fds(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def misbehave(pki, port, rng):
+    """One client that is cut off, or cuts itself off, at a random place."""
+    request = b"GET /processes/web HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 20) as raw:
+        raw.settimeout(5)
+        what = rng.randrange(8)
+        if what == 0:
+            raw.sendall(hello(pki)[:rng.randrange(1, 300)])
+            return
+        if what == 1:
+            raw.sendall(rng.randbytes(rng.randrange(1, 3000)))
+            return
+        if what == 2:
+            raw.sendall(request)
+            return
+        stream = client_context(pki).wrap_socket(raw, server_hostname="localhost")
+        stream.sendall(request * rng.randrange(1, 40))
+        if what == 3:
+            stream.sendall(b"POST /processes HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999\r\n\r\n")
+        elif what == 4:
+            stream.sendall(b"GET /logs/web?follow=true HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            stream.recv(100)
+        elif what == 5:
+            os.write(stream.fileno(), rng.randbytes(100))  # past its own TLS
+        elif what == 6:
+            stream.recv(10000)
+            stream.unwrap().close()
+            return
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", rng.randrange(2), 0))
+        os.close(stream.detach())
+
+
+def test_clients_that_end_in_every_way_leave_nothing_behind(colony, pki):
+    port = start(colony, pki)
+    assert ping(pki, port) == 200
+    before = fds(colony.engine) + 1  # inotify, once logs were followed
+    rng = random.Random(7)
+    for _ in range(300):
+        misbehave(pki, port, rng)
+    assert ping(pki, port) == 200
+    eventually(lambda: fds(colony.engine) <= before)
+    assert "colony_http_connections 1\n" in colony.http("GET", "/metrics").text
+    assert colony.slot("web")["restarts"] == 0
 
 
 # Files
