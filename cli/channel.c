@@ -276,7 +276,7 @@ static ssize_t receive_sealed(struct colony_channel *channel, char *bytes, size_
         return 0;
     if (error == SSL_ERROR_SYSCALL)
         return -ECONNRESET;
-    return colony_fail(err, -EPROTO, "cannot speak TLS with colony: %s",
+    return colony_fail(err, -EACCES, "cannot speak TLS with colony: %s (--cert FILE is our own)",
                        colony_openssl_reason(lib));
 }
 

@@ -309,7 +309,10 @@ def test_ctl_shows_its_certificate_and_token(colony, pki):
     assert ctl(pki, port, "processes", *own, env={"COLONY_TOKEN": READ}).stdout == "web\n"
     out = ctl(pki, port, "stop", "web", *own, env={"COLONY_TOKEN": READ})
     assert out.returncode == 77
-    assert ctl(pki, port, "processes", env={"COLONY_TOKEN": READ}).returncode in (69, 77)
+    for other in ([], ["--cert", pki.pem("stranger"), "--key", pki.key("stranger")]):
+        out = ctl(pki, port, "processes", *other, env={"COLONY_TOKEN": READ})
+        assert out.returncode == 77 and "cannot speak TLS with colony" in out.stderr, out.stderr
+        assert "--cert" in out.stderr and len(out.stderr.splitlines()) == 1
     token.chmod(0o644)
     out = ctl(pki, port, "processes", *own, "--token-file", str(token))
     assert out.returncode == 77 and "chmod 600" in out.stderr and READ not in out.stderr
@@ -319,6 +322,16 @@ def test_ctl_sends_no_token_in_clear(tmp_path):
     out = subprocess.run([BINARY, "ctl", "--endpoint", "http://192.0.2.1:5000", "ps"], text=True,
                          capture_output=True, timeout=60, env={**os.environ, "COLONY_TOKEN": READ})
     assert out.returncode == 2 and "in clear: use https://" in out.stderr and READ not in out.stderr
+
+
+def test_ctl_waits_for_no_handshake_for_ever(pki):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        begun = time.monotonic()
+        out = ctl(pki, silent.getsockname()[1], "ps")
+        assert out.returncode == 69 and "no TLS within 5 seconds" in out.stderr
+        assert time.monotonic() - begun < 15
 
 
 # Who means no good
@@ -457,6 +470,21 @@ def test_a_record_that_was_changed_ends_the_connection(colony, pki):
         stream.sendall(sealed)
         assert is_closed_by(stream, 10)
     assert colony.slot("web")["state"] == "running"
+
+
+def test_a_bad_record_while_an_answer_is_under_way_ends_it(colony, pki):
+    port = start(colony, pki)
+    for path in ("/logs/web?follow=true", "/processes/web/_restart?wait=5"):
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as raw:
+            with client_context(pki).wrap_socket(raw, server_hostname="localhost") as stream:
+                method = "GET" if "logs" in path else "POST"
+                stream.sendall(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                eventually(lambda: "colony_http_connections 2\n" in
+                           colony.http("GET", "/metrics").text)
+                os.write(stream.fileno(), b"\x17\x03\x03\x00\x20" + b"x" * 32)
+                assert is_closed_by(stream, 10)
+    eventually(lambda: "colony_http_connections 1\n" in colony.http("GET", "/metrics").text)
+    colony.wait_state("web", "running")
 
 
 def test_records_of_nothing_and_too_large_ones(colony, pki):
