@@ -212,7 +212,7 @@ int colony_channel_open(struct colony_channel *channel, const struct colony_targ
     rc = fcntl(channel->fd, F_SETFL, O_NONBLOCK) < 0
              ? colony_fail_os(err, -errno, "cannot reach colony at %s", target->text)
              : tls_new(&channel->tls, target, channel->fd, err);
-    if (rc == 0)
+    if (rc == 0 && channel->tls)
         rc = shake_hands(channel, target, err);
     if (rc < 0)
         colony_channel_close(channel);
@@ -276,7 +276,7 @@ static ssize_t receive_sealed(struct colony_channel *channel, char *bytes, size_
         return 0;
     if (error == SSL_ERROR_SYSCALL)
         return -ECONNRESET;
-    return colony_fail(err, -EPROTO, "cannot speak TLS with colony: %s",
+    return colony_fail(err, -EACCES, "cannot speak TLS with colony: %s (--cert FILE is our own)",
                        colony_openssl_reason(lib));
 }
 

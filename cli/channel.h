@@ -30,7 +30,7 @@ int colony_channel_send(struct colony_channel *channel, const char *bytes, size_
 
 /*
  * What is there, without waiting: 0 at the end, -EAGAIN when there is nothing yet (poll the
- * descriptor), -EPROTO with the reason when the other side broke TLS off, else negative errno.
+ * descriptor), -EACCES with the reason when the other side broke TLS off, else negative errno.
  */
 ssize_t colony_channel_receive(struct colony_channel *channel, char *bytes, size_t size,
                                struct colony_error *err);

@@ -250,8 +250,8 @@ static int read_reply(struct exchange *exchange)
         count = colony_channel_receive(&exchange->channel, buffer, READ_SIZE, exchange->err);
         if (count == -EAGAIN)
             continue;
-        if (count == -EPROTO) {
-            rc = -EPROTO;
+        if (count == -EACCES) {
+            rc = -EACCES;
             break;
         }
         if (count < 0)

@@ -304,6 +304,15 @@ static void take_eof(struct colony__connection *connection)
         colony__connection_close(connection);
 }
 
+/* Who is not being answered stays long enough to hear why. */
+static void end_broken(struct colony__connection *connection)
+{
+    if (connection->phase == PHASE_READING || connection->phase == PHASE_IDLE)
+        linger(connection);
+    else
+        colony__connection_close(connection);
+}
+
 #define PLAIN                                                                                      \
     "{\"error\":\"bad_value\",\"reason\":\"cannot read the request: TLS is spoken here, ask "      \
     "https://\"}\n"
@@ -318,7 +327,7 @@ static void refuse_plain(struct colony__connection *connection)
 
     _Static_assert(sizeof PLAIN - 1 == 91, "the length that is told");
     (void)uv_try_write(&connection->wire.stream, &buf, 1);
-    colony__connection_close(connection);
+    end_broken(connection);
 }
 
 static void take_sealed(struct colony__connection *connection, const char *data, size_t size)
@@ -326,6 +335,8 @@ static void take_sealed(struct colony__connection *connection, const char *data,
     char *plain = connection->server->read_buffer;
     ssize_t count;
 
+    if (connection->phase == PHASE_LINGERING)
+        return; /* it comes too late */
     colony__tls_feed(connection->tls, data, size);
     do {
         count = colony__tls_open(connection->tls, plain, HALF_SIZE);
@@ -338,7 +349,7 @@ static void take_sealed(struct colony__connection *connection, const char *data,
     else if (count == -ESHUTDOWN)
         take_eof(connection);
     else if (count < 0)
-        colony__connection_close(connection);
+        end_broken(connection);
 }
 
 /* The answer is sent: the next request's turn. */

@@ -31,6 +31,7 @@ struct colony_symbol {
 int colony_library_open(const struct colony_library *library, const struct colony_symbol *symbols,
                         void *table, struct colony_error *err);
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a name and literals, which take none */
 /*
  * The ELF note of https://uapi-group.org/specifications/specs/elf_dlopen_metadata/. Texts are
  * literals without quotes.
@@ -47,5 +48,6 @@ int colony_library_open(const struct colony_library *library, const struct colon
 #define COLONY_LIBRARY_TEXT(feature, description, soname)                                          \
     "[{\"feature\":\"" feature "\",\"description\":\"" description                                 \
     "\",\"priority\":\"suggested\",\"soname\":[\"" soname "\"]}]"
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

@@ -65,6 +65,7 @@ struct colony_error;
     F(X509_VERIFY_PARAM_set1_ip_asc)                                                               \
     F(X509_verify_cert_error_string)
 
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): it is a name, which has none */
 #define COLONY_OPENSSL_MEMBER(function) __typeof__(function) *function;
 
 struct colony_openssl {

@@ -4,6 +4,8 @@ import contextlib
 import json
 import os
 import pathlib
+import pwd
+import random
 import shutil
 import socket
 import ssl
@@ -13,7 +15,7 @@ import time
 
 import pytest
 
-from conftest import BINARY, eventually
+from conftest import BINARY, eventually, needs_root
 from pki import Pki
 from test_access import PROCESSES, free_port
 from test_tokens import CONTROL, READ, bearer, serve, write_tokens
@@ -307,7 +309,10 @@ def test_ctl_shows_its_certificate_and_token(colony, pki):
     assert ctl(pki, port, "processes", *own, env={"COLONY_TOKEN": READ}).stdout == "web\n"
     out = ctl(pki, port, "stop", "web", *own, env={"COLONY_TOKEN": READ})
     assert out.returncode == 77
-    assert ctl(pki, port, "processes", env={"COLONY_TOKEN": READ}).returncode in (69, 77)
+    for other in ([], ["--cert", pki.pem("stranger"), "--key", pki.key("stranger")]):
+        out = ctl(pki, port, "processes", *other, env={"COLONY_TOKEN": READ})
+        assert out.returncode == 77 and "cannot speak TLS with colony" in out.stderr, out.stderr
+        assert "--cert" in out.stderr and len(out.stderr.splitlines()) == 1
     token.chmod(0o644)
     out = ctl(pki, port, "processes", *own, "--token-file", str(token))
     assert out.returncode == 77 and "chmod 600" in out.stderr and READ not in out.stderr
@@ -317,6 +322,16 @@ def test_ctl_sends_no_token_in_clear(tmp_path):
     out = subprocess.run([BINARY, "ctl", "--endpoint", "http://192.0.2.1:5000", "ps"], text=True,
                          capture_output=True, timeout=60, env={**os.environ, "COLONY_TOKEN": READ})
     assert out.returncode == 2 and "in clear: use https://" in out.stderr and READ not in out.stderr
+
+
+def test_ctl_waits_for_no_handshake_for_ever(pki):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        begun = time.monotonic()
+        out = ctl(pki, silent.getsockname()[1], "ps")
+        assert out.returncode == 69 and "no TLS within 5 seconds" in out.stderr
+        assert time.monotonic() - begun < 15
 
 
 # Who means no good
@@ -457,6 +472,21 @@ def test_a_record_that_was_changed_ends_the_connection(colony, pki):
     assert colony.slot("web")["state"] == "running"
 
 
+def test_a_bad_record_while_an_answer_is_under_way_ends_it(colony, pki):
+    port = start(colony, pki)
+    for path in ("/logs/web?follow=true", "/processes/web/_restart?wait=5"):
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as raw:
+            with client_context(pki).wrap_socket(raw, server_hostname="localhost") as stream:
+                method = "GET" if "logs" in path else "POST"
+                stream.sendall(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                eventually(lambda: "colony_http_connections 2\n" in
+                           colony.http("GET", "/metrics").text)
+                os.write(stream.fileno(), b"\x17\x03\x03\x00\x20" + b"x" * 32)
+                assert is_closed_by(stream, 10)
+    eventually(lambda: "colony_http_connections 1\n" in colony.http("GET", "/metrics").text)
+    colony.wait_state("web", "running")
+
+
 def test_records_of_nothing_and_too_large_ones(colony, pki):
     port = start(colony, pki)
     with socket.create_connection(("127.0.0.1", port), timeout=20) as raw:
@@ -494,6 +524,55 @@ def test_many_clients_that_hang_hold_up_nobody(colony, pki):
         for one in held:
             one.close()
     assert ping(pki, port) == 200
+
+
+def fds(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def misbehave(pki, port, rng):
+    """One client that is cut off, or cuts itself off, at a random place."""
+    request = b"GET /processes/web HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 20) as raw:
+        raw.settimeout(5)
+        what = rng.randrange(8)
+        if what == 0:
+            raw.sendall(hello(pki)[:rng.randrange(1, 300)])
+            return
+        if what == 1:
+            raw.sendall(rng.randbytes(rng.randrange(1, 3000)))
+            return
+        if what == 2:
+            raw.sendall(request)
+            return
+        stream = client_context(pki).wrap_socket(raw, server_hostname="localhost")
+        stream.sendall(request * rng.randrange(1, 40))
+        if what == 3:
+            stream.sendall(b"POST /processes HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999\r\n\r\n")
+        elif what == 4:
+            stream.sendall(b"GET /logs/web?follow=true HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            stream.recv(100)
+        elif what == 5:
+            os.write(stream.fileno(), rng.randbytes(100))  # past its own TLS
+        elif what == 6:
+            stream.recv(10000)
+            stream.unwrap().close()
+            return
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", rng.randrange(2), 0))
+        os.close(stream.detach())
+
+
+def test_clients_that_end_in_every_way_leave_nothing_behind(colony, pki):
+    port = start(colony, pki)
+    assert ping(pki, port) == 200
+    before = fds(colony.engine) + 1  # inotify, once logs were followed
+    rng = random.Random(7)
+    for _ in range(300):
+        misbehave(pki, port, rng)
+    assert ping(pki, port) == 200
+    eventually(lambda: fds(colony.engine) <= before)
+    assert "colony_http_connections 1\n" in colony.http("GET", "/metrics").text
+    assert colony.slot("web")["restarts"] == 0
 
 
 # Files
@@ -596,6 +675,24 @@ def test_a_reload_takes_new_tokens_at_once(colony, pki):
         path.chmod(0o644)
         assert colony.ctl("reload", check=False).returncode == 78
         assert ask(stream, bearer("n" * 32))[0] == 200
+
+
+@needs_root
+def test_an_engine_without_rights_reads_what_its_group_may(colony, pki):
+    group = pwd.getpwnam("nobody").pw_gid
+    copy(pki, "server", colony.folder)
+    colony.folder.chmod(0o755)
+    for path in (colony.folder / "live.key", colony.folder / "live.pem", write_tokens(colony)):
+        os.chown(path, 0, group)
+        path.chmod(0o640)
+    port = free_port()
+    colony.start({"user": "nobody", "http": {"tokens": str(colony.folder / "tokens")},
+                  "processes": PROCESSES}, "--bind", f"0.0.0.0:{port}", "--certfile",
+                 str(colony.folder / "live.pem"), "--keyfile", str(colony.folder / "live.key"))
+    with secured(pki, port) as stream:
+        assert ask(stream, bearer(READ), close=False)[0] == 200
+        assert "again" in colony.ctl("reload").stdout
+        assert ask(stream, bearer(READ))[0] == 200
 
 
 def test_it_survives_what_colony_survives(colony, pki):
