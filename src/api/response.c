@@ -197,6 +197,7 @@ bool colony__stream_begin(struct colony__connection *connection, const char *typ
         connection->keeps_alive = false; /* its end is the end of the body */
     colony__connection_set_source(connection, source, data);
     begin(connection, 200, type);
+    put(connection, "Cache-Control: no-cache\r\n"); /* it is what happens now */
     put(connection, connection->is_chunked ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n");
     if (connection->parser.request.method == METHOD_HEAD) {
         colony__connection_end(connection);
@@ -206,7 +207,7 @@ bool colony__stream_begin(struct colony__connection *connection, const char *typ
     return connection->phase == PHASE_ANSWERING;
 }
 
-void colony__stream_write(struct colony__connection *connection, const char *data, size_t size)
+void colony__stream_put(struct colony__connection *connection, const char *data, size_t size)
 {
     char line[32];
 
@@ -220,6 +221,11 @@ void colony__stream_write(struct colony__connection *connection, const char *dat
         colony__connection_close(connection);
     if (connection->is_chunked)
         put(connection, "\r\n");
+}
+
+void colony__stream_write(struct colony__connection *connection, const char *data, size_t size)
+{
+    colony__stream_put(connection, data, size);
     colony__connection_flush(connection);
 }
 

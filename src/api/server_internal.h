@@ -14,6 +14,7 @@
 #include <uv.h>
 
 struct colony__access;
+struct colony__channel;
 struct colony__connection;
 struct colony__listener;
 struct colony__routes;
@@ -47,6 +48,7 @@ struct colony__server {
     size_t body_max;
     uint64_t request_ms_max;
     size_t connections_max;
+    size_t feed_max; /* bytes that a channel keeps */
     uv_timer_t timer; /* runs to the earliest deadline there is */
     uint64_t due_ms;
     uint64_t resume_ms; /* when accepting goes on; 0: it does not pause */
@@ -54,6 +56,7 @@ struct colony__server {
     size_t listener_count; /* with those being closed */
     struct colony__connection *connections;
     size_t connection_count;
+    struct colony__channel *channels; /* that clients follow */
     size_t refused_count; /* of the connections: those only being told so */
     size_t job_count;     /* work and handles of sources that may outlive their connection */
     int spare_fd;         /* closed to accept, and drop, a client when there is no other left */
