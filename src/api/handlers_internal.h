@@ -129,6 +129,12 @@ int colony__history_parse(const struct colony__request *request, struct colony_s
 void colony__history_add_json(struct colony__json *json, const char *key,
                               const struct colony_store_event *rows, size_t count);
 
+/* streams.c */
+int colony__get_stream(struct colony__connection *connection, const struct colony__request *request,
+                       struct colony_error *err);
+int colony__post_stream(struct colony__connection *connection,
+                        const struct colony__request *request, struct colony_error *err);
+
 /* watch.c */
 int colony__get_watch(struct colony__connection *connection, const struct colony__request *request,
                       struct colony_error *err);

@@ -85,6 +85,14 @@ static void put_cors(struct colony__connection *connection)
                     "Access-Control-Max-Age: 600\r\n");
 }
 
+static void put_retry_after(struct colony__connection *connection)
+{
+    char line[sizeof "Retry-After: \r\n" + 10];
+
+    (void)snprintf(line, sizeof line, "Retry-After: %u\r\n", connection->retry_after_s);
+    put(connection, line);
+}
+
 /* All of the head but how the body is delimited. */
 static void begin(struct colony__connection *connection, int status, const char *type)
 {
@@ -92,6 +100,8 @@ static void begin(struct colony__connection *connection, int status, const char 
     put_status(connection, status);
     if (connection->allowed)
         put_methods(connection, "Allow: ");
+    if (connection->retry_after_s)
+        put_retry_after(connection);
     if (connection->cors_origin)
         put_cors(connection);
     if (type) {

@@ -18,8 +18,8 @@
 enum {
     PID_BUCKETS = 4096, /* a power of two */
     NO_INDEX = -1,
-    KEEPER_FDS_A_PROCESS = 4, /* pidfd, output, notify socket, input or a cgroup in passing */
-    KEEPER_FDS_OF_ENDED = 2,  /* output and notify socket, which are its slot's */
+    KEEPER_FDS_A_PROCESS = 5, /* pidfd, outputs, notify socket, input or a cgroup in passing */
+    KEEPER_FDS_OF_ENDED = 3,  /* outputs and notify socket, which are its slot's */
 };
 
 #define KEEPER_NO_RECORD UINT32_MAX
@@ -67,7 +67,7 @@ struct keeper {
     struct colony_spawner *spawner;
     struct colony_spawn_job *jobs; /* to be spawned, in the order of their orders */
     struct colony_spawn_job **jobs_end;
-    uint32_t jobs_done; /* since memory was last given back */
+    uint32_t jobs_done;               /* since memory was last given back */
     struct keeper_process *processes; /* one for each record of the table */
     int32_t pid_buckets[PID_BUCKETS];
     int state_fd;
