@@ -80,8 +80,8 @@ static const struct colony_option add_options[] = {
     {"shell",           0, NULL,    "run it by /bin/sh -c",                        OPTION_FLAG,   AT(settings.shell),           NULL},
     {"detach",          0, NULL,    "start and forget: it outlives colony",        OPTION_FLAG,   AT(settings.detach),          NULL},
     {"numprocesses",    0, "N",     "how many to keep alive, default 1",           OPTION_NUMBER, AT(settings.numprocesses),    NULL},
-    {"redirect-output", 0, "LABEL", "gaffer's: kept, and without effect so far",   OPTION_LIST,   AT(settings.redirect_output), NULL},
-    {"redirect-input",  0, NULL,    "gaffer's: kept, and without effect so far",   OPTION_FLAG,   AT(settings.redirect_input),  NULL},
+    {"redirect-output", 0, "LABEL", "follow stdout, and then stderr, by this name", OPTION_LIST,   AT(settings.redirect_output), NULL},
+    {"redirect-input",  0, NULL,    "stdin can be written to",                      OPTION_FLAG,   AT(settings.redirect_input),  NULL},
     START, WHERE, END,
 };
 

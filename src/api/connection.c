@@ -199,6 +199,7 @@ static void begin_answer(struct colony__connection *connection, bool keeps_alive
 {
     enter(connection, PHASE_ANSWERING);
     connection->allowed = 0;
+    connection->retry_after_s = 0;
     connection->cors_origin = NULL;
     connection->is_chunked = false;
     connection->is_begun = false;

@@ -66,6 +66,7 @@ struct colony__connection {
     const struct colony__source *source;
     void *source_data;
     unsigned allowed;        /* methods for the Allow header; 0: none */
+    unsigned retry_after_s;  /* for the Retry-After header; 0: none */
     const char *cors_origin; /* who may read the answer, or NULL */
     bool is_refused;         /* told so and closed: counted apart */
     bool has_eof;

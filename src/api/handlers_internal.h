@@ -11,7 +11,9 @@
 #include "api/route_internal.h"
 
 struct colony__json;
+struct colony__feed_wish;
 struct colony_engine;
+struct colony_process_stats;
 struct colony_slot_info;
 struct colony_store_event;
 struct colony_store_query;
@@ -106,6 +108,13 @@ int colony__get_template_stats(struct colony__connection *connection,
 int colony__get_process_stats(struct colony__connection *connection,
                               const struct colony__request *request, struct colony_error *err);
 
+/* All that gaffer's keys tell of one process, into an object that is open. */
+void colony__stats_add_fields(struct colony__json *json, const struct colony_process_stats *stats);
+
+/* stats_feed.c: samples of the template @name, or of the one process @id of it unless that is 0. */
+int colony__stats_follow(struct colony__connection *connection, const char *name, uint64_t id,
+                         const struct colony__feed_wish *wish, struct colony_error *err);
+
 /* logs.c */
 int colony__get_logs(struct colony__connection *connection, const struct colony__request *request,
                      struct colony_error *err);
@@ -123,6 +132,20 @@ int colony__history_parse(const struct colony__request *request, struct colony_s
 /* The list that is the answer. */
 void colony__history_add_json(struct colony__json *json, const char *key,
                               const struct colony_store_event *rows, size_t count);
+
+/* streams.c */
+int colony__get_stream(struct colony__connection *connection, const struct colony__request *request,
+                       struct colony_error *err);
+int colony__post_stream(struct colony__connection *connection,
+                        const struct colony__request *request, struct colony_error *err);
+
+/* watch.c */
+int colony__get_watch(struct colony__connection *connection, const struct colony__request *request,
+                      struct colony_error *err);
+int colony__get_watch_event(struct colony__connection *connection,
+                            const struct colony__request *request, struct colony_error *err);
+int colony__get_watch_process(struct colony__connection *connection,
+                              const struct colony__request *request, struct colony_error *err);
 
 /* What a path means by NAME_OR_ID. */
 struct colony__target {

@@ -127,10 +127,12 @@ int colony__history_parse(const struct colony__request *request, struct colony_s
         rc = parse_number(request, "before", INT64_MAX, &before, err);
     if (rc < 0)
         return rc;
-    query->name = colony__request_query(request, "name");
-    query->slot = (uint32_t)slot;
-    query->limit = (uint32_t)limit;
-    query->before = before;
+    *query = (struct colony_store_query){
+        .name = colony__request_query(request, "name"),
+        .slot = (uint32_t)slot,
+        .limit = (uint32_t)limit,
+        .before = before,
+    };
     if (query->name && strlen(query->name) > COLONY_NAME_MAX)
         return colony_fail(err, -EINVAL,
                            "cannot show the history: the name is longer than %d bytes",

@@ -391,15 +391,27 @@ static const char *base_of(const char *path)
     return slash ? slash + 1 : path;
 }
 
+static int add_file(struct feed *feed, const char *path, uint32_t number, uint32_t rotated_max)
+{
+    struct log_slot *slot = &feed->slots[feed->slot_count];
+    int rc = colony__logfile_init(&slot->file, path, rotated_max);
+
+    if (rc < 0)
+        return rc;
+    feed->slot_count++;
+    slot->slot = number;
+    slot->base = base_of(slot->file.path);
+    return 0;
+}
+
 static int add_slots(struct feed *feed, struct colony_engine *engine,
                      const struct colony_template *template, const struct numbers *numbers,
                      struct colony_error *err)
 {
-    feed->slots = calloc(numbers->count + 1, sizeof *feed->slots);
+    feed->slots = calloc(2 * numbers->count + 1, sizeof *feed->slots); /* stderr may have its own */
     if (!feed->slots)
         return colony_fail_os(err, -ENOMEM, "cannot show the log of %s", template->name);
     for (size_t i = 0; i < numbers->count; i++) {
-        struct log_slot *slot = &feed->slots[i];
         char path[PATH_MAX];
         int rc =
             colony_engine_log_path(engine, template->name, numbers->list[i], path, sizeof path);
@@ -411,14 +423,14 @@ static int add_slots(struct feed *feed, struct colony_engine *engine,
             return colony_fail(err, rc, "cannot show the log of %s: it has no slot %u",
                                template->name, numbers->list[i]);
         if (rc == 0)
-            rc = colony__logfile_init(&slot->file, path, template->log.count);
+            rc = add_file(feed, path, numbers->list[i], template->log.count);
+        if (rc == 0 && colony_engine_error_log_path(engine, template->name, numbers->list[i], path,
+                                                    sizeof path) == 0)
+            rc = add_file(feed, path, numbers->list[i], template->log.count);
         if (rc < 0)
             return colony_fail_os(err, rc, "cannot show the log of %s", template->name);
-        feed->slot_count = i + 1;
-        slot->slot = numbers->list[i];
-        slot->base = base_of(slot->file.path);
     }
-    feed->has_prefix = feed->slot_count > 1;
+    feed->has_prefix = numbers->count > 1;
     feed->is_tail = feed->slot_count > 0;
     if (feed->follows && feed->slot_count > FOLLOWED_MAX)
         return colony_fail(

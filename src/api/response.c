@@ -88,6 +88,14 @@ static void put_cors(struct colony__connection *connection)
                     "Access-Control-Max-Age: 86400\r\n");
 }
 
+static void put_retry_after(struct colony__connection *connection)
+{
+    char line[sizeof "Retry-After: \r\n" + 10];
+
+    (void)snprintf(line, sizeof line, "Retry-After: %u\r\n", connection->retry_after_s);
+    put(connection, line);
+}
+
 /* All of the head but how the body is delimited. */
 static void begin(struct colony__connection *connection, int status, const char *type)
 {
@@ -96,6 +104,8 @@ static void begin(struct colony__connection *connection, int status, const char 
     put_status(connection, status);
     if (connection->allowed)
         put_methods(connection, "Allow: ");
+    if (connection->retry_after_s)
+        put_retry_after(connection);
     if (connection->cors_origin)
         put_cors(connection);
     if (type) {
@@ -201,6 +211,7 @@ bool colony__stream_begin(struct colony__connection *connection, const char *typ
         connection->keeps_alive = false; /* its end is the end of the body */
     colony__connection_set_source(connection, source, data);
     begin(connection, 200, type);
+    put(connection, "Cache-Control: no-cache\r\n"); /* it is what happens now */
     put(connection, connection->is_chunked ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n");
     if (connection->parser.request.method == METHOD_HEAD) {
         colony__connection_end(connection);
@@ -210,7 +221,7 @@ bool colony__stream_begin(struct colony__connection *connection, const char *typ
     return connection->phase == PHASE_ANSWERING;
 }
 
-void colony__stream_write(struct colony__connection *connection, const char *data, size_t size)
+void colony__stream_put(struct colony__connection *connection, const char *data, size_t size)
 {
     char line[32];
 
@@ -224,6 +235,11 @@ void colony__stream_write(struct colony__connection *connection, const char *dat
         colony__connection_close(connection);
     if (connection->is_chunked)
         put(connection, "\r\n");
+}
+
+void colony__stream_write(struct colony__connection *connection, const char *data, size_t size)
+{
+    colony__stream_put(connection, data, size);
     colony__connection_flush(connection);
 }
 

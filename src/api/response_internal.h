@@ -59,6 +59,8 @@ bool colony__stream_begin(struct colony__connection *connection, const char *typ
                           const struct colony__source *source, void *data);
 /* One chunk. Write again when the source is told that it is writable: nothing else bounds it. */
 void colony__stream_write(struct colony__connection *connection, const char *data, size_t size);
+/* The same without sending it yet: colony__connection_flush() does. */
+void colony__stream_put(struct colony__connection *connection, const char *data, size_t size);
 void colony__stream_end(struct colony__connection *connection);
 
 #endif

@@ -17,6 +17,7 @@
 #include "api/loop_watch_internal.h"
 
 struct colony__access;
+struct colony__channel;
 struct colony__connection;
 struct colony__listener;
 struct colony__routes;
@@ -55,13 +56,15 @@ struct colony__server {
     size_t connections_max;
     struct colony__loop_watch loop_watch;
     uint64_t answers[COLONY__STATUS_CLASSES]; /* so far, by class of status */
-    uv_timer_t timer;                         /* runs to the earliest deadline there is */
+    size_t feed_max; /* bytes that a channel keeps */
+    uv_timer_t timer; /* runs to the earliest deadline there is */
     uint64_t due_ms;
     uint64_t resume_ms; /* when accepting goes on; 0: it does not pause */
     struct colony__listener *listeners;
     size_t listener_count; /* with those being closed */
     struct colony__connection *connections;
     size_t connection_count;
+    struct colony__channel *channels; /* that clients follow */
     size_t refused_count; /* of the connections: those only being told so */
     size_t remote_count;  /* of the connections: from beyond this machine */
     size_t job_count;     /* work and handles of sources that may outlive their connection */

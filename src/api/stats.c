@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * GET /stats: what processes use, measured over COLONY_STATS_MS and answered once.
+ * GET /stats: what processes use, measured over COLONY_STATS_MS and answered once, or followed.
  *
  * Each living process is watched until its first sample; requests at the same time share these.
  */
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/channel_internal.h"
 #include "api/connection_internal.h"
 #include "api/handlers_internal.h"
 #include "api/json_internal.h"
@@ -18,6 +19,8 @@
 #include "core/error.h"
 #include "core/stats.h"
 #include "core/template.h"
+
+static const struct colony__feed_defaults stats_defaults = {.feed = FEED_NONE};
 
 /* A process, or, with a name, the template that the processes after it belong to. */
 struct measured {
@@ -56,7 +59,7 @@ static void measure_free(struct measure *measure)
 
 /* JSON. */
 
-static void add_process_fields(struct colony__json *json, const struct colony_process_stats *stats)
+void colony__stats_add_fields(struct colony__json *json, const struct colony_process_stats *stats)
 {
     colony__json_add_number(json, "mem_info1", stats->rss_bytes);
     colony__json_add_number(json, "mem_info2", stats->vms_bytes);
@@ -70,7 +73,7 @@ static void add_process_fields(struct colony__json *json, const struct colony_pr
     colony__json_open(json, "children", '[');
     for (size_t i = 0; i < stats->child_count; i++) {
         colony__json_open(json, NULL, '{');
-        add_process_fields(json, &stats->children[i]);
+        colony__stats_add_fields(json, &stats->children[i]);
         colony__json_close(json, '}');
     }
     colony__json_close(json, ']');
@@ -168,7 +171,7 @@ static void on_stats(const struct colony_process_stats *stats, void *data)
     if (stats) {
         colony__json_open(&item->json, NULL, '{');
         colony__json_add_number(&item->json, "id", item->id);
-        add_process_fields(&item->json, stats);
+        colony__stats_add_fields(&item->json, stats);
         colony__json_close(&item->json, '}');
         item->cpu = stats->cpu_percent;
         item->mem = stats->mem_percent;
@@ -262,23 +265,17 @@ static void add_template(const struct colony_template *template, void *data)
 }
 
 /* NULL with the error. */
-static struct measure *
-measure_new(struct colony__connection *connection, const struct colony__request *request,
-            void (*write)(struct colony__json *json, const struct measure *measure),
-            struct colony_error *err)
+static struct measure *measure_new(struct colony__connection *connection,
+                                   void (*write)(struct colony__json *json,
+                                                 const struct measure *measure),
+                                   struct colony_error *err)
 {
-    const char *feed = colony__request_query(request, "feed");
-    struct measure *measure = feed ? NULL : calloc(1, sizeof *measure);
+    struct measure *measure = calloc(1, sizeof *measure);
 
-    if (feed)
-        (void)colony_fail(err, -EINVAL,
-                          "cannot follow stats with feed=%s: this version answers once, without "
-                          "feed",
-                          feed);
-    else if (!measure)
+    if (!measure) {
         (void)colony_fail_os(err, -ENOMEM, "cannot measure");
-    if (!measure)
         return NULL;
+    }
     measure->connection = connection;
     measure->engine = colony__connection_engine(connection);
     measure->write = write;
@@ -288,8 +285,13 @@ measure_new(struct colony__connection *connection, const struct colony__request 
 int colony__get_stats(struct colony__connection *connection, const struct colony__request *request,
                       struct colony_error *err)
 {
-    struct measure *measure = measure_new(connection, request, write_all, err);
+    const char *feed = colony__request_query(request, "feed");
+    struct measure *measure;
 
+    if (feed && strcmp(feed, "normal") != 0)
+        return colony_fail(err, -EINVAL,
+                           "cannot follow the stats of all with feed=%s: ask /stats/NAME", feed);
+    measure = measure_new(connection, write_all, err);
     if (!measure)
         return err->code;
     colony_engine_each_template(measure->engine, add_template, measure);
@@ -318,9 +320,15 @@ int colony__get_template_stats(struct colony__connection *connection,
 {
     const struct colony_template *template =
         find_template(colony__connection_engine(connection), request->args[0], err);
-    struct measure *measure =
-        template ? measure_new(connection, request, write_template, err) : NULL;
+    struct colony__feed_wish wish;
+    struct measure *measure;
+    int rc = template ? colony__feed_parse(request, &stats_defaults, &wish, err) : err->code;
 
+    if (rc < 0)
+        return rc;
+    if (wish.feed != FEED_NONE)
+        return colony__stats_follow(connection, template->name, 0, &wish, err);
+    measure = measure_new(connection, write_template, err);
     if (!measure)
         return err->code;
     add_template(template, measure);
@@ -332,9 +340,11 @@ int colony__get_process_stats(struct colony__connection *connection,
 {
     struct colony_engine *engine = colony__connection_engine(connection);
     const struct colony_template *template = find_template(engine, request->args[0], err);
+    struct colony__feed_wish wish;
     struct colony_slot_info info;
     unsigned long long id;
     struct measure *measure;
+    int rc;
 
     if (!template)
         return err->code;
@@ -342,7 +352,12 @@ int colony__get_process_stats(struct colony__connection *connection,
         colony_engine_find_process(engine, id, &info) < 0 || strcmp(info.name, template->name) != 0)
         return colony_fail(err, -ENOENT, "cannot find the process '%s' of %s: no such id runs",
                            request->args[1], template->name);
-    measure = measure_new(connection, request, write_one, err);
+    rc = colony__feed_parse(request, &stats_defaults, &wish, err);
+    if (rc < 0)
+        return rc;
+    if (wish.feed != FEED_NONE)
+        return colony__stats_follow(connection, template->name, id, &wish, err);
+    measure = measure_new(connection, write_one, err);
     if (!measure)
         return err->code;
     add_process(&info, measure);

@@ -212,19 +212,28 @@ static bool parse_mark(const char *mark, const char *instance, struct colony_mar
     return out->slot > 0;
 }
 
+/* The inode of the pipe that @fd of @pid is; 0: it is none. */
+static uint64_t pipe_of(pid_t pid, int fd)
+{
+    char path[48];
+    struct stat info;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, fd);
+    return stat(path, &info) == 0 && S_ISFIFO(info.st_mode) ? info.st_ino : 0;
+}
+
 static bool read_mark(pid_t pid, const char *instance, struct colony_marked *out)
 {
     char mark[COLONY_INSTANCE_SIZE + COLONY_RECORD_NAME_SIZE + 16];
-    char path[32];
-    struct stat info;
 
     if (getsid(pid) != pid || !colony_proc_get_env(pid, "COLONY_ID", mark, sizeof mark))
         return false;
     memset(out, 0, sizeof *out);
     out->pid = pid;
-    (void)snprintf(path, sizeof path, "/proc/%d/fd/1", (int)pid);
-    if (stat(path, &info) == 0 && S_ISFIFO(info.st_mode))
-        out->output_inode = info.st_ino;
+    out->output_inode = pipe_of(pid, STDOUT_FILENO);
+    out->error_inode = pipe_of(pid, STDERR_FILENO);
+    if (out->error_inode == out->output_inode)
+        out->error_inode = 0;
     return parse_mark(mark, instance, out);
 }
 

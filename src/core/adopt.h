@@ -45,6 +45,7 @@ struct colony_marked {
     uint32_t slot;
     pid_t pid;
     uint64_t output_inode; /* of the pipe that is its stdout; 0: it is none */
+    uint64_t error_inode;  /* the same of its stderr, when that is another one */
 };
 
 typedef void (*colony_marked_cb)(const struct colony_marked *marked, void *data);

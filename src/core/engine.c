@@ -322,9 +322,6 @@ void colony_engine_close(struct colony_engine *engine, int exit_code, colony_eng
             struct slot *slot = entry->slots[entry->slot_count - 1];
 
             slot->has_record = false; /* SHUTDOWN lets go of all records at once */
-            if (slot->log)
-                colony_log_close(slot->log);
-            slot->log = NULL;
             engine_slot_retire(slot);
         }
     colony_logs_close(engine->logs, on_logs_closed, engine);
@@ -379,8 +376,10 @@ static void keep_pipes_over_exec(struct colony_engine *engine)
 {
     colony_logs_keep_over_exec(engine->logs);
     for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
-        for (uint32_t i = 0; i < entry->slot_count; i++)
+        for (uint32_t i = 0; i < entry->slot_count; i++) {
             engine_run_keep_over_exec(entry->slots[i]);
+            engine_input_keep_over_exec(entry->slots[i]);
+        }
 }
 
 int colony_engine_become_keeper(struct colony_engine *engine, struct colony_error *err)

@@ -29,9 +29,6 @@
 enum {
     WHY_SIZE = 96,
     CAUSE_SIZE = 160,
-    OUTPUT_STREAM = 0, /* stdout and stderr, in order */
-    NOTIFY_STREAM = 2, /* the socket behind NOTIFY_SOCKET */
-    READY_STREAM = 3,  /* the pipe of `ready: {fd: N}` */
     NOTE_VERSION = 2,
     LIVING_BUCKETS = 1024, /* of processes, by id */
 };
@@ -82,6 +79,8 @@ struct slot {
     bool is_left_alone; /* see struct slot_note */
 
     struct colony_log *log;
+    struct colony_log *error_log; /* of stderr, where that has a pipe of its own */
+    struct input *input;          /* engine_input.c: its stdin; NULL: it has none */
     struct colony_restart_state restart;
     uint64_t restarts;
     uint64_t retry_boot_ms;
@@ -202,6 +201,7 @@ void engine_slot_retry_later(struct slot *slot, uint64_t delay_ms);
 void engine_slot_outdate(struct slot *slot);
 /* Its next process begins with a record, a pipe and a log of its own. */
 void engine_slot_drop_record(struct slot *slot);
+void engine_slot_close_logs(struct slot *slot);
 void engine_slot_leave(struct slot *slot, bool in_turn);
 void engine_slot_stay(struct slot *slot);
 void engine_slot_retire(struct slot *slot);
@@ -314,7 +314,15 @@ struct template_entry *engine_entry_to_change(struct colony_engine *engine, cons
 struct template_entry *engine_visible_entry(struct colony_engine *engine, const char *name);
 
 /* engine_look.c */
-int engine_slot_log_path(const struct slot *slot, char *path, size_t size);
+int engine_slot_log_path(const struct slot *slot, bool is_error, char *path, size_t size);
+/* True when stderr of @template has a pipe and a log of its own. */
+bool engine_has_error_log(const struct colony_template *template);
+
+/* engine_input.c: takes over the pipe that is the stdin of the slot's process, and lets go of it.
+ */
+int engine_input_take(struct slot *slot, int fd);
+void engine_input_close(struct slot *slot, const char *why);
+void engine_input_keep_over_exec(const struct slot *slot);
 
 /* engine.c. A text of a slot or template: begun and ended by _clear, never NULL. Without memory for
  * it, it says so: nothing fails for the want of a text. */

@@ -111,49 +111,61 @@ static struct slot *slot_of(const struct inbox *in)
     return entry ? engine_entry_slot(entry, record->slot) : NULL;
 }
 
-/* Opens the log of a slot on the pipe @fd, which it takes over. */
-static int open_log(struct slot *slot, int fd)
+/* Opens a log of a slot on the pipe @fd, which it takes over. */
+static int open_log(struct slot *slot, bool is_error, int fd)
 {
+    struct colony_log **log = is_error ? &slot->error_log : &slot->log;
     const struct colony_template *template = slot->entry->template;
     struct colony_log_settings settings = template->log;
     char path[COLONY_LOG_PATH_MAX];
     struct colony_log_options options = {
         .path = path, .settings = &settings, .pipe_fd = fd, .owner = slot, .is_held = true};
-    int rc = engine_slot_log_path(slot, path, sizeof path);
+    int rc = engine_slot_log_path(slot, is_error, path, sizeof path);
 
     settings.mode = LOG_CAPTURE; /* also of one that no settings know any more */
     if (rc == 0 && settings.forward)
         rc = colony_forward_init(&options, template->name, slot->number);
     if (rc == 0)
-        rc = colony_log_open(&slot->log, slot->entry->engine->logs, &options);
+        rc = colony_log_open(log, slot->entry->engine->logs, &options);
     if (rc < 0) {
         colony_forward_clear(&options);
         return rc;
     }
-    rc = engine_run_take_log(slot);
-    colony_log_release(slot->log);
+    rc = is_error ? 0 : engine_run_take_log(slot);
+    colony_log_release(*log);
     return rc;
 }
 
 /* The pipe of a slot has come: its log begins, or goes on with another pipe. */
-static int take_output(struct slot *slot, int fd)
+static int take_log(struct slot *slot, bool is_error, int fd)
 {
+    struct colony_log **log = is_error ? &slot->error_log : &slot->log;
     int rc;
 
-    if (slot->log)
-        colony_log_close(slot->log);
-    slot->log = NULL;
-    rc = open_log(slot, fd);
-    if (rc < 0 && !slot->log)
+    if (*log)
+        colony_log_close(*log);
+    *log = NULL;
+    rc = open_log(slot, is_error, fd);
+    if (rc < 0 && !*log)
         (void)close(fd);
     return rc;
 }
 
+static int take_output(struct slot *slot, int fd)
+{
+    return take_log(slot, false, fd);
+}
+
+static int take_error(struct slot *slot, int fd)
+{
+    return take_log(slot, true, fd);
+}
+
 /* By the stream's number: who takes its descriptor over, also when it fails. */
 static int (*const takers[COLONY_STREAMS_MAX])(struct slot *slot, int fd) = {
-    [OUTPUT_STREAM] = take_output,
-    [NOTIFY_STREAM] = engine_run_take_fd,
-    [READY_STREAM] = engine_run_take_fd,
+    [OUTPUT_STREAM] = take_output,        [INPUT_STREAM] = engine_input_take,
+    [NOTIFY_STREAM] = engine_run_take_fd, [READY_STREAM] = engine_run_take_fd,
+    [ERROR_STREAM] = take_error,
 };
 
 static int take_streams(struct inbox *in, struct slot *slot)

@@ -112,6 +112,14 @@ static void describe_slot(struct slot *slot, struct colony_slot_info *info)
         info->exit_status = WEXITSTATUS(slot->wait_status);
     if (slot->log)
         colony_log_dropped(slot->log, &info->dropped_bytes, &info->dropped_lines);
+    if (slot->error_log) {
+        uint64_t bytes;
+        uint64_t lines;
+
+        colony_log_dropped(slot->error_log, &bytes, &lines);
+        info->dropped_bytes += bytes;
+        info->dropped_lines += lines;
+    }
 }
 
 int colony_engine_each_slot(struct colony_engine *engine, const char *name, colony_slot_cb cb,
@@ -166,14 +174,33 @@ int colony_engine_stop_report(struct colony_engine *engine, const char *name,
 }
 
 /* Also of one that nobody sees any more: it goes on until it is stopped. */
-int engine_slot_log_path(const struct slot *slot, char *path, size_t size)
+int engine_slot_log_path(const struct slot *slot, bool is_error, char *path, size_t size)
 {
     char file[COLONY_NAME_MAX + 32];
     int length;
 
-    colony_log_file_name(file, sizeof file, slot->entry->template->name, slot->number);
+    colony_log_file_name(file, sizeof file, slot->entry->template->name, slot->number, is_error);
     length = snprintf(path, size, "%s/log/%s", slot->entry->engine->keeper->state_dir, file);
     return length < 0 || (size_t)length >= size ? -ENAMETOOLONG : 0;
+}
+
+bool engine_has_error_log(const struct colony_template *template)
+{
+    char *const *labels = template->redirect_output;
+
+    return template->log.mode == LOG_CAPTURE && !template->detach && labels && labels[0] &&
+           (!labels[1] || strcmp(labels[0], labels[1]) != 0);
+}
+
+int colony_engine_error_log_path(struct colony_engine *engine, const char *name, uint32_t slot,
+                                 char *path, size_t size)
+{
+    struct template_entry *entry = engine_visible_entry(engine, name);
+    const struct slot *found = entry ? engine_entry_slot(entry, slot) : NULL;
+
+    if (!found || !engine_has_error_log(entry->template))
+        return -ENOENT;
+    return engine_slot_log_path(found, true, path, size);
 }
 
 int colony_engine_log_path(struct colony_engine *engine, const char *name, uint32_t slot,
@@ -185,7 +212,7 @@ int colony_engine_log_path(struct colony_engine *engine, const char *name, uint3
     if (!found)
         return -ENOENT;
     return entry->template->log.mode == LOG_NONE ? -ENOTSUP
-                                                 : engine_slot_log_path(found, path, size);
+                                                 : engine_slot_log_path(found, false, path, size);
 }
 
 const char *colony_engine_origin(struct colony_engine *engine, const char *name)

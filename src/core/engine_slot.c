@@ -145,6 +145,16 @@ static void enter_stopping(struct slot *slot)
         engine_slot_handle(slot, SLOT_EVENT_GONE);
 }
 
+void engine_slot_close_logs(struct slot *slot)
+{
+    if (slot->log)
+        colony_log_close(slot->log);
+    if (slot->error_log)
+        colony_log_close(slot->error_log);
+    slot->log = NULL;
+    slot->error_log = NULL;
+}
+
 void engine_slot_drop_record(struct slot *slot)
 {
     slot->is_stale = false;
@@ -154,9 +164,7 @@ void engine_slot_drop_record(struct slot *slot)
     if (slot->has_record)
         engine_order_forget(slot->entry->engine, slot->index, slot->id);
     slot->has_record = false;
-    if (slot->log)
-        colony_log_close(slot->log);
-    slot->log = NULL;
+    engine_slot_close_logs(slot);
 }
 
 /*
@@ -484,8 +492,8 @@ void engine_slot_retire(struct slot *slot)
     engine_run_free(slot);                 /* it looks at the log */
     if (slot->has_record && !slot->os_pid) /* else when its end is told */
         engine_order_forget(entry->engine, slot->index, slot->id);
-    if (slot->log)
-        colony_log_close(slot->log);
+    engine_slot_close_logs(slot);
+    engine_input_close(slot, "it is gone");
     if (!slot->is_leaving)
         entry->counts[slot->state]--;
     for (uint32_t i = 0; i < entry->slot_count; i++)

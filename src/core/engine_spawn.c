@@ -61,6 +61,14 @@ static void plan_output(const struct colony_template *template, struct colony_sp
     order->plan[2] = output;
     if ((output & FD_KIND_MASK) == FD_STREAM)
         order->stream_kind[OUTPUT_STREAM] = STREAM_OUTPUT;
+    if (engine_has_error_log(template)) {
+        order->plan[2] = FD_STREAM | ERROR_STREAM;
+        order->stream_kind[ERROR_STREAM] = STREAM_OUTPUT;
+    }
+    if (template->redirect_input && !template->detach) {
+        order->plan[0] = FD_STREAM | INPUT_STREAM;
+        order->stream_kind[INPUT_STREAM] = STREAM_INPUT;
+    }
 }
 
 /* The identity of a template that names none: under `user:` the engine's; else root's groups go. */
@@ -89,7 +97,7 @@ static int open_direct_log(const struct slot *slot, struct colony_error *err)
 {
     char path[COLONY_LOG_PATH_MAX];
     int fd;
-    int rc = engine_slot_log_path(slot, path, sizeof path);
+    int rc = engine_slot_log_path(slot, false, path, sizeof path);
 
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot name the log of %s", slot->entry->template->name);

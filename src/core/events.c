@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/table.h"
+
 struct colony_subscription {
     struct colony_subscription *next;
     struct colony_subscription *previous;
@@ -17,6 +19,8 @@ struct colony_subscription {
 struct colony_events {
     struct colony_subscription *first;
     struct colony_subscription *last;
+    colony_event_record_cb record;
+    void *record_data;
     unsigned depth; /* of publishes under way */
     bool has_ended; /* subscriptions to be freed when depth is 0 again */
 };
@@ -32,6 +36,14 @@ static const char *const type_names[EVENT_TYPE_COUNT] = {
 const char *colony_event_name(enum colony_event_type type)
 {
     return type_names[type];
+}
+
+int colony_event_parse(const char *name)
+{
+    for (int i = 0; i < EVENT_TYPE_COUNT; i++)
+        if (strcmp(type_names[i], name) == 0)
+            return i;
+    return -EINVAL;
 }
 
 int colony_events_new(struct colony_events **out)
@@ -75,6 +87,13 @@ int colony_events_subscribe(struct colony_events *events, const char *pattern,
     events->last = sub;
     *out = sub;
     return 0;
+}
+
+void colony_events_set_recorder(struct colony_events *events, colony_event_record_cb record,
+                                void *data)
+{
+    events->record = record;
+    events->record_data = data;
 }
 
 static void unlink_and_free(struct colony_events *events, struct colony_subscription *sub)
@@ -156,13 +175,16 @@ static void free_ended(struct colony_events *events)
 void colony_events_publish(struct colony_events *events, const struct colony_event *event)
 {
     struct colony_subscription *last = events->last; /* later ones were not there yet */
+    struct colony_event told = *event;
 
-    if (!last)
+    if (!last && !events->record)
         return;
+    told.at_ms = colony_wall_now_ms();
+    told.seq = events->record ? events->record(&told, events->record_data) : 0;
     events->depth++;
-    for (struct colony_subscription *sub = events->first; sub; sub = sub->next) {
-        if (sub->callback && matches(sub->pattern, event))
-            sub->callback(event, sub->data);
+    for (struct colony_subscription *sub = last ? events->first : NULL; sub; sub = sub->next) {
+        if (sub->callback && matches(sub->pattern, &told))
+            sub->callback(&told, sub->data);
         if (sub == last)
             break;
     }

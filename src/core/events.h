@@ -40,6 +40,8 @@ enum colony_event_type {
 
 struct colony_event {
     enum colony_event_type type;
+    uint64_t seq;     /* in the history; 0: it is not kept there. Set by publishing it */
+    uint64_t at_ms;   /* wall clock; set by publishing it */
     const char *name; /* of the template; NULL when it concerns none */
     uint32_t slot;    /* from 1; 0 when it concerns no slot */
     uint64_t id;      /* internal id; 0 when it concerns no process */
@@ -54,6 +56,8 @@ struct colony_event {
 };
 
 typedef void (*colony_event_cb)(const struct colony_event *event, void *data);
+/* Keeps an event and returns its seq; 0: it is not kept. */
+typedef uint64_t (*colony_event_record_cb)(const struct colony_event *event, void *data);
 
 int colony_events_new(struct colony_events **out);
 void colony_events_free(struct colony_events *events);
@@ -64,11 +68,16 @@ void colony_events_free(struct colony_events *events);
  */
 int colony_events_subscribe(struct colony_events *events, const char *pattern,
                             colony_event_cb callback, void *data, struct colony_subscription **out);
+/* @record runs for each event before it is told, so that it is told with its seq; NULL: none. */
+void colony_events_set_recorder(struct colony_events *events, colony_event_record_cb record,
+                                void *data);
 /* Ends and frees the subscription; NULL is fine. */
 void colony_events_unsubscribe(struct colony_events *events, struct colony_subscription *sub);
 void colony_events_publish(struct colony_events *events, const struct colony_event *event);
 
 /* gaffer's word for the type: "spawn", "exit", … */
 const char *colony_event_name(enum colony_event_type type);
+/* The type of that word. -EINVAL. */
+int colony_event_parse(const char *name);
 
 #endif

@@ -7,12 +7,10 @@
 #include "core/events.h"
 #include "core/slot.h"
 #include "core/store.h"
-#include "core/table.h"
 
 struct colony_history {
     struct colony_events *events;
     struct colony_store *store;
-    struct colony_subscription *subscription;
 };
 
 /* States that "spawn" and "exit" tell of as well: a crash loop has half as many rows without. */
@@ -22,11 +20,16 @@ static bool says_nothing_new(const struct colony_event *event)
            (event->to == SLOT_STARTING || event->to == SLOT_RUNNING || event->to == SLOT_EXITED);
 }
 
-static void on_event(const struct colony_event *event, void *data)
+bool colony_history_keeps(const struct colony_event *event)
 {
-    const struct colony_history *history = data;
-    struct colony_store_event row = {
-        .at_ms = colony_wall_now_ms(),
+    return event->type != EVENT_STRAY && !says_nothing_new(event);
+}
+
+void colony_history_row(struct colony_store_event *row, const struct colony_event *event)
+{
+    *row = (struct colony_store_event){
+        .seq = event->seq,
+        .at_ms = event->at_ms,
         .name = event->name,
         .slot = event->slot,
         .id = event->id,
@@ -35,35 +38,38 @@ static void on_event(const struct colony_event *event, void *data)
         .cause = event->text,
     };
 
-    if (event->type == EVENT_STRAY || says_nothing_new(event))
-        return;
     if (event->type == EVENT_STATE) {
-        row.from = colony_slot_state_name(event->from);
-        row.to = colony_slot_state_name(event->to);
+        row->from = colony_slot_state_name(event->from);
+        row->to = colony_slot_state_name(event->to);
     }
     if (event->type == EVENT_EXIT && event->exit_known) {
-        row.exit_known = true;
-        row.exit_status = event->exit_status;
-        row.term_signal = event->term_signal;
+        row->exit_known = true;
+        row->exit_status = event->exit_status;
+        row->term_signal = event->term_signal;
     }
-    colony_store_add_event(history->store, &row);
+}
+
+static uint64_t record(const struct colony_event *event, void *data)
+{
+    const struct colony_history *history = data;
+    struct colony_store_event row;
+
+    if (!colony_history_keeps(event))
+        return 0;
+    colony_history_row(&row, event);
+    return colony_store_add_event(history->store, &row);
 }
 
 int colony_history_new(struct colony_history **out, struct colony_events *events,
                        struct colony_store *store)
 {
     struct colony_history *history = calloc(1, sizeof *history);
-    int rc;
 
     if (!history)
         return -ENOMEM;
     history->events = events;
     history->store = store;
-    rc = colony_events_subscribe(events, ".", on_event, history, &history->subscription);
-    if (rc < 0) {
-        free(history);
-        return rc;
-    }
+    colony_events_set_recorder(events, record, history);
     *out = history;
     return 0;
 }
@@ -72,6 +78,6 @@ void colony_history_free(struct colony_history *history)
 {
     if (!history)
         return;
-    colony_events_unsubscribe(history->events, history->subscription);
+    colony_events_set_recorder(history->events, NULL, NULL);
     free(history);
 }

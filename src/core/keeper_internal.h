@@ -18,8 +18,8 @@
 enum {
     PID_BUCKETS = 4096, /* a power of two */
     NO_INDEX = -1,
-    KEEPER_FDS_A_PROCESS = 4, /* pidfd, output, notify socket, input or a cgroup in passing */
-    KEEPER_FDS_OF_ENDED = 2,  /* output and notify socket, which are its slot's */
+    KEEPER_FDS_A_PROCESS = 5, /* pidfd, outputs, notify socket, input or a cgroup in passing */
+    KEEPER_FDS_OF_ENDED = 3,  /* outputs and notify socket, which are its slot's */
 };
 
 #define KEEPER_NO_RECORD UINT32_MAX

@@ -128,10 +128,12 @@ static void recover_marked(const struct colony_marked *marked, void *data)
         return;
     record->pid = marked->pid;
     colony_record_set_start(record, start_ticks);
-    record->stream_kind[0] = marked->output_inode ? STREAM_OUTPUT : STREAM_NONE;
-    record->stream_inode[0] = marked->output_inode;
+    record->stream_kind[OUTPUT_STREAM] = marked->output_inode ? STREAM_OUTPUT : STREAM_NONE;
+    record->stream_inode[OUTPUT_STREAM] = marked->output_inode;
+    record->stream_kind[ERROR_STREAM] = marked->error_inode ? STREAM_OUTPUT : STREAM_NONE;
+    record->stream_inode[ERROR_STREAM] = marked->error_inode;
     if (keeper_find_notify(recovery->keeper, record))
-        record->stream_kind[COLONY_STREAMS_MAX - 1] = STREAM_NOTIFY;
+        record->stream_kind[NOTIFY_STREAM] = STREAM_NOTIFY;
     colony_log(SEVERITY_WARNING, "found %s.%u again as pid %d by its mark", record->name,
                record->slot, (int)record->pid);
 }

@@ -206,6 +206,64 @@ static bool close_logs_locked(struct mover *mover)
     return true;
 }
 
+void colony__log_drain_locked(struct colony_log *log)
+{
+    if (log->drain == DRAIN_WANTED)
+        return;
+    colony__log_leave_drain_locked(log); /* what was written since it was drained counts, too */
+    log->drain = DRAIN_WANTED;
+    log->drain_next = log->logs->draining;
+    log->logs->draining = log;
+    colony__logs_wake(log->logs);
+}
+
+void colony__log_leave_drain_locked(struct colony_log *log)
+{
+    struct colony_log **link =
+        log->drain == DRAIN_WANTED ? &log->logs->draining : &log->logs->drained;
+
+    if (log->drain == DRAIN_NONE)
+        return;
+    while (*link && *link != log)
+        link = &(*link)->drain_next;
+    if (*link)
+        *link = log->drain_next;
+    log->drain_next = NULL;
+    log->drain = DRAIN_NONE;
+}
+
+/* A stalled one counts as drained: what it could hand on, it has. */
+static void set_drained_locked(struct colony_log *log)
+{
+    if (log->is_closing || log->drain != DRAIN_WANTED)
+        return;
+    colony__log_leave_drain_locked(log);
+    log->drain = DRAIN_DONE;
+    log->drain_next = log->logs->drained;
+    log->logs->drained = log;
+    (void)uv_async_send(&log->logs->async);
+}
+
+/* False: this mover was replaced meanwhile. */
+static bool drain_logs_locked(struct mover *mover)
+{
+    while (mover->logs->draining) {
+        struct colony_log *log = mover->logs->draining;
+        enum colony_move_result result = MOVE_MORE;
+        bool is_active = true;
+
+        for (int i = 0; i < LAST_TURNS && result == MOVE_MORE && is_active; i++) {
+            if (log->is_stalled || log->is_closing)
+                break;
+            is_active = move_locked(mover, log, &result);
+        }
+        set_drained_locked(log);
+        if (!is_active)
+            return false;
+    }
+    return true;
+}
+
 static int wait_ms_locked(const struct colony_logs *logs)
 {
     uint64_t now = colony__logs_now_ms();
@@ -256,7 +314,7 @@ static bool turn_locked(struct mover *mover)
         else if (!log->is_closing && !move_locked(mover, log, &result))
             return false;
     }
-    return close_logs_locked(mover);
+    return drain_logs_locked(mover) && close_logs_locked(mover);
 }
 
 static void leave_locked(struct mover *mover)

@@ -25,7 +25,11 @@ struct colony_log_tap {
     struct colony__tee *tee;
     colony_log_output_cb cb; /* NULL: taken off */
     void *data;
-    size_t skip; /* what was in the pipe before it */
+    size_t skip;    /* what was in the pipe before it */
+    size_t left;    /* it ends after so many bytes of the pipe at most */
+    bool is_ending; /* that counts; and, once it is drained, it ends where the pipe does */
+    bool has_end;
+    uint64_t lost_before; /* of the log, when it was last asked */
 };
 
 /* The pipe of one log; loop thread only. */
@@ -189,18 +193,33 @@ static void sweep(struct colony__tee *tee)
     uv_close((uv_handle_t *)&tee->poll, on_closed);
 }
 
+static void tell_end(struct colony_log_tap *tap)
+{
+    colony_log_output_cb cb = tap->cb;
+
+    tap->cb = NULL;
+    if (cb)
+        cb("", 0, tap->data);
+}
+
+static void tell_one(struct colony_log_tap *tap, const char *bytes, size_t size)
+{
+    size_t taken = tap->is_ending && tap->left < size ? tap->left : size;
+    size_t skipped = tap->skip < taken ? tap->skip : taken;
+
+    tap->skip -= skipped;
+    tap->left -= tap->is_ending ? taken : 0;
+    if (tap->cb && skipped < taken)
+        tap->cb(bytes + skipped, taken - skipped, tap->data);
+    if (size == 0 || (tap->is_ending && tap->left == 0))
+        tell_end(tap);
+}
+
 static void tell(struct colony__tee *tee, const char *bytes, size_t size)
 {
     tee->is_telling = true;
-    for (struct colony_log_tap *tap = tee->taps; tap; tap = tap->next) {
-        size_t skipped = tap->skip < size ? tap->skip : size;
-
-        tap->skip -= skipped;
-        if (tap->cb && (skipped < size || size == 0))
-            tap->cb(bytes + skipped, size - skipped, tap->data);
-        if (size == 0)
-            tap->cb = NULL;
-    }
+    for (struct colony_log_tap *tap = tee->taps; tap; tap = tap->next)
+        tell_one(tap, bytes, size);
     tee->is_telling = false;
     sweep(tee);
 }
@@ -268,6 +287,7 @@ int colony_log_tap(struct colony_log *log, colony_log_output_cb cb, void *data,
         return rc;
     }
     tap->tee = log->tee;
+    tap->lost_before = atomic_load(&log->tee_dropped);
     tap->cb = cb;
     tap->data = data;
     tap->skip = (size_t)waiting;
@@ -285,6 +305,58 @@ void colony_log_untap(struct colony_log_tap *tap)
     tap->cb = NULL;
     if (!tap->tee->is_telling)
         sweep(tap->tee);
+}
+
+void colony_log_end_tap(struct colony_log_tap *tap)
+{
+    struct colony_log *log = tap->tee->log;
+
+    int written = 0;
+    int teed = 0;
+
+    if (!log || tap->is_ending)
+        return; /* it ends in any case */
+    /* In this order, nothing is left out; what is being moved just now is counted twice. */
+    if (ioctl(log->pipe_fd, FIONREAD, &written) < 0 || ioctl(tap->tee->fd, FIONREAD, &teed) < 0)
+        return;
+    tap->is_ending = true;
+    tap->left = (size_t)written + (size_t)teed;
+    (void)pthread_mutex_lock(&log->logs->lock);
+    colony__log_drain_locked(log);
+    (void)pthread_mutex_unlock(&log->logs->lock);
+}
+
+void colony__log_end_taps(struct colony_log *log)
+{
+    struct colony__tee *tee = log->tee;
+    int waiting = 0;
+
+    if (!tee)
+        return;
+    if (ioctl(tee->fd, FIONREAD, &waiting) < 0)
+        waiting = 0;
+    tee->is_telling = true;
+    for (struct colony_log_tap *tap = tee->taps; tap; tap = tap->next) {
+        if (!tap->is_ending || tap->has_end)
+            continue;
+        tap->has_end = true;
+        if ((size_t)waiting < tap->left)
+            tap->left = (size_t)waiting;
+        if (tap->left == 0)
+            tell_end(tap);
+    }
+    tee->is_telling = false;
+    sweep(tee);
+}
+
+uint64_t colony_log_tap_lost(struct colony_log_tap *tap)
+{
+    const struct colony_log *log = tap->tee->log;
+    uint64_t lost = log ? atomic_load(&log->tee_dropped) : tap->lost_before;
+    uint64_t since = lost - tap->lost_before;
+
+    tap->lost_before = lost;
+    return since;
 }
 
 void colony__log_end_tee(struct colony_log *log)

@@ -23,9 +23,10 @@ enum {
     PIPE_BYTES_FIRST = 64 << 10,
 };
 
-void colony_log_file_name(char *out, size_t size, const char *name, uint32_t slot)
+/* No log of another slot or template has that name: rotated ones end in a number. */
+void colony_log_file_name(char *out, size_t size, const char *name, uint32_t slot, bool is_error)
 {
-    (void)snprintf(out, size, "%s.%u.log", name, slot);
+    (void)snprintf(out, size, "%s.%u.%s", name, slot, is_error ? "err" : "log");
 }
 
 /* A quarter of what the user may have in pipes; pipe(7). */
@@ -100,6 +101,26 @@ static void tell_changes(struct colony_logs *logs)
     }
 }
 
+/* What their pipes held has been moved: taps that are to end know now where. */
+static void tell_drained(struct colony_logs *logs)
+{
+    for (;;) {
+        struct colony_log *log;
+
+        (void)pthread_mutex_lock(&logs->lock);
+        log = logs->drained;
+        if (log) {
+            logs->drained = log->drain_next;
+            log->drain_next = NULL;
+            log->drain = DRAIN_NONE;
+        }
+        (void)pthread_mutex_unlock(&logs->lock);
+        if (!log)
+            return;
+        colony__log_end_taps(log);
+    }
+}
+
 void colony__logs_on_handle_closed(struct colony_logs *logs)
 {
     colony_logs_close_cb cb = logs->close_cb;
@@ -149,6 +170,7 @@ static void on_async(uv_async_t *async)
     bool is_done;
 
     tell_changes(logs);
+    tell_drained(logs);
     (void)pthread_mutex_lock(&logs->lock);
     wants_watchdog = logs->wants_watchdog;
     logs->wants_watchdog = false;
@@ -221,6 +243,8 @@ void colony_logs_close(struct colony_logs *logs, colony_logs_close_cb cb, void *
     logs->close_data = data;
     logs->is_closing = true;
     logs->changed = NULL;
+    logs->draining = NULL;
+    logs->drained = NULL;
     logs->closing = NULL;
     for (struct colony_log *log = logs->all; log; log = log->next) {
         log->is_changed = true; /* nobody is told of it any more */
@@ -291,6 +315,7 @@ void colony_log_close(struct colony_log *log)
         link = &(*link)->changed_next;
     if (log->is_changed && *link)
         *link = log->changed_next;
+    colony__log_leave_drain_locked(log);
     log->is_changed = true; /* the owner hears of it no more */
     log->owner = NULL;
     log->is_closing = true;

@@ -81,6 +81,13 @@ int colony_log_tap(struct colony_log *log, colony_log_output_cb cb, void *data,
 /* @cb is not called any more. Safe inside callbacks, and after colony_log_close until the tap's
  * end was told. NULL is fine. */
 void colony_log_untap(struct colony_log_tap *tap);
+/*
+ * @cb gets what processes have written up to now, and then hears of the end; the tap is gone then.
+ * What is written in the next moment may be told as well, where a block is being moved just now.
+ */
+void colony_log_end_tap(struct colony_log_tap *tap);
+/* Bytes that the loop was too slow for since this was last asked, or since the tap was made. */
+uint64_t colony_log_tap_lost(struct colony_log_tap *tap);
 /* Bytes of this log that the loop was too slow for. */
 uint64_t colony_log_tap_dropped(const struct colony_log *log);
 
@@ -90,7 +97,7 @@ void colony_log_dropped(const struct colony_log *log, uint64_t *bytes, uint64_t 
 /* The pipes of all logs stay open over an exec: what they hold is not lost by it. */
 void colony_logs_keep_over_exec(struct colony_logs *logs);
 
-/* The name of a slot's log file in its folder. */
-void colony_log_file_name(char *out, size_t size, const char *name, uint32_t slot);
+/* The name of a slot's log file in its folder; of its stderr's, where that has one. */
+void colony_log_file_name(char *out, size_t size, const char *name, uint32_t slot, bool is_error);
 
 #endif

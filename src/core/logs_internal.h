@@ -18,12 +18,20 @@ enum {
 
 struct colony__tee;
 
+enum log_drain {
+    DRAIN_NONE,
+    DRAIN_WANTED, /* what the pipe holds is to be moved, and that told */
+    DRAIN_DONE,   /* that is to be told */
+};
+
 struct colony_log {
     struct colony_logs *logs;
     struct colony_log *next; /* of all logs; under the lock */
     struct colony_log *previous;
     struct colony_log *changed_next; /* whose status is to be told; under the lock */
     bool is_changed;
+    struct colony_log *drain_next; /* of those that are to be drained, or were; under the lock */
+    enum log_drain drain;
     void *owner; /* loop thread only; NULL: closed */
     struct colony_log_settings settings;
     int pipe_fd;
@@ -73,6 +81,8 @@ struct colony_logs {
     struct colony_log *all;
     struct colony_log *changed; /* whose status is to be told */
     struct colony_log *closing; /* to be moved a last time and freed */
+    struct colony_log *draining;
+    struct colony_log *drained;
     struct mover *movers;
     struct mover *active;
     struct colony_log *busy; /* what the active mover is at work on */
@@ -108,6 +118,8 @@ void colony__log_tee_moved(struct colony_log *log, size_t size);
 void colony__log_tee_copy(struct colony_log *log, const char *bytes, size_t size);
 /* The loop lets go of @log; those who tap read what there is, and then hear of the end. */
 void colony__log_end_tee(struct colony_log *log);
+/* What processes had written when an end was asked for is in the taps' pipe. */
+void colony__log_end_taps(struct colony_log *log);
 /* logs.c: one of the open handles has been closed. */
 void colony__logs_on_handle_closed(struct colony_logs *logs);
 
@@ -119,6 +131,9 @@ int colony__logs_start_mover_locked(struct colony_logs *logs);
 void colony__logs_free_mover(struct mover *mover);
 void colony__log_set_status_locked(struct colony_log *log, enum colony_log_status status);
 void colony__log_watch_locked(struct colony_log *log);
+/* Has what the pipe holds moved, and colony__log_end_taps() called then. */
+void colony__log_drain_locked(struct colony_log *log);
+void colony__log_leave_drain_locked(struct colony_log *log);
 void colony__log_unwatch(const struct colony_log *log);
 /* Makes the pipe larger when it was found full, within the budget all logs share. */
 uint64_t colony__log_grow_pipe(struct colony_logs *logs, int pipe_fd, uint64_t bytes);

@@ -63,6 +63,15 @@ enum colony_stream_kind {
                     */
 };
 
+/* Which of the streams is what; the keeper looks at it only when it has to find them by a mark. */
+enum colony_stream {
+    OUTPUT_STREAM = 0, /* stdout, and stderr in order unless that has its own */
+    INPUT_STREAM = 1,  /* stdin */
+    NOTIFY_STREAM = 2, /* the socket behind NOTIFY_SOCKET */
+    READY_STREAM = 3,  /* the pipe of `ready: {fd: N}` */
+    ERROR_STREAM = 4,  /* stderr */
+};
+
 /* What a descriptor of the child is: one of these, with the number of the stream or passed fd. */
 enum colony_fd_plan {
     FD_CLOSED = 0,

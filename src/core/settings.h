@@ -50,6 +50,7 @@ struct colony_http_settings {
     size_t endpoint_count;
     uint64_t header_bytes_max; /* 16 KiB */
     uint64_t body_bytes_max;   /* 1 MiB */
+    uint64_t feed_bytes_max;   /* 1 MiB */
     uint64_t request_ms_max;   /* 30 s to finish a request */
     uint32_t connections_max;  /* 1,024 */
 };

@@ -170,6 +170,8 @@ const struct colony__setting colony__http_settings[] = {
      RANGE(1024, 1 << 20), "largest head of a request"},
     {"max_body_bytes",   BYTES,   0, "1048576", AT(body_bytes_max),
      RANGE(1024, 1 << 30), "largest body of a request"},
+    {"max_feed_bytes",   BYTES,   0, "1048576", AT(feed_bytes_max),
+     RANGE(4096, 1 << 30), "what is kept for clients that follow and read slowly; the oldest goes"},
     {"request_timeout",  SECONDS, 0, "30",      AT(request_ms_max), NULL,
      "how long a client may take to send a request"},
     {"max_connections",  COUNT,   0, "1024",    AT(connections_max), RANGE(1, 1000000),

@@ -43,6 +43,7 @@ struct colony_store {
     uv_timer_t timer; /* while it is being closed: how long that may take */
     struct asked asked;
     uint64_t next_seq;
+    uint64_t opened_seq;
     uint64_t dropped;
     char trouble[COLONY_ERROR_TEXT_MAX];
     unsigned open_handles;
@@ -323,7 +324,10 @@ int colony_store_open(struct colony_store **out, struct uv_loop_s *loop, const c
     }
     TAILQ_INIT(&store->asked);
     rc = colony__writer_open(&store->writer, path, &moved, err);
-    store->next_seq = store->writer.db.last_seq + 1;
+    store->opened_seq = store->writer.db.last_seq;
+    if (store->writer.db.was_killed)
+        store->opened_seq += STORE_SKIPPED_SEQS;
+    store->next_seq = store->opened_seq + 1;
     if (rc == 0) {
         rc = start_thread(store, loop);
         if (rc < 0)
@@ -396,14 +400,14 @@ int colony_store_remove_template(struct colony_store *store, const char *name)
     return queue_change(store, &row, true);
 }
 
-void colony_store_add_event(struct colony_store *store, const struct colony_store_event *row)
+uint64_t colony_store_add_event(struct colony_store *store, const struct colony_store_event *row)
 {
     struct store_event *event = colony__store_event_new(row);
     bool is_full;
 
     if (!event) {
         store->dropped++;
-        return;
+        return 0;
     }
     uv_mutex_lock(&store->lock);
     is_full = store->event_count >= COLONY_STORE_QUEUE_MAX;
@@ -418,9 +422,20 @@ void colony_store_add_event(struct colony_store *store, const struct colony_stor
     }
     uv_mutex_unlock(&store->lock);
     if (!is_full)
-        return;
+        return store->next_seq - 1;
     store->dropped++;
     free(event);
+    return 0;
+}
+
+uint64_t colony_store_last_seq(const struct colony_store *store)
+{
+    return store->next_seq - 1;
+}
+
+uint64_t colony_store_opened_seq(const struct colony_store *store)
+{
+    return store->opened_seq;
 }
 
 static void queue_request(struct colony_store *store, struct request *request)

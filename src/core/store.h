@@ -61,7 +61,7 @@ typedef void (*colony_store_template_cb)(const struct colony_store_template *row
 typedef void (*colony_store_event_cb)(const struct colony_store_event *row, void *data);
 /* @rc 0, or why the store could not do it (-EIO, -ENOSPC, -ECANCELED: it was closed first). */
 typedef void (*colony_store_done_cb)(int rc, void *data);
-/* The rows found, newest first; borrowed for the call. */
+/* The rows found, newest first unless it goes_on; borrowed for the call. */
 typedef void (*colony_store_history_cb)(int rc, const struct colony_store_event *rows, size_t count,
                                         void *data);
 typedef void (*colony_store_close_cb)(void *data);
@@ -96,25 +96,33 @@ int colony_store_put_template(struct colony_store *store, const struct colony_st
 int colony_store_remove_template(struct colony_store *store, const char *name);
 /*
  * Not waited for by anybody: committed within a second, or with the next put. Texts are cut (cause
- * 1024 bytes, names COLONY_NAME_MAX, words 64), and bytes that are not UTF-8 become '?'.
+ * 1024 bytes, names COLONY_NAME_MAX, words 64), and bytes that are not UTF-8 become '?'. Returns
+ * its seq; 0: it was dropped, and counted.
  */
-void colony_store_add_event(struct colony_store *store, const struct colony_store_event *row);
+uint64_t colony_store_add_event(struct colony_store *store, const struct colony_store_event *row);
 
 /* @cb once all that was put before is safe on disk, or has failed. -ENOMEM. */
 int colony_store_sync(struct colony_store *store, colony_store_done_cb cb, void *data);
 
 /*
  * The newest @limit events of @name (NULL: of all) and @slot (0: of all) with a seq below @before
- * (0: all), also those still queued. -EINVAL: @name is too long; -ENOMEM.
+ * (0: all), also those still queued; with @goes_on instead the oldest with a seq above @after,
+ * oldest first. -EINVAL: @name is too long; -ENOMEM.
  */
 struct colony_store_query {
     const char *name;
     uint32_t slot;
     uint64_t before;
     uint32_t limit;
+    bool goes_on;
+    uint64_t after;
 };
 int colony_store_history(struct colony_store *store, const struct colony_store_query *query,
                          colony_store_history_cb cb, void *data);
+
+/* Of the last event that was added, and of the last one before this store was opened; 0: none. */
+uint64_t colony_store_last_seq(const struct colony_store *store);
+uint64_t colony_store_opened_seq(const struct colony_store *store);
 
 /* Why the last write failed, or "" while all is well; and what was dropped of the history. */
 const char *colony_store_trouble(const struct colony_store *store);

@@ -60,6 +60,7 @@ enum {
     "seq, at_ms, name, slot, id, os_pid, event, from_state, to_state, exit_known, exit_status, "   \
     "term_signal, cause"
 #define HISTORY_END " seq < ?1 AND (?3 = 0 OR slot = ?3) ORDER BY seq DESC LIMIT ?4"
+#define HISTORY_ON_END " seq > ?1 AND (?3 = 0 OR slot = ?3) ORDER BY seq LIMIT ?4"
 
 static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
@@ -82,6 +83,9 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_HISTORY] = "SELECT " HISTORY_COLUMNS " FROM history WHERE" HISTORY_END,
     [STATEMENT_HISTORY_OF_NAME] =
         "SELECT " HISTORY_COLUMNS " FROM history WHERE name = ?2 AND" HISTORY_END,
+    [STATEMENT_HISTORY_ON] = "SELECT " HISTORY_COLUMNS " FROM history WHERE" HISTORY_ON_END,
+    [STATEMENT_HISTORY_ON_OF_NAME] =
+        "SELECT " HISTORY_COLUMNS " FROM history WHERE name = ?2 AND" HISTORY_ON_END,
 };
 
 /* The file system's own word where there is one. */
@@ -467,13 +471,17 @@ static int tell_row(sqlite3_stmt *found, store_row_cb cb, void *data)
 int colony__store_db_history(struct store_db *db, const struct colony_store_query *query,
                              store_row_cb cb, void *data)
 {
-    sqlite3_stmt *statement =
-        db->statements[query->name ? STATEMENT_HISTORY_OF_NAME : STATEMENT_HISTORY];
+    static const enum store_statement kinds[2][2] = {
+        {STATEMENT_HISTORY, STATEMENT_HISTORY_OF_NAME},
+        {STATEMENT_HISTORY_ON, STATEMENT_HISTORY_ON_OF_NAME},
+    };
+    sqlite3_stmt *statement = db->statements[kinds[query->goes_on][query->name != NULL]];
     uint64_t before = query->before && query->before < INT64_MAX ? query->before : INT64_MAX;
+    uint64_t after = query->after < INT64_MAX ? query->after : INT64_MAX;
     int code = SQLITE_OK;
     int rc = 0;
 
-    if (bind_number(statement, 1, before) ||
+    if (bind_number(statement, 1, query->goes_on ? after : before) ||
         (query->name && bind_text(statement, 2, query->name)) ||
         bind_number(statement, 3, query->slot) || bind_number(statement, 4, query->limit))
         code = sqlite3_errcode(db->sqlite);

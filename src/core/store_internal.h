@@ -25,6 +25,7 @@ enum {
     STORE_SETTINGS_BYTES_MAX = 16 << 20,
     STORE_KNOWN_BUCKETS = 512,
     STORE_PRUNE_ROWS = 1000, /* the history is cut by so many at once */
+    STORE_SKIPPED_SEQS = 1000, /* after a kill: what was told to clients and not yet written */
 };
 
 /* Damaged, or not a database of colony's. */
@@ -96,6 +97,8 @@ enum store_statement {
     STATEMENT_PRUNE,
     STATEMENT_HISTORY,
     STATEMENT_HISTORY_OF_NAME,
+    STATEMENT_HISTORY_ON,
+    STATEMENT_HISTORY_ON_OF_NAME,
     STATEMENT_COUNT,
 };
 

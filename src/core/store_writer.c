@@ -355,7 +355,8 @@ static bool matches(const struct colony_store_query *query, const struct colony_
 {
     return (!query->name || strcmp(query->name, row->name) == 0) &&
            (query->slot == 0 || query->slot == row->slot) &&
-           (query->before == 0 || row->seq < query->before);
+           (query->goes_on ? row->seq > query->after
+                           : query->before == 0 || row->seq < query->before);
 }
 
 /* Of those that are still to be written, which are newer than all in the file, oldest first. */
@@ -372,6 +373,28 @@ static int collect_unwritten(const struct store_writer *writer,
         if (matches(query, row_of(event)) && found-- <= query->limit)
             rc = collect_row(row_of(event), rows);
     return rc;
+}
+
+/* Oldest first: what is in the file comes before what is still to be written. */
+static int collect_on(struct store_writer *writer, const struct colony_store_query *query,
+                      struct store_rows *rows)
+{
+    const struct store_link *event;
+    size_t i = 0;
+    int rc =
+        writer->db.sqlite ? colony__store_db_history(&writer->db, query, collect_row, rows) : 0;
+
+    for (event = writer->events.first; rc == 0 && event; event = event->next)
+        if (rows->count < query->limit && matches(query, row_of(event)))
+            rc = collect_row(row_of(event), rows);
+    if (rc < 0 || rows->count == 0)
+        return rc;
+    rows->array = calloc(rows->count, sizeof *rows->array);
+    if (!rows->array)
+        return -ENOMEM;
+    for (event = rows->list.first; event; event = event->next)
+        rows->array[i++] = *row_of(event);
+    return 0;
 }
 
 static int collect(struct store_writer *writer, const struct colony_store_query *query,
@@ -402,12 +425,14 @@ static int collect(struct store_writer *writer, const struct colony_store_query 
 int colony__writer_history(struct store_writer *writer, const struct colony_store_query *query,
                            struct store_rows *rows)
 {
-    int rc = collect(writer, query, rows);
+    int (*find)(struct store_writer *, const struct colony_store_query *, struct store_rows *) =
+        query->goes_on ? collect_on : collect;
+    int rc = find(writer, query, rows);
 
     if (rc == STORE_DAMAGED) {
         colony__store_rows_clear(rows);
         recover(writer);
-        rc = collect(writer, query, rows);
+        rc = find(writer, query, rows);
     }
     if (rc < 0)
         colony__store_rows_clear(rows);

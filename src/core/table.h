@@ -17,10 +17,10 @@
 struct colony_error;
 
 enum {
-    COLONY_TABLE_VERSION = 1,
+    COLONY_TABLE_VERSION = 2,
     COLONY_TABLE_CAPACITY_MAX = 65536,
     COLONY_RECORD_NAME_SIZE = 208,
-    COLONY_STREAMS_MAX = 4, /* pipes of one process */
+    COLONY_STREAMS_MAX = 5, /* pipes of one process */
     COLONY_NOTE_SIZE = 64,
     COLONY_INSTANCE_SIZE = 17, /* 16 hexadecimal digits and a NUL */
 };

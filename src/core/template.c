@@ -92,6 +92,10 @@ const struct colony__setting colony__template_settings[] = {
      "start and forget: it outlives colony"},
     {"log",          &colony__log, 0, "{}", AT(log), log_settings,
      "where output goes: `none`, or a map"},
+    {"redirect_output", &colony__labels, 0, "[]", AT(redirect_output), NULL,
+     "labels of stdout and stderr, by which /streams/ID/LABEL follows them; each gets a log of its own unless they are the same"},
+    {"redirect_input", FLAG, 0, "false", AT(redirect_input), NULL,
+     "stdin is a pipe, which POST /streams/ID/stdin writes to"},
     {"start",        FLAG,  COLONY__LIVE, "true", AT(start), NULL, "start it when it is loaded"},
     {"priority",     COUNT, COLONY__LIVE, "1000000", AT(priority), RANGE(0, COLONY_PRIORITY_LAST),
      "order of starting, 0 first"},
@@ -270,6 +274,7 @@ static void clear(struct colony__draft *draft)
     colony__words_free(template->env);
     colony__words_free(template->env_file);
     colony__words_free(template->env_inherit);
+    colony__words_free(template->redirect_output);
     cJSON_free(template->source);
     colony_value_free(draft->source);
 }

@@ -28,6 +28,7 @@ enum {
     COLONY_RLIMITS_MAX = 16,  /* RLIM_NLIMITS */
     COLONY_PRIORITY_LAST = 1000000,
     COLONY_DEPENDENCIES_MAX = 256, /* of one template */
+    COLONY_LABEL_MAX = 64,         /* bytes of the label of a stream */
 };
 
 enum colony_log_mode {
@@ -131,9 +132,11 @@ struct colony_template {
     char **env_file;    /* what the files of `env_file` say that `env` does not, as KEY=VALUE and
                            sorted by KEY; NULL-terminated */
     char **env_inherit; /* names; NULL-terminated */
-    char *cwd;          /* NULL: where colony was started */
-    char *source;       /* the settings as given, `name`, and what env files said, as JSON: for
-                           comparing, and for colony_template_restore */
+    char **redirect_output; /* labels of stdout and stderr; NULL-terminated; both the same: one
+                               stream; one that is left out can't be followed */
+    char *cwd;              /* NULL: where colony was started */
+    char *source;           /* the settings as given, `name`, and what env files said, as JSON: for
+                               comparing, and for colony_template_restore */
     const struct colony_identity *identity;      /* NULL: as colony itself runs */
     const struct colony_restart_policy *restart; /* of `restart` or `flapping` */
     const struct colony_ready_settings *ready;
@@ -157,6 +160,7 @@ struct colony_template {
     int nice;
     int oom_score_adj;
     bool os_env;
+    bool redirect_input; /* stdin is a pipe that can be written to */
     bool has_umask;
     bool has_nice;
     bool has_oom_score_adj;

@@ -123,6 +123,7 @@ static void put_template(struct block *block, const struct colony_template *temp
     copy.env = put_words(block, template->env);
     copy.env_file = put_words(block, template->env_file);
     copy.env_inherit = put_words(block, template->env_inherit);
+    copy.redirect_output = put_words(block, template->redirect_output);
     copy.ready = put_ready(block, template->ready);
     copy.name = put_text(block, template->name);
     copy.group = put_text(block, template->group);

@@ -48,6 +48,7 @@ extern const struct colony__setting_type colony__user;
 extern const struct colony__setting_type colony__group;
 extern const struct colony__setting_type colony__groups;
 
+extern const struct colony__setting_type colony__labels;        /* char **: two labels at most */
 extern const struct colony__setting_type colony__env_names;     /* char **; names without `=` */
 extern const struct colony__setting_type colony__umask;         /* the draft */
 extern const struct colony__setting_type colony__nice;          /* the draft; detail is a range */

@@ -153,7 +153,8 @@ static inline void on_history(int rc, const struct colony_store_event *rows, siz
     stored->count = 0;
     stored->summary[0] = '\0';
     for (size_t i = 0; i < count; i++) {
-        CHECK(i == 0 || rows[i].seq < rows[i - 1].seq); /* newest first */
+        CHECK(i < 2 ||
+              (rows[i].seq < rows[i - 1].seq) == (rows[1].seq < rows[0].seq)); /* in order */
         append(stored, rows[i].cause);
     }
     stored->answers++;
@@ -163,7 +164,22 @@ static inline void on_history(int rc, const struct colony_store_event *rows, siz
 static inline const char *find_history(struct stored *stored, const char *name, uint32_t slot,
                                        uint64_t before, uint32_t limit)
 {
-    const struct colony_store_query query = {name, slot, before, limit};
+    const struct colony_store_query query = {
+        .name = name, .slot = slot, .before = before, .limit = limit};
+    unsigned answers = stored->answers;
+
+    CHECK(colony_store_history(stored->store, &query, on_history, stored) == 0);
+    TURN_UNTIL(stored, stored->answers == answers + 1);
+    CHECK(stored->rc == 0);
+    return stored->summary;
+}
+
+/* The same of what came after @after, oldest first. */
+static inline const char *find_history_on(struct stored *stored, const char *name, uint64_t after,
+                                          uint32_t limit)
+{
+    const struct colony_store_query query = {
+        .name = name, .after = after, .limit = limit, .goes_on = true};
     unsigned answers = stored->answers;
 
     CHECK(colony_store_history(stored->store, &query, on_history, stored) == 0);

@@ -342,6 +342,44 @@ TEST(test_every_type_has_a_name_of_its_own)
     }
 }
 
+static uint64_t record_it(const struct colony_event *event, void *data)
+{
+    struct probe *probe = data;
+
+    probe->last = *event;
+    return event->type == EVENT_SPAWN ? (uint64_t)++probe->count : 0;
+}
+
+TEST(test_an_event_is_recorded_before_it_is_told_and_told_with_its_seq)
+{
+    struct fixture f;
+
+    fixture_init(&f);
+    colony_events_set_recorder(f.events, record_it, &f.probes[0]);
+    publish(f.events, EVENT_SPAWN, "web"); /* also while nobody listens */
+    assert_int_equal(f.probes[0].count, 1);
+    subscribe(&f.probes[1], ".");
+    publish(f.events, EVENT_SPAWN, "web");
+    assert_true(f.probes[1].last.seq == 2);
+    assert_true(f.probes[1].last.at_ms > 0 && f.probes[1].last.at_ms == f.probes[0].last.at_ms);
+    publish(f.events, EVENT_STRAY, NULL);
+    assert_true(f.probes[1].last.seq == 0);
+    colony_events_set_recorder(f.events, NULL, NULL);
+    publish(f.events, EVENT_SPAWN, "web");
+    assert_true(f.probes[1].last.seq == 0);
+    assert_int_equal(f.probes[0].count, 2);
+    fixture_clear(&f);
+}
+
+TEST(test_a_word_is_parsed_to_its_type_and_nothing_else_is)
+{
+    assert_int_equal(colony_event_parse("stop_pid"), EVENT_STOP_PID);
+    for (int type = 0; type < EVENT_TYPE_COUNT; type++)
+        assert_int_equal(colony_event_parse(colony_event_name((enum colony_event_type)type)), type);
+    assert_int_equal(colony_event_parse(""), -EINVAL);
+    assert_int_equal(colony_event_parse("spawned"), -EINVAL);
+}
+
 TEST(test_freeing_ends_what_is_still_subscribed)
 {
     struct fixture f;
@@ -373,6 +411,8 @@ int main(void)
         cmocka_unit_test(test_an_event_published_in_a_callback_reaches_everybody_once),
         cmocka_unit_test(test_unsubscribing_around_an_inner_event_is_safe),
         cmocka_unit_test(test_every_type_has_a_name_of_its_own),
+        cmocka_unit_test(test_an_event_is_recorded_before_it_is_told_and_told_with_its_seq),
+        cmocka_unit_test(test_a_word_is_parsed_to_its_type_and_nothing_else_is),
         cmocka_unit_test(test_freeing_ends_what_is_still_subscribed),
     };
 

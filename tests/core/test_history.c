@@ -59,7 +59,7 @@ static void on_rows(int rc, const struct colony_store_event *rows, size_t count,
 
 static void read_rows(struct recorded *recorded)
 {
-    const struct colony_store_query all = {NULL, 0, 0, ROWS_MAX};
+    const struct colony_store_query all = {.limit = ROWS_MAX};
     unsigned answers = recorded->stored.answers;
 
     CHECK(colony_store_history(recorded->stored.store, &all, on_rows, recorded) == 0);

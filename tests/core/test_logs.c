@@ -271,6 +271,49 @@ FOLDER_TEST(test_taps_may_be_taken_off_and_made_inside_a_callback)
     CHECK(tapped[0].ends == 0 && tapped[4].ends == 1 && tapped[5].ends == 1);
 }
 
+FOLDER_TEST(test_a_tap_that_is_ended_gets_what_is_written_and_the_end_and_others_go_on)
+{
+    static struct tapped tapped[3];
+    struct logged logged = {0};
+
+    logged_init(&logged, data);
+    for (size_t i = 0; i < 3; i++)
+        tap(&tapped[i], logged.log);
+    colony_log_end_tap(tapped[0].tap); /* nothing is written yet */
+    CHECK(tapped[0].ends == 0);        /* never from inside */
+    TURN_UNTIL(&logged, tapped[0].ends == 1);
+    write_out(&logged, logged.write_fd, "a\n", 2);
+    colony_log_end_tap(tapped[1].tap);
+    colony_log_end_tap(tapped[1].tap);
+    TURN_UNTIL(&logged, tapped[1].ends == 1 && tapped[2].size == 2);
+    write_out(&logged, logged.write_fd, "b\n", 2);
+    TURN_UNTIL(&logged, tapped[2].size == 4);
+    CHECK(has_text(&tapped[0], "") && has_text(&tapped[1], "a\n"));
+    CHECK(has_text(&tapped[2], "a\nb\n") && colony_log_tap_lost(tapped[2].tap) == 0);
+    colony_log_end_tap(tapped[2].tap); /* the log is closed before it is drained */
+    colony_log_close(logged.log);
+    TURN_UNTIL(&logged, tapped[2].ends == 1);
+    CHECK(tapped[0].ends == 1 && tapped[1].ends == 1);
+    logged_close(&logged);
+}
+
+FOLDER_TEST(test_a_tap_ends_after_all_of_a_flood)
+{
+    static struct tapped tapped;
+    static char flood[300000];
+    struct logged logged = {0};
+    size_t done;
+
+    memset(flood, 'x', sizeof flood);
+    logged_init(&logged, data);
+    tap(&tapped, logged.log);
+    done = fill_pipe(logged.write_fd, flood, 40000);
+    colony_log_end_tap(tapped.tap);
+    TURN_UNTIL(&logged, tapped.ends == 1);
+    CHECK(tapped.size == done);
+    logged_close(&logged);
+}
+
 FOLDER_TEST(test_without_taps_there_is_no_pipe_for_them)
 {
     static struct tapped tapped[2];
@@ -500,7 +543,7 @@ TEST(test_a_log_is_named_after_its_slot)
 {
     char name[64];
 
-    colony_log_file_name(name, sizeof name, "web", 3);
+    colony_log_file_name(name, sizeof name, "web", 3, false);
     assert_string_equal(name, "web.3.log");
 }
 
@@ -516,6 +559,9 @@ int main(void)
         cmocka_unit_test(test_a_tap_gets_what_the_log_gets),
         cmocka_unit_test(test_many_taps_each_get_what_comes_after_them),
         cmocka_unit_test(test_taps_may_be_taken_off_and_made_inside_a_callback),
+        cmocka_unit_test(
+            test_a_tap_that_is_ended_gets_what_is_written_and_the_end_and_others_go_on),
+        cmocka_unit_test(test_a_tap_ends_after_all_of_a_flood),
         cmocka_unit_test(test_without_taps_there_is_no_pipe_for_them),
         cmocka_unit_test(test_a_tap_may_be_taken_off_after_its_log_was_closed),
         cmocka_unit_test(test_nothing_that_is_written_after_a_tap_was_made_goes_past_it),

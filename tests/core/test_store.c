@@ -208,7 +208,7 @@ FOLDER_TEST(test_all_of_an_event_is_kept)
         .cause = "http uid 0: 'quoted'; -- \n",
     };
     const struct colony_store_event empty = {.at_ms = 0};
-    const struct colony_store_query all = {NULL, 0, 0, 10};
+    const struct colony_store_query all = {.limit = 10};
     struct stored stored;
 
     stored_open(&stored, data);
@@ -255,6 +255,14 @@ FOLDER_TEST(test_history_is_found_newest_first_by_name_slot_and_page)
         CHECK(strcmp(find_history(&stored, NULL, 0, 2, 2), "1 ") == 0);
         CHECK(strcmp(find_history(&stored, NULL, 0, 1, 2), "") == 0);
         CHECK(strcmp(find_history(&stored, NULL, 0, UINT64_MAX, UINT32_MAX), "5 4 3 2 1 ") == 0);
+        CHECK(strcmp(find_history_on(&stored, NULL, 0, 100), "1 2 3 4 5 ") == 0);
+        CHECK(strcmp(find_history_on(&stored, NULL, 2, 2), "3 4 ") == 0);
+        CHECK(strcmp(find_history_on(&stored, "web", 1, 100), "3 4 ") == 0);
+        CHECK(strcmp(find_history_on(&stored, "db", 2, 1), "5 ") == 0);
+        CHECK(strcmp(find_history_on(&stored, NULL, 5, 100), "") == 0);
+        CHECK(strcmp(find_history_on(&stored, NULL, UINT64_MAX, 100), "") == 0);
+        CHECK(colony_store_last_seq(stored.store) == 5);
+        CHECK(colony_store_opened_seq(stored.store) == 0);
         if (i == 0) {
             CHECK(sqlite3_close(other) == SQLITE_OK); /* and once more, all of it written */
             CHECK(sync_now(&stored) == 0);
@@ -270,7 +278,7 @@ FOLDER_TEST(test_history_is_found_newest_first_by_name_slot_and_page)
 FOLDER_TEST(test_names_too_long_to_be_are_no_query)
 {
     char long_name[COLONY_NAME_MAX + 2];
-    const struct colony_store_query query = {long_name, 0, 0, 10};
+    const struct colony_store_query query = {.name = long_name, .limit = 10};
     struct stored stored;
 
     memset(long_name, 'x', sizeof long_name - 1);
@@ -289,7 +297,7 @@ struct paging {
 static void on_page(int rc, const struct colony_store_event *rows, size_t count, void *data)
 {
     struct paging *paging = data;
-    struct colony_store_query next = {NULL, 0, 0, 7};
+    struct colony_store_query next = {.limit = 7};
 
     CHECK(rc == 0);
     paging->seen += count;
@@ -302,7 +310,7 @@ static void on_page(int rc, const struct colony_store_event *rows, size_t count,
 
 FOLDER_TEST(test_pages_can_be_turned_from_inside_the_callback)
 {
-    const struct colony_store_query first = {NULL, 0, 0, 7};
+    const struct colony_store_query first = {.limit = 7};
     struct stored stored;
     struct paging paging = {.stored = &stored};
 

@@ -33,6 +33,8 @@ static const struct change {
     {"stop_group", "true", true},
     {"detach", "true", false},
     {"log", "none", false},
+    {"redirect_output", "[a, b]", false},
+    {"redirect_input", "true", false},
     {"start", "false", true},
     {"priority", "1", true},
     {"restart", "never", true},

@@ -72,6 +72,8 @@ static const struct row {
     {"log/forward", "bcz"},
     {"log/direct", "bcz"},
     {"log/none", "bcz"},
+    {"redirect_output", "wnfhxiltz"},
+    {"redirect_input", "bcz"},
     {"start", "bcz"},
     {"priority", "wz"},
     {"restart", "mz"},

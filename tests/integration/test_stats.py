@@ -136,7 +136,7 @@ def test_arguments_are_told_whatever_they_hold(colony):
     ("/stats/nope/1", (404, "not_found")),
     ("/stats/idle/1/2", (404, "not_found")),
     ("/stats?feed=continuous", (400, "bad_value")),
-    ("/stats/idle?feed=longpoll", (400, "bad_value")),
+    ("/stats/idle?feed=none", (400, "bad_value")),
     ("/stats/idle?feed", (400, "bad_value")),
     ("/slots?stats=maybe", (400, "bad_value")),
 ])

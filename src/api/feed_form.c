@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/feed_form_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/utf8.h"
+
+enum {
+    ID_MAX = 20, /* digits of UINT64_MAX */
+};
+
+static const char line_end[] = "\r\n";
+static const char data_begin[] = "data: ";
+
+const char *colony__form_type(const struct colony__form *form)
+{
+    if (form->feed == FEED_EVENTSOURCE)
+        return "text/event-stream";
+    return form->is_raw ? "application/octet-stream" : "application/json";
+}
+
+const char *colony__form_begin(const struct colony__form *form, size_t *size)
+{
+    static const char text[] = "retry: 2000\r\n\r\n";
+
+    _Static_assert(COLONY__RETRY_MS == 2000, "what the text says");
+    *size = form->feed == FEED_EVENTSOURCE ? sizeof text - 1 : 0;
+    return text;
+}
+
+const char *colony__form_heartbeat(const struct colony__form *form, size_t *size)
+{
+    static const char comment[] = ":\r\n\r\n";
+    static const char blank[] = "\n";
+
+    *size = form->feed == FEED_EVENTSOURCE ? sizeof comment - 1 : sizeof blank - 1;
+    return form->feed == FEED_EVENTSOURCE ? comment : blank;
+}
+
+/* Where the line that begins at @at ends; *next: where the one after it begins, NULL: nowhere. */
+static const char *find_line_end(const char *at, const char *end, const char **next)
+{
+    while (at < end && *at != '\n' && *at != '\r')
+        at++;
+    *next = NULL;
+    if (at < end)
+        *next = at + (*at == '\r' && at + 1 < end && at[1] == '\n' ? 2 : 1);
+    return at;
+}
+
+static size_t count_lines(const char *text, size_t size)
+{
+    const char *end = text + size;
+    size_t lines = 0;
+
+    for (const char *at = text; at; lines++)
+        (void)find_line_end(at, end, &at);
+    return lines;
+}
+
+size_t colony__form_size(const struct colony__form *form, const struct colony__tidings *tidings)
+{
+    size_t size = tidings->size + sizeof line_end;
+
+    if (form->feed != FEED_EVENTSOURCE)
+        return size;
+    return size + sizeof "id: \r\nevent: \r\n\r\n" + ID_MAX + strlen(tidings->event) +
+           count_lines(tidings->text, tidings->size) * (sizeof data_begin + sizeof line_end);
+}
+
+static char *put(char *out, const char *bytes, size_t size)
+{
+    return (char *)memcpy(out, bytes, size) + size;
+}
+
+/* Each byte that is not UTF-8 becomes '?', and NUL, which ends nothing here, as well. */
+static char *put_valid(char *out, const char *bytes, size_t size)
+{
+    while (size > 0) {
+        size_t good = colony_utf8_length(bytes, size);
+
+        out = put(out, bytes, good);
+        if (good < size)
+            *out++ = '?';
+        good += good < size;
+        bytes += good;
+        size -= good;
+    }
+    return out;
+}
+
+static char *put_event(char *out, const struct colony__tidings *tidings)
+{
+    const char *end = tidings->text + tidings->size;
+    const char *next;
+    char id[sizeof "id: \r\nevent: " + ID_MAX];
+
+    out = put(out, id, (size_t)snprintf(id, sizeof id, "id: %" PRIu64 "\r\nevent: ", tidings->id));
+    out = put(out, tidings->event, strlen(tidings->event));
+    out = put(out, line_end, 2);
+    for (const char *at = tidings->text; at; at = next) {
+        const char *stop = find_line_end(at, end, &next);
+
+        out = put(out, data_begin, sizeof data_begin - 1);
+        out = put_valid(out, at, (size_t)(stop - at));
+        out = put(out, line_end, 2);
+    }
+    return put(out, line_end, 2);
+}
+
+size_t colony__form_write(const struct colony__form *form, const struct colony__tidings *tidings,
+                          char *out)
+{
+    char *at;
+
+    if (form->feed == FEED_EVENTSOURCE)
+        return (size_t)(put_event(out, tidings) - out);
+    at = put(out, tidings->text, tidings->size);
+    if (!form->is_raw)
+        at = put(at, line_end, 2);
+    return (size_t)(at - out);
+}
+
+size_t colony__form_dropped(const struct colony__form *form, char *out, uint64_t weight)
+{
+    int size;
+
+    if (form->feed == FEED_EVENTSOURCE)
+        size = snprintf(out, COLONY__DROPPED_MAX,
+                        "event: dropped\r\ndata: {\"%s\":%" PRIu64 "}\r\n\r\n", form->unit, weight);
+    else if (form->is_raw)
+        size = snprintf(out, COLONY__DROPPED_MAX,
+                        "\n[colony: %" PRIu64 " %s are missing here: they were not read in time]\n",
+                        weight, form->unit);
+    else
+        size = snprintf(out, COLONY__DROPPED_MAX, "{\"event\":\"dropped\",\"%s\":%" PRIu64 "}\r\n",
+                        form->unit, weight);
+    return size < 0 ? 0 : (size_t)size;
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GET /streams/ID/LABEL: what a process writes, as it comes. POST /streams/ID/stdin: what it reads.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/channel_internal.h"
+#include "api/connection_internal.h"
+#include "api/handlers_internal.h"
+#include "api/response_internal.h"
+#include "core/engine.h"
+#include "core/error.h"
+#include "core/template.h"
+
+enum {
+    CARRY_MAX = 4, /* bytes of a character of UTF-8 */
+};
+
+/* One channel's subject. */
+struct stream {
+    struct colony_output *output;
+    struct colony__channel *channel;
+    bool is_text;          /* an event source: characters are not torn */
+    char carry[CARRY_MAX]; /* the begin of a character whose rest is still to come */
+    size_t carried;
+    char carry_label[COLONY_LABEL_MAX + 1];
+};
+
+/* Bytes at the end of @text that may be the begin of a character. */
+static size_t torn_size(const char *text, size_t size)
+{
+    for (size_t back = 1; back < CARRY_MAX && back <= size; back++) {
+        unsigned char byte = (unsigned char)text[size - back];
+
+        if (byte >= 0xc0)
+            return back < (byte >= 0xf0 ? 4U : byte >= 0xe0 ? 3U : 2U) ? back : 0;
+        if (byte < 0x80)
+            return 0;
+    }
+    return 0;
+}
+
+static void tell(const struct stream *stream, const char *label, const char *bytes, size_t size)
+{
+    if (size > 0)
+        colony__channel_tell(
+            stream->channel,
+            &(struct colony__tidings){.event = label, .text = bytes, .size = size, .weight = size});
+}
+
+/* With what was carried before it, and without what is to be carried on. */
+static void tell_text(struct stream *stream, const struct colony_output_part *part)
+{
+    size_t carried = strcmp(stream->carry_label, part->label) == 0 ? stream->carried : 0;
+    size_t torn = torn_size(part->bytes, part->size);
+    char *joined = malloc(carried + part->size);
+
+    if (!joined) {
+        colony__channel_tell_dropped(stream->channel, part->size);
+        return;
+    }
+    memcpy(joined, stream->carry, carried);
+    memcpy(joined + carried, part->bytes, part->size);
+    if (stream->carried > carried)
+        tell(stream, stream->carry_label, stream->carry, stream->carried);
+    stream->carried = torn;
+    memcpy(stream->carry, part->bytes + part->size - torn, torn);
+    (void)snprintf(stream->carry_label, sizeof stream->carry_label, "%s", part->label);
+    tell(stream, part->label, joined, carried + part->size - torn);
+    free(joined);
+}
+
+static void on_output(const struct colony_output_part *part, void *data)
+{
+    struct stream *stream = data;
+
+    if (part->lost > 0)
+        colony__channel_tell_dropped(stream->channel, part->lost);
+    if (!part->label) {
+        if (stream->carried > 0)
+            tell(stream, stream->carry_label, stream->carry, stream->carried);
+        colony__channel_end(stream->channel); /* may be the end of it */
+        return;
+    }
+    if (stream->is_text && part->size > 0)
+        tell_text(stream, part);
+    else
+        tell(stream, part->label, part->bytes, part->size);
+}
+
+static void on_unfollowed(void *data)
+{
+    struct stream *stream = data;
+
+    colony_engine_unfollow_output(stream->output);
+    free(stream);
+}
+
+static int open_channel(struct colony__channel **out, struct colony__connection *connection,
+                        uint64_t id, const char *label, enum colony__feed feed)
+{
+    char subject[COLONY_LABEL_MAX + 64];
+    struct stream *stream;
+    int rc;
+
+    (void)snprintf(subject, sizeof subject, "stream %" PRIu64 " %s", id, label);
+    *out = colony__channel_find(connection->server, subject, feed);
+    if (*out)
+        return 0;
+    stream = calloc(1, sizeof *stream);
+    if (!stream)
+        return -ENOMEM;
+    stream->is_text = feed == FEED_EVENTSOURCE;
+    rc = colony__channel_new(&stream->channel, connection->server,
+                             &(struct colony__channel_options){.subject = subject,
+                                                               .feed = feed,
+                                                               .is_raw = true,
+                                                               .unit = "bytes",
+                                                               .closed = on_unfollowed,
+                                                               .data = stream});
+    if (rc == 0)
+        rc = colony_engine_follow_output(colony__connection_engine(connection), id, label,
+                                         on_output, stream, &stream->output);
+    if (rc == 0) {
+        *out = stream->channel;
+        return 0;
+    }
+    if (stream->channel)
+        colony__channel_free(stream->channel);
+    free(stream);
+    return rc;
+}
+
+static int parse_id(const struct colony__request *request, unsigned long long *id,
+                    struct colony_error *err)
+{
+    if (colony__parse_number(request->args[0], UINT64_MAX, id) == 0)
+        return 0;
+    return colony_fail(err, -EINVAL, "cannot use '%.64s' as the id of a process: a number",
+                       request->args[0]);
+}
+
+static int refuse(struct colony__connection *connection, int status, const char *word,
+                  const char *reason)
+{
+    colony__respond_failure(connection, status, word, reason);
+    return 0;
+}
+
+int colony__get_stream(struct colony__connection *connection, const struct colony__request *request,
+                       struct colony_error *err)
+{
+    static const struct colony__feed_defaults defaults = {.feed = FEED_LONGPOLL, .is_silent = true};
+    const char *label = request->args[1];
+    struct colony__channel *channel = NULL;
+    struct colony__feed_wish wish;
+    unsigned long long id;
+    int rc = parse_id(request, &id, err);
+
+    if (rc == 0)
+        rc = colony__feed_parse(request, &defaults, &wish, err);
+    if (rc < 0)
+        return rc;
+    rc = strlen(label) > COLONY_LABEL_MAX
+             ? -EINVAL
+             : open_channel(&channel, connection, id, label, wish.feed);
+    if (rc == -ENOTSUP)
+        return refuse(connection, 400, "io_not_redirected",
+                      "cannot follow its output: set redirect_output, and no log: none or direct");
+    if (rc == -EINVAL)
+        return refuse(connection, 404, "io_not_found",
+                      "cannot follow this output: redirect_output has no such label");
+    if (rc == -ENOENT)
+        return colony_fail(err, rc, "cannot find the process %llu: no such id runs", id);
+    if (rc == 0)
+        rc = colony__channel_follow(channel, connection, &wish, NULL, NULL);
+    return rc < 0 ? colony_fail_os(err, rc, "cannot follow the process %llu", id) : 0;
+}
+
+/* Input. One body that waits for room in the pipe. */
+struct writing {
+    struct colony__connection *connection;
+    struct colony_input_write *job; /* NULL: it is over */
+};
+
+static void on_written(int rc, const char *why, void *data)
+{
+    struct writing *writing = data;
+    struct colony_error err;
+
+    writing->job = NULL;
+    if (rc == 0) {
+        (void)colony__respond_ok(writing->connection);
+        return;
+    }
+    (void)colony_fail(&err, rc, "cannot write to its stdin: %s; some of it may be read", why);
+    colony__respond_error(writing->connection, &err);
+}
+
+static void on_closed(void *data)
+{
+    struct writing *writing = data;
+
+    if (writing->job)
+        colony_input_write_forget(writing->job);
+    free(writing);
+}
+
+static const struct colony__source writing_source = {.closed = on_closed};
+
+static int refuse_write(struct colony__connection *connection, int rc, unsigned long long id,
+                        struct colony_error *err)
+{
+    switch (rc) {
+    case -EPERM:
+        return refuse(connection, 403, "forbidden_write",
+                      "cannot write to its stdin: its template does not say redirect_input: true");
+    case -EAGAIN:
+        connection->retry_after_s = 1;
+        return colony_fail(err, rc,
+                           "cannot write to the process %llu: too much waits already "
+                           "until it reads: try again",
+                           id);
+    case -ENOENT:
+        return colony_fail(err, rc, "cannot find the process %llu: no such id runs", id);
+    case -ESRCH:
+        return colony_fail(err, rc, "cannot write to the process %llu: it has closed its stdin",
+                           id);
+    default:
+        return colony_fail_os(err, rc, "cannot write to the process %llu", id);
+    }
+}
+
+int colony__post_stream(struct colony__connection *connection,
+                        const struct colony__request *request, struct colony_error *err)
+{
+    const char *label = request->args[1];
+    struct writing *writing;
+    unsigned long long id;
+    int rc = parse_id(request, &id, err);
+
+    if (rc < 0)
+        return rc;
+    if (strcmp(label, "stdin") != 0 && strcmp(label, "ttin") != 0)
+        return colony_fail(err, -ENOENT, "cannot write to '%.64s': only to stdin", label);
+    writing = calloc(1, sizeof *writing);
+    if (!writing)
+        return colony_fail_os(err, -ENOMEM, "cannot write to the process %llu", id);
+    writing->connection = connection;
+    rc = colony_engine_write_input(colony__connection_engine(connection), id,
+                                   request->body ? request->body : "", request->body_size,
+                                   on_written, writing, &writing->job);
+    if (rc == 0) {
+        colony__connection_set_source(connection, &writing_source, writing);
+        return 0;
+    }
+    free(writing);
+    return rc > 0 ? colony__respond_ok(connection) : refuse_write(connection, rc, id, err);
+}
