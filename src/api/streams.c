@@ -155,7 +155,8 @@ int colony__get_stream(struct colony__connection *connection, const struct colon
                        struct colony_error *err)
 {
     static const struct colony__feed_defaults defaults = {.feed = FEED_LONGPOLL, .is_silent = true};
-    const char *label = request->args[1];
+    /* curl and browsers make `/streams/ID/` of `/streams/ID/.` */
+    const char *label = request->args[1] ? request->args[1] : ".";
     struct colony__channel *channel = NULL;
     struct colony__feed_wish wish = {0};
     unsigned long long id;

@@ -37,13 +37,15 @@ def test_each_output_is_followed_by_its_label_and_both_by_a_dot(colony):
     [pid] = start(colony, SHELL)
     with Feed(colony, f"/streams/{pid}/out?feed=eventsource") as out, \
             Feed(colony, f"/streams/{pid}/err?feed=eventsource") as err, \
-            Feed(colony, f"/streams/{pid}/.?feed=eventsource") as both:
+            Feed(colony, f"/streams/{pid}/.?feed=eventsource") as both, \
+            Feed(colony, f"/streams/{pid}/?feed=continuous") as also:
         assert out.headers["content-type"] == "text/event-stream"
         assert tell(colony, pid, "echo one\n").json() == {"ok": True}
         assert both.event() == {"id": "1", "event": "out", "data": "one\n"}
         tell(colony, pid, "echo two >&2\n", "ttin")
         assert both.event() == {"id": "2", "event": "err", "data": "two\n"}
         assert [out.event()["data"], err.event()["data"]] == ["one\n", "two\n"]
+        assert [also.chunk(), also.chunk()] == [b"one\n", b"two\n"]
 
 
 def test_continuous_is_the_bytes_and_longpoll_the_first_of_them(colony):
