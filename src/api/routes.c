@@ -84,6 +84,8 @@ static const struct colony__route rows[] = {
      "the same of one template"},
     {METHOD_GET,  ACCESS_READ,    "/watch/proc/NAME/EVENT",              colony__get_watch_process,
      "the same of one kind and one template"},
+    {METHOD_GET,  ACCESS_READ,    "/streams/ID",                         colony__get_stream,
+     "output of a process, all of it"},
     {METHOD_GET,  ACCESS_READ,    "/streams/ID/LABEL",                   colony__get_stream,
      "output of a process by its label, . for all; ?feed= &heartbeat="},
     {METHOD_POST, ACCESS_CONTROL, "/streams/ID/LABEL",                   colony__post_stream,

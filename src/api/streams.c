@@ -122,8 +122,9 @@ static int open_channel(struct colony__channel **out, struct colony__connection 
                                                                .closed = on_unfollowed,
                                                                .data = stream});
     if (rc == 0)
-        rc = colony_engine_follow_output(colony__connection_engine(connection), id, label,
-                                         on_output, stream, &stream->output);
+        rc = colony_engine_follow_output(colony__connection_engine(connection),
+                                         &(struct colony_output_wish){id, label, on_output, stream},
+                                         &stream->output);
     if (rc == 0) {
         *out = stream->channel;
         return 0;
@@ -154,9 +155,10 @@ int colony__get_stream(struct colony__connection *connection, const struct colon
                        struct colony_error *err)
 {
     static const struct colony__feed_defaults defaults = {.feed = FEED_LONGPOLL, .is_silent = true};
-    const char *label = request->args[1];
+    /* curl and browsers make `/streams/ID/` of `/streams/ID/.` */
+    const char *label = request->args[1] ? request->args[1] : ".";
     struct colony__channel *channel = NULL;
-    struct colony__feed_wish wish;
+    struct colony__feed_wish wish = {0};
     unsigned long long id;
     int rc = parse_id(request, &id, err);
 
@@ -250,9 +252,14 @@ int colony__post_stream(struct colony__connection *connection,
     if (!writing)
         return colony_fail_os(err, -ENOMEM, "cannot write to the process %llu", id);
     writing->connection = connection;
-    rc = colony_engine_write_input(colony__connection_engine(connection), id,
-                                   request->body ? request->body : "", request->body_size,
-                                   on_written, writing, &writing->job);
+    rc = colony_engine_write_input(
+        colony__connection_engine(connection),
+        &(struct colony_input_wish){.id = id,
+                                    .bytes = request->body ? request->body : "",
+                                    .size = request->body_size,
+                                    .cb = on_written,
+                                    .data = writing},
+        &writing->job);
     if (rc == 0) {
         colony__connection_set_source(connection, &writing_source, writing);
         return 0;

@@ -198,8 +198,8 @@ int colony_engine_log_path(struct colony_engine *engine, const char *name, uint3
 int colony_engine_error_log_path(struct colony_engine *engine, const char *name, uint32_t slot,
                                  char *path, size_t size);
 
-/* A piece of what a process writes, perhaps of no bytes; valid during the call. label NULL: the end,
- * and all is told. */
+/* A piece of what a process writes, perhaps of no bytes; valid during the call. label NULL: the
+ * end, and all is told. */
 struct colony_output_part {
     const char *label;
     const char *bytes;
@@ -209,28 +209,42 @@ struct colony_output_part {
 struct colony_output;
 typedef void (*colony_output_cb)(const struct colony_output_part *part, void *data);
 
+struct colony_output_wish {
+    uint64_t id; /* of the process */
+    const char *label;
+    colony_output_cb cb;
+    void *data;
+};
+
 /*
- * Follows what the process with the internal id @id writes from now on to the output @label of its
- * template's `redirect_output`, "." for all of them, until it has ended and all of it is told.
+ * Follows what a process writes from now on to the output of that label in its template's
+ * `redirect_output`, "." for all of them, until it has ended and all of it is told.
  * -ENOENT: no such process; -ENOTSUP: its output is not redirected; -EINVAL: no such label;
  * -ENOMEM, -EMFILE.
  */
-int colony_engine_follow_output(struct colony_engine *engine, uint64_t id, const char *label,
-                                colony_output_cb cb, void *data, struct colony_output **out);
+int colony_engine_follow_output(struct colony_engine *engine, const struct colony_output_wish *wish,
+                                struct colony_output **out);
 /* Also after its end was told, and inside @cb; once. NULL is fine. */
 void colony_engine_unfollow_output(struct colony_output *output);
 
-/*
- * Writes @size bytes to the stdin of the process with the internal id @id, all of them or, when it
- * ends meanwhile, as many as it takes; those of two calls never mix. 1: they are in its pipe; 0:
- * they wait for room there, and @cb (rc 0, or -ESRCH and why) tells of it, with *out to forget that
- * cb. -ENOENT: no such process; -EPERM: its template does not redirect_input; -ESRCH: it reads no
- * more; -EAGAIN: too much waits already; -ENOMEM.
- */
 struct colony_input_write;
 typedef void (*colony_input_cb)(int rc, const char *why, void *data);
-int colony_engine_write_input(struct colony_engine *engine, uint64_t id, const char *bytes,
-                              size_t size, colony_input_cb cb, void *data,
+
+struct colony_input_wish {
+    uint64_t id;       /* of the process */
+    const char *bytes; /* borrowed for the call */
+    size_t size;
+    colony_input_cb cb;
+    void *data;
+};
+
+/*
+ * Writes to the stdin of a process, all of it or, when that ends meanwhile, as much as it takes;
+ * two never mix. 1: it is in the pipe; 0: it waits for room there, and wish->cb (rc 0, or -ESRCH
+ * and why) tells of it, with *out to forget that cb. -ENOENT: no such process; -EPERM: its template
+ * does not redirect_input; -ESRCH: it reads no more; -EAGAIN: too much waits already; -ENOMEM.
+ */
+int colony_engine_write_input(struct colony_engine *engine, const struct colony_input_wish *wish,
                               struct colony_input_write **out);
 /* @cb is not called; what is not written yet still will be. */
 void colony_input_write_forget(struct colony_input_write *job);

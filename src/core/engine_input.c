@@ -163,11 +163,10 @@ static int queue(struct input *input, const char *bytes, size_t size,
     return 0;
 }
 
-int colony_engine_write_input(struct colony_engine *engine, uint64_t id, const char *bytes,
-                              size_t size, colony_input_cb cb, void *data,
+int colony_engine_write_input(struct colony_engine *engine, const struct colony_input_wish *wish,
                               struct colony_input_write **out)
 {
-    struct slot *slot = engine_find_living(engine, id);
+    struct slot *slot = engine_find_living(engine, wish->id);
     struct input *input = slot ? slot->input : NULL;
     ssize_t done = 0;
     int rc;
@@ -178,20 +177,20 @@ int colony_engine_write_input(struct colony_engine *engine, uint64_t id, const c
         return -EPERM;
     if (!input)
         return -ESRCH;
-    if (input->head && input->queued + size > QUEUE_BYTES_MAX)
+    if (input->head && input->queued + wish->size > QUEUE_BYTES_MAX)
         return -EAGAIN;
     if (!input->head)
-        done = write_some(input, bytes, size);
+        done = write_some(input, wish->bytes, wish->size);
     if (done < 0)
         return -ESRCH;
-    if ((size_t)done == size && !input->head)
+    if ((size_t)done == wish->size && !input->head)
         return 1;
-    rc = queue(input, bytes, size, out);
+    rc = queue(input, wish->bytes, wish->size, out);
     if (rc < 0)
         return rc;
     (*out)->done = (size_t)done;
-    (*out)->cb = cb;
-    (*out)->data = data;
+    (*out)->cb = wish->cb;
+    (*out)->data = wish->data;
     return 0;
 }
 

@@ -100,10 +100,10 @@ static int add_taps(struct colony_output *output, struct slot *slot, const char 
     return rc == 0 && output->count == 0 ? -ENOTSUP : rc;
 }
 
-int colony_engine_follow_output(struct colony_engine *engine, uint64_t id, const char *label,
-                                colony_output_cb cb, void *data, struct colony_output **out)
+int colony_engine_follow_output(struct colony_engine *engine, const struct colony_output_wish *wish,
+                                struct colony_output **out)
 {
-    struct slot *slot = engine_find_living(engine, id);
+    struct slot *slot = engine_find_living(engine, wish->id);
     struct colony_output *output;
     char pattern[sizeof "proc." + COLONY_NAME_MAX];
     int rc;
@@ -116,13 +116,13 @@ int colony_engine_follow_output(struct colony_engine *engine, uint64_t id, const
     if (!output)
         return -ENOMEM;
     output->engine = engine;
-    output->id = id;
-    output->cb = cb;
-    output->data = data;
+    output->id = wish->id;
+    output->cb = wish->cb;
+    output->data = wish->data;
     (void)snprintf(pattern, sizeof pattern, "proc.%s", slot->entry->template->name);
     rc = colony_events_subscribe(engine->events, pattern, on_event, output, &output->subscription);
     if (rc == 0)
-        rc = add_taps(output, slot, label);
+        rc = add_taps(output, slot, wish->label);
     if (rc < 0) {
         colony_engine_unfollow_output(output);
         return rc;

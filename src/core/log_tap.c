@@ -39,6 +39,7 @@ struct colony__tee {
     struct colony_log *log; /* NULL: it was closed, or takes nobody here any more */
     struct colony_log_tap *taps;
     int fd;
+    uint64_t lost; /* of the log, when that was closed */
     bool is_telling;
 };
 
@@ -167,6 +168,7 @@ static void leave_log(struct colony__tee *tee)
 
     if (!log)
         return;
+    tee->lost = atomic_load(&log->tee_dropped);
     tee->log = NULL;
     log->tee = NULL;
     want_tee(log, -1);
@@ -352,7 +354,7 @@ void colony__log_end_taps(struct colony_log *log)
 uint64_t colony_log_tap_lost(struct colony_log_tap *tap)
 {
     const struct colony_log *log = tap->tee->log;
-    uint64_t lost = log ? atomic_load(&log->tee_dropped) : tap->lost_before;
+    uint64_t lost = log ? atomic_load(&log->tee_dropped) : tap->tee->lost;
     uint64_t since = lost - tap->lost_before;
 
     tap->lost_before = lost;
@@ -361,8 +363,10 @@ uint64_t colony_log_tap_lost(struct colony_log_tap *tap)
 
 void colony__log_end_tee(struct colony_log *log)
 {
-    if (log->tee)
+    if (log->tee) {
+        log->tee->lost = atomic_load(&log->tee_dropped);
         log->tee->log = NULL;
+    }
     log->tee = NULL;
 }
 

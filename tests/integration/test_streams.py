@@ -37,13 +37,15 @@ def test_each_output_is_followed_by_its_label_and_both_by_a_dot(colony):
     [pid] = start(colony, SHELL)
     with Feed(colony, f"/streams/{pid}/out?feed=eventsource") as out, \
             Feed(colony, f"/streams/{pid}/err?feed=eventsource") as err, \
-            Feed(colony, f"/streams/{pid}/.?feed=eventsource") as both:
+            Feed(colony, f"/streams/{pid}/.?feed=eventsource") as both, \
+            Feed(colony, f"/streams/{pid}/?feed=continuous") as also:
         assert out.headers["content-type"] == "text/event-stream"
         assert tell(colony, pid, "echo one\n").json() == {"ok": True}
         assert both.event() == {"id": "1", "event": "out", "data": "one\n"}
         tell(colony, pid, "echo two >&2\n", "ttin")
         assert both.event() == {"id": "2", "event": "err", "data": "two\n"}
         assert [out.event()["data"], err.event()["data"]] == ["one\n", "two\n"]
+        assert [also.chunk(), also.chunk()] == [b"one\n", b"two\n"]
 
 
 def test_continuous_is_the_bytes_and_longpoll_the_first_of_them(colony):
@@ -284,3 +286,41 @@ def test_stdin_and_outputs_outlive_a_kill(colony, kill):
         assert tell(colony, pid, "echo after; sleep 0.2; echo a >&2\n").json() == {"ok": True}
         assert [feed.event()["data"], feed.event()["data"]] == ["after\n", "a\n"]
     assert (colony.state / "log" / "web.1.err").read_text() == "b\na\n"
+
+
+def test_a_body_that_comes_too_slowly_or_is_too_large_is_not_written(colony):
+    colony.start({"http": {"request_timeout": 1, "max_body_bytes": 65536}, **SHELL})
+    pid = colony.wait_state("web", "running")["id"]
+    head = f"POST /streams/{pid}/stdin HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n"
+    with Feed(colony, "/ping") as client:
+        client.file.read(2)
+        client.sock.sendall(head.encode() + b"echo ")
+        assert client.file.readline().startswith(b"HTTP/1.1 408")
+    assert error_of(tell(colony, pid, b"x" * 65537)) == (413, "too_large")
+    tell(colony, pid, "echo whole\n")
+    eventually(lambda: colony.output("web") == b"whole\n")
+
+
+def test_a_template_that_is_removed_ends_what_follows_it(colony):
+    [pid] = start(colony, SHELL)
+    with Feed(colony, f"/streams/{pid}/.?feed=eventsource") as feed:
+        tell(colony, pid, "echo last\n")
+        assert feed.event()["data"] == "last\n"
+        assert colony.http("DELETE", "/processes/web").status == 200
+        assert feed.event() is None
+
+
+def test_follow_and_restart_while_it_writes_leaves_nothing_behind(colony):
+    [pid] = start(colony, {"processes": {"web": {"cmd": "yes", "restart": {"delay": "0.01s", "factor": 1},
+                                                 "log": {"size": "64KiB", "count": 1}, **BOTH}}})
+    before = len(os.listdir(f"/proc/{colony.engine}/fd"))
+    for _ in range(20):
+        pid = eventually(lambda: colony.slot("web")["id"])
+        feed = Feed(colony, f"/streams/{pid}/.?feed=continuous")
+        if feed.status == 200:
+            feed.chunk()
+            colony.http("POST", f"/processes/{pid}/_signal/9")
+            for _ in iter(feed.chunk, b""):
+                pass
+        feed.__exit__()
+    eventually(lambda: len(os.listdir(f"/proc/{colony.engine}/fd")) <= before + 2)
