@@ -10,14 +10,11 @@
 #include "api/response_internal.h"
 #include "api/server_internal.h"
 #include "api/tls_internal.h"
-#include "api/tls_wire_internal.h"
 #include "core/error.h"
 #include "core/log.h"
 
 enum {
     PENDING_MAX = 2 * COLONY__READ_SIZE, /* reading pauses at half of it */
-    HALF_SIZE =
-        COLONY__READ_SIZE / 2, /* TLS opens what is in one half of a buffer into the other */
     IDLE_MS = 75000,
     LINGER_MS = 2000,
     STALL_MS = 60000, /* an answer of which nothing is taken for so long */
@@ -69,20 +66,12 @@ static void on_closed(uv_handle_t *handle)
     free(connection);
 }
 
-/* An answer that is cut off must not look as if it had been its end. */
-static void end_tls(struct colony__connection *connection)
-{
-    if (connection->phase != PHASE_ANSWERING)
-        colony__tls_end(connection->tls);
-    colony__tls_send_last(connection->tls, &connection->wire.stream);
-}
-
 void colony__connection_close(struct colony__connection *connection)
 {
     if (connection->phase == PHASE_CLOSED)
         return;
     if (connection->tls)
-        end_tls(connection);
+        colony__connection_end_tls(connection);
     enter(connection, PHASE_CLOSED);
     drop_source(connection);
     uv_close(&connection->wire.handle, on_closed);
@@ -120,25 +109,21 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 
     (void)suggested;
     if (connection->tls)
-        *buf = uv_buf_init(connection->server->read_buffer + HALF_SIZE, HALF_SIZE);
+        *buf = uv_buf_init(connection->server->read_buffer + COLONY__HALF_SIZE, COLONY__HALF_SIZE);
     else
         *buf = uv_buf_init(connection->server->read_buffer, COLONY__READ_SIZE);
 }
-
-static void take_bytes(struct colony__connection *connection, const char *data, size_t size);
-static void take_eof(struct colony__connection *connection);
-static void take_sealed(struct colony__connection *connection, const char *data, size_t size);
 
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
 {
     struct colony__connection *connection = stream->data;
 
     if (size > 0 && connection->tls)
-        take_sealed(connection, buf->base, (size_t)size);
+        colony__connection_take_sealed(connection, buf->base, (size_t)size);
     else if (size > 0)
-        take_bytes(connection, buf->base, (size_t)size);
+        colony__connection_take_bytes(connection, buf->base, (size_t)size);
     else if (size == UV_EOF)
-        take_eof(connection);
+        colony__connection_take_eof(connection);
     else if (size < 0)
         colony__connection_close(connection);
 }
@@ -163,32 +148,13 @@ static void on_shutdown(uv_shutdown_t *request, int status)
         colony__connection_close(connection);
 }
 
-static void on_words_sent(int status, void *data)
-{
-    if (status < 0)
-        colony__connection_close(data);
-}
-
-/* What TLS itself has to say: of the handshake, of keys, goodbye. */
-static void send_words(struct colony__connection *connection)
-{
-    uv_stream_t *stream = &connection->wire.stream;
-
-    if (connection->phase != PHASE_CLOSED &&
-        (colony__tls_send(connection->tls, stream, true, on_words_sent, connection) < 0 ||
-         uv_stream_get_write_queue_size(stream) > COLONY__TLS_BACKLOG))
-        colony__connection_close(connection);
-}
-
 /* Closing with unread bytes would reset the connection and may destroy the answer on its way. */
-static void linger(struct colony__connection *connection)
+void colony__connection_linger(struct colony__connection *connection)
 {
     enter(connection, PHASE_LINGERING);
     colony__buffer_clear(&connection->pending);
-    if (connection->tls) {
-        colony__tls_end(connection->tls);
-        send_words(connection);
-    }
+    if (connection->tls)
+        colony__connection_say_goodbye(connection);
     set_reading(connection, true);
     if (connection->phase == PHASE_LINGERING &&
         uv_shutdown(&connection->shutdown, &connection->wire.stream, on_shutdown) < 0)
@@ -277,7 +243,8 @@ static bool is_answered(const struct colony__connection *connection)
  * All that comes from the wire passes here; TLS has opened it. Nothing is pending unless a request
  * is being answered.
  */
-static void take_bytes(struct colony__connection *connection, const char *data, size_t size)
+void colony__connection_take_bytes(struct colony__connection *connection, const char *data,
+                                   size_t size)
 {
     if (connection->phase == PHASE_LINGERING || connection->phase == PHASE_CLOSED)
         return;
@@ -294,7 +261,7 @@ static void take_bytes(struct colony__connection *connection, const char *data, 
     set_reading(connection, connection->pending.size < COLONY__READ_SIZE);
 }
 
-static void take_eof(struct colony__connection *connection)
+void colony__connection_take_eof(struct colony__connection *connection)
 {
     bool is_answering = connection->phase == PHASE_ANSWERING;
 
@@ -303,54 +270,6 @@ static void take_eof(struct colony__connection *connection)
     /* Who has asked and closed only its own side still gets the answer. */
     if (!is_answering || (connection->source && connection->source->is_patient))
         colony__connection_close(connection);
-}
-
-/* Who is not being answered stays long enough to hear why. */
-static void end_broken(struct colony__connection *connection)
-{
-    if (connection->phase == PHASE_READING || connection->phase == PHASE_IDLE)
-        linger(connection);
-    else
-        colony__connection_close(connection);
-}
-
-#define PLAIN                                                                                      \
-    "{\"error\":\"bad_value\",\"reason\":\"cannot read the request: TLS is spoken here, ask "      \
-    "https://\"}\n"
-
-/* To who speaks HTTP where TLS is spoken. */
-static void refuse_plain(struct colony__connection *connection)
-{
-    static const char answer[] = "HTTP/1.1 400 Bad Request\r\n"
-                                 "Content-Type: application/json\r\n"
-                                 "Content-Length: 91\r\nConnection: close\r\n\r\n" PLAIN;
-    uv_buf_t buf = uv_buf_init((char *)answer, sizeof answer - 1);
-
-    _Static_assert(sizeof PLAIN - 1 == 91, "the length that is told");
-    (void)uv_try_write(&connection->wire.stream, &buf, 1);
-    end_broken(connection);
-}
-
-static void take_sealed(struct colony__connection *connection, const char *data, size_t size)
-{
-    char *plain = connection->server->read_buffer;
-    ssize_t count;
-
-    if (connection->phase == PHASE_LINGERING)
-        return; /* it comes too late */
-    colony__tls_feed(connection->tls, data, size);
-    do {
-        count = colony__tls_open(connection->tls, plain, HALF_SIZE);
-        if (count > 0)
-            take_bytes(connection, plain, (size_t)count);
-    } while (count > 0 && connection->phase != PHASE_CLOSED);
-    send_words(connection);
-    if (count == -EPROTONOSUPPORT)
-        refuse_plain(connection);
-    else if (count == -ESHUTDOWN)
-        take_eof(connection);
-    else if (count < 0)
-        end_broken(connection);
 }
 
 /* The answer is sent: the next request's turn. */
@@ -365,7 +284,7 @@ static void end_request(struct colony__connection *connection)
     connection->is_sent = false;
     connection->is_ended = false;
     if (is_last) {
-        linger(connection);
+        colony__connection_linger(connection);
         return;
     }
     enter(connection, PHASE_IDLE);
@@ -376,7 +295,7 @@ static void end_request(struct colony__connection *connection)
         colony__connection_close(connection); /* half a request, and no more will come */
 }
 
-static void watch_stall(struct colony__connection *connection)
+void colony__connection_watch_stall(struct colony__connection *connection)
 {
     bool is_patient = connection->source && connection->source->is_patient;
 
@@ -386,7 +305,7 @@ static void watch_stall(struct colony__connection *connection)
     set_deadline(connection, is_patient ? 0 : STALL_MS);
 }
 
-static void take_written(struct colony__connection *connection, int status)
+void colony__connection_take_written(struct colony__connection *connection, int status)
 {
     connection->is_writing = false;
     if (connection->phase == PHASE_CLOSED)
@@ -408,50 +327,12 @@ static void take_written(struct colony__connection *connection, int status)
 
 static void on_written(uv_write_t *request, int status)
 {
-    take_written(request->data, status);
-}
-
-static int send_piece(struct colony__connection *connection);
-
-static void on_piece_sent(int status, void *data)
-{
-    struct colony__connection *connection = data;
-
-    if (status == 0 && connection->phase != PHASE_CLOSED &&
-        connection->sealed_size < connection->flight.size) {
-        status = send_piece(connection);
-        if (status > 0) {
-            watch_stall(connection);
-            return;
-        }
-    }
-    take_written(connection, status);
-}
-
-/* An answer is sealed piece by piece: as a whole it would be there twice. */
-static int send_piece(struct colony__connection *connection)
-{
-    const struct colony__buffer *flight = &connection->flight;
-    bool is_direct = connection->is_direct && connection->is_ended;
-    int rc;
-
-    do {
-        size_t left = flight->size - connection->sealed_size;
-        size_t size = left < COLONY__TLS_PIECE ? left : COLONY__TLS_PIECE;
-
-        rc = colony__tls_seal(connection->tls, flight->data + connection->sealed_size, size);
-        if (rc < 0)
-            return rc;
-        connection->sealed_size += size;
-        rc = colony__tls_send(connection->tls, &connection->wire.stream, is_direct, on_piece_sent,
-                              connection);
-    } while (rc == 0 && connection->sealed_size < flight->size);
-    return rc;
+    colony__connection_take_written(request->data, status);
 }
 
 /*
  * All that goes to the wire passes here; TLS seals it first. 0 when it is all sent, 1 when
- * take_written() will be told.
+ * colony__connection_take_written() will be told.
  *
  * An answer that its handler gives at once mostly fits into the socket, and uv_write() costs more
  * system calls than the write. Pipelined requests are left to it: others get their turn meanwhile.
@@ -464,9 +345,8 @@ static int send_bytes(struct colony__connection *connection)
     int rc;
 
     colony_log_flush(); /* who gets an answer finds in the log what it is about */
-    connection->sealed_size = 0;
     if (connection->tls)
-        return send_piece(connection);
+        return colony__connection_send_sealed(connection);
     if (connection->is_direct && connection->is_ended)
         sent = uv_try_write(stream, &buf, 1);
     if (sent > 0) { /* else an error shows again */
@@ -494,7 +374,7 @@ void colony__connection_flush(struct colony__connection *connection)
     if (rc < 0)
         colony__connection_close(connection);
     else if (rc > 0)
-        watch_stall(connection);
+        colony__connection_watch_stall(connection);
     else
         colony__buffer_reset(&connection->flight);
 }
@@ -546,7 +426,7 @@ void colony__connection_expire(struct colony__connection *connection)
         return;
     }
     if (connection->is_writing)
-        watch_stall(connection);
+        colony__connection_watch_stall(connection);
     else if (connection->source && connection->source->timed_out)
         connection->source->timed_out(connection, connection->source_data);
 }
@@ -575,13 +455,6 @@ static int open_wire(struct colony__connection *connection, int fd)
     (void)uv_tcp_nodelay(&connection->wire.tcp, 1);
     (void)uv_tcp_keepalive(&connection->wire.tcp, 1, 60);
     return 0;
-}
-
-void colony__connection_secure(struct colony__connection *connection,
-                               struct colony__tls_context *context)
-{
-    if (!context || colony__tls_new(&connection->tls, context) < 0)
-        colony__connection_close(connection);
 }
 
 int colony__connection_new(struct colony__connection **out, struct colony__server *server, int fd,

@@ -124,4 +124,22 @@ void colony__connection_flush(struct colony__connection *connection);
 /* The answer is complete: the next request's turn comes once it is sent. */
 void colony__connection_end(struct colony__connection *connection);
 
+/* connection.c, for connection_tls.c: */
+void colony__connection_take_bytes(struct colony__connection *connection, const char *data,
+                                   size_t size);
+void colony__connection_take_eof(struct colony__connection *connection);
+/* What was in flight is sent, or could not be. */
+void colony__connection_take_written(struct colony__connection *connection, int status);
+void colony__connection_watch_stall(struct colony__connection *connection);
+void colony__connection_linger(struct colony__connection *connection);
+
+/* connection_tls.c, for connection.c: */
+void colony__connection_take_sealed(struct colony__connection *connection, const char *data,
+                                    size_t size);
+/* Seals what is in flight and sends it: as send_bytes(). */
+int colony__connection_send_sealed(struct colony__connection *connection);
+void colony__connection_say_goodbye(struct colony__connection *connection);
+/* The last words before it is closed. */
+void colony__connection_end_tls(struct colony__connection *connection);
+
 #endif

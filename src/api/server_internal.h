@@ -30,6 +30,7 @@ typedef void (*colony__server_left_cb)(void *data);
 
 enum {
     COLONY__READ_SIZE = 65536,
+    COLONY__HALF_SIZE = COLONY__READ_SIZE / 2, /* TLS opens what is in one half into the other */
     COLONY__LEAVE_MS = 1000,
     COLONY__NO_TLS = -1,
     COLONY__STATUS_CLASSES = 6, /* 200 is of class 2 */
