@@ -331,10 +331,13 @@ static int run_timers(struct keeper *keeper)
             keeper->engine_restart_at_ms = now + 1000;
         }
     }
+    if (keeper->tell_again_at_ms != 0 && keeper->tell_again_at_ms <= now)
+        keeper_flush(keeper);
     keeper_fail_late_spawns(keeper);
     timeout_ms = keeper->jobs ? 0 : colony_spawner_until_late(keeper->spawner);
     earlier(&timeout_ms, now, keeper->stray_check_at_ms);
     earlier(&timeout_ms, now, keeper->status_check_at_ms);
+    earlier(&timeout_ms, now, keeper->tell_again_at_ms);
     if (keeper->engine_pid == 0)
         earlier(&timeout_ms, now, keeper->engine_restart_at_ms);
     return timeout_ms;

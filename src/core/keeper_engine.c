@@ -22,7 +22,8 @@ enum {
     ENGINE_DELAY_FIRST_MS = 50,
     ENGINE_DELAY_SERVED_MS = 100, /* at most, for one that had begun to serve */
     ENGINE_DELAY_MAX_MS = 10000,  /* at most, for one that cannot even begin */
-    ENGINE_SETTLED_MS = 10000,    /* one that lived this long died for a reason of its own */
+    TELL_AGAIN_MS = 100,
+    ENGINE_SETTLED_MS = 10000, /* one that lived this long died for a reason of its own */
 };
 
 /* The engine's process. */
@@ -154,6 +155,7 @@ void keeper_drop_link(struct keeper *keeper)
     if (keeper->link_fd >= 0)
         (void)close(keeper->link_fd);
     keeper->link_fd = -1;
+    keeper->tell_again_at_ms = 0;
     /* One that lost its link can do nothing any more, but might still write logs: it must go. */
     if (keeper->engine_pidfd >= 0)
         (void)syscall(SYS_pidfd_send_signal, keeper->engine_pidfd, SIGKILL, NULL, 0);
@@ -419,8 +421,12 @@ void keeper_flush(struct keeper *keeper)
     if (keeper->link_fd < 0)
         return;
     keeper->wants_write = false;
+    keeper->tell_again_at_ms = 0;
     if (!keeper->is_welcomed)
         rc = tell_hello(keeper);
+    if (rc < 0 && keeper->link_fd >= 0 && !keeper->wants_write &&
+        !keeper->hello_waits) /* no descriptor for it: no event */
+        keeper->tell_again_at_ms = keeper_now_ms() + TELL_AGAIN_MS;
     if (rc == 0)
         rc = tell_requests(keeper);
     if (rc == 0)

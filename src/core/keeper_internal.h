@@ -104,6 +104,7 @@ struct keeper {
     uint32_t strays;
     uint32_t requests; /* bit N: signal N came */
     bool wants_write;
+    uint64_t tell_again_at_ms; /* 0: not due; HELLO could not be made */
 
     uint64_t stray_check_at_ms;  /* 0: not due */
     uint64_t status_check_at_ms; /* 0: not due; adopted ones that ended */

@@ -174,8 +174,10 @@ class Faults:
             links = []
             for fd in os.listdir(folder):
                 with contextlib.suppress(OSError):
-                    links.append(re.sub(r":\[\d+\]|\.\d+\.log.*|\(deleted\)", "",
-                                        os.readlink(f"{folder}/{fd}")))
+                    link = re.sub(r":\[\d+\]|\.\d+\.log.*|\(deleted\)", "",
+                                  os.readlink(f"{folder}/{fd}"))
+                    # libuv keeps one of /dev/null, and of / where it cannot have that
+                    links.append("/dev/null" if link == "/" else link)
             found[role] = collections.Counter(links)
         return found
 

@@ -454,6 +454,7 @@ def test_renegotiation_is_refused(colony, pki):
 
 def test_a_record_that_was_changed_ends_the_connection(colony, pki):
     port = start(colony, pki)
+    pid = colony.wait_state("web", "running")["os_pid"]
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = client_context(pki).wrap_bio(incoming, outgoing, server_hostname="localhost")
     with socket.create_connection(("127.0.0.1", port), timeout=20) as stream:
@@ -469,7 +470,7 @@ def test_a_record_that_was_changed_ends_the_connection(colony, pki):
         sealed[-1] ^= 1
         stream.sendall(sealed)
         assert is_closed_by(stream, 10)
-    assert colony.slot("web")["state"] == "running"
+    assert colony.slot("web")["os_pid"] == pid
 
 
 def test_a_bad_record_while_an_answer_is_under_way_ends_it(colony, pki):
@@ -503,12 +504,13 @@ def test_records_of_nothing_and_too_large_ones(colony, pki):
 
 def test_an_end_without_goodbye_runs_nothing_half(colony, pki):
     port = start(colony, pki)
+    pid = colony.wait_state("web", "running")["os_pid"]
     with socket.create_connection(("127.0.0.1", port), timeout=20) as raw:
         stream = client_context(pki).wrap_socket(raw, server_hostname="localhost")
         stream.sendall(b"POST /processes/web/_stop HTTP/1.1\r\nHost: localhost\r\n")
         os.close(stream.detach())
     assert ping(pki, port) == 200
-    assert colony.slot("web")["state"] == "running"
+    assert colony.slot("web")["os_pid"] == pid
 
 
 def test_many_clients_that_hang_hold_up_nobody(colony, pki):
