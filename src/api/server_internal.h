@@ -57,8 +57,8 @@ struct colony__server {
     size_t connections_max;
     struct colony__loop_watch loop_watch;
     uint64_t answers[COLONY__STATUS_CLASSES]; /* so far, by class of status */
-    size_t feed_max; /* bytes that a channel keeps */
-    uv_timer_t timer; /* runs to the earliest deadline there is */
+    size_t feed_max;                          /* bytes that a channel keeps */
+    uv_timer_t timer;                         /* runs to the earliest deadline there is */
     uint64_t due_ms;
     uint64_t resume_ms; /* when accepting goes on; 0: it does not pause */
     struct colony__listener *listeners;
@@ -66,10 +66,10 @@ struct colony__server {
     struct colony__connection *connections;
     size_t connection_count;
     struct colony__channel *channels; /* that clients follow */
-    size_t refused_count; /* of the connections: those only being told so */
-    size_t remote_count;  /* of the connections: from beyond this machine */
-    size_t job_count;     /* work and handles of sources that may outlive their connection */
-    int spare_fd;         /* closed to accept, and drop, a client when there is no other left */
+    size_t refused_count;             /* of the connections: those only being told so */
+    size_t remote_count;              /* of the connections: from beyond this machine */
+    size_t job_count; /* work and handles of sources that may outlive their connection */
+    int spare_fd;     /* closed to accept, and drop, a client when there is no other left */
     bool is_stopped;
     bool is_closing;
     bool is_timer_closed;

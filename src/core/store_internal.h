@@ -24,7 +24,7 @@ enum {
     STORE_CLOSE_MS = 5000,  /* a disk that hangs is not waited for longer */
     STORE_SETTINGS_BYTES_MAX = 16 << 20,
     STORE_KNOWN_BUCKETS = 512,
-    STORE_PRUNE_ROWS = 1000, /* the history is cut by so many at once */
+    STORE_PRUNE_ROWS = 1000,   /* the history is cut by so many at once */
     STORE_SKIPPED_SEQS = 1000, /* after a kill: what was told to clients and not yet written */
 };
 
