@@ -131,13 +131,14 @@ void colony__channel_free(struct colony__channel *channel)
     free(channel);
 }
 
-/* Once nobody follows. */
-static void channel_release(struct colony__channel *channel)
+/* Once nobody follows. False: it is gone. */
+static bool channel_release(struct colony__channel *channel)
 {
     if (channel->count > 0 || channel->is_telling)
-        return;
+        return true;
     channel->closed(channel->data);
     colony__channel_free(channel);
+    return false;
 }
 
 static void set_has_all(struct colony__follower *follower, bool has_all)
@@ -268,7 +269,7 @@ static void on_writable(struct colony__connection *connection, void *data)
     send_more(follower);
     channel->is_telling = false;
     forget_sent(channel);
-    channel_release(channel);
+    (void)channel_release(channel);
 }
 
 static void on_silence(struct colony__connection *connection, void *data)
@@ -303,7 +304,7 @@ static void on_closed(void *data)
     follower->connection = NULL;
     if (!follower->is_busy)
         free(follower);
-    channel_release(channel);
+    (void)channel_release(channel);
 }
 
 static const struct colony__source follower_source = {
@@ -315,7 +316,7 @@ static const struct colony__source follower_source = {
 
 /* Telling all. */
 
-static void send_to_all(struct colony__channel *channel)
+static bool send_to_all(struct colony__channel *channel)
 {
     struct colony__follower *next;
 
@@ -328,7 +329,7 @@ static void send_to_all(struct colony__channel *channel)
     }
     channel->is_telling = false;
     forget_sent(channel);
-    channel_release(channel);
+    return channel_release(channel);
 }
 
 static bool make_room(struct colony__channel *channel)
@@ -369,23 +370,23 @@ static bool add_item(struct colony__channel *channel, const struct colony__tidin
     return true;
 }
 
-void colony__channel_tell(struct colony__channel *channel, const struct colony__tidings *tidings)
+bool colony__channel_tell(struct colony__channel *channel, const struct colony__tidings *tidings)
 {
     struct colony__tidings told = *tidings;
 
     if (channel->is_ended)
-        return;
+        return true;
     if (told.id == 0)
         told.id = channel->next_id++;
     (void)add_item(channel, &told); /* else its weight is what all have missed */
     channel->position += told.weight;
-    send_to_all(channel);
+    return send_to_all(channel);
 }
 
-void colony__channel_tell_dropped(struct colony__channel *channel, uint64_t weight)
+bool colony__channel_tell_dropped(struct colony__channel *channel, uint64_t weight)
 {
     channel->position += weight;
-    send_to_all(channel);
+    return send_to_all(channel);
 }
 
 void colony__channel_end(struct colony__channel *channel)
@@ -393,7 +394,7 @@ void colony__channel_end(struct colony__channel *channel)
     if (channel->is_ended)
         return;
     channel->is_ended = true;
-    send_to_all(channel);
+    (void)send_to_all(channel);
 }
 
 /* One client. */
@@ -423,7 +424,7 @@ int colony__channel_follow(struct colony__channel *channel, struct colony__conne
     struct colony__follower *follower = calloc(1, sizeof *follower);
 
     if (!follower) {
-        channel_release(channel);
+        (void)channel_release(channel);
         return -ENOMEM;
     }
     follower->channel = channel;
@@ -489,7 +490,7 @@ void colony__follower_release(struct colony__follower *follower, uint64_t last_i
         send_more(follower);
     channel->is_telling = false;
     forget_sent(channel);
-    channel_release(channel);
+    (void)channel_release(channel);
 }
 
 void colony__follower_close(struct colony__follower *follower)

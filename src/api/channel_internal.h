@@ -75,10 +75,13 @@ struct colony__tidings {
     uint64_t weight; /* in the channel's unit */
 };
 
-/* May be the end of the channel. What there is no memory for counts as dropped. */
-void colony__channel_tell(struct colony__channel *channel, const struct colony__tidings *tidings);
-/* Tells that @weight was lost on the way to the channel. */
-void colony__channel_tell_dropped(struct colony__channel *channel, uint64_t weight);
+/*
+ * What there is no memory for counts as dropped. False: the last who followed has gone, and with
+ * him the channel and what options->closed() has freed.
+ */
+bool colony__channel_tell(struct colony__channel *channel, const struct colony__tidings *tidings);
+/* Tells that @weight was lost on the way to the channel. False: as above. */
+bool colony__channel_tell_dropped(struct colony__channel *channel, uint64_t weight);
 /* Nothing more comes: each client's answer ends once it has been sent all. May be the end of it. */
 void colony__channel_end(struct colony__channel *channel);
 

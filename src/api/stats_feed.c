@@ -42,13 +42,13 @@ static void on_sample(const struct colony_slot_info *slot, const struct colony_p
     colony__stats_add_fields(&json, stats);
     colony__json_close(&json, '}');
     if (json.failed)
-        colony__channel_tell_dropped(samples->channel, 1);
+        (void)colony__channel_tell_dropped(samples->channel, 1);
     else
-        colony__channel_tell(samples->channel,
-                             &(struct colony__tidings){.event = "STATS", /* gaffer's word */
-                                                       .text = json.text.data,
-                                                       .size = json.text.size,
-                                                       .weight = 1});
+        (void)colony__channel_tell(samples->channel,
+                                   &(struct colony__tidings){.event = "STATS", /* gaffer's word */
+                                                             .text = json.text.data,
+                                                             .size = json.text.size,
+                                                             .weight = 1});
     colony__json_clear(&json);
 }
 

@@ -43,33 +43,45 @@ static size_t torn_size(const char *text, size_t size)
     return 0;
 }
 
-static void tell(const struct stream *stream, const char *label, const char *bytes, size_t size)
+/* False: it is gone. */
+static bool tell(const struct stream *stream, const char *label, const char *bytes, size_t size)
 {
-    if (size > 0)
-        colony__channel_tell(
-            stream->channel,
-            &(struct colony__tidings){.event = label, .text = bytes, .size = size, .weight = size});
+    return size == 0 ||
+           colony__channel_tell(stream->channel,
+                                &(struct colony__tidings){
+                                    .event = label, .text = bytes, .size = size, .weight = size});
+}
+
+/* What was carried, as it is. False: the stream is gone. */
+static bool tell_carried(struct stream *stream)
+{
+    size_t size = stream->carried;
+
+    stream->carried = 0;
+    return tell(stream, stream->carry_label, stream->carry, size);
 }
 
 /* With what was carried before it, and without what is to be carried on. */
 static void tell_text(struct stream *stream, const struct colony_output_part *part)
 {
-    size_t carried = strcmp(stream->carry_label, part->label) == 0 ? stream->carried : 0;
     size_t torn = torn_size(part->bytes, part->size);
-    char *joined = malloc(carried + part->size);
+    size_t carried;
+    char *joined;
 
+    if (strcmp(stream->carry_label, part->label) != 0 && !tell_carried(stream))
+        return;
+    carried = stream->carried;
+    joined = malloc(carried + part->size);
     if (!joined) {
-        colony__channel_tell_dropped(stream->channel, part->size);
+        (void)colony__channel_tell_dropped(stream->channel, part->size);
         return;
     }
     memcpy(joined, stream->carry, carried);
     memcpy(joined + carried, part->bytes, part->size);
-    if (stream->carried > carried)
-        tell(stream, stream->carry_label, stream->carry, stream->carried);
     stream->carried = torn;
     memcpy(stream->carry, part->bytes + part->size - torn, torn);
     (void)snprintf(stream->carry_label, sizeof stream->carry_label, "%s", part->label);
-    tell(stream, part->label, joined, carried + part->size - torn);
+    (void)tell(stream, part->label, joined, carried + part->size - torn);
     free(joined);
 }
 
@@ -77,18 +89,17 @@ static void on_output(const struct colony_output_part *part, void *data)
 {
     struct stream *stream = data;
 
-    if (part->lost > 0)
-        colony__channel_tell_dropped(stream->channel, part->lost);
+    if (part->lost > 0 && !colony__channel_tell_dropped(stream->channel, part->lost))
+        return;
     if (!part->label) {
-        if (stream->carried > 0)
-            tell(stream, stream->carry_label, stream->carry, stream->carried);
-        colony__channel_end(stream->channel); /* may be the end of it */
+        if (tell_carried(stream))
+            colony__channel_end(stream->channel);
         return;
     }
     if (stream->is_text && part->size > 0)
         tell_text(stream, part);
     else
-        tell(stream, part->label, part->bytes, part->size);
+        (void)tell(stream, part->label, part->bytes, part->size);
 }
 
 static void on_unfollowed(void *data)

@@ -129,13 +129,13 @@ static void on_event(const struct colony_event *event, void *data)
     add_row(&json, &row, event->detached);
     set_topic(&topic, &watch->filter, row.event);
     if (json.failed)
-        colony__channel_tell_dropped(watch->channel, 1);
+        (void)colony__channel_tell_dropped(watch->channel, 1);
     else
-        colony__channel_tell(watch->channel, &(struct colony__tidings){.event = topic.text,
-                                                                       .id = event->seq,
-                                                                       .text = json.text.data,
-                                                                       .size = json.text.size,
-                                                                       .weight = 1});
+        (void)colony__channel_tell(watch->channel, &(struct colony__tidings){.event = topic.text,
+                                                                             .id = event->seq,
+                                                                             .text = json.text.data,
+                                                                             .size = json.text.size,
+                                                                             .weight = 1});
     colony__json_clear(&json);
 }
 
