@@ -285,7 +285,8 @@ def test_stdin_and_outputs_outlive_a_kill(colony, kill):
     with Feed(colony, f"/streams/{pid}/.?feed=eventsource") as feed:
         assert tell(colony, pid, "echo after; sleep 0.2; echo a >&2\n").json() == {"ok": True}
         assert [feed.event()["data"], feed.event()["data"]] == ["after\n", "a\n"]
-    assert (colony.state / "log" / "web.1.err").read_text() == "b\na\n"
+    # Who follows may be told a moment before it is in the file.
+    eventually(lambda: (colony.state / "log" / "web.1.err").read_text() == "b\na\n")
 
 
 def test_a_body_that_comes_too_slowly_or_is_too_large_is_not_written(colony):
