@@ -185,17 +185,6 @@ static int write_pidfile(const struct keeper *keeper, struct colony_error *err)
     return 0;
 }
 
-static void lead(void *data);
-
-static int start_spawner(struct keeper *keeper, struct colony_error *err)
-{
-    int rc = colony_spawner_new(&keeper->spawner, &keeper->spawner_fd, lead, keeper);
-
-    if (rc == 0)
-        rc = keeper_watch(keeper, keeper->spawner_fd, SOURCE_SPAWNER, 0);
-    return rc < 0 ? colony_fail_os(err, rc, "cannot start a thread to spawn with") : 0;
-}
-
 /*
  * Edge-triggered and not read before strays are looked for: of all SIGCHLD meanwhile, as most are
  * of those whose pidfd tells, only the first wakes us.
@@ -241,8 +230,11 @@ static int start(struct keeper *keeper, struct colony_error *err)
         return colony_fail_os(err, rc, "cannot start");
     memset(keeper->pid_buckets, 0xff, sizeof keeper->pid_buckets);
     keeper_take_over(keeper, damaged);
-    rc = start_spawner(keeper, err);
-    if (rc == 0 && (rc = keeper_start_engine(keeper)) < 0)
+    rc = colony_spawner_new(&keeper->spawner, keeper->epoll_fd, (uint64_t)SOURCE_SPAWNER << 32);
+    if (rc < 0)
+        return colony_fail_os(err, rc, "cannot start");
+    rc = keeper_start_engine(keeper);
+    if (rc < 0)
         return colony_fail_os(err, rc, "cannot start the engine");
     return rc;
 }
@@ -297,7 +289,7 @@ static void on_event(struct keeper *keeper, const struct epoll_event *event)
             keeper_on_engine_exit(keeper);
         break;
     case SOURCE_SPAWNER:
-        keeper_finish_stuck(keeper);
+        keeper_on_landed(keeper, index);
         break;
     case SOURCE_PROCESS:
         keeper_reap(keeper, index);
@@ -305,12 +297,17 @@ static void on_event(struct keeper *keeper, const struct epoll_event *event)
     }
 }
 
+/* -1 is never. */
+static void soonest(int *timeout_ms, int other_ms)
+{
+    if (other_ms >= 0 && (*timeout_ms < 0 || other_ms < *timeout_ms))
+        *timeout_ms = other_ms;
+}
+
 static void earlier(int *timeout_ms, uint64_t now, uint64_t at_ms)
 {
-    int left = at_ms > now ? (int)(at_ms - now) : 0;
-
-    if (at_ms != 0 && (*timeout_ms < 0 || left < *timeout_ms))
-        *timeout_ms = left;
+    if (at_ms != 0)
+        soonest(timeout_ms, at_ms > now ? (int)(at_ms - now) : 0);
 }
 
 /* Does what is due and says how long there is nothing to do: for ever, when idle. */
@@ -334,7 +331,8 @@ static int run_timers(struct keeper *keeper)
     if (keeper->tell_again_at_ms != 0 && keeper->tell_again_at_ms <= now)
         keeper_flush(keeper);
     keeper_fail_late_spawns(keeper);
-    timeout_ms = keeper->jobs ? 0 : colony_spawner_until_late(keeper->spawner);
+    timeout_ms = keeper_until_job(keeper);
+    soonest(&timeout_ms, colony_spawner_until_late(keeper->spawner));
     earlier(&timeout_ms, now, keeper->stray_check_at_ms);
     earlier(&timeout_ms, now, keeper->status_check_at_ms);
     earlier(&timeout_ms, now, keeper->tell_again_at_ms);
@@ -343,8 +341,8 @@ static int run_timers(struct keeper *keeper)
     return timeout_ms;
 }
 
-/* One spawn a turn: a thousand of them must not keep ends from being seen. True: it ended. */
-static bool loop(struct keeper *keeper)
+/* One spawn a turn: a thousand of them must not keep ends from being seen. */
+static void loop(struct keeper *keeper)
 {
     struct epoll_event events[EVENTS_A_TURN];
     unsigned unflushed = 0;
@@ -355,14 +353,12 @@ static bool loop(struct keeper *keeper)
         keeper->has_one_event = count == 1;
         for (int i = 0; i < count; i++)
             on_event(keeper, &events[i]);
-        if (keeper->jobs && !keeper_run_job(keeper))
-            return false; /* another thread has it all now */
-        if (!keeper->jobs || ++unflushed == TURNS_UNTOLD) {
+        keeper_begin_job(keeper);
+        if (keeper_until_job(keeper) != 0 || ++unflushed == TURNS_UNTOLD) {
             keeper_flush(keeper);
             unflushed = 0;
         }
     }
-    return true;
 }
 
 /* Ending. */
@@ -414,26 +410,12 @@ static void end(struct keeper *keeper)
         colony_log(SEVERITY_DEBUG, "whoever started colony is gone");
 }
 
-/* On whatever thread it is that runs the loop in the end. */
-static void lead(void *data)
-{
-    struct keeper *keeper = data;
-
-    if (!loop(keeper))
-        return;
-    end(keeper);
-    if (colony_spawner_is_stuck(keeper->spawner))
-        _exit(keeper->exit_code); /* exit(3) might wait for the thread whose child hangs */
-    exit(keeper->exit_code);
-}
-
 int colony_keeper_run(struct colony_keeper_options *options)
 {
     static struct keeper keeper; /* one a process; too large for the stack */
     struct colony_error err = {0};
     int rc;
 
-    (void)mallopt(M_ARENA_MAX, 1); /* its threads take turns */
     keeper.options = options;
     keeper.link_fd = -1;
     keeper.engine_pidfd = -1;
@@ -455,5 +437,7 @@ int colony_keeper_run(struct colony_keeper_options *options)
         return code;
     }
     (void)malloc_trim(0); /* what starting took */
-    colony_spawner_lead(keeper.spawner);
+    loop(&keeper);
+    end(&keeper);
+    return keeper.exit_code;
 }

@@ -52,9 +52,9 @@ struct keeper_process {
     uint64_t
         status_until_ms; /* adopted, ended, not reaped by its parent yet: so long it may take */
     int32_t next_queued;
-    int32_t next_of_pid;               /* chain of its bucket */
-    struct colony_spawn_job *late_job; /* a child of the slot that cannot be ended; NULL */
-    uint64_t oom_kills;                /* in its cgroup, before it ran */
+    int32_t next_of_pid;          /* chain of its bucket */
+    struct colony_spawn_job *job; /* its child is on its way, or cannot be ended; NULL */
+    uint64_t oom_kills;           /* in its cgroup, before it ran */
     struct colony_swept swept;
     struct colony_seen seen;
 };
@@ -76,7 +76,6 @@ struct keeper {
     int epoll_fd;
     int signal_fd;
     int children_fd; /* SIGCHLD */
-    int spawner_fd;
     int notes_fd;
     uint32_t capacity; /* processes that can live at once, by descriptors */
     uint32_t living;   /* records that are claimed or alive */
@@ -142,10 +141,14 @@ void keeper_remove_notify(struct keeper *keeper, const struct colony_record *rec
 /* keeper_spawn.c; @fds are a payload that is not in the message and what is passed to the child */
 int keeper_spawn(struct keeper *keeper, const struct colony_message *message, const int *fds,
                  size_t fd_count);
-/* Spawns the next of keeper->jobs; false: it was stuck and another thread runs the loop. */
-bool keeper_run_job(struct keeper *keeper);
-/* What was stuck has come back. */
-void keeper_finish_stuck(struct keeper *keeper);
+/* Begins the next of keeper->jobs, if there is one and room for it. */
+void keeper_begin_job(struct keeper *keeper);
+/* Milliseconds until there is a job that can begin; -1: not before something else happens. */
+int keeper_until_job(const struct keeper *keeper);
+/* The pipe of a child on its way has hung up. */
+void keeper_on_landed(struct keeper *keeper, uint32_t number);
+/* A child has ended before it was known to run its program. */
+void keeper_on_crashed(struct keeper *keeper, uint32_t index);
 void keeper_fail_late_spawns(struct keeper *keeper);
 
 /* keeper_takeover.c */

@@ -84,7 +84,7 @@ int32_t keeper_find_pid(struct keeper *keeper, pid_t pid)
     return index;
 }
 
-/* A process between its clone and the spawner's answer is in the table, not yet in the buckets. */
+/* A process on its way to its program is in the table, not yet in the buckets. */
 bool keeper_is_being_spawned(struct keeper *keeper, pid_t pid)
 {
     for (uint32_t i = 0; i < keeper->table.header->high_water; i++)
@@ -192,6 +192,8 @@ void keeper_reap(struct keeper *keeper, uint32_t index)
 {
     struct keeper_process *process = &keeper->processes[index];
 
+    if (process->job)
+        keeper_on_crashed(keeper, index);
     if (process->pidfd < 0 || colony_record_state(&keeper->table.records[index]) != RECORD_ALIVE)
         return; /* an event of before it ended */
     if (keeper->table.records[index].flags & RECORD_ADOPTED)
@@ -331,9 +333,9 @@ void keeper_forget(struct keeper *keeper, uint32_t index)
     for (size_t i = 0; i < COLONY_STREAMS_MAX; i++)
         close_fd(&process->streams[i]);
     colony_seen_clear(&process->seen);
-    if (process->late_job)
-        process->late_job->index = KEEPER_NO_RECORD;
-    process->late_job = NULL;
+    if (process->job)
+        process->job->index = KEEPER_NO_RECORD;
+    process->job = NULL;
     process->notices = 0;
     if (record->flags & RECORD_HAS_CGROUP && !(record->flags & RECORD_DETACHED))
         colony_cgroup_leave(&keeper->cgroups, record->name, record->slot);

@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -16,6 +18,7 @@
 
 enum {
     TRIM_JOBS = 64, /* after so many, memory is given back */
+    LATE_END_MS = 10,
 };
 
 static void set_failed(struct keeper *keeper, uint32_t index, int step, int error)
@@ -306,7 +309,7 @@ static void set_late(struct keeper *keeper, struct colony_spawn_job *job)
 {
     struct colony_record *record = &keeper->table.records[job->index];
 
-    keeper->processes[job->index].late_job = job;
+    keeper->processes[job->index].job = job;
     record->flags &= ~(uint32_t)RECORD_HAS_CGROUP; /* a sweep of it would never be done */
     set_failed(keeper, job->index, job->result.step, -ETIMEDOUT);
 }
@@ -321,6 +324,7 @@ void keeper_fail_late_spawns(struct keeper *keeper)
         colony_log(SEVERITY_ERROR, "%s.%u hangs in %s, where it cannot even be killed: pid %d",
                    record->name, record->slot, colony_spawn_step_name(job->result.step),
                    (int)record->pid);
+        (void)epoll_ctl(keeper->epoll_fd, EPOLL_CTL_DEL, job->result.pidfd, NULL);
         set_late(keeper, job);
         keeper_flush(keeper);
     }
@@ -336,7 +340,7 @@ static void finish_late(struct keeper *keeper, const struct colony_spawn_job *jo
         (void)close(job->result.pidfd);
     }
     if (job->index != KEEPER_NO_RECORD)
-        keeper->processes[job->index].late_job = NULL;
+        keeper->processes[job->index].job = NULL;
 }
 
 /* A slot has one notify socket: a second one would take its path away. */
@@ -384,7 +388,7 @@ int keeper_spawn(struct keeper *keeper, const struct colony_message *message, co
         return rc;
     if (order->flags & SPAWN_REPLACES) {
         inherit_streams(keeper, message->index, index);
-        late = keeper->processes[message->index].late_job;
+        late = keeper->processes[message->index].job;
         keep_cgroup(&keeper->table.records[message->index], order);
         keeper_forget(keeper, message->index);
     }
@@ -425,11 +429,13 @@ static void finish_failed(struct keeper *keeper, const struct colony_spawn_job *
  */
 static bool has_failed(const struct colony_spawn_result *result)
 {
+    struct pollfd ended = {.fd = result->pidfd, .events = POLLIN};
     siginfo_t info = {0};
 
     if (result->error != 0 || result->step != STEP_EXEC)
         return true;
-    return result->is_late &&
+    /* Its pipe hangs up a moment before it has ended: that is waited for, this once in 5 s. */
+    return result->is_late && poll(&ended, 1, LATE_END_MS) == 1 &&
            waitid(P_PIDFD, (id_t)result->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
            info.si_pid != 0 && info.si_status == SIGKILL;
 }
@@ -440,7 +446,7 @@ static uint64_t start_ticks_of(const struct keeper *keeper, const struct colony_
     const uint64_t tick_ns = 1000000000ULL / keeper->boot.ticks_per_second;
     uint64_t ticks = job->result.began_boot_ns / tick_ns;
 
-    return job->result.ended_boot_ns / tick_ns == ticks
+    return job->result.born_boot_ns / tick_ns == ticks
                ? ticks
                : colony_proc_start_ticks(keeper->table.records[job->index].pid);
 }
@@ -450,6 +456,7 @@ static void finish_spawn(struct keeper *keeper, const struct colony_spawn_job *j
     struct colony_record *record = &keeper->table.records[job->index];
     struct keeper_process *process = &keeper->processes[job->index];
 
+    process->job = NULL;
     if (job->result.cgroup_error < 0) {
         record->flags &= ~(uint32_t)RECORD_HAS_CGROUP;
         if (colony_spawn_plan_has_limits(&job->plan))
@@ -467,42 +474,66 @@ static void finish_spawn(struct keeper *keeper, const struct colony_spawn_job *j
     keeper_remember_pid(keeper, job->index);
     keeper_notify(keeper, job->index, NOTICE_SPAWN);
     colony_record_set_start(record, start_ticks_of(keeper, job));
-    if (keeper_watch(keeper, process->pidfd, SOURCE_PROCESS, job->index) < 0)
-        colony_log(SEVERITY_ERROR, "cannot watch %s.%u: %s", record->name, record->slot,
-                   strerror(errno));
 }
 
-bool keeper_run_job(struct keeper *keeper)
+static void free_job(struct keeper *keeper, struct colony_spawn_job *job)
+{
+    colony_spawn_job_free(job);
+    if (++keeper->jobs_done < TRIM_JOBS || keeper->jobs)
+        return;
+    keeper->jobs_done = 0;
+    (void)malloc_trim(0); /* what many that waited took */
+}
+
+/* Its child is at its program, or has ended. */
+static void finish_job(struct keeper *keeper, struct colony_spawn_job *job)
+{
+    colony_spawner_finish(keeper->spawner, job);
+    if (job->is_late)
+        finish_late(keeper, job);
+    else
+        finish_spawn(keeper, job);
+    free_job(keeper, job);
+}
+
+int keeper_until_job(const struct keeper *keeper)
+{
+    return keeper->jobs ? colony_spawner_until_room(keeper->spawner) : -1;
+}
+
+void keeper_begin_job(struct keeper *keeper)
 {
     struct colony_spawn_job *job = keeper->jobs;
 
+    if (keeper_until_job(keeper) != 0)
+        return;
     keeper->jobs = job->next;
     if (!keeper->jobs)
         keeper->jobs_end = &keeper->jobs;
-    job->next = NULL;
-    if (!colony_spawner_run(keeper->spawner, job))
-        return false;
-    finish_spawn(keeper, job);
-    colony_spawn_job_free(job);
-    if (++keeper->jobs_done < TRIM_JOBS || keeper->jobs)
-        return true;
-    keeper->jobs_done = 0;
-    (void)malloc_trim(0); /* what many that waited took */
-    return true;
+    colony_spawner_begin(keeper->spawner, job);
+    if (job->result.pidfd < 0) {
+        set_failed(keeper, job->index, job->result.step, job->result.error);
+        free_job(keeper, job);
+        return;
+    }
+    keeper->processes[job->index].job = job;
+    if (keeper_watch(keeper, job->result.pidfd, SOURCE_PROCESS, job->index) < 0)
+        colony_log(SEVERITY_ERROR, "cannot watch %s.%u: %s", keeper->table.records[job->index].name,
+                   keeper->table.records[job->index].slot, strerror(errno));
 }
 
-void keeper_finish_stuck(struct keeper *keeper)
+void keeper_on_landed(struct keeper *keeper, uint32_t number)
 {
-    struct colony_spawn_job *job = colony_spawner_take_done(keeper->spawner);
+    struct colony_spawn_job *job = colony_spawner_take_landed(keeper->spawner, number);
 
-    while (job) {
-        struct colony_spawn_job *next = job->next;
+    if (job)
+        finish_job(keeper, job);
+}
 
-        if (job->is_late)
-            finish_late(keeper, job);
-        else
-            finish_spawn(keeper, job);
-        colony_spawn_job_free(job);
-        job = next;
-    }
+void keeper_on_crashed(struct keeper *keeper, uint32_t index)
+{
+    struct colony_spawn_job *job = keeper->processes[index].job;
+
+    if (!job->is_late) /* else its pipe tells */
+        finish_job(keeper, job);
 }

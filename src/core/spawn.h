@@ -2,9 +2,9 @@
 /*
  * spawn.h - makes one process, with nothing of colony's in it but what was ordered (DESIGN §2).
  *
- * The child shares the keeper's memory until exec (CLONE_VM|CLONE_VFORK), so making one costs the
- * same however large the keeper is; its descriptor table is cut off first, so that descriptors
- * cost nothing either. libc only.
+ * The child shares the keeper's memory until exec (CLONE_VM), so making one costs the same however
+ * large the keeper is; its descriptor table is cut off first, so that descriptors cost nothing
+ * either. The keeper does not wait for it: a pipe hangs up when it runs its program. libc only.
  */
 #ifndef COLONY_CORE_SPAWN_H
 #define COLONY_CORE_SPAWN_H
@@ -54,17 +54,18 @@ struct colony_spawn_plan {
 
 enum {
     COLONY_RESERVED_NULL_FD = 3, /* /dev/null, among the numbers that are set aside */
-    COLONY_RESERVED_FDS = 2 * COLONY_CHILD_FDS_MAX + 1, /* from here on all is the keeper's */
+    COLONY_STAGES = 4,           /* places where descriptors wait for their child to take them */
+    COLONY_RESERVED_FDS = (COLONY_STAGES + 1) * (COLONY_CHILD_FDS_MAX + 2), /* all above is ours */
 };
 
 struct colony_spawn_result {
     pid_t pid;
-    int pidfd;              /* -1 on failure */
-    _Atomic int step;       /* where it is, or where it failed; the child writes it */
-    volatile int error;     /* negative errno, 0 */
+    int pidfd;              /* -1: there is no process */
+    int step;               /* where it failed, or STEP_EXEC */
+    int error;              /* negative errno, 0 */
     bool is_late;           /* it took as long as it may: a SIGKILL then was the timer's */
     uint64_t began_boot_ns; /* CLOCK_BOOTTIME before the clone … */
-    uint64_t ended_boot_ns; /* … and after exec or failure */
+    uint64_t born_boot_ns;  /* … and after it */
     int cgroup_error;       /* negative errno: it runs outside the cgroup that was asked for */
 };
 
@@ -90,18 +91,40 @@ int colony_spawn_reserve_fds(void);
 /* Moves the descriptor *fd above the reserved numbers (close-on-exec). Negative errno. */
 int colony_spawn_lift_fd(int *fd);
 
-/*
- * Spawns @plan with @fds[i] as descriptor i (-1: closed). The kernel writes the pid to *pid before
- * the child runs; *result is written throughout, its `step` as the child goes on. @cgroup_fd -1:
- * none. Blocks its thread until exec or failure, 5 s at most. A second thread may call it while
- * one is blocked only once that one's step is beyond STEP_DESCRIPTORS.
+/* A child between its clone and its program: its stack, and the pipe that tells when it is there.
  */
-void colony_spawn(const struct colony_spawn_plan *plan, const int fds[COLONY_CHILD_FDS_MAX],
-                  int cgroup_fd, pid_t *pid, struct colony_spawn_result *result);
+struct colony_flight;
+
+int colony_flight_new(struct colony_flight **out); /* negative errno */
+void colony_flight_free(struct colony_flight *flight);
+/* Hangs up (watch it edge-triggered) when the child runs its program or has ended. */
+int colony_flight_fd(const struct colony_flight *flight);
+
 /*
- * Lets go of the descriptors @fds that were given to a spawned process: until then they stay open
- * here, too. Call when no other thread spawns.
+ * Begins to spawn @plan with @fds[i] as descriptor i (-1: closed), which wait for it in the @stage
+ * (0 … COLONY_STAGES - 1). The kernel writes the pid to *pid before the child runs. @cgroup_fd -1:
+ * none. @plan, @fds and @cgroup_fd must stay until colony_spawn_end(). Afterwards result->pidfd
+ * says whether there is a process; if not, result->error why.
  */
-void colony_spawn_release_fds(const int fds[COLONY_CHILD_FDS_MAX]);
+void colony_spawn_begin(struct colony_flight *flight, int stage,
+                        const struct colony_spawn_plan *plan, const int fds[COLONY_CHILD_FDS_MAX],
+                        int cgroup_fd, pid_t *pid, struct colony_spawn_result *result);
+/* True once the child has taken its descriptors: then the stage may be another's. */
+bool colony_spawn_has_taken_fds(const struct colony_flight *flight);
+/* Lets go of what is staged: until then it stays open here, too. */
+void colony_spawn_clear_stage(int stage, const int fds[COLONY_CHILD_FDS_MAX]);
+
+/* Where the child is (enum colony_spawn_step). */
+int colony_spawn_step_of(const struct colony_flight *flight);
+
+enum colony_flight_state {
+    FLIGHT_GOES_ON,
+    FLIGHT_LANDED, /* it runs its program, or was killed on the way */
+    FLIGHT_FAILED, /* it has ended, or is about to: its pidfd tells */
+};
+
+enum colony_flight_state colony_spawn_look(const struct colony_flight *flight);
+/* The child is at its program or has ended: completes *result, and the flight can be used again. */
+void colony_spawn_end(struct colony_flight *flight, struct colony_spawn_result *result);
 
 #endif

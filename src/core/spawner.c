@@ -2,32 +2,26 @@
 #include "core/spawner.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <sys/timerfd.h>
+#include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
-    STACK_BYTES = 256 << 10,
-    STAGING_MS = 10, /* until a child has surely left the numbers that all threads share */
+    FLIGHTS_KEPT = 8, /* idle ones */
+    STAGE_MS = 1,     /* then a child has surely taken its descriptors, unless the CPU is lacking */
 };
 
 struct colony_spawner {
-    colony_spawner_lead_cb lead;
-    void *data;
-    pthread_mutex_t lock;             /* of all below */
-    struct colony_spawn_job *current; /* the leader's */
-    struct colony_spawn_job *stuck;   /* those of former leaders */
-    struct colony_spawn_job *done;
-    struct colony_spawn_job **done_end;
-    unsigned waiting; /* threads that would lead */
-    unsigned threads;
-    pthread_t first; /* it must not end: with it the process would look ended */
-    int timer_fd;    /* runs while the leader spawns */
-    int event_fd;
+    int epoll_fd;
+    uint64_t source;
+    struct colony_spawn_job *staged[COLONY_STAGES]; /* whose descriptors are there; NULL */
+    struct colony_spawn_job *oldest; /* those on their way that may become late, by age */
+    struct colony_spawn_job *youngest;
+    struct colony_flight *flights[SPAWNER_FLIGHTS_MAX]; /* NULL: was not needed yet */
+    struct colony_spawn_job *jobs[SPAWNER_FLIGHTS_MAX]; /* NULL: the flight is idle */
+    uint32_t idle[SPAWNER_FLIGHTS_MAX];                 /* a stack of their numbers */
+    uint32_t idle_count;
 };
 
 static uint64_t now_ms(void)
@@ -38,211 +32,195 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void set_timer(const struct colony_spawner *spawner, unsigned in_ms)
-{
-    struct itimerspec when = {.it_value = {.tv_nsec = (long)in_ms * 1000000}};
-
-    (void)timerfd_settime(spawner->timer_fd, 0, &when, NULL);
-}
-
-static void take_from_stuck(struct colony_spawner *spawner, const struct colony_spawn_job *job)
-{
-    struct colony_spawn_job **link = &spawner->stuck;
-
-    while (*link != job)
-        link = &(*link)->next;
-    *link = job->next;
-}
-
-static void put_done(struct colony_spawner *spawner, struct colony_spawn_job *job)
-{
-    const uint64_t one = 1;
-
-    take_from_stuck(spawner, job);
-    job->next = NULL;
-    *spawner->done_end = job;
-    spawner->done_end = &job->next;
-    if (write(spawner->event_fd, &one, sizeof one) < 0)
-        return; /* the counter cannot overflow: it is read to zero each time */
-}
-
-bool colony_spawner_run(struct colony_spawner *spawner, struct colony_spawn_job *job)
-{
-    bool still_leads;
-
-    job->since_ms = now_ms();
-    (void)pthread_mutex_lock(&spawner->lock);
-    spawner->current = job;
-    (void)pthread_mutex_unlock(&spawner->lock);
-    set_timer(spawner, SPAWNER_STUCK_MS);
-    colony_spawn(&job->plan, job->fds, job->cgroup_fd, job->pid, &job->result);
-    (void)pthread_mutex_lock(&spawner->lock);
-    still_leads = spawner->current == job;
-    if (still_leads)
-        spawner->current = NULL;
-    else
-        put_done(spawner, job);
-    (void)pthread_mutex_unlock(&spawner->lock);
-    if (!still_leads)
-        return false;
-    set_timer(spawner, 0);
-    colony_spawn_release_fds(job->fds);
-    return true;
-}
-
-/*
- * With the lock held. Descriptors are staged in numbers that all threads share until the child has
- * cut itself off: before that nobody else may spawn.
- */
-static bool take_lead(struct colony_spawner *spawner)
-{
-    struct colony_spawn_job *job = spawner->current;
-
-    if (!job || now_ms() - job->since_ms < SPAWNER_STUCK_MS)
-        return false;
-    if (job->result.step <= STEP_DESCRIPTORS) {
-        set_timer(spawner, STAGING_MS);
-        return false;
-    }
-    job->next = spawner->stuck;
-    spawner->stuck = job;
-    spawner->current = NULL;
-    return true;
-}
-
-static void wait_for_lead(struct colony_spawner *spawner)
-{
-    uint64_t count;
-    bool leads = false;
-
-    while (!leads) {
-        if (read(spawner->timer_fd, &count, sizeof count) < 0)
-            continue; /* EINTR: nothing else can be */
-        (void)pthread_mutex_lock(&spawner->lock);
-        leads = take_lead(spawner);
-        spawner->waiting -= leads;
-        (void)pthread_mutex_unlock(&spawner->lock);
-    }
-}
-
-static int start_thread(struct colony_spawner *spawner);
-
-/* Whoever leads has somebody behind, if that can be. */
-static void keep_one_waiting(struct colony_spawner *spawner)
-{
-    (void)pthread_mutex_lock(&spawner->lock);
-    if (spawner->waiting == 0 && spawner->threads < SPAWNER_THREADS_MAX)
-        (void)start_thread(spawner);
-    (void)pthread_mutex_unlock(&spawner->lock);
-}
-
-/* A former leader waits for its turn again, unless somebody else does. */
-static bool joins_the_waiting(struct colony_spawner *spawner)
-{
-    bool joins;
-
-    (void)pthread_mutex_lock(&spawner->lock);
-    joins = spawner->waiting == 0 || pthread_equal(pthread_self(), spawner->first);
-    if (joins)
-        spawner->waiting++;
-    else
-        spawner->threads--;
-    (void)pthread_mutex_unlock(&spawner->lock);
-    return joins;
-}
-
-static void *run_thread(void *data)
-{
-    struct colony_spawner *spawner = data;
-
-    do {
-        wait_for_lead(spawner);
-        keep_one_waiting(spawner);
-        spawner->lead(spawner->data);
-    } while (joins_the_waiting(spawner));
-    return NULL;
-}
-
-void colony_spawner_lead(struct colony_spawner *spawner)
-{
-    spawner->first = pthread_self();
-    spawner->lead(spawner->data);
-    (void)joins_the_waiting(spawner);
-    for (;;)
-        (void)run_thread(spawner);
-}
-
-/* With the lock held, or before there are others. It is counted as waiting from now on. */
-static int start_thread(struct colony_spawner *spawner)
-{
-    pthread_attr_t attributes;
-    pthread_t thread;
-    int rc;
-
-    (void)pthread_attr_init(&attributes);
-    (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    rc = pthread_create(&thread, &attributes, run_thread, spawner);
-    (void)pthread_attr_destroy(&attributes);
-    if (rc == 0) {
-        spawner->threads++;
-        spawner->waiting++;
-    }
-    return -rc;
-}
-
-static int open_fds(struct colony_spawner *spawner)
-{
-    spawner->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (spawner->event_fd < 0)
-        return -errno;
-    spawner->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-    return spawner->timer_fd < 0 ? -errno : 0;
-}
-
-int colony_spawner_new(struct colony_spawner **out, int *event_fd, colony_spawner_lead_cb lead,
-                       void *data)
+int colony_spawner_new(struct colony_spawner **out, int epoll_fd, uint64_t source)
 {
     struct colony_spawner *spawner = calloc(1, sizeof *spawner);
-    int rc;
 
     if (!spawner)
         return -ENOMEM;
-    spawner->lead = lead;
-    spawner->data = data;
-    spawner->done_end = &spawner->done;
-    spawner->event_fd = -1;
-    spawner->timer_fd = -1;
-    (void)pthread_mutex_init(&spawner->lock, NULL);
-    rc = open_fds(spawner);
-    if (rc == 0)
-        rc = start_thread(spawner);
-    if (rc < 0) {
-        if (spawner->timer_fd >= 0)
-            (void)close(spawner->timer_fd);
-        if (spawner->event_fd >= 0)
-            (void)close(spawner->event_fd);
-        free(spawner);
-        return rc;
+    spawner->epoll_fd = epoll_fd;
+    spawner->source = source;
+    while (spawner->idle_count < SPAWNER_FLIGHTS_MAX) {
+        spawner->idle[spawner->idle_count] = SPAWNER_FLIGHTS_MAX - 1 - spawner->idle_count;
+        spawner->idle_count++;
     }
-    *event_fd = spawner->event_fd;
     *out = spawner;
     return 0;
 }
 
-struct colony_spawn_job *colony_spawner_take_done(struct colony_spawner *spawner)
+void colony_spawner_free(struct colony_spawner *spawner)
 {
-    struct colony_spawn_job *jobs;
-    uint64_t count;
+    if (!spawner)
+        return;
+    for (size_t i = 0; i < SPAWNER_FLIGHTS_MAX; i++)
+        colony_flight_free(spawner->flights[i]);
+    free(spawner);
+}
 
-    (void)pthread_mutex_lock(&spawner->lock);
-    if (read(spawner->event_fd, &count, sizeof count) < 0)
-        count = 0; /* none was announced since */
-    jobs = spawner->done;
-    spawner->done = NULL;
-    spawner->done_end = &spawner->done;
-    (void)pthread_mutex_unlock(&spawner->lock);
-    return jobs;
+/* Stages. */
+
+static void leave_stage(struct colony_spawner *spawner, struct colony_spawn_job *job)
+{
+    if (job->stage < 0)
+        return;
+    colony_spawn_clear_stage(job->stage, job->fds);
+    spawner->staged[job->stage] = NULL;
+    job->stage = -1;
+}
+
+/* One that can be used; -1. */
+static int find_stage(const struct colony_spawner *spawner)
+{
+    for (int i = 0; i < COLONY_STAGES; i++) {
+        const struct colony_spawn_job *job = spawner->staged[i];
+
+        if (!job || colony_spawn_has_taken_fds(spawner->flights[job->number]))
+            return i;
+    }
+    return -1;
+}
+
+static void enter_stage(struct colony_spawner *spawner, struct colony_spawn_job *job)
+{
+    int stage = find_stage(spawner);
+
+    if (spawner->staged[stage])
+        leave_stage(spawner, spawner->staged[stage]);
+    spawner->staged[stage] = job;
+    job->stage = stage;
+}
+
+int colony_spawner_until_room(struct colony_spawner *spawner)
+{
+    if (spawner->idle_count == 0)
+        return -1;
+    return find_stage(spawner) >= 0 ? 0 : STAGE_MS;
+}
+
+/* Jobs by age. */
+
+static void add_youngest(struct colony_spawner *spawner, struct colony_spawn_job *job)
+{
+    job->next = NULL;
+    job->previous = spawner->youngest;
+    if (job->previous)
+        job->previous->next = job;
+    else
+        spawner->oldest = job;
+    spawner->youngest = job;
+}
+
+static void remove_aging(struct colony_spawner *spawner, struct colony_spawn_job *job)
+{
+    if (job->previous)
+        job->previous->next = job->next;
+    else
+        spawner->oldest = job->next;
+    if (job->next)
+        job->next->previous = job->previous;
+    else
+        spawner->youngest = job->previous;
+    job->next = job->previous = NULL;
+}
+
+static bool is_overdue(const struct colony_spawn_job *job)
+{
+    return now_ms() - job->since_ms >= SPAWNER_LATE_MS;
+}
+
+struct colony_spawn_job *colony_spawner_next_late(struct colony_spawner *spawner)
+{
+    struct colony_spawn_job *job = spawner->oldest;
+
+    if (!job || !is_overdue(job))
+        return NULL;
+    remove_aging(spawner, job);
+    job->is_late = true;
+    job->result.step = colony_spawn_step_of(spawner->flights[job->number]);
+    return job;
+}
+
+int colony_spawner_until_late(const struct colony_spawner *spawner)
+{
+    const struct colony_spawn_job *job = spawner->oldest;
+
+    if (!job)
+        return -1;
+    return is_overdue(job) ? 0 : (int)(job->since_ms + SPAWNER_LATE_MS - now_ms());
+}
+
+/* From begin to finish. */
+
+/* Makes the flight at @number, if there is none yet. */
+static int open_flight(struct colony_spawner *spawner, uint32_t number)
+{
+    struct epoll_event event = {.events = EPOLLET, .data.u64 = spawner->source | number};
+    struct colony_flight *flight;
+    int rc;
+
+    if (spawner->flights[number])
+        return 0;
+    rc = colony_flight_new(&flight);
+    if (rc < 0)
+        return rc;
+    if (epoll_ctl(spawner->epoll_fd, EPOLL_CTL_ADD, colony_flight_fd(flight), &event) < 0) {
+        rc = -errno;
+        colony_flight_free(flight);
+        return rc;
+    }
+    spawner->flights[number] = flight;
+    return 0;
+}
+
+static void release_flight(struct colony_spawner *spawner, uint32_t number)
+{
+    spawner->jobs[number] = NULL;
+    spawner->idle[spawner->idle_count++] = number;
+    if (number < FLIGHTS_KEPT)
+        return;
+    colony_flight_free(spawner->flights[number]);
+    spawner->flights[number] = NULL;
+}
+
+void colony_spawner_begin(struct colony_spawner *spawner, struct colony_spawn_job *job)
+{
+    uint32_t number = spawner->idle[--spawner->idle_count];
+    int rc = open_flight(spawner, number);
+
+    job->stage = -1;
+    job->result = (struct colony_spawn_result){.pidfd = -1, .step = STEP_PREPARE, .error = rc};
+    if (rc == 0) {
+        job->number = number;
+        job->since_ms = now_ms();
+        enter_stage(spawner, job);
+        spawner->jobs[number] = job;
+        colony_spawn_begin(spawner->flights[number], job->stage, &job->plan, job->fds,
+                           job->cgroup_fd, job->pid, &job->result);
+        if (job->result.pidfd >= 0) {
+            add_youngest(spawner, job);
+            return;
+        }
+        leave_stage(spawner, job);
+    }
+    release_flight(spawner, number);
+}
+
+struct colony_spawn_job *colony_spawner_take_landed(struct colony_spawner *spawner, uint32_t number)
+{
+    struct colony_spawn_job *job = number < SPAWNER_FLIGHTS_MAX ? spawner->jobs[number] : NULL;
+    enum colony_flight_state state =
+        job ? colony_spawn_look(spawner->flights[number]) : FLIGHT_GOES_ON;
+
+    return state == FLIGHT_LANDED || (state == FLIGHT_FAILED && job->is_late) ? job : NULL;
+}
+
+void colony_spawner_finish(struct colony_spawner *spawner, struct colony_spawn_job *job)
+{
+    colony_spawn_end(spawner->flights[job->number], &job->result);
+    leave_stage(spawner, job);
+    if (!job->is_late)
+        remove_aging(spawner, job);
+    release_flight(spawner, job->number);
 }
 
 void colony_spawn_job_free(struct colony_spawn_job *job)
@@ -257,45 +235,4 @@ void colony_spawn_job_free(struct colony_spawn_job *job)
         (void)close(job->cgroup_fd);
     colony_spawn_plan_clear(&job->plan);
     free(job);
-}
-
-struct colony_spawn_job *colony_spawner_next_late(struct colony_spawner *spawner)
-{
-    struct colony_spawn_job *found = NULL;
-
-    (void)pthread_mutex_lock(&spawner->lock);
-    for (struct colony_spawn_job *job = spawner->stuck; job && !found; job = job->next)
-        if (!job->is_late && now_ms() - job->since_ms >= SPAWNER_LATE_MS)
-            found = job;
-    if (found)
-        found->is_late = true;
-    (void)pthread_mutex_unlock(&spawner->lock);
-    return found;
-}
-
-bool colony_spawner_is_stuck(struct colony_spawner *spawner)
-{
-    bool is_stuck;
-
-    (void)pthread_mutex_lock(&spawner->lock);
-    is_stuck = spawner->stuck != NULL;
-    (void)pthread_mutex_unlock(&spawner->lock);
-    return is_stuck;
-}
-
-int colony_spawner_until_late(struct colony_spawner *spawner)
-{
-    int wait_ms = -1;
-
-    (void)pthread_mutex_lock(&spawner->lock);
-    for (const struct colony_spawn_job *job = spawner->stuck; job; job = job->next) {
-        uint64_t now = now_ms();
-        uint64_t at = job->since_ms + SPAWNER_LATE_MS;
-        int left = at > now ? (int)(at - now) : 0;
-
-        if (!job->is_late && (wait_ms < 0 || left < wait_ms))
-            wait_ms = left;
-    }
-    (void)pthread_mutex_unlock(&spawner->lock);
-    return wait_ms;
 }

@@ -80,6 +80,25 @@ static inline void wait_for_spawned(struct spawned *spawned)
     (void)close(spawned->result.pidfd);
 }
 
+/* Spawns and waits until the child is at its program, or has ended without. */
+static inline void spawn_and_land(const struct colony_spawn_plan *plan, const int *fds,
+                                  struct spawned *spawned)
+{
+    static struct colony_flight *flight;
+    struct pollfd ended = {.events = POLLIN};
+
+    CHECK(flight || colony_flight_new(&flight) == 0);
+    spawned->pid = 0;
+    colony_spawn_begin(flight, 0, plan, fds, spawned->cgroup_fd, &spawned->pid, &spawned->result);
+    ended.fd = spawned->result.pidfd;
+    if (ended.fd >= 0) {
+        while (colony_spawn_look(flight) != FLIGHT_LANDED && poll(&ended, 1, 1) == 0)
+            continue;
+        colony_spawn_end(flight, &spawned->result);
+    }
+    colony_spawn_clear_stage(0, fds);
+}
+
 /* Spawns @made and takes all it says; @made is cleared. */
 static inline void spawn_made(struct spawned *spawned, struct made_payload *made)
 {
@@ -94,9 +113,7 @@ static inline void spawn_made(struct spawned *spawned, struct made_payload *made
     fds[0] = spawned->has_no_stdin ? -1 : fds[0];
     fds[1] = fds[2] = ends[1];
     fds[5] = spawned->extra_fd;
-    spawned->pid = 0;
-    colony_spawn(&plan, fds, spawned->cgroup_fd, &spawned->pid, &spawned->result);
-    colony_spawn_release_fds(fds);
+    spawn_and_land(&plan, fds, spawned);
     (void)close(ends[1]);
     read_to_end(spawned, ends[0]);
     wait_for_spawned(spawned);

@@ -97,24 +97,25 @@ static int spawn_into(const struct fixture *f, uint32_t slot, const char *script
 {
     int fds[COLONY_CHILD_FDS_MAX] = {3, 3, 3, -1, -1, -1, -1, -1};
     int cgroup_fd = colony_cgroup_enter(&f->cgroups, "web", slot);
-    struct colony_spawn_result result;
+    struct spawned spawned = spawned_none();
     struct colony_spawn_plan plan;
     struct made_payload made;
     int payload;
 
     CHECK(cgroup_fd >= 0);
+    spawned.cgroup_fd = cgroup_fd;
     made_init_shell(&made, script);
     payload = made_file(&made, ALL_SEALS);
     CHECK(colony_spawn_plan_init(&plan, payload) == 0);
-    colony_spawn(&plan, fds, cgroup_fd, pid, &result);
-    CHECK_FAILED((struct spawned){.result = result}, STEP_EXEC, 0);
-    CHECK(result.cgroup_error == 0);
-    colony_spawn_release_fds(fds);
+    spawn_and_land(&plan, fds, &spawned);
+    CHECK_FAILED(spawned, STEP_EXEC, 0);
+    CHECK(spawned.result.cgroup_error == 0);
+    *pid = spawned.pid;
     colony_spawn_plan_clear(&plan);
     made_clear(&made);
     (void)close(payload);
     (void)close(cgroup_fd);
-    return result.pidfd;
+    return spawned.result.pidfd;
 }
 
 static void wait_until_dead(int pidfd, pid_t pid, int signo)

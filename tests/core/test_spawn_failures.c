@@ -209,12 +209,14 @@ FORKED_TEST(test_one_string_that_is_too_long_is_e2big)
 static void spawn_without_descriptors(void)
 {
     int fds[COLONY_CHILD_FDS_MAX] = {3, 3, 3, -1, -1, -1, -1, -1};
-    struct colony_spawn_result result;
+    struct spawned spawned = spawned_none();
     struct colony_spawn_plan plan;
     struct made_payload made;
     struct rlimit limit;
-    pid_t pid = 0;
     int payload;
+
+    made_init_shell(&made, ":");
+    spawn_made(&spawned, &made); /* what it needs for all is there now */
 
     made_init_shell(&made, "exec sleep 60");
     payload = made_file(&made, ALL_SEALS);
@@ -223,9 +225,9 @@ static void spawn_without_descriptors(void)
     CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
     limit.rlim_cur = (rlim_t)payload; /* the lowest number that is free */
     CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
-    colony_spawn(&plan, fds, -1, &pid, &result);
-    CHECK(result.error == -EMFILE);
-    CHECK(result.pidfd == -1);
+    spawn_and_land(&plan, fds, &spawned);
+    CHECK(spawned.result.error == -EMFILE);
+    CHECK(spawned.result.pidfd == -1);
     CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
     made_clear(&made);
 }

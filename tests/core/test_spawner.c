@@ -5,38 +5,36 @@
 
 #include <limits.h>
 #include <sched.h>
-#include <stdatomic.h>
+#include <sys/epoll.h>
 #include <sys/mount.h>
 
 enum {
-    JOBS = 200,
+    JOBS = 400,
 };
 
-/* What a loop that runs jobs has. Its threads end with the process. */
+static const uint64_t of_spawner = 1ULL << 32;
+static const uint64_t of_pidfd = 2ULL << 32;
+
+/* What a loop that spawns has. */
 struct loop {
     struct colony_spawner *spawner;
-    int event_fd;
-    void (*run)(struct loop *loop);
-    atomic_int leads; /* how many threads have led so far */
+    int epoll_fd;
+    struct colony_spawn_job *jobs[JOBS]; /* on their way, by their index */
+    pid_t pids[JOBS];
+    unsigned landed;
+    unsigned crashed;
 };
 
-static void lead(void *data)
-{
-    struct loop *loop = data;
-
-    loop->leads++;
-    loop->run(loop);
-}
-
-/* The first leader: runs @run on this thread, which then waits as the spawner tells. */
-static void run_loop(void (*run)(struct loop *loop))
+static struct loop *open_loop(void)
 {
     static struct loop loop;
 
-    loop.run = run;
-    CHECK(colony_spawner_new(&loop.spawner, &loop.event_fd, lead, &loop) == 0);
-    CHECK(colony_spawner_take_done(loop.spawner) == NULL);
-    colony_spawner_lead(loop.spawner);
+    loop.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    CHECK(loop.epoll_fd >= 0);
+    CHECK(colony_spawner_new(&loop.spawner, loop.epoll_fd, of_spawner) == 0);
+    CHECK(colony_spawner_until_room(loop.spawner) == 0);
+    CHECK(colony_spawner_until_late(loop.spawner) == -1);
+    return &loop;
 }
 
 static struct colony_spawn_job *new_job(uint32_t index, const char *script, int output)
@@ -62,88 +60,114 @@ static struct colony_spawn_job *new_job(uint32_t index, const char *script, int 
     return job;
 }
 
-static void end_process(const struct colony_spawn_job *job)
+/* There must be room. */
+static void begin(struct loop *loop, struct colony_spawn_job *job)
 {
-    CHECK(job->result.error == 0);
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = of_pidfd | job->index};
+
+    job->pid = &loop->pids[job->index];
+    loop->jobs[job->index] = job;
+    colony_spawner_begin(loop->spawner, job);
+    CHECK(job->result.pidfd >= 0 && *job->pid == job->result.pid);
+    CHECK(epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, job->result.pidfd, &event) == 0);
+}
+
+/* It is at its program, or has ended without. */
+static void finish(struct loop *loop, struct colony_spawn_job *job)
+{
+    loop->jobs[job->index] = NULL;
+    colony_spawner_finish(loop->spawner, job);
+    if (job->result.error == 0 && job->result.step == STEP_EXEC)
+        loop->landed++;
+    else
+        loop->crashed++;
     CHECK(waitpid(job->result.pid, NULL, 0) == job->result.pid);
     (void)close(job->result.pidfd);
+    colony_spawn_job_free(job);
 }
 
-static void run_many(struct loop *loop)
+/* One turn; false: nothing has happened within @wait_ms. */
+static bool turn(struct loop *loop, int wait_ms)
 {
-    pid_t pid;
+    struct epoll_event events[16];
+    int count = epoll_wait(loop->epoll_fd, events, 16, wait_ms);
 
-    for (uint32_t i = 0; i < JOBS; i++) {
-        struct colony_spawn_job *job = new_job(i, ":", -1);
+    for (int i = 0; i < count; i++) {
+        uint32_t number = (uint32_t)events[i].data.u64;
+        struct colony_spawn_job *job = events[i].data.u64 & of_spawner
+                                           ? colony_spawner_take_landed(loop->spawner, number)
+                                           : loop->jobs[number];
 
-        pid = 0;
-        job->pid = &pid;
-        CHECK(colony_spawner_run(loop->spawner, job));
-        CHECK(pid == job->result.pid);
-        end_process(job);
-        colony_spawn_job_free(job);
+        if (job)
+            finish(loop, job);
     }
-    CHECK(colony_spawner_until_late(loop->spawner) == -1); /* nothing to come back for */
-    CHECK(!colony_spawner_is_stuck(loop->spawner));
-    CHECK(loop->leads == 1);
-    exit(0);
+    return count > 0;
 }
 
-FORKED_TEST(test_jobs_are_done_one_after_the_other)
+static void run_until(struct loop *loop, unsigned landed, unsigned crashed)
 {
+    while (loop->landed < landed || loop->crashed < crashed)
+        CHECK(turn(loop, DEADLINE_MS));
+    CHECK(loop->landed == landed && loop->crashed == crashed);
+}
+
+static void wait_for_room(struct loop *loop)
+{
+    int wait_ms;
+
+    while ((wait_ms = colony_spawner_until_room(loop->spawner)) != 0)
+        (void)turn(loop, wait_ms);
+}
+
+FORKED_TEST(test_many_are_on_their_way_at_once)
+{
+    struct loop *loop;
+    unsigned before;
+
     prepare_to_spawn();
-    run_loop(run_many);
-}
-
-static void run_one_that_fails(struct loop *loop)
-{
-    struct colony_spawn_job *job = new_job(0, ":", -1);
-    pid_t pids[2] = {0};
-
-    job->plan.paths[0] = "/"; /* no program */
-    job->pid = &pids[0];
-    CHECK(colony_spawner_run(loop->spawner, job));
-    CHECK(job->result.step == STEP_EXEC && job->result.error == -EACCES);
-    CHECK(waitpid(job->result.pid, NULL, 0) == job->result.pid);
-    job = new_job(1, ":", -1);
-    job->pid = &pids[1];
-    CHECK(colony_spawner_run(loop->spawner, job));
-    end_process(job);
-    exit(0);
+    loop = open_loop();
+    before = count_fds();
+    for (uint32_t i = 0; i < JOBS; i++) {
+        wait_for_room(loop);
+        begin(loop, new_job(i, ":", -1));
+    }
+    run_until(loop, JOBS, 0);
+    CHECK(colony_spawner_until_late(loop->spawner) == -1); /* nothing to come back for */
+    colony_spawner_free(loop->spawner);
+    CHECK(count_fds() == before);
 }
 
 FORKED_TEST(test_a_failed_job_does_not_stop_the_next)
 {
+    struct colony_spawn_job *job = NULL;
+    struct loop *loop;
+
     prepare_to_spawn();
-    run_loop(run_one_that_fails);
+    loop = open_loop();
+    job = new_job(0, ":", -1);
+    job->plan.paths[0] = "/"; /* no program */
+    begin(loop, job);
+    begin(loop, new_job(1, ":", -1));
+    run_until(loop, 1, 1);
 }
 
-static void run_one_that_writes(struct loop *loop)
+FORKED_TEST(test_what_was_given_to_a_process_does_not_stay_open_in_us)
 {
     struct pollfd ready = {.events = POLLIN};
-    struct colony_spawn_job *job;
+    struct loop *loop;
     char byte;
-    pid_t pid = 0;
     int ends[2];
 
+    prepare_to_spawn();
+    loop = open_loop();
     CHECK(pipe2(ends, O_CLOEXEC) == 0);
-    job = new_job(0, "echo x", ends[1]);
-    job->pid = &pid;
-    CHECK(colony_spawner_run(loop->spawner, job));
-    end_process(job);
-    colony_spawn_job_free(job); /* and with it our end */
+    begin(loop, new_job(0, "echo x", ends[1]));
+    run_until(loop, 1, 0); /* and with the job goes our end */
     ready.fd = ends[0];
     CHECK(read(ends[0], &byte, 1) == 1 && byte == 'x');
     CHECK(read(ends[0], &byte, 1) == 1 && byte == '\n');
     CHECK(poll(&ready, 1, DEADLINE_MS) == 1);
     CHECK(read(ends[0], &byte, 1) == 0);
-    exit(0);
-}
-
-FORKED_TEST(test_what_was_given_to_a_process_does_not_stay_open_in_us)
-{
-    prepare_to_spawn();
-    run_loop(run_one_that_writes);
 }
 
 static char hung[PATH_MAX]; /* nobody serves what is mounted there */
@@ -161,70 +185,80 @@ static void mount_hung(const char *folder)
     (void)snprintf(hung, sizeof hung, "%s/cwd", folder);
 }
 
-static struct colony_spawn_job *stuck_job(uint32_t index, pid_t *pid)
+static void begin_hung(struct loop *loop, uint32_t index)
 {
     struct colony_spawn_job *job = new_job(index, ":", -1);
 
     job->plan.cwd = hung;
-    job->pid = pid;
-    return job;
+    wait_for_room(loop);
+    begin(loop, job);
 }
 
-static void hang_and_go_on(struct loop *loop)
+static void hang_some(void *folder)
 {
-    static pid_t pids[3];
-    struct pollfd ready = {.fd = loop->event_fd, .events = POLLIN};
-    struct colony_spawn_job *job;
-    int number = loop->leads;
+    struct loop *loop;
 
-    if (number <= 2) { /* two leaders in turn */
-        CHECK(!colony_spawner_run(loop->spawner, stuck_job((uint32_t)number, &pids[number - 1])));
-        return;
-    }
-    CHECK(colony_spawner_is_stuck(loop->spawner));
-    CHECK(colony_spawner_until_late(loop->spawner) > 0);
-    job = new_job(3, ":", -1);
-    job->pid = &pids[2];
-    CHECK(colony_spawner_run(loop->spawner, job)); /* the others hold up nobody */
-    end_process(job);
-    for (int i = 0; i < 2; i++)
-        CHECK(kill(pids[i], SIGKILL) == 0);
-    for (int left = 2; left > 0;) {
-        CHECK(poll(&ready, 1, DEADLINE_MS) == 1);
-        for (job = colony_spawner_take_done(loop->spawner); job; job = job->next) {
-            CHECK(job->index == 1 || job->index == 2);
-            CHECK(job->result.step == STEP_CHDIR);
-            CHECK(waitpid(job->result.pid, NULL, 0) == job->result.pid);
-            left--;
-        }
-    }
-    CHECK(!colony_spawner_is_stuck(loop->spawner));
-    exit(0);
-}
-
-static void hang_in(void *folder)
-{
     prepare_to_spawn();
     mount_hung(folder);
-    run_loop(hang_and_go_on);
+    loop = open_loop();
+    for (uint32_t i = 0; i < 2 * COLONY_STAGES; i++)
+        begin_hung(loop, i);
+    CHECK(colony_spawner_until_late(loop->spawner) > 0);
+    wait_for_room(loop);
+    begin(loop, new_job(JOBS - 1, ":", -1)); /* the others hold it up nowhere */
+    run_until(loop, 1, 0);
+    for (uint32_t i = 0; i < 2 * COLONY_STAGES; i++)
+        CHECK(kill(loop->pids[i], SIGKILL) == 0);
+    run_until(loop, 1, 2 * COLONY_STAGES);
+    CHECK(colony_spawner_until_late(loop->spawner) == -1);
 }
 
-TEST(test_a_stuck_job_leaves_the_lead_to_another_thread)
+/* As many as there can be: the next one waits until they are gone. */
+static void hang_all(void *folder)
+{
+    struct loop *loop;
+
+    prepare_to_spawn();
+    mount_hung(folder);
+    loop = open_loop();
+    for (uint32_t i = 0; i < SPAWNER_FLIGHTS_MAX; i++)
+        begin_hung(loop, i);
+    CHECK(colony_spawner_until_room(loop->spawner) == -1);
+    for (uint32_t i = 0; i < SPAWNER_FLIGHTS_MAX; i++)
+        CHECK(kill(loop->pids[i], SIGKILL) == 0);
+    run_until(loop, 0, SPAWNER_FLIGHTS_MAX);
+    CHECK(colony_spawner_until_room(loop->spawner) == 0);
+    begin(loop, new_job(0, ":", -1));
+    run_until(loop, 1, SPAWNER_FLIGHTS_MAX);
+}
+
+static void run_in_scratch(void (*body)(void *path))
 {
     struct scratch scratch;
 
     scratch_init(&scratch);
-    run_forked(hang_in, scratch.path);
+    run_forked(body, scratch.path);
     scratch_clear(&scratch);
+}
+
+TEST(test_those_that_hang_hold_up_nobody)
+{
+    run_in_scratch(hang_some);
+}
+
+TEST(test_there_is_a_limit_to_those_that_hang)
+{
+    run_in_scratch(hang_all);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_jobs_are_done_one_after_the_other),
+        cmocka_unit_test(test_many_are_on_their_way_at_once),
         cmocka_unit_test(test_a_failed_job_does_not_stop_the_next),
         cmocka_unit_test(test_what_was_given_to_a_process_does_not_stay_open_in_us),
-        cmocka_unit_test(test_a_stuck_job_leaves_the_lead_to_another_thread),
+        cmocka_unit_test(test_those_that_hang_hold_up_nobody),
+        cmocka_unit_test(test_there_is_a_limit_to_those_that_hang),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

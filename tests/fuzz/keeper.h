@@ -2,8 +2,8 @@
 /*
  * keeper.h - a keeper in a folder of its own, for one input: its loop is the target.
  *
- * It can do all but run a program: its spawning threads may not exec, so that an input can order
- * what it likes. Nothing of it may be left when it is cleared.
+ * It can do all but run a program: nothing may exec here, so that an input can order what it likes.
+ * Nothing of it may be left when it is cleared.
  */
 #ifndef COLONY_TESTS_FUZZ_KEEPER_H
 #define COLONY_TESTS_FUZZ_KEEPER_H
@@ -77,14 +77,8 @@ static inline void fuzz_empty(const char *folder)
     CHECK(nftw(folder, fuzz_remove_one, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) == 0);
 }
 
-/* A spawn that takes long leaves the lead to another thread, which has nothing to do here. */
-static inline void fuzz_lead(void *data)
-{
-    (void)data;
-}
-
 /* Nothing that is spawned from now on runs. */
-static inline void fuzz_start_spawner(struct keeper *keeper)
+static inline void fuzz_forbid_programs(void)
 {
     struct sock_filter steps[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -98,20 +92,18 @@ static inline void fuzz_start_spawner(struct keeper *keeper)
     CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
     CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0);
     CHECK(execl("/", "/", (char *)NULL) < 0 && errno == EACCES);
-    CHECK(colony_spawner_new(&keeper->spawner, &keeper->spawner_fd, fuzz_lead, NULL) == 0);
 }
 
-/* Once a process: threads cannot be ended. */
-static inline void fuzz_share_spawner(struct keeper *keeper)
+/* Once a process. */
+static inline void fuzz_prepare_to_spawn(void)
 {
-    static struct keeper first;
+    static bool is_prepared;
 
-    if (!first.spawner) {
-        CHECK(colony_spawn_reserve_fds() == 0);
-        fuzz_start_spawner(&first);
-    }
-    keeper->spawner = first.spawner;
-    keeper->spawner_fd = first.spawner_fd;
+    if (is_prepared)
+        return;
+    CHECK(colony_spawn_reserve_fds() == 0);
+    fuzz_forbid_programs();
+    is_prepared = true;
 }
 
 static inline void fuzz_make_folder(struct fuzz_keeper *fixture)
@@ -133,7 +125,7 @@ static inline struct fuzz_keeper *fuzz_keeper_begin(void)
 
     fuzz_make_folder(&fixture);
     memset(keeper, 0, sizeof *keeper);
-    fuzz_share_spawner(keeper);
+    fuzz_prepare_to_spawn();
     fixture.fds = fuzz_count_fds();
     fixture.engine = -1;
     colony_keeper_options_init(&fixture.options);
@@ -151,6 +143,8 @@ static inline struct fuzz_keeper *fuzz_keeper_begin(void)
     keeper->state_fd = open(fixture.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     keeper->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     CHECK(keeper->state_fd >= 0 && keeper->epoll_fd >= 0);
+    CHECK(colony_spawner_new(&keeper->spawner, keeper->epoll_fd, (uint64_t)SOURCE_SPAWNER << 32) ==
+          0);
     return &fixture;
 }
 
@@ -219,19 +213,31 @@ static inline bool fuzz_keeper_is_spawning(const struct keeper *keeper)
     return false;
 }
 
+/* What the keeper's loop does about children on their way. */
+static inline void fuzz_keeper_on_event(struct keeper *keeper, const struct epoll_event *event)
+{
+    uint32_t index = (uint32_t)event->data.u64;
+
+    if (event->data.u64 >> 32 == SOURCE_SPAWNER)
+        keeper_on_landed(keeper, index);
+    else if (event->data.u64 >> 32 == SOURCE_PROCESS)
+        keeper_reap(keeper, index);
+}
+
 /* Turns the keeper's loop until nothing is under way. */
 static inline void fuzz_keeper_settle(struct keeper *keeper)
 {
-    struct pollfd done = {.fd = keeper->spawner_fd, .events = POLLIN};
+    struct epoll_event event;
 
     while (fuzz_keeper_is_spawning(keeper)) {
-        int count;
+        int wait_ms = keeper_until_job(keeper);
+        int count = epoll_wait(keeper->epoll_fd, &event, 1, wait_ms < 0 ? FUZZ_SPAWN_MS : wait_ms);
 
-        if (keeper->jobs && keeper_run_job(keeper))
-            continue;
-        count = poll(&done, 1, FUZZ_SPAWN_MS);
-        CHECK(count == 1 || (count < 0 && errno == EINTR)); /* libFuzzer's clock ticks */
-        keeper_finish_stuck(keeper);
+        CHECK(count >= 0 || errno == EINTR); /* libFuzzer's clock ticks */
+        CHECK(count != 0 || wait_ms >= 0);
+        if (count == 1)
+            fuzz_keeper_on_event(keeper, &event);
+        keeper_begin_job(keeper);
     }
     keeper_flush(keeper);
     fuzz_keeper_check(keeper);
@@ -260,6 +266,7 @@ static inline void fuzz_keeper_end(struct fuzz_keeper *fixture)
     fuzz_close(&fixture->engine);
     fuzz_close(&keeper->link_fd);
     fuzz_close(&keeper->notify_fd);
+    colony_spawner_free(keeper->spawner);
     fuzz_close(&keeper->epoll_fd);
     fuzz_close(&keeper->state_fd);
     free(keeper->processes);
