@@ -30,7 +30,8 @@ enum {
     TURNS_UNTOLD = 16,       /* while it spawns: the engine is woken once for many */
     STRAY_CHECK_MS = 1000,   /* strays are reaped at most this often */
     ENGINE_LEAVES_MS = 5000, /* after SHUTDOWN */
-    FDS_OF_OUR_OWN = 48,
+    FDS_OF_OUR_OWN = 42,     /* beside those that are set aside for children */
+    FEW_FDS = 256,           /* below that little is set aside */
 };
 
 uint64_t keeper_now_ms(void)
@@ -74,55 +75,70 @@ static int take_signals(struct keeper *keeper)
     return keeper->signal_fd < 0 || keeper->children_fd < 0 ? -errno : 0;
 }
 
-static int lift_known_fds(struct colony_keeper_options *options)
+static int lift_known_fds(struct colony_keeper_options *options, int first)
 {
-    int rc = colony_spawn_lift_fd(&options->lock_fd);
+    int rc = colony_spawn_lift_fd(&options->lock_fd, first);
 
     if (rc == 0 && options->ready_fd >= 0)
-        rc = colony_spawn_lift_fd(&options->ready_fd);
+        rc = colony_spawn_lift_fd(&options->ready_fd, first);
     for (size_t i = 0; rc == 0 && i < options->socket_count; i++)
-        rc = colony_spawn_lift_fd(&options->sockets[i].fd);
+        rc = colony_spawn_lift_fd(&options->sockets[i].fd, first);
     return rc;
 }
 
 /* What else is open at the low numbers is a stream of a process, or a leak of whoever started us.
  */
-static int clear_low_fds(void)
+static int clear_low_fds(int first)
 {
-    for (int fd = STDERR_FILENO + 1; fd < COLONY_RESERVED_FDS; fd++) {
+    for (int fd = STDERR_FILENO + 1; fd < first; fd++) {
         struct stat info;
         int moved = fd;
 
         if (fstat(fd, &info) < 0)
             continue;
         if ((S_ISFIFO(info.st_mode) || colony_notify_is_socket(fd)) &&
-            colony_spawn_lift_fd(&moved) < 0)
+            colony_spawn_lift_fd(&moved, first) < 0)
             return -errno;
         if (moved == fd)
             (void)close(fd);
     }
-    if (syscall(SYS_close_range, COLONY_RESERVED_FDS, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */) < 0)
-        for (int fd = COLONY_RESERVED_FDS; fd < 65536; fd++)
+    if (syscall(SYS_close_range, first, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */) < 0)
+        for (int fd = first; fd < 65536; fd++)
             (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
     return 0;
 }
 
-static void raise_nofile(struct keeper *keeper)
+/* The lowest numbers are the children's, what lies above is not theirs. */
+static int set_fds_aside(struct keeper *keeper, int stages)
 {
-    struct rlimit limit;
+    const int first = colony_spawn_first_fd(stages);
+    int rc = lift_known_fds(keeper->options, first);
+
+    if (rc == 0)
+        rc = clear_low_fds(first);
+    return rc == 0 ? colony_spawn_reserve_fds(stages) : rc;
+}
+
+static int prepare_fds(struct keeper *keeper)
+{
+    struct rlimit limit = {.rlim_max = RLIM_INFINITY};
+    int stages = COLONY_STAGES_MAX;
+    rlim_t own;
 
     keeper->capacity = COLONY_TABLE_CAPACITY_MAX;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return;
-    if (keeper->options->nofile_soft == 0)
-        keeper->options->nofile_soft = limit.rlim_cur;
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        if (keeper->options->nofile_soft == 0)
+            keeper->options->nofile_soft = limit.rlim_cur;
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_max < FEW_FDS)
+        stages = 1;
+    own = FDS_OF_OUR_OWN + (rlim_t)stages * KEEPER_FDS_A_STAGE;
     if (limit.rlim_max < (rlim_t)COLONY_TABLE_CAPACITY_MAX * KEEPER_FDS_A_PROCESS)
         keeper->capacity =
-            limit.rlim_max > FDS_OF_OUR_OWN
-                ? (uint32_t)((limit.rlim_max - FDS_OF_OUR_OWN) / KEEPER_FDS_A_PROCESS)
-                : 0;
+            limit.rlim_max > own ? (uint32_t)((limit.rlim_max - own) / KEEPER_FDS_A_PROCESS) : 0;
+    return set_fds_aside(keeper, stages);
 }
 
 static int open_table(struct keeper *keeper, uint32_t *damaged, struct colony_error *err)
@@ -202,18 +218,13 @@ static int start(struct keeper *keeper, struct colony_error *err)
     uint32_t damaged = 0;
     int rc;
 
-    rc = lift_known_fds(keeper->options);
-    if (rc == 0)
-        rc = clear_low_fds();
-    if (rc == 0)
-        rc = colony_spawn_reserve_fds();
+    rc = prepare_fds(keeper);
     if (rc == 0)
         rc = take_signals(keeper);
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot start: descriptors or signals");
     (void)prctl(PR_SET_NAME, "colony", 0, 0, 0);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    raise_nofile(keeper);
     keeper->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (keeper->epoll_fd < 0)
         return colony_fail_os(err, -errno, "cannot start");

@@ -19,6 +19,7 @@ enum {
     PID_BUCKETS = 4096, /* a power of two */
     NO_INDEX = -1,
     KEEPER_FDS_A_PROCESS = 5, /* pidfd, outputs, notify socket, input or a cgroup in passing */
+    KEEPER_FDS_A_STAGE = 12,  /* what is set aside for one child on its way, and its pipe */
     KEEPER_FDS_OF_ENDED = 3,  /* outputs and notify socket, which are its slot's */
 };
 

@@ -49,9 +49,21 @@ const char *colony_spawn_step_name(int step)
     return step >= 0 && step < STEP_COUNT ? step_names[step] : step_names[STEP_NONE];
 }
 
-int colony_spawn_lift_fd(int *fd)
+static int stage_count;
+
+int colony_spawn_stages(void)
 {
-    int lifted = fcntl(*fd, F_DUPFD_CLOEXEC, COLONY_RESERVED_FDS);
+    return stage_count;
+}
+
+int colony_spawn_first_fd(int stages)
+{
+    return (stages + 1) * COLONY_STAGE_SIZE; /* the first of them are the child's own */
+}
+
+int colony_spawn_lift_fd(int *fd, int first)
+{
+    int lifted = fcntl(*fd, F_DUPFD_CLOEXEC, first);
 
     if (lifted < 0)
         return -errno;
@@ -60,16 +72,18 @@ int colony_spawn_lift_fd(int *fd)
     return 0;
 }
 
-int colony_spawn_reserve_fds(void)
+int colony_spawn_reserve_fds(int stages)
 {
+    const int first = colony_spawn_first_fd(stages);
     int fd;
 
     do {
         fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    } while (fd >= 0 && fd < COLONY_RESERVED_FDS);
+    } while (fd >= 0 && fd < first);
     if (fd < 0)
         return -errno;
     (void)close(fd);
+    stage_count = stages;
     return 0;
 }
 
@@ -186,11 +200,11 @@ void colony_flight_free(struct colony_flight *flight)
     free(flight);
 }
 
-/* Stages: below COLONY_RESERVED_FDS, above what a child has itself. */
+/* Stages: above what a child has itself, below all else. */
 
 static int stage_base(int stage)
 {
-    return (stage + 1) * COLONY_STAGE_SIZE;
+    return colony_spawn_first_fd(stage);
 }
 
 static int put_on_stage(int stage, int place, int fd)
@@ -336,7 +350,12 @@ void colony_spawn_begin(struct colony_flight *flight, int stage,
     long rc = fill_stage(stage, flight, fds);
 
     *result = (struct colony_spawn_result){.pidfd = -1, .step = STEP_PREPARE};
-    *flight->child = (struct colony_child){.plan = plan, .fds = fds, .stage = stage_base(stage)};
+    *flight->child = (struct colony_child){
+        .plan = plan,
+        .fds = fds,
+        .first_foreign_fd = colony_spawn_first_fd(stage_count),
+        .stage = stage_base(stage),
+    };
     if (rc == 0) {
         result->step = STEP_CLONE;
         rc = clone_masked(flight, stage, cgroup_fd, pid, result);

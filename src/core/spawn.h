@@ -54,8 +54,7 @@ struct colony_spawn_plan {
 
 enum {
     COLONY_RESERVED_NULL_FD = 3, /* /dev/null, among the numbers that are set aside */
-    COLONY_STAGES = 4,           /* places where descriptors wait for their child to take them */
-    COLONY_RESERVED_FDS = (COLONY_STAGES + 1) * (COLONY_CHILD_FDS_MAX + 2), /* all above is ours */
+    COLONY_STAGES_MAX = 4,       /* places where descriptors wait for their child to take them */
 };
 
 struct colony_spawn_result {
@@ -84,12 +83,16 @@ bool colony_spawn_plan_has_limits(const struct colony_spawn_plan *plan);
 const char *colony_spawn_step_name(int step);
 
 /*
- * Sets the lowest descriptor numbers aside, so that all the keeper opens later lies above them:
- * a child's table is cut off there. Call once at start, before any thread. Negative errno.
+ * Sets the lowest descriptor numbers aside, with @stages of the places above, so that all the
+ * keeper opens later lies above them: a child's table is cut off there. Call once at start.
+ * Negative errno.
  */
-int colony_spawn_reserve_fds(void);
-/* Moves the descriptor *fd above the reserved numbers (close-on-exec). Negative errno. */
-int colony_spawn_lift_fd(int *fd);
+int colony_spawn_reserve_fds(int stages);
+int colony_spawn_stages(void);
+/* From here on all descriptors are the keeper's, with so many @stages. */
+int colony_spawn_first_fd(int stages);
+/* Moves the descriptor *fd to @first or above (close-on-exec). Negative errno. */
+int colony_spawn_lift_fd(int *fd, int first);
 
 /* A child between its clone and its program: its stack, and the pipe that tells when it is there.
  */
@@ -102,9 +105,9 @@ int colony_flight_fd(const struct colony_flight *flight);
 
 /*
  * Begins to spawn @plan with @fds[i] as descriptor i (-1: closed), which wait for it in the @stage
- * (0 … COLONY_STAGES - 1). The kernel writes the pid to *pid before the child runs. @cgroup_fd -1:
- * none. @plan, @fds and @cgroup_fd must stay until colony_spawn_end(). Afterwards result->pidfd
- * says whether there is a process; if not, result->error why.
+ * (0 … colony_spawn_stages() - 1). The kernel writes the pid to *pid before the child runs.
+ * @cgroup_fd -1: none. @plan, @fds and @cgroup_fd must stay until colony_spawn_end(). Afterwards
+ * result->pidfd says whether there is a process; if not, result->error why.
  */
 void colony_spawn_begin(struct colony_flight *flight, int stage,
                         const struct colony_spawn_plan *plan, const int fds[COLONY_CHILD_FDS_MAX],

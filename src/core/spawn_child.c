@@ -16,7 +16,7 @@ enum {
     WATCH_FD =
         COLONY_CHILD_FDS_MAX, /* where it has what its stage has beyond its own descriptors */
     CGROUP_FD = COLONY_CHILD_FDS_MAX + 1,
-    FIRST_FOREIGN_FD = COLONY_STAGE_SIZE,
+    FIRST_STAGED_FD = COLONY_STAGE_SIZE,
     SCORE_SIZE = 8,
 };
 
@@ -106,7 +106,7 @@ IN_CHILD static void start_timer(struct colony_child *child)
  */
 IN_CHILD static void cut_off(struct colony_child *child)
 {
-    if (CALL(SYS_close_range, COLONY_RESERVED_FDS, ~0U, CLOSE_RANGE_UNSHARE) < 0)
+    if (CALL(SYS_close_range, child->first_foreign_fd, ~0U, CLOSE_RANGE_UNSHARE) < 0)
         (void)check(child, CALL(SYS_unshare, CLONE_FILES));
 }
 
@@ -126,7 +126,7 @@ IN_CHILD static void set_descriptors(struct colony_child *child)
     if (child->enters_cgroup)
         (void)check(child, CALL(SYS_dup3, stage + COLONY_STAGE_CGROUP, CGROUP_FD, O_CLOEXEC));
     /* What is staged for others must not stay open here, should this one hang. */
-    (void)CALL(SYS_close_range, FIRST_FOREIGN_FD, ~0U, 0);
+    (void)CALL(SYS_close_range, FIRST_STAGED_FD, ~0U, 0);
 }
 
 /* Exec, or its end, closes what is opened here: its pipe hangs up, which wakes the keeper. */

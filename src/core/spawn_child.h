@@ -30,6 +30,7 @@ enum {
 struct colony_child {
     const struct colony_spawn_plan *plan;
     const int *fds;         /* those from 0 on are staged at @stage + i */
+    int first_foreign_fd;   /* the keeper's, which must not reach its program */
     int stage;              /* the first of its staged descriptors */
     bool enters_cgroup;     /* by itself: it was not born there */
     atomic_int step;        /* enum colony_spawn_step: where it is, or where it failed */

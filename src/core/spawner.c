@@ -15,7 +15,7 @@ enum {
 struct colony_spawner {
     int epoll_fd;
     uint64_t source;
-    struct colony_spawn_job *staged[COLONY_STAGES]; /* whose descriptors are there; NULL */
+    struct colony_spawn_job *staged[COLONY_STAGES_MAX]; /* whose descriptors are there; NULL */
     struct colony_spawn_job *oldest; /* those on their way that may become late, by age */
     struct colony_spawn_job *youngest;
     struct colony_flight *flights[SPAWNER_FLIGHTS_MAX]; /* NULL: was not needed yet */
@@ -71,7 +71,7 @@ static void leave_stage(struct colony_spawner *spawner, struct colony_spawn_job 
 /* One that can be used; -1. */
 static int find_stage(const struct colony_spawner *spawner)
 {
-    for (int i = 0; i < COLONY_STAGES; i++) {
+    for (int i = 0; i < colony_spawn_stages(); i++) {
         const struct colony_spawn_job *job = spawner->staged[i];
 
         if (!job || colony_spawn_has_taken_fds(spawner->flights[job->number]))

@@ -51,7 +51,7 @@ static inline void prepare_to_spawn(void)
 {
     (void)syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
     reset_signals();
-    CHECK(colony_spawn_reserve_fds() == 0);
+    CHECK(colony_spawn_reserve_fds(COLONY_STAGES_MAX) == 0);
 }
 
 static inline void read_to_end(struct spawned *spawned, int fd)

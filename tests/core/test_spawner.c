@@ -201,15 +201,15 @@ static void hang_some(void *folder)
     prepare_to_spawn();
     mount_hung(folder);
     loop = open_loop();
-    for (uint32_t i = 0; i < 2 * COLONY_STAGES; i++)
+    for (uint32_t i = 0; i < 2 * COLONY_STAGES_MAX; i++)
         begin_hung(loop, i);
     CHECK(colony_spawner_until_late(loop->spawner) > 0);
     wait_for_room(loop);
     begin(loop, new_job(JOBS - 1, ":", -1)); /* the others hold it up nowhere */
     run_until(loop, 1, 0);
-    for (uint32_t i = 0; i < 2 * COLONY_STAGES; i++)
+    for (uint32_t i = 0; i < 2 * COLONY_STAGES_MAX; i++)
         CHECK(kill(loop->pids[i], SIGKILL) == 0);
-    run_until(loop, 1, 2 * COLONY_STAGES);
+    run_until(loop, 1, 2 * COLONY_STAGES_MAX);
     CHECK(colony_spawner_until_late(loop->spawner) == -1);
 }
 

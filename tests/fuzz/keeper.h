@@ -101,7 +101,7 @@ static inline void fuzz_prepare_to_spawn(void)
 
     if (is_prepared)
         return;
-    CHECK(colony_spawn_reserve_fds() == 0);
+    CHECK(colony_spawn_reserve_fds(COLONY_STAGES_MAX) == 0);
     fuzz_forbid_programs();
     is_prepared = true;
 }
