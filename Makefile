@@ -27,7 +27,7 @@ ALL_CFLAGS := -std=gnu11 $(WARN) $(HARDEN) $(if $(SANITIZE),-fsanitize=$(SANITIZ
         $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed -pthread \
         $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
-LIBS := $(shell pkg-config --libs $(PKGS)) -lm
+LIBS := $(shell pkg-config --libs $(PKGS)) -lwslay -lm # Debian has no .pc of wslay's
 
 SRC := $(wildcard src/*/*.c)
 CLI := $(wildcard cli/*.c)

@@ -182,8 +182,14 @@ static void send_bytes(struct colony__follower *follower, const char *bytes, siz
 
 static void finish(struct colony__follower *follower)
 {
+    size_t size;
+    const char *text = colony__form_end(&follower->channel->form, &size);
+
     follower->is_over = true;
-    colony__stream_end(follower->connection);
+    if (size > 0)
+        send_bytes(follower, text, size);
+    if (follower->connection)
+        colony__stream_end(follower->connection);
 }
 
 /* What goes on at @position: how much has gone before this client was sent it. */
@@ -399,6 +405,18 @@ void colony__channel_end(struct colony__channel *channel)
 
 /* One client. */
 
+/* False: no more is wanted. */
+static bool begin_answer(struct colony__follower *follower)
+{
+    const struct colony__form *form = &follower->channel->form;
+
+    if (!colony__form_is_messages(form))
+        return colony__stream_begin(follower->connection, colony__form_type(form), &follower_source,
+                                    follower);
+    colony__connection_set_source(follower->connection, &follower_source, follower);
+    return follower->connection != NULL;
+}
+
 static void begin(struct colony__follower *follower)
 {
     const struct colony__form *form = &follower->channel->form;
@@ -407,8 +425,7 @@ static void begin(struct colony__follower *follower)
     const char *text = colony__form_begin(form, &size);
 
     follower->is_sending = true; /* then it is told that it is writable */
-    if (!colony__stream_begin(follower->connection, colony__form_type(form), &follower_source,
-                              follower))
+    if (!begin_answer(follower))
         follower->is_over = true;
     if (can_send(follower) && size > 0)
         send_bytes(follower, text, size);

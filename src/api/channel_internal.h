@@ -26,6 +26,8 @@ enum colony__feed {
     FEED_LONGPOLL,    /* wait for one, then end */
     FEED_CONTINUOUS,  /* one chunk each, for ever */
     FEED_EVENTSOURCE, /* text/event-stream */
+    FEED_TEXT,        /* messages of a WebSocket, in UTF-8 */
+    FEED_BINARY,      /* the same as bytes */
 };
 
 /* What a client asks for by ?feed=, &heartbeat= and Last-Event-ID. */
@@ -92,9 +94,9 @@ struct colony__prelude {
 };
 
 /*
- * Has @connection answered from @channel from now on; with @prelude (may be NULL) not before
- * colony__follower_release(). The channel may be gone after this call. -ENOMEM: then it is, if
- * nobody else follows.
+ * Has @connection answered from @channel from now on (a WebSocket must be open already); with
+ * @prelude (may be NULL) not before colony__follower_release(). The channel may be gone after this
+ * call. -ENOMEM: then it is, if nobody else follows.
  */
 int colony__channel_follow(struct colony__channel *channel, struct colony__connection *connection,
                            const struct colony__feed_wish *wish,

@@ -43,7 +43,7 @@ static void enter(struct colony__connection *connection, enum colony__phase phas
     colony__server_check_left(connection->server);
 }
 
-static void drop_source(struct colony__connection *connection)
+void colony__connection_drop_source(struct colony__connection *connection)
 {
     const struct colony__source *source = connection->source;
 
@@ -73,7 +73,8 @@ void colony__connection_close(struct colony__connection *connection)
     if (connection->tls)
         colony__connection_end_tls(connection);
     enter(connection, PHASE_CLOSED);
-    drop_source(connection);
+    colony__connection_drop_source(connection);
+    colony__connection_drop_duplex(connection);
     uv_close(&connection->wire.handle, on_closed);
 }
 
@@ -128,7 +129,7 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
         colony__connection_close(connection);
 }
 
-static void set_reading(struct colony__connection *connection, bool is_reading)
+void colony__connection_set_reading(struct colony__connection *connection, bool is_reading)
 {
     if (connection->is_reading == is_reading || connection->has_eof ||
         connection->phase == PHASE_CLOSED)
@@ -155,7 +156,7 @@ void colony__connection_linger(struct colony__connection *connection)
     colony__buffer_clear(&connection->pending);
     if (connection->tls)
         colony__connection_say_goodbye(connection);
-    set_reading(connection, true);
+    colony__connection_set_reading(connection, true);
     if (connection->phase == PHASE_LINGERING &&
         uv_shutdown(&connection->shutdown, &connection->wire.stream, on_shutdown) < 0)
         colony__connection_close(connection);
@@ -248,6 +249,10 @@ void colony__connection_take_bytes(struct colony__connection *connection, const 
 {
     if (connection->phase == PHASE_LINGERING || connection->phase == PHASE_CLOSED)
         return;
+    if (connection->duplex) {
+        colony__connection_take_upgraded(connection, data, size);
+        return;
+    }
     if (connection->phase == PHASE_ANSWERING) {
         if (colony__buffer_append(&connection->pending, data, size, PENDING_MAX) < 0)
             colony__connection_give_up(connection);
@@ -258,15 +263,17 @@ void colony__connection_take_bytes(struct colony__connection *connection, const 
         if (is_answered(connection))
             end_request(connection);
     }
-    set_reading(connection, connection->pending.size < COLONY__READ_SIZE);
+    colony__connection_set_reading(connection, connection->pending.size < COLONY__READ_SIZE);
 }
 
 void colony__connection_take_eof(struct colony__connection *connection)
 {
     bool is_answering = connection->phase == PHASE_ANSWERING;
 
-    set_reading(connection, false);
+    colony__connection_set_reading(connection, false);
     connection->has_eof = true;
+    if (connection->duplex && connection->pending.size > 0)
+        return; /* what it said before is heard first */
     /* Who has asked and closed only its own side still gets the answer. */
     if (!is_answering || (connection->source && connection->source->is_patient))
         colony__connection_close(connection);
@@ -277,7 +284,8 @@ static void end_request(struct colony__connection *connection)
 {
     bool is_last;
 
-    drop_source(connection); /* which may stop or close the server */
+    colony__connection_drop_source(connection); /* which may stop or close the server */
+    colony__connection_drop_duplex(connection);
     is_last = !connection->keeps_alive || connection->server->is_stopped ||
               (connection->has_eof && connection->pending.size == 0);
     colony__parser_next(&connection->parser);
@@ -290,7 +298,7 @@ static void end_request(struct colony__connection *connection)
     enter(connection, PHASE_IDLE);
     if (connection->pending.size > 0)
         parse(connection, connection->pending.data, connection->pending.size);
-    set_reading(connection, connection->pending.size < COLONY__READ_SIZE);
+    colony__connection_set_reading(connection, connection->pending.size < COLONY__READ_SIZE);
     if (connection->has_eof && connection->phase == PHASE_READING)
         colony__connection_close(connection); /* half a request, and no more will come */
 }
@@ -323,6 +331,7 @@ void colony__connection_take_written(struct colony__connection *connection, int 
         end_request(connection);
     else if (connection->source && connection->source->writable)
         connection->source->writable(connection, connection->source_data);
+    colony__connection_resume(connection);
 }
 
 static void on_written(uv_write_t *request, int status)
@@ -437,7 +446,9 @@ void colony__connection_retire(struct colony__connection *connection)
     bool is_patient = source && source->is_patient;
 
     connection->keeps_alive = false;
-    if (is_patient && source->timed_out && !connection->is_begun)
+    if (connection->duplex && !connection->is_ended)
+        connection->duplex->retired(connection, connection->duplex_data);
+    else if (is_patient && source->timed_out && !connection->is_begun)
         source->timed_out(connection, connection->source_data);
     else if (is_patient || connection->phase == PHASE_IDLE)
         colony__connection_close(connection);
@@ -496,7 +507,7 @@ int colony__connection_new(struct colony__connection **out, struct colony__serve
         begin_answer(connection, false);
     } else {
         enter(connection, PHASE_READING);
-        set_reading(connection, true);
+        colony__connection_set_reading(connection, true);
     }
     *out = connection;
     return 0;

@@ -43,6 +43,21 @@ struct colony__source {
                       */
 };
 
+/*
+ * Who has the bytes of a connection that speaks HTTP no more (WebSockets), while its source has the
+ * other direction.
+ */
+struct colony__duplex {
+    /*
+     * Returns how many bytes it took: what it left comes again with colony__connection_resume().
+     * @size may be 0: then all that was queued to be sent is sent.
+     */
+    size_t (*received)(struct colony__connection *connection, const char *bytes, size_t size,
+                       void *data);
+    void (*retired)(struct colony__connection *connection, void *data); /* to say goodbye */
+    void (*closed)(void *data); /* exactly once, after that of the source */
+};
+
 struct colony__connection {
     union {
         uv_handle_t handle;
@@ -65,6 +80,8 @@ struct colony__connection {
     size_t stalled_size;           /* unsent bytes when the deadline was set */
     const struct colony__source *source;
     void *source_data;
+    const struct colony__duplex *duplex; /* NULL: requests are read */
+    void *duplex_data;
     unsigned allowed;        /* methods for the Allow header; 0: none */
     unsigned retry_after_s;  /* for the Retry-After header; 0: none */
     const char *cors_origin; /* who may read the answer, or NULL */
@@ -124,7 +141,24 @@ void colony__connection_flush(struct colony__connection *connection);
 /* The answer is complete: the next request's turn comes once it is sent. */
 void colony__connection_end(struct colony__connection *connection);
 
-/* connection.c, for connection_tls.c: */
+/* connection_upgrade.c: */
+
+/* What is read from now on goes to @duplex, which keeps @data; what has come already with resume.
+ */
+void colony__connection_upgrade(struct colony__connection *connection,
+                                const struct colony__duplex *duplex, void *data);
+/* Gives its duplex what it had left; reads on when it takes all of that. */
+void colony__connection_resume(struct colony__connection *connection);
+/* Ends it once all that is queued is sent; its source may add no more. */
+void colony__connection_hang_up(struct colony__connection *connection);
+/* For connection.c: */
+void colony__connection_take_upgraded(struct colony__connection *connection, const char *data,
+                                      size_t size);
+void colony__connection_drop_duplex(struct colony__connection *connection);
+
+/* connection.c, for connection_tls.c and connection_upgrade.c: */
+void colony__connection_set_reading(struct colony__connection *connection, bool is_reading);
+void colony__connection_drop_source(struct colony__connection *connection);
 void colony__connection_take_bytes(struct colony__connection *connection, const char *data,
                                    size_t size);
 void colony__connection_take_eof(struct colony__connection *connection);

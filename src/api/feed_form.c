@@ -5,11 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/frames_internal.h"
 #include "core/utf8.h"
 
 enum {
     ID_MAX = 20, /* digits of UINT64_MAX */
 };
+
+#define DROPPED_TEXT "\n[colony: %" PRIu64 " %s are missing here: they were not read in time]\n"
 
 static const char line_end[] = "\r\n";
 static const char data_begin[] = "data: ";
@@ -30,11 +33,30 @@ const char *colony__form_begin(const struct colony__form *form, size_t *size)
     return text;
 }
 
+bool colony__form_is_messages(const struct colony__form *form)
+{
+    return form->feed == FEED_TEXT || form->feed == FEED_BINARY;
+}
+
+const char *colony__form_end(const struct colony__form *form, size_t *size)
+{
+    static const char close_frame[] = "\x88\x02\x03\xe8";
+
+    _Static_assert(CLOSE_NORMAL == 0x3e8, "the code in the frame");
+    *size = colony__form_is_messages(form) ? sizeof close_frame - 1 : 0;
+    return close_frame;
+}
+
 const char *colony__form_heartbeat(const struct colony__form *form, size_t *size)
 {
     static const char comment[] = ":\r\n\r\n";
     static const char blank[] = "\n";
+    static const char ping[] = "\x89\x00";
 
+    if (colony__form_is_messages(form)) {
+        *size = sizeof ping - 1;
+        return ping;
+    }
     *size = form->feed == FEED_EVENTSOURCE ? sizeof comment - 1 : sizeof blank - 1;
     return form->feed == FEED_EVENTSOURCE ? comment : blank;
 }
@@ -62,7 +84,7 @@ static size_t count_lines(const char *text, size_t size)
 
 size_t colony__form_size(const struct colony__form *form, const struct colony__tidings *tidings)
 {
-    size_t size = tidings->size + sizeof line_end;
+    size_t size = tidings->size + sizeof line_end + COLONY__FRAME_HEAD_MAX;
 
     if (form->feed != FEED_EVENTSOURCE)
         return size;
@@ -75,15 +97,15 @@ static char *put(char *out, const char *bytes, size_t size)
     return (char *)memcpy(out, bytes, size) + size;
 }
 
-/* Each byte that is not UTF-8 becomes '?', and NUL, which ends nothing here, as well. */
-static char *put_valid(char *out, const char *bytes, size_t size)
+/* Each byte that is not UTF-8 becomes '?', and each NUL becomes @nul. */
+static char *put_valid(char *out, const char *bytes, size_t size, char nul)
 {
     while (size > 0) {
         size_t good = colony_utf8_length(bytes, size);
 
         out = put(out, bytes, good);
         if (good < size)
-            *out++ = '?';
+            *out++ = bytes[good] == '\0' ? nul : '?';
         good += good < size;
         bytes += good;
         size -= good;
@@ -104,10 +126,16 @@ static char *put_event(char *out, const struct colony__tidings *tidings)
         const char *stop = find_line_end(at, end, &next);
 
         out = put(out, data_begin, sizeof data_begin - 1);
-        out = put_valid(out, at, (size_t)(stop - at));
+        out = put_valid(out, at, (size_t)(stop - at), '?');
         out = put(out, line_end, 2);
     }
     return put(out, line_end, 2);
+}
+
+static char *put_message(char *out, bool is_text, const char *bytes, size_t size)
+{
+    out += colony__frame_head(out, is_text ? FRAME_TEXT : FRAME_BINARY, size);
+    return is_text ? put_valid(out, bytes, size, '\0') : put(out, bytes, size);
 }
 
 size_t colony__form_write(const struct colony__form *form, const struct colony__tidings *tidings,
@@ -117,23 +145,40 @@ size_t colony__form_write(const struct colony__form *form, const struct colony__
 
     if (form->feed == FEED_EVENTSOURCE)
         return (size_t)(put_event(out, tidings) - out);
+    if (colony__form_is_messages(form))
+        return (size_t)(put_message(out, form->feed == FEED_TEXT, tidings->text, tidings->size) -
+                        out);
     at = put(out, tidings->text, tidings->size);
     if (!form->is_raw)
         at = put(at, line_end, 2);
     return (size_t)(at - out);
 }
 
+/* Among messages of bytes it is one of text. */
+static size_t put_dropped_message(const struct colony__form *form, char *out, uint64_t weight)
+{
+    char text[COLONY__DROPPED_MAX - COLONY__FRAME_HEAD_MAX];
+    int size;
+
+    if (form->feed == FEED_BINARY)
+        size = snprintf(text, sizeof text, "{\"event\":\"dropped\",\"%s\":%" PRIu64 "}", form->unit,
+                        weight);
+    else
+        size = snprintf(text, sizeof text, DROPPED_TEXT, weight, form->unit);
+    return size < 0 ? 0 : (size_t)(put_message(out, true, text, (size_t)size) - out);
+}
+
 size_t colony__form_dropped(const struct colony__form *form, char *out, uint64_t weight)
 {
     int size;
 
+    if (colony__form_is_messages(form))
+        return put_dropped_message(form, out, weight);
     if (form->feed == FEED_EVENTSOURCE)
         size = snprintf(out, COLONY__DROPPED_MAX,
                         "event: dropped\r\ndata: {\"%s\":%" PRIu64 "}\r\n\r\n", form->unit, weight);
     else if (form->is_raw)
-        size = snprintf(out, COLONY__DROPPED_MAX,
-                        "\n[colony: %" PRIu64 " %s are missing here: they were not read in time]\n",
-                        weight, form->unit);
+        size = snprintf(out, COLONY__DROPPED_MAX, DROPPED_TEXT, weight, form->unit);
     else
         size = snprintf(out, COLONY__DROPPED_MAX, "{\"event\":\"dropped\",\"%s\":%" PRIu64 "}\r\n",
                         form->unit, weight);

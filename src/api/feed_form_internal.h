@@ -24,12 +24,17 @@ struct colony__form {
 const char *colony__form_type(const struct colony__form *form);
 /* What a feed begins with; *size may be 0. */
 const char *colony__form_begin(const struct colony__form *form, size_t *size);
+/* What it ends with; *size may be 0. */
+const char *colony__form_end(const struct colony__form *form, size_t *size);
+/* It is sent over a WebSocket: as messages, without a head. */
+bool colony__form_is_messages(const struct colony__form *form);
 /* What is sent when there is nothing to tell. */
 const char *colony__form_heartbeat(const struct colony__form *form, size_t *size);
 
 /*
  * Lines end in CR and LF: gaffer's client splits at nothing else, and every reader of event streams
  * takes it. The data of an event source is made valid UTF-8, and each line of it is a line "data:".
+ * Messages of a WebSocket are whole frames, which are the same for all who follow.
  */
 /* Bytes that colony__form_write needs at most. */
 size_t colony__form_size(const struct colony__form *form, const struct colony__tidings *tidings);

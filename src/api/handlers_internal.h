@@ -139,6 +139,10 @@ int colony__get_stream(struct colony__connection *connection, const struct colon
 int colony__post_stream(struct colony__connection *connection,
                         const struct colony__request *request, struct colony_error *err);
 
+/* websocket.c */
+int colony__get_websocket(struct colony__connection *connection,
+                          const struct colony__request *request, struct colony_error *err);
+
 /* watch.c */
 int colony__get_watch(struct colony__connection *connection, const struct colony__request *request,
                       struct colony_error *err);

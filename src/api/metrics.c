@@ -288,7 +288,7 @@ static void put_requests(struct page *page)
     static const char name[] = "colony_http_requests_total";
 
     begin_family(page, name, "counter", "Answers of the control endpoint by the class of status.");
-    for (int class = 2; class < COLONY__STATUS_CLASSES; class ++)
+    for (int class = 1; class < COLONY__STATUS_CLASSES; class ++)
         put(page, "%s{code=\"%dxx\"} %" PRIu64 "\n", name, class, page->server->answers[class]);
     put_single(page, "colony_http_connections", "gauge", "Connections to the control endpoint.",
                whole(page->server->connection_count));

@@ -39,6 +39,7 @@ static void put_status(struct colony__connection *connection, int status)
         int status;
         const char *head;
     } heads[] = {
+        {101, HEAD("101 Switching Protocols") "Upgrade: websocket\r\nConnection: Upgrade\r\n"},
         {200, HEAD("200 OK")},
         {204, HEAD("204 No Content")},
         {400, HEAD("400 Bad Request")},
@@ -49,6 +50,8 @@ static void put_status(struct colony__connection *connection, int status)
         {408, HEAD("408 Request Timeout")},
         {409, HEAD("409 Conflict")},
         {413, HEAD("413 Content Too Large")},
+        {426, HEAD("426 Upgrade Required") "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                                           "Sec-WebSocket-Version: 13\r\n"},
         {431, HEAD("431 Request Header Fields Too Large")},
         {500, HEAD("500 Internal Server Error")},
         {501, HEAD("501 Not Implemented")},
@@ -138,6 +141,16 @@ void colony__respond_nothing(struct colony__connection *connection)
     begin(connection, 204, NULL);
     put(connection, "\r\n");
     colony__connection_end(connection);
+}
+
+void colony__respond_upgrade(struct colony__connection *connection, const char *accept)
+{
+    connection->is_begun = true;
+    connection->server->answers[1]++;
+    put_status(connection, 101);
+    put(connection, "Sec-WebSocket-Accept: ");
+    put(connection, accept);
+    put(connection, "\r\n\r\n");
 }
 
 int colony__respond_no_memory(struct colony__connection *connection)

@@ -50,6 +50,8 @@ void colony__respond_failure(struct colony__connection *connection, int status, 
 void colony__respond_error(struct colony__connection *connection, const struct colony_error *err);
 /* 204, for OPTIONS. */
 void colony__respond_nothing(struct colony__connection *connection);
+/* 101 of a WebSocket, queued and not yet sent; what follows is no HTTP. */
+void colony__respond_upgrade(struct colony__connection *connection, const char *accept);
 
 /*
  * Begins an answer of unknown size with status 200. False when no body is wanted (HEAD): then the

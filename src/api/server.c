@@ -222,6 +222,7 @@ int colony__server_new(struct colony__server **out, const struct colony__server_
     server->access = options->access;
     server->head_max = settings->header_bytes_max;
     server->body_max = settings->body_bytes_max;
+    server->message_max = settings->message_bytes_max;
     server->request_ms_max = settings->request_ms_max;
     server->connections_max = settings->connections_max;
     server->feed_max = settings->feed_bytes_max;

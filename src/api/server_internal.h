@@ -53,6 +53,7 @@ struct colony__server {
     struct colony__credentials credentials; /* but the tokens, which are with @access */
     size_t head_max;
     size_t body_max;
+    size_t message_max; /* bytes of a WebSocket's */
     uint64_t request_ms_max;
     size_t connections_max;
     struct colony__loop_watch loop_watch;

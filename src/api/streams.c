@@ -11,6 +11,7 @@
 #include "api/connection_internal.h"
 #include "api/handlers_internal.h"
 #include "api/response_internal.h"
+#include "api/streams_internal.h"
 #include "core/engine.h"
 #include "core/error.h"
 #include "core/template.h"
@@ -23,7 +24,7 @@ enum {
 struct stream {
     struct colony_output *output;
     struct colony__channel *channel;
-    bool is_text;          /* an event source: characters are not torn */
+    bool is_text;          /* characters are not torn */
     char carry[CARRY_MAX]; /* the begin of a character whose rest is still to come */
     size_t carried;
     char carry_label[COLONY_LABEL_MAX + 1];
@@ -111,31 +112,33 @@ static void on_unfollowed(void *data)
 }
 
 static int open_channel(struct colony__channel **out, struct colony__connection *connection,
-                        uint64_t id, const char *label, enum colony__feed feed)
+                        const struct colony__stream_wish *wish)
 {
     char subject[COLONY_LABEL_MAX + 64];
     struct stream *stream;
     int rc;
 
-    (void)snprintf(subject, sizeof subject, "stream %" PRIu64 " %s", id, label);
-    *out = colony__channel_find(connection->server, subject, feed);
+    (void)snprintf(subject, sizeof subject, "stream %" PRIu64 " %s", wish->id,
+                   wish->label ? wish->label : "");
+    *out = colony__channel_find(connection->server, subject, wish->feed);
     if (*out)
         return 0;
     stream = calloc(1, sizeof *stream);
     if (!stream)
         return -ENOMEM;
-    stream->is_text = feed == FEED_EVENTSOURCE;
+    stream->is_text = wish->feed == FEED_EVENTSOURCE || wish->feed == FEED_TEXT;
     rc = colony__channel_new(&stream->channel, connection->server,
                              &(struct colony__channel_options){.subject = subject,
-                                                               .feed = feed,
+                                                               .feed = wish->feed,
                                                                .is_raw = true,
                                                                .unit = "bytes",
                                                                .closed = on_unfollowed,
                                                                .data = stream});
     if (rc == 0)
-        rc = colony_engine_follow_output(colony__connection_engine(connection),
-                                         &(struct colony_output_wish){id, label, on_output, stream},
-                                         &stream->output);
+        rc = colony_engine_follow_output(
+            colony__connection_engine(connection),
+            &(struct colony_output_wish){wish->id, wish->label, on_output, stream},
+            &stream->output);
     if (rc == 0) {
         *out = stream->channel;
         return 0;
@@ -146,20 +149,41 @@ static int open_channel(struct colony__channel **out, struct colony__connection 
     return rc;
 }
 
-static int parse_id(const struct colony__request *request, unsigned long long *id,
-                    struct colony_error *err)
+int colony__stream_parse_id(const struct colony__request *request, uint64_t *id,
+                            struct colony_error *err)
 {
-    if (colony__parse_number(request->args[0], UINT64_MAX, id) == 0)
+    unsigned long long number;
+
+    if (colony__parse_number(request->args[0], UINT64_MAX, &number) == 0) {
+        *id = number;
         return 0;
+    }
     return colony_fail(err, -EINVAL, "cannot use '%.64s' as the id of a process: a number",
                        request->args[0]);
 }
 
-static int refuse(struct colony__connection *connection, int status, const char *word,
-                  const char *reason)
+int colony__stream_open(struct colony__channel **out, struct colony__connection *connection,
+                        const struct colony__stream_wish *wish, struct colony_error *err)
 {
-    colony__respond_failure(connection, status, word, reason);
-    return 0;
+    int rc = wish->label && strlen(wish->label) > COLONY_LABEL_MAX
+                 ? -EINVAL
+                 : open_channel(out, connection, wish);
+
+    if (rc == 0)
+        return 0;
+    if (rc == -ENOENT)
+        return colony_fail(err, rc, "cannot find the process %" PRIu64 ": no such id runs",
+                           wish->id);
+    if (rc != -ENOTSUP && rc != -EINVAL)
+        return colony_fail_os(err, rc, "cannot follow the process %" PRIu64, wish->id);
+    if (rc == -ENOTSUP)
+        colony__respond_failure(connection, 400, "io_not_redirected",
+                                "cannot follow its output: set redirect_output, and no log: none "
+                                "or direct");
+    else
+        colony__respond_failure(connection, 404, "io_not_found",
+                                "cannot follow this output: redirect_output has no such label");
+    return 1;
 }
 
 int colony__get_stream(struct colony__connection *connection, const struct colony__request *request,
@@ -170,27 +194,18 @@ int colony__get_stream(struct colony__connection *connection, const struct colon
     const char *label = request->args[1] ? request->args[1] : ".";
     struct colony__channel *channel = NULL;
     struct colony__feed_wish wish = {0};
-    unsigned long long id;
-    int rc = parse_id(request, &id, err);
+    uint64_t id;
+    int rc = colony__stream_parse_id(request, &id, err);
 
     if (rc == 0)
         rc = colony__feed_parse(request, &defaults, &wish, err);
-    if (rc < 0)
-        return rc;
-    rc = strlen(label) > COLONY_LABEL_MAX
-             ? -EINVAL
-             : open_channel(&channel, connection, id, label, wish.feed);
-    if (rc == -ENOTSUP)
-        return refuse(connection, 400, "io_not_redirected",
-                      "cannot follow its output: set redirect_output, and no log: none or direct");
-    if (rc == -EINVAL)
-        return refuse(connection, 404, "io_not_found",
-                      "cannot follow this output: redirect_output has no such label");
-    if (rc == -ENOENT)
-        return colony_fail(err, rc, "cannot find the process %llu: no such id runs", id);
     if (rc == 0)
-        rc = colony__channel_follow(channel, connection, &wish, NULL, NULL);
-    return rc < 0 ? colony_fail_os(err, rc, "cannot follow the process %llu", id) : 0;
+        rc = colony__stream_open(&channel, connection,
+                                 &(struct colony__stream_wish){id, label, wish.feed}, err);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    rc = colony__channel_follow(channel, connection, &wish, NULL, NULL);
+    return rc < 0 ? colony_fail_os(err, rc, "cannot follow the process %" PRIu64, id) : 0;
 }
 
 /* Input. One body that waits for room in the pipe. */
@@ -224,26 +239,28 @@ static void on_closed(void *data)
 
 static const struct colony__source writing_source = {.closed = on_closed};
 
-static int refuse_write(struct colony__connection *connection, int rc, unsigned long long id,
+static int refuse_write(struct colony__connection *connection, int rc, uint64_t id,
                         struct colony_error *err)
 {
     switch (rc) {
     case -EPERM:
-        return refuse(connection, 403, "forbidden_write",
-                      "cannot write to its stdin: its template does not say redirect_input: true");
+        colony__respond_failure(connection, 403, "forbidden_write",
+                                "cannot write to its stdin: its template does not say "
+                                "redirect_input: true");
+        return 0;
     case -EAGAIN:
         connection->retry_after_s = 1;
         return colony_fail(err, rc,
-                           "cannot write to the process %llu: too much waits already "
+                           "cannot write to the process %" PRIu64 ": too much waits already "
                            "until it reads: try again",
                            id);
     case -ENOENT:
-        return colony_fail(err, rc, "cannot find the process %llu: no such id runs", id);
+        return colony_fail(err, rc, "cannot find the process %" PRIu64 ": no such id runs", id);
     case -ESRCH:
-        return colony_fail(err, rc, "cannot write to the process %llu: it has closed its stdin",
-                           id);
+        return colony_fail(err, rc,
+                           "cannot write to the process %" PRIu64 ": it has closed its stdin", id);
     default:
-        return colony_fail_os(err, rc, "cannot write to the process %llu", id);
+        return colony_fail_os(err, rc, "cannot write to the process %" PRIu64, id);
     }
 }
 
@@ -252,8 +269,8 @@ int colony__post_stream(struct colony__connection *connection,
 {
     const char *label = request->args[1];
     struct writing *writing;
-    unsigned long long id;
-    int rc = parse_id(request, &id, err);
+    uint64_t id;
+    int rc = colony__stream_parse_id(request, &id, err);
 
     if (rc < 0)
         return rc;
@@ -261,7 +278,7 @@ int colony__post_stream(struct colony__connection *connection,
         return colony_fail(err, -ENOENT, "cannot write to '%.64s': only to stdin", label);
     writing = calloc(1, sizeof *writing);
     if (!writing)
-        return colony_fail_os(err, -ENOMEM, "cannot write to the process %llu", id);
+        return colony_fail_os(err, -ENOMEM, "cannot write to the process %" PRIu64, id);
     writing->connection = connection;
     rc = colony_engine_write_input(
         colony__connection_engine(connection),

@@ -210,8 +210,8 @@ struct colony_output;
 typedef void (*colony_output_cb)(const struct colony_output_part *part, void *data);
 
 struct colony_output_wish {
-    uint64_t id; /* of the process */
-    const char *label;
+    uint64_t id;       /* of the process */
+    const char *label; /* NULL: the first one */
     colony_output_cb cb;
     void *data;
 };
@@ -234,6 +234,7 @@ struct colony_input_wish {
     uint64_t id;       /* of the process */
     const char *bytes; /* borrowed for the call */
     size_t size;
+    bool is_patient; /* it sends no more until this is written: it waits whatever waits already */
     colony_input_cb cb;
     void *data;
 };

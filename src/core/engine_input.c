@@ -177,7 +177,7 @@ int colony_engine_write_input(struct colony_engine *engine, const struct colony_
         return -EPERM;
     if (!input)
         return -ESRCH;
-    if (input->head && input->queued + wish->size > QUEUE_BYTES_MAX)
+    if (input->head && !wish->is_patient && input->queued + wish->size > QUEUE_BYTES_MAX)
         return -EAGAIN;
     if (!input->head)
         done = write_some(input, wish->bytes, wish->size);

@@ -77,19 +77,19 @@ static int add_tap(struct colony_output *output, struct colony_log *log, const c
     return rc;
 }
 
-/* The outputs of @slot that @label names. -EINVAL: none. */
+/* The outputs of @slot that @label names (NULL: the first). -EINVAL: none. */
 static int add_taps(struct colony_output *output, struct slot *slot, const char *label)
 {
     const struct colony_template *template = slot->entry->template;
     bool has_error_log = engine_has_error_log(template);
-    bool is_all = strcmp(label, ".") == 0;
-    bool is_known = is_all;
+    bool is_all = label && strcmp(label, ".") == 0;
+    bool is_known = is_all || !label;
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < OUTPUTS_MAX && template->redirect_output[i]; i++) {
         const char *its = template->redirect_output[i];
 
-        if (!is_all && strcmp(label, its) != 0)
+        if (label ? !is_all && strcmp(label, its) != 0 : i > 0)
             continue;
         is_known = true;
         if (i == 0 || has_error_log)

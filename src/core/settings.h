@@ -48,11 +48,12 @@ struct colony_http_settings {
     struct colony_tls_settings tls; /* of the TCP addresses in @bind */
     struct colony_endpoint_settings *endpoints;
     size_t endpoint_count;
-    uint64_t header_bytes_max; /* 16 KiB */
-    uint64_t body_bytes_max;   /* 1 MiB */
-    uint64_t feed_bytes_max;   /* 1 MiB */
-    uint64_t request_ms_max;   /* 30 s to finish a request */
-    uint32_t connections_max;  /* 1,024 */
+    uint64_t header_bytes_max;  /* 16 KiB */
+    uint64_t body_bytes_max;    /* 1 MiB */
+    uint64_t feed_bytes_max;    /* 1 MiB */
+    uint64_t message_bytes_max; /* 1 MiB */
+    uint64_t request_ms_max;    /* 30 s to finish a request */
+    uint32_t connections_max;   /* 1,024 */
 };
 
 enum colony_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
