@@ -9,6 +9,8 @@
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
@@ -30,6 +32,8 @@ struct colony_error;
     F(ERR_clear_error)                                                                             \
     F(ERR_get_error)                                                                               \
     F(ERR_reason_error_string)                                                                     \
+    F(EVP_sha256)                                                                                  \
+    F(HMAC)                                                                                        \
     F(SSL_CTX_check_private_key)                                                                   \
     F(SSL_CTX_ctrl)                                                                                \
     F(SSL_CTX_free)                                                                                \
