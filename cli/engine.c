@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "api/http.h"
+#include "api/webhooks.h"
 #include "commands.h"
 #include "core/controller.h"
 #include "core/engine.h"
@@ -23,6 +24,7 @@
 /* The front-ends. One more is one more row. */
 static const struct colony_controller *const controllers[] = {
     &colony_http_controller,
+    &colony_webhooks_controller,
 };
 
 enum {

@@ -15,6 +15,7 @@
 
 #include "api/endpoint.h"
 #include "api/http.h"
+#include "api/webhooks.h"
 #include "commands.h"
 #include "core/error.h"
 #include "core/keeper_options.h"
@@ -169,7 +170,9 @@ static int load_settings(struct serve *serve, struct colony_error *err)
 
     if (rc == 0)
         rc = apply_options(serve->settings, serve, err);
-    return rc < 0 ? rc : colony_http_check(&serve->settings->http, err);
+    if (rc == 0)
+        rc = colony_http_check(&serve->settings->http, err);
+    return rc < 0 ? rc : colony_webhooks_check(serve->settings, err);
 }
 
 static int find_state_dir(const struct serve *serve, char *path, size_t size,

@@ -70,6 +70,27 @@ static struct item *item_at(const struct colony__channel *channel, uint64_t numb
     return channel->ring[number & (channel->capacity - 1)];
 }
 
+const char *const colony__feed_units[COLONY__FEED_UNITS] = {"events", "samples", "bytes"};
+
+/* Somebody who follows misses it. */
+static void count_dropped(struct colony__channel *channel, uint64_t weight)
+{
+    for (size_t i = 0; i < COLONY__FEED_UNITS; i++)
+        if (strcmp(colony__feed_units[i], channel->form.unit) == 0)
+            channel->server->feed_dropped[i] += weight;
+}
+
+/* The oldest item that somebody has yet to be sent. */
+static uint64_t find_oldest_needed(const struct colony__channel *channel)
+{
+    uint64_t oldest = channel->end;
+
+    for (const struct colony__follower *at = channel->followers; at; at = at->next)
+        if (at->number < oldest)
+            oldest = at->number;
+    return oldest;
+}
+
 static void drop_first(struct colony__channel *channel)
 {
     struct item *item = item_at(channel, channel->first++);
@@ -357,6 +378,17 @@ static bool make_room(struct colony__channel *channel)
     return true;
 }
 
+static void make_fit(struct colony__channel *channel)
+{
+    uint64_t needed = find_oldest_needed(channel);
+
+    while (channel->bytes > channel->server->feed_max && channel->end - channel->first > 1) {
+        if (channel->first >= needed)
+            count_dropped(channel, item_at(channel, channel->first)->weight);
+        drop_first(channel);
+    }
+}
+
 /* False: there is no memory for it. */
 static bool add_item(struct colony__channel *channel, const struct colony__tidings *tidings)
 {
@@ -371,8 +403,8 @@ static bool add_item(struct colony__channel *channel, const struct colony__tidin
     item->size = colony__form_write(&channel->form, tidings, item->bytes);
     channel->ring[channel->end++ & (channel->capacity - 1)] = item;
     channel->bytes += sizeof *item + item->size;
-    while (channel->bytes > channel->server->feed_max && channel->end - channel->first > 1)
-        drop_first(channel);
+    if (channel->bytes > channel->server->feed_max)
+        make_fit(channel);
     return true;
 }
 
@@ -384,7 +416,8 @@ bool colony__channel_tell(struct colony__channel *channel, const struct colony__
         return true;
     if (told.id == 0)
         told.id = channel->next_id++;
-    (void)add_item(channel, &told); /* else its weight is what all have missed */
+    if (!add_item(channel, &told)) /* its weight is what all have missed */
+        count_dropped(channel, told.weight);
     channel->position += told.weight;
     return send_to_all(channel);
 }
@@ -392,6 +425,7 @@ bool colony__channel_tell(struct colony__channel *channel, const struct colony__
 bool colony__channel_tell_dropped(struct colony__channel *channel, uint64_t weight)
 {
     channel->position += weight;
+    count_dropped(channel, weight);
     return send_to_all(channel);
 }
 

@@ -50,6 +50,9 @@ int colony__feed_parse(const struct colony__request *request,
                        const struct colony__feed_defaults *defaults, struct colony__feed_wish *wish,
                        struct colony_error *err);
 
+/* What channels count; server_internal.h has a counter for each. */
+extern const char *const colony__feed_units[];
+
 struct colony__channel_options {
     const char *subject; /* what it is known by, together with its form; copied */
     enum colony__feed feed;

@@ -126,7 +126,8 @@ int colony__get_tree(struct colony__connection *connection, const struct colony_
 /* history.c */
 int colony__get_history(struct colony__connection *connection,
                         const struct colony__request *request, struct colony_error *err);
-/* What ?name= &slot= &limit= &before= ask for; the name is borrowed from @request. -EINVAL. */
+/* What ?template= (or name=) &slot= &limit= &before= &since= ask for; the name is borrowed from
+ * @request. -EINVAL. */
 int colony__history_parse(const struct colony__request *request, struct colony_store_query *query,
                           struct colony_error *err);
 /* The list that is the answer. */
@@ -142,6 +143,13 @@ int colony__post_stream(struct colony__connection *connection,
 /* websocket.c */
 int colony__get_websocket(struct colony__connection *connection,
                           const struct colony__request *request, struct colony_error *err);
+/* plugins.c */
+int colony__get_plugin(struct colony__connection *connection, const struct colony__request *request,
+                       struct colony_error *err);
+
+/* openapi.c */
+int colony__get_openapi(struct colony__connection *connection,
+                        const struct colony__request *request, struct colony_error *err);
 
 /* watch.c */
 int colony__get_watch(struct colony__connection *connection, const struct colony__request *request,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "api/connection_internal.h"
 #include "api/handlers_internal.h"
@@ -11,8 +12,10 @@
 #include "api/response_internal.h"
 #include "core/engine.h"
 #include "core/error.h"
+#include "core/settings.h"
 #include "core/signals.h"
 #include "core/store.h"
+#include "core/table.h"
 #include "core/template.h"
 
 enum {
@@ -113,6 +116,52 @@ static int parse_number(const struct colony__request *request, const char *name,
                        name, max);
 }
 
+/* The time of "2026-03-01T12:00:00.250Z", UTC, or -EINVAL. */
+static int parse_time(const char *text, uint64_t *wall_ms)
+{
+    struct tm utc = {0};
+    const char *at = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
+    unsigned unit = 100;
+    unsigned ms = 0;
+    time_t seconds = at ? timegm(&utc) : -1;
+
+    if (seconds < 0)
+        return -EINVAL;
+    if (*at == '.')
+        for (at++; *at >= '0' && *at <= '9'; at++, unit /= 10)
+            ms += (unsigned)(*at - '0') * unit;
+    if (strcmp(at, "Z") != 0)
+        return -EINVAL;
+    *wall_ms = (uint64_t)seconds * 1000 + ms;
+    return 0;
+}
+
+/* A number is that of an event, as ?since= of /watch; then there are times, and durations. */
+static int parse_since(const struct colony__request *request, struct colony_store_query *query,
+                       struct colony_error *err)
+{
+    const char *text = colony__request_query(request, "since");
+    uint64_t now_ms = colony_wall_now_ms();
+    unsigned long long number = 0;
+    uint64_t age_ms;
+
+    if (!text)
+        return 0;
+    if (colony__parse_number(text, INT64_MAX, &number) == 0) {
+        query->after = number;
+        return 0;
+    }
+    if (parse_time(text, &query->since_ms) == 0)
+        return 0;
+    if (colony_settings_parse_duration(text, &age_ms) == 0) {
+        query->since_ms = age_ms < now_ms ? now_ms - age_ms : 0;
+        return 0;
+    }
+    return colony_fail(err, -EINVAL,
+                       "cannot show the history: since must be the seq of an event, a time such as "
+                       "2026-03-01T12:00:00Z, or how long ago, such as 1h");
+}
+
 int colony__history_parse(const struct colony__request *request, struct colony_store_query *query,
                           struct colony_error *err)
 {
@@ -128,16 +177,18 @@ int colony__history_parse(const struct colony__request *request, struct colony_s
     if (rc < 0)
         return rc;
     *query = (struct colony_store_query){
-        .name = colony__request_query(request, "name"),
+        .name = colony__request_query(request, "template"),
         .slot = (uint32_t)slot,
         .limit = (uint32_t)limit,
         .before = before,
     };
+    if (!query->name)
+        query->name = colony__request_query(request, "name");
     if (query->name && strlen(query->name) > COLONY_NAME_MAX)
         return colony_fail(err, -EINVAL,
                            "cannot show the history: the name is longer than %d bytes",
                            COLONY_NAME_MAX);
-    return 0;
+    return parse_since(request, query, err);
 }
 
 int colony__get_history(struct colony__connection *connection,

@@ -77,14 +77,16 @@ static void listen_on(const char *name, int fd, void *data)
     http->rc = colony__server_listen(http->server, fd, tls, http->err);
 }
 
-static int load_files(void **out, const struct colony_settings *settings, struct colony_error *err)
+static int load_files(void **out, const struct colony_settings *next,
+                      const struct colony_settings *now, struct colony_error *err)
 {
     struct colony__credentials *credentials = calloc(1, sizeof *credentials);
     int rc;
 
+    (void)now;
     if (!credentials)
         return colony_fail(err, -ENOMEM, "cannot reload: out of memory");
-    rc = colony__credentials_load(credentials, &settings->http, err);
+    rc = colony__credentials_load(credentials, &next->http, err);
     if (rc < 0)
         free(credentials);
     else
@@ -120,7 +122,7 @@ static int start(void *controller, struct colony_error *err)
     const struct colony_settings *settings = colony_engine_settings(http->engine);
 
     if (colony__credentials_are_wanted(&settings->http))
-        colony_engine_set_reload_part(http->engine, &files, http);
+        colony_engine_add_reload_part(http->engine, &files, http);
     colony__access_set_owner(http->server->access, colony_engine_owner(http->engine));
     http->err = err;
     http->rc = 0;
@@ -135,7 +137,7 @@ static void stop(void *controller)
 {
     struct http *http = controller;
 
-    colony_engine_set_reload_part(http->engine, NULL, NULL);
+    colony_engine_remove_reload_part(http->engine, &files);
     colony__server_stop(http->server);
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "api/buffer_internal.h"
+#include "api/channel_internal.h"
 #include "api/connection_internal.h"
 #include "api/handlers_internal.h"
 #include "api/response_internal.h"
@@ -294,6 +295,17 @@ static void put_requests(struct page *page)
                whole(page->server->connection_count));
 }
 
+static void put_feeds(struct page *page)
+{
+    static const char name[] = "colony_feed_dropped_total";
+
+    begin_family(page, name, "counter",
+                 "What feeds dropped because a client read too slowly, by the unit it is told in.");
+    for (size_t i = 0; i < COLONY__FEED_UNITS; i++)
+        put(page, "%s{unit=\"%s\"} %" PRIu64 "\n", name, colony__feed_units[i],
+            page->server->feed_dropped[i]);
+}
+
 static void put_loop(struct page *page)
 {
     static const char name[] = "colony_loop_turn_seconds";
@@ -331,6 +343,37 @@ static void put_own(struct page *page)
                    whole(fds));
 }
 
+/* --- what other front-ends count -------------------------------------------------------------- */
+
+struct metered {
+    struct page *page;
+    const char *name;
+};
+
+static void put_metered(const struct colony_label *labels, size_t count, uint64_t figure, void *to)
+{
+    const struct metered *metered = to;
+    char label[LABEL_MAX];
+
+    put(metered->page, "%s", metered->name);
+    for (size_t i = 0; i < count; i++)
+        put(metered->page, "%s%s=\"%s\"", i == 0 ? "{" : ",", labels[i].name,
+            escape(label, labels[i].value));
+    put(metered->page, "%s", count > 0 ? "}" : "");
+    put_figure(metered->page, whole(figure));
+}
+
+static void put_meters(struct page *page)
+{
+    for (const struct colony_meters *at = colony_engine_meters(page->engine); at; at = at->next)
+        for (const struct colony_meter *meter = at->list; meter->name; meter++) {
+            struct metered metered = {page, meter->name};
+
+            begin_family(page, meter->name, meter->type, meter->help);
+            meter->each(put_metered, &metered, at->data);
+        }
+}
+
 static void put_colony(struct page *page)
 {
     const struct colony_store *store = colony_engine_store(page->engine);
@@ -341,6 +384,7 @@ static void put_colony(struct page *page)
                "Events the history lost because it could not be written.",
                whole(store ? colony_store_dropped(store) : 0));
     put_requests(page);
+    put_feeds(page);
     put_loop(page);
     put_own(page);
 }
@@ -357,6 +401,7 @@ int colony__get_metrics(struct colony__connection *connection,
     for (size_t i = 0; i < sizeof slot_families / sizeof slot_families[0]; i++)
         put_slot_family(&page, &slot_families[i]);
     put_colony(&page);
+    put_meters(&page);
     free(page.rows);
     if (page.failed)
         (void)colony__respond_no_memory(connection);

@@ -122,7 +122,8 @@ static int parse_path(struct colony__request *request, char *path, struct colony
         next = strchr(segment, '/');
         if (next)
             *next++ = '\0';
-        if (!next && *segment == '\0') /* "/" and a slash at the end */
+        request->has_slash = !next && *segment == '\0'; /* "/" has one too */
+        if (request->has_slash)
             break;
         if (request->segment_count == COLONY__SEGMENTS_MAX)
             return colony_fail(err, -ENOENT, "cannot find this path: there is no such resource");
@@ -142,6 +143,7 @@ int colony__request_parse_target(struct colony__request *request, char *target,
     char *query;
 
     request->segment_count = 0;
+    request->has_slash = false;
     request->query_count = 0;
     request->authority = NULL;
     if (strcmp(target, "*") == 0 && request->method == METHOD_OPTIONS)

@@ -13,7 +13,7 @@
 struct colony_error;
 
 enum {
-    COLONY__SEGMENTS_MAX = 8,
+    COLONY__SEGMENTS_MAX = 16,
     COLONY__QUERY_MAX = 32,
     COLONY__ARGS_MAX = 4,
 };
@@ -40,6 +40,7 @@ struct colony__request {
     const char *authority; /* of a target such as http://HOST:PORT/path, else NULL */
     size_t segment_count;
     const char *segments[COLONY__SEGMENTS_MAX]; /* of the path, decoded */
+    bool has_slash;                             /* at the end of the path */
     size_t query_count;
     struct colony__query query[COLONY__QUERY_MAX]; /* decoded */
     const char *headers;                           /* name NUL value NUL … */

@@ -2,6 +2,7 @@
 #include "api/response_internal.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,6 +43,8 @@ static void put_status(struct colony__connection *connection, int status)
         {101, HEAD("101 Switching Protocols") "Upgrade: websocket\r\nConnection: Upgrade\r\n"},
         {200, HEAD("200 OK")},
         {204, HEAD("204 No Content")},
+        {301, HEAD("301 Moved Permanently")},
+        {304, HEAD("304 Not Modified")},
         {400, HEAD("400 Bad Request")},
         {401, HEAD("401 Unauthorized") "WWW-Authenticate: Bearer\r\n"},
         {403, HEAD("403 Forbidden")},
@@ -232,6 +235,25 @@ bool colony__stream_begin(struct colony__connection *connection, const char *typ
     }
     colony__connection_flush(connection);
     return connection->phase == PHASE_ANSWERING;
+}
+
+bool colony__stream_begin_sized(struct colony__connection *connection,
+                                const struct colony__sized_head *head,
+                                const struct colony__source *source, void *data)
+{
+    char line[64];
+
+    connection->is_chunked = false;
+    colony__connection_set_source(connection, source, data);
+    begin(connection, head->status, head->type);
+    put(connection, head->lines);
+    (void)snprintf(line, sizeof line, "Content-Length: %" PRIu64 "\r\n", head->size);
+    put(connection, head->status == 304 ? "" : line);
+    put(connection, "\r\n");
+    if (head->size > 0 && connection->parser.request.method != METHOD_HEAD)
+        return connection->phase == PHASE_ANSWERING;
+    colony__connection_end(connection);
+    return false;
 }
 
 void colony__stream_put(struct colony__connection *connection, const char *data, size_t size)

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct colony__connection;
 struct colony__json;
@@ -59,6 +60,18 @@ void colony__respond_upgrade(struct colony__connection *connection, const char *
  */
 bool colony__stream_begin(struct colony__connection *connection, const char *type,
                           const struct colony__source *source, void *data);
+/* The head of an answer that is a file, or of one that says where it is. */
+struct colony__sized_head {
+    int status;
+    const char *type;  /* NULL: none */
+    const char *lines; /* more of the head: "Name: value\r\n"… */
+    uint64_t size;     /* of the body */
+};
+/* The same of an answer whose size is known: just so many bytes are to be written. False also for
+ * none. */
+bool colony__stream_begin_sized(struct colony__connection *connection,
+                                const struct colony__sized_head *head,
+                                const struct colony__source *source, void *data);
 /* One chunk. Write again when the source is told that it is writable: nothing else bounds it. */
 void colony__stream_write(struct colony__connection *connection, const char *data, size_t size);
 /* The same without sending it yet: colony__connection_flush() does. */

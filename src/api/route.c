@@ -5,6 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+/* An argument that stands for all that is left of the path. */
+static const char rest[] = "PATH";
+
+static bool are_all_named(const struct colony__request *request, size_t first)
+{
+    for (size_t i = first; i < request->segment_count; i++)
+        if (request->segments[i][0] == '\0')
+            return false;
+    return true;
+}
+
 /* Does @pattern ("/processes/NAME/_stop") fit the path? Fills @args with what its names stand for.
  */
 static bool is_match(const char *pattern, const struct colony__request *request,
@@ -20,6 +31,8 @@ static bool is_match(const char *pattern, const struct colony__request *request,
             return false;
         if (*part >= 'A' && *part <= 'Z' && arg_count < COLONY__ARGS_MAX) {
             args[arg_count++] = segment;
+            if (strcmp(part, rest) == 0)
+                return are_all_named(request, i);
             part += strcspn(part, "/");
         } else {
             for (; *part != '\0' && *part != '/' && *part == *segment; segment++)

@@ -226,6 +226,7 @@ int colony__server_new(struct colony__server **out, const struct colony__server_
     server->request_ms_max = settings->request_ms_max;
     server->connections_max = settings->connections_max;
     server->feed_max = settings->feed_bytes_max;
+    server->plugins = settings->plugins;
     server->spare_fd = open_spare();
     server->job_count = COLONY__LOOP_HANDLES; /* released as they are closed */
     *out = server;

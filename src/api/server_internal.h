@@ -34,6 +34,7 @@ enum {
     COLONY__LEAVE_MS = 1000,
     COLONY__NO_TLS = -1,
     COLONY__STATUS_CLASSES = 6, /* 200 is of class 2 */
+    COLONY__FEED_UNITS = 3,     /* colony__feed_units[] */
 };
 
 struct colony__server_options {
@@ -50,6 +51,7 @@ struct colony__server {
     struct colony_engine *engine;
     const struct colony__routes *routes;
     struct colony__access *access;
+    const char *plugins;                    /* folder of site plugins, borrowed; NULL: none */
     struct colony__credentials credentials; /* but the tokens, which are with @access */
     size_t head_max;
     size_t body_max;
@@ -57,9 +59,10 @@ struct colony__server {
     uint64_t request_ms_max;
     size_t connections_max;
     struct colony__loop_watch loop_watch;
-    uint64_t answers[COLONY__STATUS_CLASSES]; /* so far, by class of status */
-    size_t feed_max;                          /* bytes that a channel keeps */
-    uv_timer_t timer;                         /* runs to the earliest deadline there is */
+    uint64_t answers[COLONY__STATUS_CLASSES];  /* so far, by class of status */
+    uint64_t feed_dropped[COLONY__FEED_UNITS]; /* so far, because somebody read too slowly */
+    size_t feed_max;                           /* bytes that a channel keeps */
+    uv_timer_t timer;                          /* runs to the earliest deadline there is */
     uint64_t due_ms;
     uint64_t resume_ms; /* when accepting goes on; 0: it does not pause */
     struct colony__listener *listeners;

@@ -12,6 +12,7 @@
 
 #include "api/channel_internal.h"
 #include "api/connection_internal.h"
+#include "api/event_json_internal.h"
 #include "api/handlers_internal.h"
 #include "api/json_internal.h"
 #include "api/response_internal.h"
@@ -56,50 +57,6 @@ static bool is_wanted(const struct filter *filter, const char *name, const char 
     return filter->type == EVENT_TYPE_COUNT || strcmp(colony_event_name(filter->type), event) == 0;
 }
 
-/* JSON. */
-
-static void add_number_or_null(struct colony__json *json, const char *key, bool is_known,
-                               int64_t number)
-{
-    if (is_known)
-        colony__json_add_signed(json, key, number);
-    else
-        colony__json_add_null(json, key);
-}
-
-/* gaffer's keys first; then colony's. */
-static void add_row(struct colony__json *json, const struct colony_store_event *row,
-                    bool is_detached)
-{
-    bool is_signal = row->term_signal != 0;
-
-    colony__json_open(json, NULL, '{');
-    colony__json_add_text(json, "event", row->event);
-    if (row->name && *row->name != '\0')
-        colony__json_add_text(json, "name", row->name);
-    if (row->id != 0) {
-        colony__json_add_number(json, "pid", row->id);
-        colony__json_add_signed(json, "os_pid", row->os_pid);
-    }
-    if (strcmp(row->event, colony_event_name(EVENT_SPAWN)) == 0)
-        colony__json_add_bool(json, "detached", is_detached);
-    if (strcmp(row->event, colony_event_name(EVENT_EXIT)) == 0) {
-        add_number_or_null(json, "exit_status", row->exit_known && !is_signal, row->exit_status);
-        add_number_or_null(json, "term_signal", row->exit_known, row->term_signal);
-    }
-    if (row->from && *row->from != '\0') {
-        colony__json_add_text(json, "from", row->from);
-        colony__json_add_text(json, "to", row->to);
-    }
-    if (row->seq != 0)
-        colony__json_add_number(json, "seq", row->seq);
-    colony__json_add_time(json, "time", row->at_ms);
-    if (row->slot != 0)
-        colony__json_add_number(json, "slot", row->slot);
-    colony__json_add_text(json, "cause", row->cause);
-    colony__json_close(json, '}');
-}
-
 /* A topic of gaffer's: EVENT, or proc.NAME.EVENT to who watches one template. */
 struct topic {
     char text[sizeof "proc.." + COLONY_NAME_MAX + 32];
@@ -126,7 +83,7 @@ static void on_event(const struct colony_event *event, void *data)
         !is_wanted(&watch->filter, event->name, colony_event_name(event->type)))
         return;
     colony_history_row(&row, event);
-    add_row(&json, &row, event->detached);
+    colony__event_add_json(&json, &row, event->detached);
     set_topic(&topic, &watch->filter, row.event);
     if (json.failed)
         (void)colony__channel_tell_dropped(watch->channel, 1);
@@ -214,7 +171,7 @@ static bool tell_row(struct replay *replay, const struct colony_store_event *row
     replay->after = row->seq;
     if (!is_wanted(&replay->filter, row->name, row->event))
         return true;
-    add_row(&json, row, template && template->detach);
+    colony__event_add_json(&json, row, template && template->detach);
     set_topic(&topic, &replay->filter, row->event);
     if (!json.failed)
         goes_on = colony__follower_tell(replay->follower,

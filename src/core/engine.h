@@ -301,19 +301,50 @@ typedef void (*colony_reload_cb)(int rc, const struct colony_error *err,
 int colony_engine_reload(struct colony_engine *engine, bool is_dry, const char *why,
                          colony_reload_cb cb, void *data, struct colony_error *err);
 
-/* Files that a front-end has read beside the settings, and that a reload reads again. */
+/* What a front-end makes of the settings and of files beside them, and a reload makes anew. */
 struct colony_reload_part {
     const char *name; /* of the step that is told, and what it says */
     const char *text;
-    /* On a thread of libuv's: *out as the files of the running settings are now, or an error. */
-    int (*load)(void **out, const struct colony_settings *settings, struct colony_error *err);
-    void (*apply)(void *loaded,
-                  void *data); /* on the loop, if all else can be used; owns @loaded */
+    bool is_of_file; /* there is nothing of it where colony was started without a settings file */
+    /*
+     * On a thread of libuv's: *out from the settings as they are going to be, and the files they
+     * name as these are now, or an error. *out may stay NULL: there is nothing to apply.
+     */
+    int (*load)(void **out, const struct colony_settings *next, const struct colony_settings *now,
+                struct colony_error *err);
+    void (*apply)(void *loaded, void *data); /* on the loop, when colony_engine_settings() are the
+                                                new ones, if all else can be used; owns @loaded */
     void (*drop)(void *loaded);
 };
-/* One at a time; NULL: none any more. @part is borrowed for ever, @data until it is replaced. */
-void colony_engine_set_reload_part(struct colony_engine *engine,
+/* @part is borrowed for ever, @data until it is removed. One that is there already stays. */
+void colony_engine_add_reload_part(struct colony_engine *engine,
                                    const struct colony_reload_part *part, void *data);
+void colony_engine_remove_reload_part(struct colony_engine *engine,
+                                      const struct colony_reload_part *part);
+
+/* Figures that a front-end has of its own, for whoever shows them all. */
+struct colony_label {
+    const char *name;
+    const char *value;
+};
+typedef void (*colony_figure_cb)(const struct colony_label *labels, size_t count, uint64_t figure,
+                                 void *to);
+struct colony_meter {
+    const char *name; /* "colony_webhook_sent_events_total"; NULL ends a list */
+    const char *type; /* "counter" or "gauge" */
+    const char *help;
+    void (*each)(colony_figure_cb cb, void *to, void *data); /* calls @cb with all there are */
+};
+struct colony_meters {
+    const struct colony_meter *list;
+    void *data; /* for `each` */
+    struct colony_meters *next;
+};
+/* Keeps @meters until they are removed; both may be done again. */
+void colony_engine_add_meters(struct colony_engine *engine, struct colony_meters *meters);
+void colony_engine_remove_meters(struct colony_engine *engine, struct colony_meters *meters);
+/* The first; the others by `next`. */
+const struct colony_meters *colony_engine_meters(const struct colony_engine *engine);
 
 /* @stats: of a process of the template; NULL: that one has ended. */
 struct colony_monitor;

@@ -31,6 +31,7 @@ enum {
     CAUSE_SIZE = 160,
     NOTE_VERSION = 2,
     LIVING_BUCKETS = 1024, /* of processes, by id */
+    RELOAD_PARTS_MAX = 8,  /* front-ends that have one */
 };
 
 /* What a record keeps for the engine over its own death. COLONY_NOTE_SIZE at most. */
@@ -153,9 +154,12 @@ struct colony_engine {
     struct colony_store *store; /* NULL: it could not be opened */
     struct colony_history *history;
     struct colony_stats *stats;
-    struct reload *reload;                        /* under way */
-    const struct colony_reload_part *reload_part; /* NULL: none */
-    void *reload_part_data;
+    struct reload *reload; /* under way */
+    struct {
+        const struct colony_reload_part *part; /* NULL: none */
+        void *data;
+    } reload_parts[RELOAD_PARTS_MAX];
+    struct colony_meters *meters;
     struct colony_table table; /* the keeper's, read-only */
     struct colony_notes notes;
     struct colony_hello hello;
@@ -301,6 +305,8 @@ void engine_remove_entry(struct template_entry *entry);
 /* engine_record.c: the store's side of it. */
 int engine_load_templates(struct colony_engine *engine, struct colony_error *err);
 void engine_record(const struct template_entry *entry);
+/* As much of the history as the settings say. */
+void engine_keep_history(struct colony_engine *engine);
 void engine_record_removed(const struct template_entry *entry);
 
 /* engine_trim.c: once it is quiet after many moves of slots, or @is_much, memory is given back. */

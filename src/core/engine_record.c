@@ -101,6 +101,15 @@ int colony_engine_when_recorded(struct colony_engine *engine, colony_recorded_cb
 
 /* Reading. */
 
+void engine_keep_history(struct colony_engine *engine)
+{
+    const struct colony_history_settings *settings = &engine->settings->history;
+    const struct colony_store_keep keep = {settings->events_max, settings->age_ms_max};
+
+    if (engine->store)
+        colony_store_set_keep(engine->store, &keep);
+}
+
 /* Where memory or descriptors are short, another engine begins anew rather than to forget things.
  */
 static int open_store(struct colony_engine *engine, struct colony_error *err)
@@ -120,6 +129,7 @@ static int open_store(struct colony_engine *engine, struct colony_error *err)
                    err->message);
         return 0;
     }
+    engine_keep_history(engine);
     engine->has_forgotten = aside != NULL;
     if (aside)
         colony_log(SEVERITY_ERROR,

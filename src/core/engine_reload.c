@@ -36,8 +36,8 @@ struct reload {
     struct colony_settings *settings; /* as read now */
     struct colony_settings saved;     /* those of them that a reload applies, and the others as they
                                          are; owns nothing */
-    const struct colony_reload_part *part; /* NULL: none */
-    void *loaded;                          /* of @part */
+    const struct colony_reload_part *parts[RELOAD_PARTS_MAX]; /* NULL: none */
+    void *loaded[RELOAD_PARTS_MAX];                           /* of these */
     int rc;
     struct colony_error err;
     struct step *steps;
@@ -99,13 +99,6 @@ static void plan_template(struct reload *reload, const struct colony_template *t
              template->name, text);
 }
 
-void colony_engine_set_reload_part(struct colony_engine *engine,
-                                   const struct colony_reload_part *part, void *data)
-{
-    engine->reload_part = part;
-    engine->reload_part_data = data;
-}
-
 static bool is_of_file(const struct template_entry *entry)
 {
     return !entry->is_removed && entry->file_hash != 0;
@@ -134,8 +127,9 @@ static void plan(struct reload *reload)
     const struct colony_settings *settings = reload->settings;
     const struct template_entry *entry;
 
-    if (reload->part)
-        add_step(reload, RELOAD_UPDATE, reload->part->name, reload->part->text);
+    for (size_t i = 0; i < RELOAD_PARTS_MAX; i++)
+        if (reload->loaded[i])
+            add_step(reload, RELOAD_UPDATE, reload->parts[i]->name, reload->parts[i]->text);
     if (!settings)
         return; /* colony was started without a file */
     mark_seen(reload);
@@ -213,11 +207,16 @@ static void apply_rest(struct reload *reload)
     struct colony_settings *now = reload->engine->settings;
     struct colony_settings *next = reload->settings;
     struct colony_value *source = now->source;
+    struct colony_webhooks_settings webhooks = now->webhooks;
     char *exit_with = now->exit_with;
 
     now->load_id = next->load_id;
     now->source = next->source;
     next->source = source; /* freed with it */
+    now->history = next->history;
+    engine_keep_history(reload->engine);
+    now->webhooks = next->webhooks;
+    next->webhooks = webhooks;
     if (!next->exit_with)
         return; /* the command line may have said it */
     now->exit_with = next->exit_with;
@@ -250,15 +249,17 @@ static void apply(struct reload *reload)
     engine_start_wanted(engine);
 }
 
-/* Who had it may have gone meanwhile. */
-static void apply_part(struct reload *reload)
+/* Who had one may have gone meanwhile. */
+static void apply_parts(struct reload *reload)
 {
     struct colony_engine *engine = reload->engine;
 
-    if (!reload->loaded || engine->reload_part != reload->part)
-        return;
-    reload->part->apply(reload->loaded, engine->reload_part_data);
-    reload->loaded = NULL;
+    for (size_t i = 0; i < RELOAD_PARTS_MAX; i++) {
+        if (!reload->loaded[i] || engine->reload_parts[i].part != reload->parts[i])
+            continue;
+        reload->parts[i]->apply(reload->loaded[i], engine->reload_parts[i].data);
+        reload->loaded[i] = NULL;
+    }
 }
 
 /* The way through it: read, plan, save, apply, tell. */
@@ -278,8 +279,9 @@ static void finish(struct reload *reload)
     reload->cb(reload->rc, &reload->err, told, told ? reload->step_count : 0, reload->data);
     free(told);
     free(reload->steps);
-    if (reload->loaded)
-        reload->part->drop(reload->loaded);
+    for (size_t i = 0; i < RELOAD_PARTS_MAX; i++)
+        if (reload->loaded[i])
+            reload->parts[i]->drop(reload->loaded[i]);
     colony_settings_free(reload->settings);
     free(reload);
     engine_stir(engine, true);
@@ -292,19 +294,6 @@ static void save(uv_work_t *work)
 
     reload->rc = colony_state_dir_save_reloaded(reload->engine->keeper->state_dir, &reload->saved,
                                                 &reload->err);
-}
-
-static void choose_saved(struct reload *reload)
-{
-    const struct colony_settings *next = reload->settings;
-
-    reload->saved = *reload->engine->settings; /* nobody changes them while a reload is under way */
-    reload->saved.load_id = next->load_id;
-    reload->saved.templates = next->templates;
-    reload->saved.template_count = next->template_count;
-    reload->saved.source = next->source;
-    if (next->exit_with)
-        reload->saved.exit_with = next->exit_with;
 }
 
 static bool is_ending(struct reload *reload)
@@ -325,9 +314,27 @@ static void after_save(uv_work_t *work, int status)
         colony_log(SEVERITY_INFO, "goes over to the settings as they are now: asked by %s",
                    reload->why);
         apply(reload);
-        apply_part(reload);
+        apply_parts(reload);
     }
     finish(reload);
+}
+
+/* Nobody changes the engine's while a reload is under way. */
+static void choose_saved(struct reload *reload)
+{
+    const struct colony_settings *next = reload->settings;
+
+    reload->saved = *reload->engine->settings;
+    if (!next)
+        return; /* colony was started without a file */
+    reload->saved.load_id = next->load_id;
+    reload->saved.templates = next->templates;
+    reload->saved.template_count = next->template_count;
+    reload->saved.source = next->source;
+    reload->saved.history = next->history;
+    reload->saved.webhooks = next->webhooks;
+    if (next->exit_with)
+        reload->saved.exit_with = next->exit_with;
 }
 
 static void load(uv_work_t *work)
@@ -338,8 +345,11 @@ static void load(uv_work_t *work)
 
     if (config[0] != '\0')
         reload->rc = colony_settings_load(&reload->settings, config, &reload->err);
-    if (reload->rc == 0 && reload->part)
-        reload->rc = reload->part->load(&reload->loaded, reload->engine->settings, &reload->err);
+    choose_saved(reload);
+    for (size_t i = 0; i < RELOAD_PARTS_MAX && reload->rc == 0; i++)
+        if (reload->parts[i])
+            reload->rc = reload->parts[i]->load(&reload->loaded[i], &reload->saved,
+                                                reload->engine->settings, &reload->err);
 }
 
 static void after_load(uv_work_t *work, int status)
@@ -354,17 +364,25 @@ static void after_load(uv_work_t *work, int status)
     if (reload->rc == 0)
         reload->rc = check(reload);
     if (reload->rc == 0 && !reload->is_dry && !reload->settings)
-        apply_part(reload);
+        apply_parts(reload);
     if (reload->rc < 0 || reload->is_dry || !reload->settings) {
         finish(reload);
         return;
     }
-    choose_saved(reload);
     rc = uv_queue_work(reload->engine->loop, &reload->work, save, after_save);
     if (rc == 0)
         return; /* what it holds is the thread's until after_save */
     reload->rc = colony_fail_os(&reload->err, rc, "cannot reload");
     finish(reload);
+}
+
+/* Those that there can be without a settings file. */
+static bool has_parts(const struct colony_engine *engine)
+{
+    for (size_t i = 0; i < RELOAD_PARTS_MAX; i++)
+        if (engine->reload_parts[i].part && !engine->reload_parts[i].part->is_of_file)
+            return true;
+    return false;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): its header promises six parameters */
@@ -374,7 +392,7 @@ int colony_engine_reload(struct colony_engine *engine, bool is_dry, const char *
     struct reload *reload;
     int rc;
 
-    if (engine->keeper->config[0] == '\0' && !engine->reload_part)
+    if (engine->keeper->config[0] == '\0' && !has_parts(engine))
         return colony_fail(err, -ENOENT,
                            "cannot reload: colony was started without a settings file");
     if (engine->reload)
@@ -387,7 +405,8 @@ int colony_engine_reload(struct colony_engine *engine, bool is_dry, const char *
     reload->work.data = reload;
     reload->engine = engine;
     reload->is_dry = is_dry;
-    reload->part = engine->reload_part;
+    for (size_t i = 0; i < RELOAD_PARTS_MAX; i++)
+        reload->parts[i] = engine->reload_parts[i].part;
     reload->cb = cb;
     reload->data = data;
     (void)snprintf(reload->why, sizeof reload->why, "%s", why);

@@ -140,7 +140,7 @@ static bool takes_part(const char *pattern, const char *part, const char **rest)
  * A name is one part whatever dots it has, so the pattern is compared part by part and never split
  * itself: proc.master does not match the topic of the template `master.tws`.
  */
-static bool matches(const char *pattern, const struct colony_event *event)
+bool colony_event_matches(const char *pattern, const struct colony_event *event)
 {
     const char *type = type_names[event->type];
     const char *rest;
@@ -183,7 +183,7 @@ void colony_events_publish(struct colony_events *events, const struct colony_eve
     told.seq = events->record ? events->record(&told, events->record_data) : 0;
     events->depth++;
     for (struct colony_subscription *sub = last ? events->first : NULL; sub; sub = sub->next) {
-        if (sub->callback && matches(sub->pattern, &told))
+        if (sub->callback && colony_event_matches(sub->pattern, &told))
             sub->callback(&told, sub->data);
         if (sub == last)
             break;

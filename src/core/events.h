@@ -75,6 +75,9 @@ void colony_events_set_recorder(struct colony_events *events, colony_event_recor
 void colony_events_unsubscribe(struct colony_events *events, struct colony_subscription *sub);
 void colony_events_publish(struct colony_events *events, const struct colony_event *event);
 
+/* Whether a subscription to @pattern would be told @event. */
+bool colony_event_matches(const char *pattern, const struct colony_event *event);
+
 /* gaffer's word for the type: "spawn", "exit", … */
 const char *colony_event_name(enum colony_event_type type);
 /* The type of that word. -EINVAL. */

@@ -10,6 +10,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
@@ -34,6 +35,8 @@ struct colony_error;
     F(ERR_reason_error_string)                                                                     \
     F(EVP_EncodeBlock)                                                                             \
     F(SHA1)                                                                                        \
+    F(EVP_sha256)                                                                                  \
+    F(HMAC)                                                                                        \
     F(SSL_CTX_check_private_key)                                                                   \
     F(SSL_CTX_ctrl)                                                                                \
     F(SSL_CTX_free)                                                                                \

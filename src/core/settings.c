@@ -55,6 +55,7 @@ void colony_settings_free(struct colony_settings *settings)
     free(settings->templates);
     colony__http_clear(&settings->http);
     colony__user_clear(&settings->user);
+    colony__webhooks_clear(&settings->webhooks);
     for (size_t i = 0; i < settings->file_count; i++)
         free(settings->files[i].path);
     free(settings->files);

@@ -43,6 +43,7 @@ struct colony_http_settings {
     char **allow; /* user names or uids that may control besides root and the owner */
     char **hosts; /* Host names known besides localhost, the bound ones and this machine's */
     char **cors_origins;            /* foreign Origins that may control */
+    char *plugins;                  /* folder of site plugins; NULL: there are none */
     bool insecure;                  /* allow a TCP endpoint beyond loopback without token and TLS */
     char *tokens;                   /* file of tokens for such endpoints (DESIGN §7); NULL: none */
     struct colony_tls_settings tls; /* of the TCP addresses in @bind */
@@ -70,6 +71,34 @@ struct colony_user_settings {
     bool allow_rlimits;
 };
 
+/* `history:` - what is kept of it. */
+struct colony_history_settings {
+    uint32_t events_max;
+    uint64_t age_ms_max; /* 0: however old */
+};
+
+/* Where events are posted to (`webhooks:`). */
+struct colony_webhook_settings {
+    char *url;
+    char **events;       /* patterns of events.h; NULL-terminated */
+    char **headers;      /* "Name: value"; NULL-terminated */
+    char *secret_file;   /* what it holds signs each body; NULL: nothing does */
+    char *ca;            /* authorities of the server's certificate; NULL: the system's */
+    uint64_t timeout_ms; /* of one attempt */
+    uint64_t bytes_max;  /* that wait */
+    uint32_t events_max; /* that wait */
+    uint32_t retries;    /* of each event */
+};
+
+enum {
+    COLONY_WEBHOOKS_MAX = 64,
+};
+
+struct colony_webhooks_settings {
+    struct colony_webhook_settings *list;
+    size_t count;
+};
+
 /* A file that settings were read from. */
 struct colony_settings_file {
     char *path;   /* for messages: as it was given, or from where it was included */
@@ -95,6 +124,8 @@ struct colony_settings {
     enum colony_log_format log_format;
     struct colony_http_settings http;
     struct colony_user_settings user;
+    struct colony_history_settings history;
+    struct colony_webhooks_settings webhooks;
     struct colony_template **templates; /* in file order */
     size_t template_count;
     struct colony_settings_file *files; /* that was read first, then what it includes */
@@ -110,6 +141,9 @@ const struct colony_tls_settings *colony_http_tls(const struct colony_http_setti
 /* Sets the certificate of `bind` (@keyfile NULL: it is in @certfile); copies. -ENOMEM. */
 int colony_http_set_tls(struct colony_http_settings *http, const char *certfile,
                         const char *keyfile);
+
+/* What people may know of a webhook's URL, which may have a secret in it: "https://host:port". */
+void colony_webhook_origin(const char *url, char *text, size_t size);
 
 /* Calls @cb for each section that the files of @left and @right say different things of, and that a
  * running colony cannot go over to. */

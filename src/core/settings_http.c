@@ -166,6 +166,8 @@ const struct colony__setting colony__http_settings[] = {
      "names that browsers may know this machine by"},
     {"cors_origins",     TEXTS,   0, "[]",      AT(cors_origins), NULL,
      "foreign pages that may control"},
+    {"plugins",          TEXT,    0, NULL,      AT(plugins), NULL,
+     "folder of site plugins, NAME/_site each, shown at /_plugin/NAME/"},
     {"max_header_bytes", BYTES,   0, "16384",   AT(header_bytes_max),
      RANGE(1024, 1 << 20), "largest head of a request"},
     {"max_body_bytes",   BYTES,   0, "1048576", AT(body_bytes_max),
@@ -216,6 +218,7 @@ void colony__http_clear(struct colony_http_settings *http)
     colony__words_free(http->hosts);
     colony__words_free(http->cors_origins);
     free(http->tokens);
+    free(http->plugins);
     clear_tls(&http->tls);
     clear_endpoints(http);
 }

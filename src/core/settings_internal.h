@@ -33,6 +33,7 @@ void colony__sections_hash(struct colony_settings *settings);
 
 extern const struct colony__setting colony__user_settings[];
 extern const struct colony__setting colony__http_settings[];
+extern const struct colony__setting colony__webhook_settings[];
 extern const struct colony__setting_type colony__http_endpoints; /* rows of a table for each */
 
 /* The section @name, or NULL. */
@@ -91,5 +92,10 @@ int colony__user_read(struct colony_settings *settings, const struct colony_valu
                       const struct colony__reading *reading);
 struct cJSON *colony__user_write(const struct colony_settings *settings);
 void colony__user_clear(struct colony_user_settings *user);
+
+int colony__webhooks_read(struct colony_settings *settings, const struct colony_value *value,
+                          const struct colony__reading *reading);
+struct cJSON *colony__webhooks_write(const struct colony_settings *settings);
+void colony__webhooks_clear(struct colony_webhooks_settings *webhooks);
 
 #endif

@@ -35,6 +35,14 @@ static const struct colony__setting state_settings[] = {
     {"directory", TEXT, 0, NULL, AT(state_dir), NULL, "where colony keeps what must survive it"},
     {0},
 };
+
+static const struct colony__setting history_settings[] = {
+    {"max_events", &colony__setting_count,   0, "100000", AT(history.events_max),
+     &(const struct colony__setting_range){100, 10000000}, "events that are kept; the oldest go"},
+    {"max_age",    &colony__setting_seconds, 0, "0",      AT(history.age_ms_max), NULL,
+     "how old they may become; 0: as old as they like"},
+    {0},
+};
 /* clang-format on */
 
 static int read_log(struct colony_settings *settings, const struct colony_value *value,
@@ -47,6 +55,12 @@ static int read_state(struct colony_settings *settings, const struct colony_valu
                       const struct colony__reading *reading)
 {
     return colony__settings_read(reading, state_settings, value, settings);
+}
+
+static int read_history(struct colony_settings *settings, const struct colony_value *value,
+                        const struct colony__reading *reading)
+{
+    return colony__settings_read(reading, history_settings, value, settings);
 }
 
 static int read_name(struct colony_settings *settings, const struct colony_value *value,
@@ -100,6 +114,11 @@ static cJSON *write_state(const struct colony_settings *settings)
     return colony__settings_write(state_settings, settings);
 }
 
+static cJSON *write_history(const struct colony_settings *settings)
+{
+    return colony__settings_write(history_settings, settings);
+}
+
 static cJSON *write_name(const struct colony_settings *settings)
 {
     return settings->name ? cJSON_CreateString(settings->name) : cJSON_CreateNull();
@@ -119,6 +138,8 @@ const struct colony__section colony__sections[COLONY_SECTIONS_MAX] = {
     {"user",        colony__user_read,      colony__user_write,      "who the engine runs as", colony__user_settings, true},
     {"http",        colony__http_read,      colony__http_write,      "control over HTTP", colony__http_settings, true},
     {"processes",   colony__processes_read, colony__processes_write, "what it keeps alive", colony__template_settings, false},
+    {"history",     read_history,           write_history,           "what it remembers of events", history_settings, false},
+    {"webhooks",    colony__webhooks_read,  colony__webhooks_write,  "events sent to URLs", colony__webhook_settings, false},
     {"exit_with",   read_exit_with,         write_exit_with,         "whose end ends colony", NULL, false},
     {"cluster",     NULL, NULL, "several machines as one", NULL, false},
     {"controllers", NULL, NULL, "front-ends loaded from files", NULL, false},
@@ -130,7 +151,6 @@ const struct colony__section colony__sections[COLONY_SECTIONS_MAX] = {
     {"rpc",         NULL, NULL, "control over ZeroMQ", NULL, false},
     {"session",     NULL, NULL, "sessions of a workspace", NULL, false},
     {"status",      NULL, NULL, "what /status shows", NULL, false},
-    {"webhooks",    NULL, NULL, "events sent to URLs", NULL, false},
     {0},
 };
 /* clang-format on */
@@ -171,6 +191,8 @@ int colony__sections_default(struct colony_settings *settings,
 
     if (rc == 0)
         rc = colony__settings_read(reading, log_settings, &nothing, settings);
+    if (rc == 0)
+        rc = colony__settings_read(reading, history_settings, &nothing, settings);
     if (rc < 0)
         return rc;
     settings->name = strdup("colony");

@@ -57,6 +57,7 @@ struct colony_store {
     struct store_list events;
     struct store_list requests;
     struct store_list answered;
+    struct colony_store_keep keep;
     size_t event_count; /* queued, and what the thread could not write yet */
     uint64_t due_ms;    /* when history, or what failed, is to be written; 0: nothing waits */
     bool is_hurried;    /* somebody may be waiting for what is queued */
@@ -131,6 +132,7 @@ static void work_locked(struct colony_store *store, bool is_check)
     colony__store_list_move(&writer->events, &store->events);
     colony__store_list_move(&requests, &store->requests);
     writer->event_count = count;
+    writer->keep = store->keep;
     if (writes)
         store->due_ms = 0;
     store->is_hurried = false;
@@ -328,6 +330,7 @@ int colony_store_open(struct colony_store **out, struct uv_loop_s *loop, const c
     if (store->writer.db.was_killed)
         store->opened_seq += STORE_SKIPPED_SEQS;
     store->next_seq = store->opened_seq + 1;
+    store->keep.rows = COLONY_STORE_HISTORY_MAX;
     if (rc == 0) {
         rc = start_thread(store, loop);
         if (rc < 0)
@@ -450,6 +453,13 @@ static void queue_request(struct colony_store *store, struct request *request)
     uv_mutex_unlock(&store->lock);
 }
 
+void colony_store_set_keep(struct colony_store *store, const struct colony_store_keep *keep)
+{
+    uv_mutex_lock(&store->lock);
+    store->keep = *keep;
+    uv_mutex_unlock(&store->lock);
+}
+
 int colony_store_sync(struct colony_store *store, colony_store_done_cb cb, void *data)
 {
     struct request *request = calloc(1, sizeof *request);
@@ -466,6 +476,7 @@ int colony_store_history(struct colony_store *store, const struct colony_store_q
                          colony_store_history_cb cb, void *data)
 {
     struct request *request;
+    uint64_t oldest_ms;
     size_t length = query->name ? strlen(query->name) : 0;
 
     if (length > COLONY_NAME_MAX)
@@ -480,6 +491,9 @@ int colony_store_history(struct colony_store *store, const struct colony_store_q
         request->query.name = memcpy(request->name, query->name, length + 1);
     if (query->limit > COLONY_STORE_HISTORY_MAX)
         request->query.limit = COLONY_STORE_HISTORY_MAX;
+    oldest_ms = colony__store_oldest_ms(&store->keep);
+    if (query->since_ms < oldest_ms)
+        request->query.since_ms = oldest_ms;
     queue_request(store, request);
     return 0;
 }

@@ -24,7 +24,7 @@ struct colony_store;
 struct uv_loop_s;
 
 enum {
-    COLONY_STORE_HISTORY_MAX = 100000, /* rows kept; the oldest go */
+    COLONY_STORE_HISTORY_MAX = 100000, /* rows kept unless told otherwise; found at once at most */
     COLONY_STORE_QUEUE_MAX = 100000,   /* rows of history waiting; more are dropped and counted */
 };
 
@@ -101,13 +101,22 @@ int colony_store_remove_template(struct colony_store *store, const char *name);
  */
 uint64_t colony_store_add_event(struct colony_store *store, const struct colony_store_event *row);
 
+/* How much history is kept: what is above goes with the next write. What is too old is not found
+ * any more, even before. */
+struct colony_store_keep {
+    uint64_t rows;
+    uint64_t age_ms; /* 0: however old */
+};
+void colony_store_set_keep(struct colony_store *store, const struct colony_store_keep *keep);
+
 /* @cb once all that was put before is safe on disk, or has failed. -ENOMEM. */
 int colony_store_sync(struct colony_store *store, colony_store_done_cb cb, void *data);
 
 /*
  * The newest @limit events of @name (NULL: of all) and @slot (0: of all) with a seq below @before
- * (0: all), also those still queued; with @goes_on instead the oldest with a seq above @after,
- * oldest first. -EINVAL: @name is too long; -ENOMEM.
+ * (0: all) and above @after, also those still queued, that happened at @since_ms of the wall clock
+ * or later; with @goes_on instead the oldest with a seq above @after, oldest first. -EINVAL: @name
+ * is too long; -ENOMEM.
  */
 struct colony_store_query {
     const char *name;
@@ -116,6 +125,7 @@ struct colony_store_query {
     uint32_t limit;
     bool goes_on;
     uint64_t after;
+    uint64_t since_ms;
 };
 int colony_store_history(struct colony_store *store, const struct colony_store_query *query,
                          colony_store_history_cb cb, void *data);

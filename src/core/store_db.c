@@ -59,8 +59,9 @@ enum {
 #define HISTORY_COLUMNS                                                                            \
     "seq, at_ms, name, slot, id, os_pid, event, from_state, to_state, exit_known, exit_status, "   \
     "term_signal, cause"
-#define HISTORY_END " seq < ?1 AND (?3 = 0 OR slot = ?3) ORDER BY seq DESC LIMIT ?4"
-#define HISTORY_ON_END " seq > ?1 AND (?3 = 0 OR slot = ?3) ORDER BY seq LIMIT ?4"
+#define HISTORY_WHAT " (?3 = 0 OR slot = ?3) AND at_ms >= ?5"
+#define HISTORY_END " seq < ?1 AND seq > ?6 AND" HISTORY_WHAT " ORDER BY seq DESC LIMIT ?4"
+#define HISTORY_ON_END " seq > ?1 AND" HISTORY_WHAT " ORDER BY seq LIMIT ?4"
 
 static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
@@ -80,6 +81,10 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_ADD_EVENT] = "INSERT OR REPLACE INTO history (" HISTORY_COLUMNS
                             ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     [STATEMENT_PRUNE] = "DELETE FROM history WHERE seq <= ?1",
+    /* It looks at what goes and one more: rows are in the order of time, as good as always. */
+    [STATEMENT_PRUNE_OLD] =
+        "DELETE FROM history WHERE seq < "
+        "coalesce((SELECT seq FROM history WHERE at_ms >= ?1 ORDER BY seq LIMIT 1), ?2)",
     [STATEMENT_HISTORY] = "SELECT " HISTORY_COLUMNS " FROM history WHERE" HISTORY_END,
     [STATEMENT_HISTORY_OF_NAME] =
         "SELECT " HISTORY_COLUMNS " FROM history WHERE name = ?2 AND" HISTORY_END,
@@ -396,17 +401,33 @@ int colony__store_db_add_event(struct store_db *db, const struct colony_store_ev
     return 0;
 }
 
-int colony__store_db_prune(struct store_db *db)
+static int prune_old(struct store_db *db, uint64_t oldest_ms)
 {
-    sqlite3_stmt *prune = db->statements[STATEMENT_PRUNE];
-    uint64_t rows = db->last_seq - db->first_seq + 1;
+    sqlite3_stmt *prune = db->statements[STATEMENT_PRUNE_OLD];
+    int code = SQLITE_OK;
     int rc;
 
-    if (rows < COLONY_STORE_HISTORY_MAX + STORE_PRUNE_ROWS)
-        return 0;
-    rc = finish(db, prune, bind_number(prune, 1, db->last_seq - COLONY_STORE_HISTORY_MAX));
+    if (bind_number(prune, 1, oldest_ms) || bind_number(prune, 2, db->last_seq + 1))
+        code = sqlite3_errcode(db->sqlite);
+    rc = finish(db, prune, code);
     if (rc == 0)
-        db->first_seq = db->last_seq - COLONY_STORE_HISTORY_MAX + 1;
+        db->first_seq += (uint64_t)sqlite3_changes(db->sqlite);
+    return rc;
+}
+
+int colony__store_db_prune(struct store_db *db, uint64_t rows_max, uint64_t oldest_ms)
+{
+    sqlite3_stmt *prune = db->statements[STATEMENT_PRUNE];
+    uint64_t more = rows_max / STORE_PRUNE_SHARE;
+    int rc = oldest_ms > 0 ? prune_old(db, oldest_ms) : 0;
+
+    if (more > STORE_PRUNE_ROWS)
+        more = STORE_PRUNE_ROWS;
+    if (rc < 0 || db->last_seq - db->first_seq + 1 < rows_max + more)
+        return rc;
+    rc = finish(db, prune, bind_number(prune, 1, db->last_seq - rows_max));
+    if (rc == 0)
+        db->first_seq = db->last_seq - rows_max + 1;
     return rc;
 }
 
@@ -483,7 +504,9 @@ int colony__store_db_history(struct store_db *db, const struct colony_store_quer
 
     if (bind_number(statement, 1, query->goes_on ? after : before) ||
         (query->name && bind_text(statement, 2, query->name)) ||
-        bind_number(statement, 3, query->slot) || bind_number(statement, 4, query->limit))
+        bind_number(statement, 3, query->slot) || bind_number(statement, 4, query->limit) ||
+        bind_number(statement, 5, query->since_ms) ||
+        (!query->goes_on && bind_number(statement, 6, after)))
         code = sqlite3_errcode(db->sqlite);
     while (code == SQLITE_OK && rc == 0) {
         code = sqlite3_step(statement);

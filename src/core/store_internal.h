@@ -25,6 +25,7 @@ enum {
     STORE_SETTINGS_BYTES_MAX = 16 << 20,
     STORE_KNOWN_BUCKETS = 512,
     STORE_PRUNE_ROWS = 1000,   /* the history is cut by so many at once */
+    STORE_PRUNE_SHARE = 100,   /* but by this part of it at most */
     STORE_SKIPPED_SEQS = 1000, /* after a kill: what was told to clients and not yet written */
 };
 
@@ -95,6 +96,7 @@ enum store_statement {
     STATEMENT_TEMPLATES,
     STATEMENT_ADD_EVENT,
     STATEMENT_PRUNE,
+    STATEMENT_PRUNE_OLD,
     STATEMENT_HISTORY,
     STATEMENT_HISTORY_OF_NAME,
     STATEMENT_HISTORY_ON,
@@ -127,8 +129,9 @@ int colony__store_db_check(struct store_db *db);
 int colony__store_db_run(struct store_db *db, enum store_statement statement);
 int colony__store_db_change(struct store_db *db, const struct store_template *change);
 int colony__store_db_add_event(struct store_db *db, const struct colony_store_event *row);
-/* Removes the oldest history, once it is some more than COLONY_STORE_HISTORY_MAX. */
-int colony__store_db_prune(struct store_db *db);
+/* Removes the oldest history: what happened before @oldest_ms, and once it is some more than
+ * @rows_max. */
+int colony__store_db_prune(struct store_db *db, uint64_t rows_max, uint64_t oldest_ms);
 int colony__store_db_each_template(struct store_db *db, colony_store_template_cb cb, void *data);
 /* A row that @cb refuses, by a negative errno, is the last. */
 typedef int (*store_row_cb)(const struct colony_store_event *row, void *data);
@@ -144,6 +147,7 @@ struct store_writer {
     struct store_list changes; /* of templates, to be written */
     struct store_list events;  /* to be written */
     size_t event_count;
+    struct colony_store_keep keep;
     bool is_unsure;       /* what the file holds of templates: all are written anew */
     bool is_unchecked;    /* the file was not closed the last time */
     uint64_t aside_at_ms; /* when a damaged file was last moved aside; 0: never */
@@ -154,6 +158,8 @@ struct store_writer {
 int colony__writer_open(struct store_writer *writer, const char *path, char **aside,
                         struct colony_error *err);
 void colony__writer_close(struct store_writer *writer);
+/* What happened before that is not kept; 0: all is. */
+uint64_t colony__store_oldest_ms(const struct colony_store_keep *keep);
 /* Writes changes and events, all or none; what could not be written is kept for the next time. */
 int colony__writer_write(struct store_writer *writer);
 /* Looks at all of a file that was not closed the last time; moves it aside when it is damaged. */

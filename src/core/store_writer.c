@@ -18,6 +18,7 @@
 
 #include "core/log.h"
 #include "core/store_internal.h"
+#include "core/table.h"
 
 enum {
     STAMP_SIZE = 32,
@@ -220,6 +221,13 @@ static int write_templates(struct store_writer *writer)
     return rc;
 }
 
+uint64_t colony__store_oldest_ms(const struct colony_store_keep *keep)
+{
+    uint64_t now_ms = colony_wall_now_ms();
+
+    return keep->age_ms == 0 || keep->age_ms >= now_ms ? 0 : now_ms - keep->age_ms;
+}
+
 static int write_events(struct store_writer *writer)
 {
     const struct store_link *event = writer->events.first;
@@ -227,7 +235,10 @@ static int write_events(struct store_writer *writer)
 
     for (; rc == 0 && event; event = event->next)
         rc = colony__store_db_add_event(&writer->db, row_of(event));
-    return rc < 0 || writer->event_count == 0 ? rc : colony__store_db_prune(&writer->db);
+    if (rc < 0 || writer->event_count == 0)
+        return rc;
+    return colony__store_db_prune(&writer->db, writer->keep.rows,
+                                  colony__store_oldest_ms(&writer->keep));
 }
 
 static int write_batch(struct store_writer *writer)
@@ -354,9 +365,9 @@ static int collect_row(const struct colony_store_event *row, void *data)
 static bool matches(const struct colony_store_query *query, const struct colony_store_event *row)
 {
     return (!query->name || strcmp(query->name, row->name) == 0) &&
-           (query->slot == 0 || query->slot == row->slot) &&
-           (query->goes_on ? row->seq > query->after
-                           : query->before == 0 || row->seq < query->before);
+           (query->slot == 0 || query->slot == row->slot) && row->seq > query->after &&
+           (query->goes_on || query->before == 0 || row->seq < query->before) &&
+           row->at_ms >= query->since_ms;
 }
 
 /* Of those that are still to be written, which are newer than all in the file, oldest first. */

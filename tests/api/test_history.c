@@ -8,6 +8,7 @@
 #include "api/json_internal.h"
 #include "core/error.h"
 #include "core/store.h"
+#include "core/table.h"
 
 #include "../test.h"
 
@@ -56,6 +57,63 @@ TEST(test_all_parameters_are_taken)
     assert_int_equal(query.slot, 3);
     assert_int_equal(query.limit, 10000);
     assert_true(query.before == INT64_MAX);
+}
+
+TEST(test_gaffers_word_for_a_name_is_template)
+{
+    struct colony_store_query query;
+
+    assert_int_equal(parse("/history?template=web&name=db", &query, NULL), 0);
+    assert_string_equal(query.name, "web");
+}
+
+TEST(test_since_is_an_event_a_time_or_an_age)
+{
+    static const struct {
+        const char *text;
+        uint64_t ms;
+    } times[] = {
+        {"1970-01-01T00:00:01Z", 1000},
+        {"2023-11-14T22:13:20.123Z", 1700000000123},
+        {"2023-11-14T22:13:20.1Z", 1700000000100},
+        {"2023-11-14T22:13:20.123456Z", 1700000000123},
+    };
+    struct colony_store_query query;
+    uint64_t now_ms = colony_wall_now_ms();
+    char path[128];
+
+    assert_int_equal(parse("/history?since=4711", &query, NULL), 0);
+    assert_true(query.after == 4711 && query.since_ms == 0);
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        (void)snprintf(path, sizeof path, "/history?since=%s", times[i].text);
+        assert_int_equal(parse(path, &query, NULL), 0);
+        assert_true(query.since_ms == times[i].ms && query.after == 0);
+    }
+    assert_int_equal(parse("/history?since=1h", &query, NULL), 0);
+    assert_true(query.since_ms >= now_ms - 3600000 && query.since_ms < now_ms - 3500000);
+    assert_int_equal(parse("/history?since=99y", &query, NULL), -EINVAL);
+}
+
+TEST(test_a_since_that_is_neither_is_refused)
+{
+    static const char *const wrong[] = {"",
+                                        "x",
+                                        "-1",
+                                        "2023-11-14",
+                                        "2023-11-14T22:13:20",
+                                        "2023-11-14T22:13:20.12",
+                                        "2023-13-14T22:13:20Z",
+                                        "2023-11-14T22:13:20Zx",
+                                        "9223372036854775808"};
+    struct colony_store_query query;
+    struct colony_error err;
+    char path[128];
+
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        (void)snprintf(path, sizeof path, "/history?since=%s", wrong[i]);
+        assert_int_equal(parse(path, &query, &err), -EINVAL);
+        assert_non_null(strstr(err.message, "cannot show the history: since must be"));
+    }
 }
 
 TEST(test_what_is_no_number_in_range_is_refused_with_the_range)
@@ -168,6 +226,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_without_parameters_the_last_hundred_of_all_are_asked_for),
         cmocka_unit_test(test_all_parameters_are_taken),
+        cmocka_unit_test(test_gaffers_word_for_a_name_is_template),
+        cmocka_unit_test(test_since_is_an_event_a_time_or_an_age),
+        cmocka_unit_test(test_a_since_that_is_neither_is_refused),
         cmocka_unit_test(test_what_is_no_number_in_range_is_refused_with_the_range),
         cmocka_unit_test(test_a_name_longer_than_any_is_refused),
         cmocka_unit_test(test_no_history_is_an_empty_array),

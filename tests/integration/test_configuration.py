@@ -70,7 +70,8 @@ def test_check_of_a_folder_says_what_to_do(tmp_path):
     ("a.yaml", b"exit_with: wbe\nprocesses: {web: {cmd: x}}", "did you mean `web`?"),
     ("a.ini", b"[process:a]\ncmd = \xff\n", "a.ini:2:7: cannot read this INI: it is not UTF-8"),
     ("a.ini", b"[proces:a]\ncmd = x\n", "did you mean [process:NAME]?"),
-    ("a.ini", b"[webhooks]\n. = http://x/\n", "this version of colony does not have it"),
+    ("a.ini", b"[webhooks]\n. = ftp://x/\n", "a.ini:2:1: cannot use `url`: it must be http://"),
+    ("a.ini", b"[webhooks]\nexti = http://x/\n", "did you mean `exit`?"),
     ("a.ini", b"[process:a]\ncmd = x\nnumprocesses = -1\n", "a.ini:3:1: cannot use"),
 ])
 def test_what_is_wrong_is_told_with_its_place(tmp_path, name, text, message):

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GET /openapi.json: all routes for programs, from their own table and what stands beside it. */
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/handlers_internal.h"
+#include "api/json_internal.h"
+#include "api/openapi_internal.h"
+#include "api/response_internal.h"
+
+enum {
+    PATH_MAX_BYTES = 128,
+};
+
+#define JSON(...) #__VA_ARGS__
+
+static const char info[] =
+    "Keeps processes alive. Every GET answers HEAD, every path OPTIONS with the methods it has. "
+    "Local clients are known by their user; others need TLS and a token.";
+
+static const char security_schemes[] = JSON({
+    "token" : {
+        "type" : "http",
+        "scheme" : "bearer",
+        "description" : "needed on endpoints beyond the machine"
+    }
+});
+
+static const char error_answer[] = JSON({
+    "description" : "What is wrong, as a word and a line.",
+    "content" : {"application/json" : {"schema" : {"$ref" : "#/components/schemas/Error"}}}
+});
+
+static const char event_webhook[] = JSON({
+    "post" : {
+        "operationId" : "webhook_event",
+        "summary" : "what happens is posted to each of `webhooks:`",
+        "parameters" : [
+            {
+                "in" : "header",
+                "name" : "X-Colony-Event",
+                "required" : true,
+                "schema" : {"type" : "string"}
+            },
+            {
+                "in" : "header",
+                "name" : "X-Colony-Signature",
+                "schema" : {"type" : "string"},
+                "description" : "sha256= and the HMAC-SHA256 of the body, in hexadecimal"
+            }
+        ],
+        "requestBody" : {
+            "required" : true,
+            "content" :
+                {"application/json" : {"schema" : {"$ref" : "#/components/schemas/Event"}}}
+        },
+        "responses" : {"2XX" : {"description" : "it is taken"}}
+    }
+});
+
+static void add_text_raw(struct colony__json *json, const char *key, const char *text)
+{
+    colony__json_add_raw(json, key, text, strlen(text));
+}
+
+/* --- paths ------------------------------------------------------------------------------------ */
+
+static bool is_argument(const char *part)
+{
+    return *part >= 'A' && *part <= 'Z';
+}
+
+/* Both stand for the same paths: arguments are the same whatever they are called. */
+static bool has_same_paths(const char *left, const char *right)
+{
+    while (*left != '\0' && *right != '\0') {
+        size_t a = strcspn(++left, "/");
+        size_t b = strcspn(++right, "/");
+        bool are_arguments = is_argument(left) && is_argument(right);
+
+        if (!are_arguments && (a != b || memcmp(left, right, a) != 0))
+            return false;
+        left += a;
+        right += b;
+    }
+    return *left == *right;
+}
+
+/* "/processes/NAME/_stop" as "/processes/{name}/_stop", or with @joint for a word. */
+static void write_pattern(char out[PATH_MAX_BYTES], const char *pattern, bool is_word)
+{
+    size_t used = 0;
+
+    for (const char *at = pattern; *at != '\0' && used + 4 < PATH_MAX_BYTES;) {
+        size_t length = strcspn(at + 1, "/");
+        bool has_braces = is_argument(at + 1) && !is_word;
+
+        out[used++] = is_word ? '_' : '/';
+        if (has_braces)
+            out[used++] = '{';
+        for (size_t i = 0; i < length && used + 3 < PATH_MAX_BYTES; i++) {
+            char byte = at[1 + i];
+
+            if (is_word && (byte == '.' || (byte == '_' && i == 0)))
+                continue;
+            out[used++] = is_argument(at + 1) ? (char)tolower((unsigned char)byte) : byte;
+        }
+        if (has_braces)
+            out[used++] = '}';
+        at += 1 + length;
+    }
+    out[used] = '\0';
+}
+
+static void add_arguments(struct colony__json *json, const char *pattern)
+{
+    colony__json_open(json, "parameters", '[');
+    for (const char *at = pattern; *at != '\0'; at += 1 + strcspn(at + 1, "/")) {
+        size_t length = strcspn(at + 1, "/");
+        const struct colony__openapi_part *part =
+            is_argument(at + 1) ? colony__openapi_find(colony__openapi_arguments, at + 1, length)
+                                : NULL;
+        char name[PATH_MAX_BYTES] = "";
+
+        if (!part)
+            continue;
+        for (size_t i = 0; i < length && i + 1 < sizeof name; i++)
+            name[i] = (char)tolower((unsigned char)at[1 + i]);
+        colony__json_open(json, NULL, '{');
+        colony__json_add_text(json, "in", "path");
+        colony__json_add_text(json, "name", name);
+        colony__json_add_bool(json, "required", true);
+        add_text_raw(json, "schema", part->json);
+        colony__json_close(json, '}');
+    }
+    colony__json_close(json, ']');
+}
+
+/* --- operations ------------------------------------------------------------------------------- */
+
+/* {"$ref": "#/components/KIND/NAME"} */
+static void add_reference(struct colony__json *json, const char *key, const char *kind,
+                          const char *name, size_t length)
+{
+    char target[PATH_MAX_BYTES];
+
+    (void)snprintf(target, sizeof target, "#/components/%s/%.*s", kind, (int)length, name);
+    colony__json_open(json, key, '{');
+    colony__json_add_text(json, "$ref", target);
+    colony__json_close(json, '}');
+}
+
+static void add_query(struct colony__json *json, const char *query)
+{
+    if (*query == '\0')
+        return;
+    colony__json_open(json, "parameters", '[');
+    while (*query != '\0') {
+        size_t length = strcspn(query, " ");
+
+        add_reference(json, NULL, "parameters", query, length);
+        query += length + (query[length] == ' ');
+    }
+    colony__json_close(json, ']');
+}
+
+static void add_content(struct colony__json *json, const struct colony__openapi_part *list,
+                        const char *name)
+{
+    const struct colony__openapi_part *part = colony__openapi_find(list, name, strlen(name));
+
+    add_text_raw(json, "content", part ? part->json : "{}");
+}
+
+static void add_answers(struct colony__json *json, const struct colony__operation *operation)
+{
+    const char *status = operation->errors;
+
+    colony__json_open(json, "responses", '{');
+    colony__json_open(json, "200", '{');
+    colony__json_add_text(json, "description", "It is so, or done.");
+    add_content(json, colony__openapi_answers, operation->answer);
+    colony__json_close(json, '}');
+    while (*status != '\0') {
+        char key[4] = "";
+
+        memcpy(key, status, 3);
+        add_reference(json, key, "responses", "Error", 5);
+        status += 3 + (status[3] == ' ');
+    }
+    add_reference(json, "default", "responses", "Error", 5);
+    colony__json_close(json, '}');
+}
+
+/* Whoever is known needs no token; the others one with this scope. */
+static void add_security(struct colony__json *json, const struct colony__route *route)
+{
+    bool controls = (route->access & ACCESS_CONTROL) != 0;
+
+    add_text_raw(json, "security",
+                 controls ? JSON([ {}, {"token" : ["control"]} ])
+                          : JSON([ {}, {"token" : ["read"]} ]));
+}
+
+static void add_operation(struct colony__json *json, const struct colony__route *route,
+                          const char *method)
+{
+    static const struct colony__operation unknown = {
+        .tag = "colony", .query = "", .answer = "text", .errors = ""};
+    const struct colony__operation *operation =
+        colony__operation_find(route->methods, route->pattern);
+    char id[PATH_MAX_BYTES + 8];
+    char word[PATH_MAX_BYTES];
+
+    if (!operation)
+        operation = &unknown; /* a unit test sees to it that there is none */
+    write_pattern(word, route->pattern, true);
+    (void)snprintf(id, sizeof id, "%s%s", method, word[1] != '\0' ? word : "_welcome");
+    colony__json_open(json, method, '{');
+    colony__json_add_text(json, "operationId", id);
+    colony__json_add_text(json, "summary", route->help);
+    colony__json_open(json, "tags", '[');
+    colony__json_add_text(json, NULL, operation->tag);
+    colony__json_close(json, ']');
+    add_query(json, operation->query);
+    if (operation->body) {
+        colony__json_open(json, "requestBody", '{');
+        colony__json_add_bool(json, "required", true);
+        add_content(json, colony__openapi_bodies, operation->body);
+        colony__json_close(json, '}');
+    }
+    add_answers(json, operation);
+    add_security(json, route);
+    colony__json_close(json, '}');
+}
+
+static void add_operations(struct colony__json *json, const struct colony__route *route)
+{
+    static const struct {
+        enum colony__method method;
+        const char *name;
+    } methods[] = {
+        {METHOD_GET, "get"}, {METHOD_POST, "post"}, {METHOD_PUT, "put"}, {METHOD_DELETE, "delete"}};
+
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (route->methods & methods[i].method)
+            add_operation(json, route, methods[i].name);
+}
+
+/* Rows of the same paths are one path, with the names of the first for its arguments. */
+static void add_paths(struct colony__json *json, const struct colony__routes *routes)
+{
+    colony__json_open(json, "paths", '{');
+    for (size_t i = 0; i < routes->count; i++) {
+        const char *pattern = routes->rows[i].pattern;
+        char path[PATH_MAX_BYTES];
+        size_t first = 0;
+
+        while (!has_same_paths(routes->rows[first].pattern, pattern))
+            first++;
+        if (first < i)
+            continue;
+        write_pattern(path, pattern, false);
+        colony__json_open(json, path, '{');
+        add_arguments(json, pattern);
+        for (size_t k = i; k < routes->count; k++)
+            if (has_same_paths(pattern, routes->rows[k].pattern))
+                add_operations(json, &routes->rows[k]);
+        colony__json_close(json, '}');
+    }
+    colony__json_close(json, '}');
+}
+
+/* --- the document ----------------------------------------------------------------------------- */
+
+static void add_parts(struct colony__json *json, const char *key,
+                      const struct colony__openapi_part *part)
+{
+    colony__json_open(json, key, '{');
+    for (; part->name; part++)
+        add_text_raw(json, part->name, part->json);
+    colony__json_close(json, '}');
+}
+
+void colony__openapi_write(struct colony__json *json, const struct colony__routes *routes)
+{
+    colony__json_open(json, NULL, '{');
+    colony__json_add_text(json, "openapi", "3.1.0");
+    colony__json_open(json, "info", '{');
+    colony__json_add_text(json, "title", "colony");
+    colony__json_add_text(json, "version", COLONY_VERSION);
+    colony__json_add_text(json, "description", info);
+    add_text_raw(json, "license", JSON({"name" : "Apache-2.0", "identifier" : "Apache-2.0"}));
+    colony__json_close(json, '}');
+    add_text_raw(json, "servers", JSON([ {"url" : "/"} ]));
+    add_paths(json, routes);
+    colony__json_open(json, "webhooks", '{');
+    add_text_raw(json, "event", event_webhook);
+    colony__json_close(json, '}');
+    colony__json_open(json, "components", '{');
+    add_parts(json, "schemas", colony__openapi_schemas);
+    add_parts(json, "parameters", colony__openapi_parameters);
+    colony__json_open(json, "responses", '{');
+    add_text_raw(json, "Error", error_answer);
+    colony__json_close(json, '}');
+    add_text_raw(json, "securitySchemes", security_schemes);
+    colony__json_close(json, '}');
+    colony__json_close(json, '}');
+}
+
+int colony__get_openapi(struct colony__connection *connection,
+                        const struct colony__request *request, struct colony_error *err)
+{
+    struct colony__json json = {0};
+
+    (void)request, (void)err;
+    colony__openapi_write(&json, &colony__control_routes);
+    return colony__respond_json(connection, 200, &json);
+}

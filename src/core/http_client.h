@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http_client.h - HTTP requests that colony makes, on its loop: libcurl's multi interface.
+ *
+ * Only http and https, redirects are not followed, certificates are checked. Connections are kept
+ * for the next request. Nothing wakes the loop while no request is under way. Names are looked up
+ * on a thread of libcurl's. Loop thread only.
+ */
+#ifndef COLONY_CORE_HTTP_CLIENT_H
+#define COLONY_CORE_HTTP_CLIENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct colony_error;
+struct colony_http_client;
+struct colony_http_job;
+struct uv_loop_s;
+
+typedef void (*colony_http_client_closed_cb)(void *data);
+
+/* How a request ended. */
+struct colony_http_result {
+    int status;             /* of the answer; 0: there was none, or not all of it */
+    uint64_t retry_after_s; /* what the answer asks for; 0: nothing */
+    const char *reason;     /* status 0: one line that says why; borrowed for the call */
+};
+
+/* The job is gone when this is called, and new ones may be begun. */
+typedef void (*colony_http_done_cb)(const struct colony_http_result *result, void *data);
+
+/* A POST. All but @body is borrowed for the call; @body until it is done or cancelled. */
+struct colony_http_post {
+    const char *url;
+    const char *const *headers; /* "Name: value" up to NULL */
+    const char *body;
+    size_t size;
+    const char *ca; /* file of authorities; NULL: the system's */
+    uint64_t timeout_ms;
+    colony_http_done_cb cb; /* never during the call */
+    void *data;
+};
+
+/* Opens libcurl: its errors, and -ENOMEM. */
+int colony_http_client_new(struct colony_http_client **out, struct uv_loop_s *loop,
+                           struct colony_error *err);
+/* -ENOMEM. */
+int colony_http_client_post(struct colony_http_client *client, const struct colony_http_post *post,
+                            struct colony_http_job **out);
+/* Its cb is not called. */
+void colony_http_job_cancel(struct colony_http_job *job);
+/* Once no job is left. */
+void colony_http_client_close(struct colony_http_client *client, colony_http_client_closed_cb cb,
+                              void *data);
+
+#endif

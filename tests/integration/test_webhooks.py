@@ -1,0 +1,467 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Webhooks: what happens is posted to real servers, good ones, broken ones and none."""
+import hashlib
+import hmac
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from conftest import eventually
+from pki import Pki
+from receiver import Receiver
+from test_access import free_port
+from test_metrics import Metrics
+
+SECRET = "correct-horse-battery-staple-0123456789"
+WEB = {"web": {"cmd": "sleep", "args": ["1000"]}}
+
+
+def settings(hooks, processes=None):
+    return {"webhooks": hooks, "processes": processes or WEB}
+
+
+def write_secret(colony, text=SECRET, mode=0o600):
+    path = colony.folder / "secret"
+    path.write_text(text + "\n")
+    path.chmod(mode)
+    return str(path)
+
+
+def flood(colony, count):
+    """So many events, each a `restart` of web that changes nothing else for hooks of it."""
+    for _ in range(count):
+        assert colony.http("POST", "/processes/web/_restart").status == 200
+
+
+def test_each_event_is_posted_as_watch_tells_it(colony):
+    with Receiver() as receiver:
+        colony.start(settings({".": receiver.url("/hook?a=b")}))
+        post = receiver.next("spawn", name="web")
+        assert post.path == "/hook?a=b"
+        assert post.headers["Content-Type"] == "application/json"
+        assert post.headers["User-Agent"].startswith("colony/")
+        assert post.headers["X-Colony-Event"] == "spawn"
+        assert "X-Colony-Signature" not in post.headers and "Expect" not in post.headers
+        told = post.json()
+        slot = colony.slot("web")
+        assert (told["pid"], told["os_pid"], told["slot"]) == (slot["id"], slot["os_pid"], 1)
+        os.kill(slot["os_pid"], signal.SIGKILL)
+        gone = receiver.next("exit").json()
+        assert (gone["term_signal"], gone["exit_status"], gone["pid"]) == (9, None, slot["id"])
+        history = {row["seq"]: row for row in colony.http("GET", "/history").json()}
+        assert history[gone["seq"]]["event"] == "exit"
+        eventually(lambda: Metrics(colony).get("colony_webhook_sent_events_total", hook="1") ==
+                   receiver.count)
+        metrics = Metrics(colony)
+        assert metrics.get("colony_webhook_failed_attempts_total",
+                           url=f"http://localhost:{receiver.port}") == 0
+
+
+def test_only_what_is_asked_for_is_posted_once(colony):
+    with Receiver() as exits, Receiver() as web, Receiver() as both:
+        colony.start(settings(
+            [{"url": exits.url(), "events": "exit"},
+             {"url": web.url(), "events": ["proc.web.b", "proc.web.b.exit"]},
+             {"url": both.url(), "events": ["exit", "proc.web"]}],
+            {"web": {"cmd": "true", "restart": "never"}, "web.b": {"cmd": "true", "restart": "never"}}))
+        found = [exits.next().json(), exits.next().json()]
+        assert {one["name"] for one in found} == {"web", "web.b"}
+        assert {one["event"] for one in found} == {"exit"}
+        web.next("exit")
+        both.next("exit", name="web.b")
+        colony.stop()
+        assert all(post.json()["name"] == "web.b" for post in web.all())
+        seqs = [post.json()["seq"] for post in both.all()]
+        assert seqs == sorted(set(seqs))
+
+
+def test_gaffers_ini_has_them(colony):
+    with Receiver() as all_of_them, Receiver() as spawns:
+        colony.config = colony.folder / "colony.ini"
+        colony.start(f"[process:web]\ncmd = sleep 1000\n[webhooks]\n. = {all_of_them.url()}\n"
+                     f"spawn = {spawns.url('/spawn')}\nproc.web.exit = {spawns.url('/exit')}\n")
+        assert spawns.next("spawn").path == "/spawn"
+        os.kill(colony.slot("web")["os_pid"], signal.SIGKILL)
+        assert spawns.next("exit").path == "/exit"
+        assert all_of_them.next("exit").json()["name"] == "web"
+
+
+def test_it_is_signed_with_the_secret_of_a_file_and_that_is_shown_nowhere(colony):
+    with Receiver() as receiver:
+        colony.start(settings([{"url": receiver.url(), "secret_file": write_secret(colony),
+                                "headers": {"Authorization": "Bearer abc", "X-Shop": "one: two"}}]))
+        post = receiver.next("spawn")
+        wanted = hmac.new(SECRET.encode(), post.body, hashlib.sha256).hexdigest()
+        assert post.headers["X-Colony-Signature"] == f"sha256={wanted}"
+        assert post.headers["Authorization"] == "Bearer abc"
+        assert post.headers["X-Shop"] == "one: two"
+        texts = [path.read_bytes() for path in colony.state.rglob("*") if path.is_file()]
+        texts += [colony.log.read_bytes(), colony.http("GET", "/metrics").body,
+                  colony.http("GET", "/history").body]
+        assert not [text for text in texts if SECRET.encode() in text]
+
+
+@pytest.mark.parametrize("mode,text,message", [
+    (0o644, SECRET, "others can read or change it"),
+    (0o600, "", "there is no secret in it"),
+    (None, "", "No such file"),
+])
+def test_a_secret_that_is_none_keeps_colony_from_starting(colony, mode, text, message):
+    path = str(colony.folder / "none") if mode is None else write_secret(colony, text, mode)
+    colony.start(settings([{"url": "http://localhost:1/", "secret_file": path}]), wait=False)
+    assert colony.process.wait(20) == 78
+    assert message in colony.log.read_text()
+
+
+def test_what_fails_is_tried_again_in_order_and_the_log_says_so_once(colony):
+    def react(handler, post, n):
+        handler.answer(500 if n in (1, 2) else 200)
+
+    with Receiver(react) as receiver:
+        colony.start(settings({"proc.web": receiver.url("/very/secret/path")}))
+        flood(colony, 2)
+        first = [receiver.next() for _ in range(3)]
+        assert first[0].body == first[1].body == first[2].body
+        assert 0.7 < first[1].at - first[0].at < 3 and 1.4 < first[2].at - first[1].at < 5
+        eventually(lambda: Metrics(colony).get("colony_webhook_queued_events") == 0)
+        seqs = [first[2].json()["seq"]] + [post.json()["seq"] for post in receiver.all()]
+        assert seqs == sorted(set(seqs)) and len(seqs) > 2
+        metrics = Metrics(colony)
+        assert metrics.get("colony_webhook_failed_attempts_total") == 2
+        assert metrics.get("colony_webhook_failed_events_total") == 0
+        log = colony.log.read_text()
+        assert log.count("cannot post events to http://localhost:") == 1
+        assert "it answers with status 500" in log and "again: 0 were given up" in log
+        assert "secret" not in log
+
+
+def test_a_server_that_is_down_gets_all_of_it_when_it_is_back(colony):
+    port = free_port()
+    colony.start(settings({"proc.web": f"http://127.0.0.1:{port}/"}))
+    eventually(lambda: Metrics(colony).get("colony_webhook_failed_attempts_total") >= 1)
+    flood(colony, 3)
+    with Receiver(port=port) as receiver:
+        receiver.next("restart", seconds=30)
+        eventually(lambda: Metrics(colony).get("colony_webhook_queued_events") == 0)
+        metrics = Metrics(colony)
+        assert metrics.get("colony_webhook_sent_events_total") == receiver.count
+        assert metrics.get("colony_webhook_dropped_events_total") == 0
+    assert "cannot post events to http://127.0.0.1" in colony.log.read_text()
+
+
+def test_what_is_refused_for_good_is_given_up_at_once_and_the_next_goes_on(colony):
+    with Receiver(lambda handler, post, n: handler.answer(404)) as receiver:
+        colony.start(settings({"proc.web": receiver.url()}))
+        flood(colony, 3)
+        seqs = [receiver.next().json()["seq"] for _ in range(3)]
+        assert seqs == sorted(set(seqs))
+        eventually(lambda: Metrics(colony).get("colony_webhook_queued_events") == 0)
+        assert Metrics(colony).get("colony_webhook_failed_events_total") == receiver.count
+        assert colony.log.read_text().count("it answers with status 404") == 1
+
+
+def test_redirects_are_not_followed(colony):
+    with Receiver() as other:
+        def react(handler, post, n):
+            handler.answer(302 if n % 2 else 307, Location=other.url("/elsewhere"))
+
+        with Receiver(react) as receiver:
+            colony.start(settings({"proc.web": receiver.url()}))
+            flood(colony, 2)
+            receiver.next(), receiver.next()
+            eventually(lambda: Metrics(colony).get("colony_webhook_failed_events_total") >= 2)
+        assert other.count == 0 and not other.redirected.is_set()
+
+
+def test_a_server_asks_for_time_and_gets_it(colony):
+    def react(handler, post, n):
+        handler.answer(503 if n == 1 else 200, **({"Retry-After": "3"} if n == 1 else {}))
+
+    with Receiver(react) as receiver:
+        colony.start(settings({"proc.web": receiver.url()}))
+        first, second = receiver.next(), receiver.next()
+        assert second.at - first.at > 2.8 and first.body == second.body
+
+
+def hang(handler, post, n):
+    if n == 1:
+        time.sleep(5)
+    handler.answer()
+
+
+def close_half_way(handler, post, n):
+    if n == 1:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        handler.close_connection = True
+    else:
+        handler.answer()
+
+
+def say_nothing(handler, post, n):
+    if n == 1:
+        handler.close_connection = True
+    else:
+        handler.answer()
+
+
+def talk_nonsense(handler, post, n):
+    if n == 1:
+        handler.wfile.write(b"\0\xff no HTTP at all\r\n\r\n")
+        handler.close_connection = True
+    else:
+        handler.answer()
+
+
+def drip(handler, post, n):
+    if n == 1:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        for _ in range(60):
+            handler.wfile.write(b".")
+            handler.wfile.flush()
+            time.sleep(0.05)
+    else:
+        handler.answer()
+
+
+@pytest.mark.parametrize("react", [hang, close_half_way, say_nothing, talk_nonsense, drip])
+def test_a_server_that_misbehaves_is_tried_again_and_holds_up_nobody(colony, react):
+    with Receiver(react) as receiver, Receiver() as other:
+        colony.start(settings([{"url": receiver.url(), "events": "proc.web", "timeout": "1s"},
+                               {"url": other.url(), "events": "proc.web"}]))
+        begin = time.monotonic()
+        first = receiver.next()
+        other.next("spawn", seconds=3)
+        assert colony.http("GET", "/ping", timeout=2).status == 200
+        again = receiver.next()
+        assert again.body == first.body and again.at - begin < 6
+        eventually(lambda: Metrics(colony).get("colony_webhook_queued_events", hook="1") == 0)
+        metrics = Metrics(colony)
+        assert metrics.get("colony_webhook_failed_attempts_total", hook="1") == 1
+        assert metrics.get("colony_webhook_failed_attempts_total", hook="2") == 0
+
+
+def test_an_answer_without_end_is_not_read_to_it(colony):
+    def react(handler, post, n):
+        handler.send_response(200)
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        try:
+            while True:
+                handler.wfile.write(b"x" * 65536)
+        except OSError:
+            handler.close_connection = True
+
+    with Receiver(react) as receiver:
+        colony.start(settings({"spawn": receiver.url()}))
+        receiver.next("spawn")
+        eventually(lambda: Metrics(colony).get("colony_webhook_sent_events_total") == 1, 5)
+
+
+def test_what_waits_is_bounded_and_what_is_dropped_is_counted(colony):
+    release = threading.Event()
+
+    def react(handler, post, n):
+        if n == 1:
+            release.wait(30)
+        handler.answer()
+
+    with Receiver(react) as receiver:
+        colony.start(settings([{"url": receiver.url(), "events": "restart", "max_events": 5,
+                                "timeout": 60}]))
+        flood(colony, 1)
+        held = receiver.next("restart")
+        flood(colony, 20)
+        metrics = Metrics(colony)
+        assert metrics.get("colony_webhook_queued_events") == 5
+        assert metrics.get("colony_webhook_dropped_events_total") == 16
+        release.set()
+        eventually(lambda: Metrics(colony).get("colony_webhook_sent_events_total") == 5)
+        came = [held.json()["seq"], *(post.json()["seq"] for post in receiver.all())]
+        last = [row["seq"] for row in colony.http("GET", "/history?name=web&limit=1000").json()
+                if row["event"] == "restart"][:4]
+        assert came[1:] == sorted(last)  # the newest, in order
+
+
+def test_events_given_up_after_the_last_attempt_are_counted(colony):
+    with Receiver(lambda handler, post, n: handler.answer(502)) as receiver:
+        colony.start(settings([{"url": receiver.url(), "events": "spawn", "retries": 1}]))
+        assert receiver.next().body == receiver.next().body
+        eventually(lambda: Metrics(colony).get("colony_webhook_failed_events_total") == 1)
+        metrics = Metrics(colony)
+        assert metrics.get("colony_webhook_failed_attempts_total") == 2
+        assert metrics.get("colony_webhook_queued_events") == 0
+
+
+def test_the_last_events_are_posted_before_colony_ends(colony):
+    with Receiver(lambda handler, post, n: (time.sleep(0.1), handler.answer())) as receiver:
+        colony.start(settings({"proc.web": receiver.url()}))
+        receiver.next("spawn")
+        assert colony.stop() == 0
+        names = [post.json()["event"] for post in receiver.all()]
+        assert names[-1] == "state" and {"stop_pid", "exit"} <= set(names)
+
+
+def test_a_server_that_hangs_holds_up_the_end_for_seconds_only(colony):
+    with Receiver(lambda handler, post, n: time.sleep(30)) as receiver:
+        colony.start(settings([{"url": receiver.url(), "timeout": 60}]))
+        receiver.next()
+        begin = time.monotonic()
+        assert colony.stop() == 0
+        assert time.monotonic() - begin < 8
+        assert re.search(r"gives up \d+ events for http://localhost:\d+: they could not be posted",
+                         colony.log.read_text())
+
+
+def test_a_reload_keeps_what_waits_where_the_hook_stays(colony):
+    release = threading.Event()
+
+    def react(handler, post, n):
+        if n == 1:
+            release.wait(30)
+        handler.answer()
+
+    with Receiver(react) as stays, Receiver() as comes:
+        path = write_secret(colony)
+        hook = {"url": stays.url(), "events": "restart", "timeout": 60, "secret_file": path}
+        colony.start(settings([{"url": "http://127.0.0.1:1/gone"}, hook]))
+        flood(colony, 3)
+        held = stays.next("restart")
+        write_secret(colony, "another-secret-of-ours")
+        colony.write(settings([{"url": comes.url(), "events": "restart"}, {**hook, "max_events": 50}]))
+        told = colony.ctl("reload").stdout
+        assert "webhooks" in told and "restart" not in told.split()
+        flood(colony, 1)
+        comes.next("restart")
+        release.set()
+        rest = [stays.next("restart") for _ in range(3)]
+        assert [post.json()["seq"] for post in (held, *rest)] == \
+            sorted(post.json()["seq"] for post in (held, *rest))
+        wanted = hmac.new(b"another-secret-of-ours", rest[-1].body, hashlib.sha256).hexdigest()
+        assert rest[-1].headers["X-Colony-Signature"] == f"sha256={wanted}"
+        metrics = Metrics(colony)
+        assert metrics.get("colony_webhook_sent_events_total", hook="1") == 1
+        assert metrics.get("colony_webhook_sent_events_total", hook="2") == 4
+        colony.write({"processes": WEB})
+        colony.ctl("reload")
+        flood(colony, 1)
+        assert metrics.families["colony_webhook_queued_events"]
+        assert Metrics(colony).families["colony_webhook_queued_events"][1] == {}
+        assert not comes.all()
+
+
+def test_a_reload_with_a_secret_that_cannot_be_used_changes_nothing(colony):
+    with Receiver() as receiver:
+        colony.start(settings([{"url": receiver.url(), "events": "restart"}]))
+        colony.write(settings([{"url": receiver.url(), "secret_file": "/none"}]))
+        told = colony.ctl("reload", check=False)
+        assert told.returncode != 0 and "/none" in told.stderr
+        flood(colony, 1)
+        assert "X-Colony-Signature" not in receiver.next("restart").headers
+
+
+def test_the_first_hook_may_come_by_a_reload_and_outlives_the_engine(colony):
+    with Receiver() as receiver:
+        colony.start({"processes": WEB})
+        engine = colony.engine
+        assert "libcurl" not in pathlib.Path(f"/proc/{engine}/maps").read_text()
+        colony.write(settings({"restart": receiver.url()}))
+        colony.ctl("reload")
+        flood(colony, 1)
+        receiver.next("restart")
+        os.kill(engine, signal.SIGKILL)
+        eventually(lambda: colony.engine != engine and colony.answers())
+        flood(colony, 1)
+        receiver.next("restart")
+
+
+def test_nothing_wakes_the_engine_while_nothing_happens(colony):
+    with Receiver() as receiver:
+        colony.start(settings({".": receiver.url()}))
+        receiver.next("spawn")
+
+        def switches():
+            text = pathlib.Path(f"/proc/{colony.engine}/status").read_text()
+            return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", text, re.M)[1])
+
+        def is_quiet():
+            before = switches()
+            time.sleep(1)
+            return switches() == before
+
+        eventually(is_quiet)
+
+
+def test_it_is_one_connection_for_many_events(colony):
+    with Receiver() as receiver:
+        colony.start(settings({"restart": receiver.url()}))
+        flood(colony, 10)
+        assert len({receiver.next("restart").peer for _ in range(10)}) == 1
+
+
+@pytest.fixture(scope="module", name="pki")
+def pki_fixture(tmp_path_factory):
+    if not shutil.which("openssl"):
+        pytest.skip("no openssl here")
+    return Pki(tmp_path_factory.mktemp("pki"))
+
+
+def test_https_with_the_authority_of_a_setting(colony, pki):
+    with Receiver(cert=(pki.pem("server"), pki.key("server"))) as receiver:
+        colony.start(settings([{"url": receiver.url(), "ca": pki.pem("ca"), "events": "restart"}]))
+        flood(colony, 2)
+        receiver.next("restart"), receiver.next("restart")
+        assert Metrics(colony).get("colony_webhook_failed_attempts_total") == 0
+
+
+@pytest.mark.parametrize("ca", [None, "other"])
+def test_a_certificate_of_another_authority_is_not_trusted(colony, pki, ca):
+    with Receiver(cert=(pki.pem("server"), pki.key("server"))) as receiver:
+        hook = {"url": receiver.url(), "events": "restart"}
+        colony.start(settings([{**hook, "ca": pki.pem(ca)} if ca else hook]))
+        flood(colony, 1)
+        eventually(lambda: Metrics(colony).get("colony_webhook_failed_attempts_total") >= 1)
+        assert receiver.count == 0
+        assert "certificate" in colony.log.read_text()
+
+
+def test_a_name_that_is_nobodys_is_tried_again(colony):
+    colony.start(settings({".": "http://none.invalid/"}))
+    eventually(lambda: Metrics(colony).get("colony_webhook_failed_attempts_total") >= 1, 30)
+    begin = time.monotonic()
+    assert colony.stop() == 0 and time.monotonic() - begin < 8
+
+
+@pytest.mark.parametrize("text,message", [
+    ("webhooks: {exti: http://x/}", "cannot use the event `exti`: there is none, did you mean `exit`?"),
+    ("webhooks: {.: ftp://x/}", "it must be http:// or https://"),
+    ("webhooks: {.: 'http:///x'}", "it must be http:// or https://"),
+    ("webhooks: {.: 'http://x/a b'}", "it must be http:// or https://"),
+    ("webhooks: {.: 'file:///etc/passwd'}", "it must be http:// or https://"),
+    ("webhooks: [{events: exit}]", "`url` is missing"),
+    ("webhooks: [{url: http://x, secret: abc}]", "cannot use the key `secret`"),
+    ("webhooks: [{url: http://x, retries: -1}]", "from 0 to 1000"),
+    ("webhooks: [{url: http://x, headers: {'a b': c}}]", "no name of a header"),
+    ("webhooks: [{url: http://x, headers: {Host: c}}]", "no name of a header"),
+    ("webhooks: [{url: http://x, headers: {X-A: \"b\\r\\nX-B: c\"}}]", "one line of text"),
+    ("webhooks: {exit: {url: http://x, events: spawn}}", "the key `exit` says which"),
+    ("webhooks: 5", "it must be a map of events and URLs"),
+])
+def test_settings_that_cannot_be_used_are_refused_with_their_place(colony, text, message):
+    colony.start(text, wait=False)
+    assert colony.process.wait(20) == 78
+    assert message in colony.log.read_text() and "colony.yaml:1:" in colony.log.read_text()
+
+
+def test_those_who_have_none_do_not_open_libcurl(colony):
+    colony.start({"processes": WEB})
+    assert "libcurl" not in pathlib.Path(f"/proc/{colony.engine}/maps").read_text()
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+    assert colony.http("GET", "/metrics").text.count("# TYPE colony_webhook_") == 5
