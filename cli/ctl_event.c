@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/signals.h"
 #include "ctl_internal.h"
 
 /* clang-format off */
@@ -68,6 +69,8 @@ static void write_end(char text[CTL_NOTE_MAX], const struct cJSON *event)
 {
     const char *signal_name = colony__ctl_text(event, "term_signal");
 
+    if (colony__ctl_number(event, "term_signal") >= 1) /* as events tell it */
+        signal_name = colony_signal_name((int)colony__ctl_number(event, "term_signal"));
     if (signal_name[0] != '\0')
         (void)snprintf(text, CTL_NOTE_MAX, "ended by %.40s", signal_name);
     else if (colony__ctl_has_number(event, "exit_status"))
