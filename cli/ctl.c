@@ -66,6 +66,16 @@ static const struct colony_option events_options[] = {
     {"all",   'a', NULL, "also each move between states", OPTION_FLAG,  AT(all),   NULL},
     LINES_OF_JSON, WHERE, END,
 };
+static const struct colony_option stats_options[] = {
+    {"follow",   'f', NULL,      "look again and again",           OPTION_FLAG,     AT(follows),     NULL},
+    {"interval", 'd', "SECONDS", "with -f: how often, default 1",  OPTION_DURATION, AT(interval_ms), NULL},
+    {"json",     0,   NULL,      "print JSON, a line for each look", OPTION_FLAG,   AT(is_json),     NULL},
+    WHERE, END,
+};
+static const struct colony_option attach_options[] = {
+    {"raw", 'r', NULL, "send each key at once, as it is, and show none", OPTION_FLAG, AT(is_raw), NULL},
+    WHERE, END,
+};
 static const struct colony_option watch_options[] = {
     {"all",   'a', NULL, "also each move between states", OPTION_FLAG,  AT(all),   NULL},
     LINES_OF_JSON, WHERE, END,
@@ -115,6 +125,10 @@ static const struct ctl_action actions[] = {
      "colony ctl watch\ncolony ctl watch web worker\ncolony ctl watch web exit spawn --json\n"},
     {"logs",           colony__ctl_logs,           "NAME",           1, 1,   logs_options,     "print what a template's processes wrote",
      "colony ctl logs web\ncolony ctl logs -n 20 -f web\ncolony ctl logs web --slot 2\n"},
+    {"stats",          colony__ctl_stats,          "[NAME|GROUP:*...]", 0, ANY, stats_options, "show what processes use",
+     "colony ctl stats\ncolony ctl stats web -f\ncolony ctl stats web -f -d 10 --json\n"},
+    {"attach",         colony__ctl_attach,         "NAME[.SLOT]",    1, 1,   attach_options,   "type into a process and see what it prints (ctrl-] leaves)",
+     "colony ctl attach shell\ncolony ctl attach shell.2 --raw\necho status | colony ctl attach shell\n"},
     {"tree",           colony__ctl_tree,           "",               0, 0,   show_options,     "show the processes with their children",
      "colony ctl tree\n"},
     {"env",            colony__ctl_env,            "NAME",           1, 1,   show_options,     "show a template's environment and where it is from",
@@ -139,6 +153,8 @@ static const struct ctl_action actions[] = {
      "colony ctl up web\n"},
     {"down",           colony__ctl_stop,           "NAME|GROUP:*|ID...", 1, ANY, stop_options, "stop templates, and wait; runit's word for it",
      "colony ctl down web\n"},
+    {"once",           colony__ctl_once,           "NAME|GROUP:*...", 1, ANY, start_options,   "start templates, and do not start them again when they end",
+     "colony ctl once job\ncolony ctl once job --wait\n"},
     {"pause",          colony__ctl_pause,          "NAME|GROUP:*|ID...", 1, ANY, plain_options, "send SIGSTOP: they stand still until cont",
      "colony ctl pause web\n"},
     {"cont",           colony__ctl_cont,           "NAME|GROUP:*|ID...", 1, ANY, plain_options, "send SIGCONT: they go on",
@@ -327,8 +343,10 @@ static int run_action(struct ctl *ctl, const struct ctl_action *action, int argc
 
 int colony_cmd_ctl(int argc, char **argv)
 {
-    struct ctl ctl = {
-        .lines = UINT64_MAX, .timeout_ms = UINT64_MAX, .settings.numprocesses = UINT64_MAX};
+    struct ctl ctl = {.lines = UINT64_MAX,
+                      .timeout_ms = UINT64_MAX,
+                      .interval_ms = UINT64_MAX,
+                      .settings.numprocesses = UINT64_MAX};
     const struct ctl_action *action;
     int exit_code;
 

@@ -112,6 +112,16 @@ int colony__ctl_ask(const struct ctl *ctl, const struct ctl_question *question,
 int colony__ctl_conclude(const struct ctl *ctl, const struct ctl_question *question, int rc,
                          const struct colony_reply *reply, const struct colony_error *err);
 
+/*
+ * Writes to stdout at once, so that who follows sees each line as it comes. 0; -EPIPE: nobody reads
+ * it any more; -ECANCELED: told.
+ */
+int colony__ctl_write_output(const char *bytes, size_t size, void *data);
+
+/* `web.2` is slot 2 of web, unless there is a template of that name: then, and without a number,
+ * *slot is NULL. Cuts @name at the dot. EXIT_OK, or told. */
+int colony__ctl_split_slot(const struct ctl *ctl, char *name, const char **slot);
+
 /* The same, with the answer's JSON in @json, for cJSON_Delete(). */
 int colony__ctl_ask_json(const struct ctl *ctl, const struct ctl_question *question,
                          struct cJSON **json);
@@ -164,6 +174,9 @@ int colony__ctl_print_tree(const struct cJSON *json);
 
 /* "42s", "3m12s", "5h03m", "2d04h"; "-" for what is no duration. */
 void colony__ctl_write_duration(char text[CTL_NUMBER_MAX], double seconds);
+
+/* "812K", "4.1M", "128M", "1.5G"; "-" for what is no size. */
+void colony__ctl_write_size(char text[CTL_NUMBER_MAX], double size);
 
 /* How the engine goes on in a cause after it has told of an end: "…: starts again after 4.2 s". */
 #define CTL_STARTS_AGAIN ": starts again"
@@ -262,6 +275,10 @@ int colony__ctl_follow(const struct ctl *ctl, const struct ctl_follow *follow);
 /* "10m", "2026-11-22T16:12:41Z", "2026-11-22 16:12", "16:12" as seconds since 1970. -EINVAL. */
 int colony__ctl_parse_since(double *since, const char *text);
 
+/* The last event there is, "" when nobody can tell: what comes after it is told, also when the
+ * first connection breaks. */
+void colony__ctl_write_last_id(char id[CTL_NUMBER_MAX], const struct ctl *ctl);
+
 /* How many and since when, from -n and --since; all since then when only that is given. EXIT_OK,
  * or told. */
 int colony__ctl_limit_recorded(struct ctl_recorded *wish, const struct ctl *ctl,
@@ -276,6 +293,7 @@ int colony__ctl_attach(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_cont(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_hup(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_interrupt(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_once(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_pause(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_quit(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_stats(struct ctl *ctl, int argc, char **argv);

@@ -222,14 +222,14 @@ int colony__ctl_follow_events(const struct ctl *ctl, const struct ctl_filter *fi
     return exit_code;
 }
 
-/* The last event there is: what comes after it is told, also when the first connection breaks. */
-static void write_last_id(char *id, size_t size, const struct ctl *ctl)
+void colony__ctl_write_last_id(char id[CTL_NUMBER_MAX], const struct ctl *ctl)
 {
     struct cJSON *newest = colony__ctl_peek(ctl, "/history?limit=1");
     double seq = newest ? colony__ctl_number(newest->child, "seq") : 0;
 
+    id[0] = '\0';
     if (seq >= 1)
-        (void)snprintf(id, size, "%.0f", seq);
+        (void)snprintf(id, CTL_NUMBER_MAX, "%.0f", seq);
     cJSON_Delete(newest);
 }
 
@@ -240,7 +240,7 @@ int colony__ctl_watch(struct ctl *ctl, int argc, char **argv)
     int exit_code = colony__ctl_filter(ctl, "watch", argc, argv, &filter);
 
     if (exit_code == EXIT_OK) {
-        write_last_id(last_id, sizeof last_id, ctl);
+        colony__ctl_write_last_id(last_id, ctl);
         exit_code = colony__ctl_follow_events(ctl, &filter, last_id);
     }
     cJSON_Delete(filter.names);
