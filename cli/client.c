@@ -107,6 +107,7 @@ static int ask_once(const struct colony_target *target, const struct colony_requ
     struct colony_exchange *exchange = NULL;
     int rc = colony_exchange_open(&exchange, target, request, err);
 
+    *reply = (struct colony_reply){.connection = -1};
     if (rc < 0)
         return rc;
     rc = read_reply(exchange, target, request, was_used, err);
@@ -122,7 +123,6 @@ static int ask_once(const struct colony_target *target, const struct colony_requ
 int colony_client_request(const struct colony_target *target, const struct colony_request *request,
                           struct colony_reply *reply, struct colony_error *err)
 {
-    *reply = (struct colony_reply){.connection = -1};
     for (int wait_ms = AGAIN_FIRST_MS;; wait_ms *= 2) {
         bool was_used = false;
         int rc = ask_once(target, request, reply, &was_used, err);

@@ -21,6 +21,13 @@ static bool is_nothing(const struct cJSON *item)
             strcmp(item->string, "exit_status") != 0);
 }
 
+static bool is_left_out(const struct cJSON *item)
+{
+    if (!item->string || strcmp(item->string, "cause") == 0)
+        return false;
+    return is_nothing(item) || strcmp(item->string, "term_signal") == 0;
+}
+
 /*
  * GET /history has all keys and names signals, GET /watch has gaffer's keys, where they mean
  * something: whoever reads JSON line by line is given the latter, before -f and after.
@@ -37,9 +44,7 @@ static void make_watched(struct cJSON *event)
         if (item->string && strcmp(item->string, "id") == 0 && !is_nothing(item)) {
             cJSON_AddNumberToObject(event, "pid", item->valuedouble);
             cJSON_Delete(cJSON_DetachItemViaPointer(event, item));
-        } else if (item->string && strcmp(item->string, "term_signal") == 0) {
-            cJSON_Delete(cJSON_DetachItemViaPointer(event, item));
-        } else if (item->string && is_nothing(item) && strcmp(item->string, "cause") != 0) {
+        } else if (is_left_out(item)) {
             cJSON_Delete(cJSON_DetachItemViaPointer(event, item));
         }
         item = next;
@@ -79,10 +84,13 @@ static int show(const struct ctl *ctl, const struct ctl_recorded *wish,
     struct cJSON *all = cJSON_CreateArray();
     double seq = newest ? colony__ctl_number(newest->child, "seq") : 0;
     char last_id[CTL_NUMBER_MAX] = "";
-    int exit_code = all ? colony__ctl_collect(ctl, wish, all)
-                        : colony__ctl_fail(EXIT_FAILED, "cannot show events: out of memory");
+    int exit_code = EXIT_FAILED;
 
-    if (exit_code == EXIT_OK) {
+    if (all)
+        exit_code = colony__ctl_collect(ctl, wish, all);
+    else
+        (void)colony__ctl_fail(EXIT_FAILED, "cannot show events: out of memory");
+    if (all && exit_code == EXIT_OK) {
         if (all->child && colony__ctl_number(all->child, "seq") > seq)
             seq = colony__ctl_number(all->child, "seq"); /* what came between is not told twice */
         print_all(ctl, all);

@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    CPU_MAX = 100000000, /* percent: nobody uses as much */
+};
+
 /* From what needs no look to what needs it most. */
 static const char *const ranks[] = {
     "stopped", "completed", "ready",    "running", "exited",
@@ -154,7 +158,8 @@ static void end_row(struct top_row *row, struct fresh *fresh)
     row->process_count = fresh->count;
     row->process_capacity = fresh->capacity;
     memset(fresh, 0, sizeof *fresh);
-    row->history[row->history_count++ % TOP_HISTORY] = (float)row->cpu;
+    row->history[row->history_count++ % TOP_HISTORY] =
+        row->cpu > 0 && row->cpu < CPU_MAX ? (float)row->cpu : 0;
 }
 
 /* Those whose templates have gone. */

@@ -33,7 +33,10 @@ static int on_piece(const char *bytes, size_t size, void *data)
         } else if (output->used + 1 < TOP_LINE_MAX) {
             char *line = last_line(output);
 
-            line[output->used++] = bytes[i] == '\t' || bytes[i] == '\0' ? ' ' : bytes[i];
+            line[output->used] = bytes[i];
+            if (bytes[i] == '\t' || bytes[i] == '\0')
+                line[output->used] = ' ';
+            output->used++;
             line[output->used] = '\0';
         }
     }

@@ -305,12 +305,14 @@ static void draw_output(const struct top *top, const struct area *area)
     const struct top_output *output = &top->output;
     size_t lines = (size_t)(area->below - area->pane - 1);
     size_t count = output->count;
-    char title[COLONY_NAME_MAX + 64];
+    bool is_cut = output->is_followed && colony_followed_is_cut(&output->followed);
+    const char *note = top->model.shown > 0 ? selected_row(top)->note : "";
+    char title[COLONY_NAME_MAX + CTL_NOTE_MAX + 64];
     size_t shown;
 
-    (void)snprintf(
-        title, sizeof title, "output of %s%s", output->name[0] ? output->name : "-",
-        output->is_followed && colony_followed_is_cut(&output->followed) ? " (connecting)" : "");
+    (void)snprintf(title, sizeof title, "output of %s%s%s%s",
+                   output->name[0] != '\0' ? output->name : "-", note[0] != '\0' ? ": " : "", note,
+                   is_cut ? " (connecting)" : "");
     put_line(top, area->pane, (int)A_REVERSE, title);
     if (output->problem[0] != '\0') {
         put_line(top, area->pane + 1, A_PAIR(top, PAIR_YELLOW), output->problem);

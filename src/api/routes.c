@@ -79,7 +79,7 @@ static const struct colony__route rows[] = {
     {METHOD_GET,  ACCESS_READ,    "/logs/NAME",                          colony__get_logs,
      "output; ?lines=N|all &slot=K &follow=true &places=true &from=PLACES"},
     {METHOD_GET,  ACCESS_READ,    "/history",                            colony__get_history,
-     "what happened, newest first; ?name=NAME &slot=K &limit=N &before=SEQ"},
+     "what happened, newest first; ?template=NAME &slot=K &limit=N &before=SEQ &since=SEQ|TIME"},
     {METHOD_GET,  ACCESS_READ,    "/watch",                              colony__get_watch,
      "events as they happen; ?feed=longpoll|continuous|eventsource &heartbeat=SECONDS &since=SEQ"},
     {METHOD_GET,  ACCESS_READ,    "/watch/EVENT",                        colony__get_watch_event,

@@ -188,6 +188,23 @@ def test_events_since_a_time(colony):
     assert wrong.returncode == 2 and "--since: not a time such as" in wrong.stderr
 
 
+def test_the_history_can_be_asked_for_since_an_event_or_a_time(colony):
+    colony.start({"processes": {"web": SLEEP, "other": SLEEP}})
+    colony.wait_state("web", "running")
+    colony.wait_state("other", "running")
+    colony.ctl("restart", "web")
+    rows = colony.http("GET", "/history?template=web").json()
+    assert {row["name"] for row in rows} == {"web"}
+    seq, when = rows[1]["seq"], rows[1]["time"]
+    assert colony.http("GET", f"/history?template=web&since={seq}").json() == rows[:1]
+    late = colony.http("GET", f"/history?template=web&since={when}").json()
+    assert late == [row for row in rows if row["time"] >= when] and len(late) >= 2
+    assert colony.http("GET", "/history?since=2999-01-01T00:00:00Z").json() == []
+    for wrong in ("yesterday", "-1", "2026-11-22", "2026-11-22T16:12:41"):
+        answer = colony.http("GET", f"/history?since={wrong}")
+        assert answer.status == 400 and "the seq of an event" in answer.json()["reason"]
+
+
 def test_events_can_be_followed(colony):
     colony.start({"processes": {"web": SLEEP}})
     colony.wait_state("web", "running")
