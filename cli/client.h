@@ -26,7 +26,10 @@ typedef int (*colony_client_body_cb)(const char *bytes, size_t size, void *data)
 struct colony_request {
     const char *method;
     const char *path;    /* with query, percent-encoded */
-    const char *body;    /* JSON to send, or NULL */
+    const char *body;    /* to send, or NULL; JSON unless @type says otherwise */
+    size_t body_size;    /* 0: up to its NUL */
+    const char *type;    /* of the body; NULL: JSON */
+    const char *last_id; /* of what was followed before (Last-Event-ID), or NULL */
     uint64_t timeout_ms; /* for the whole answer, for each piece when it is streamed; 0: none */
     colony_client_body_cb on_body; /* for the body of a 2xx answer; NULL: it is collected */
     void *data;
