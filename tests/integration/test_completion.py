@@ -43,7 +43,7 @@ def help_of(*args):
 
 
 def test_commands_are_those_of_help():
-    assert set(complete("")) == {"check", "completion", "ctl", "help", "serve", "version"}
+    assert set(complete("")) == {"app", "check", "completion", "ctl", "help", "serve", "version"}
     assert complete("ser") == {"serve": "keep processes alive"}
     assert complete("complet") == {"completion": "print what completes commands in your shell"}
     assert complete("nonsense", "") == {}
