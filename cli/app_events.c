@@ -93,6 +93,9 @@ static void take_event(struct app_start *start, const char *line, size_t size)
 
     if (!event)
         return; /* a heartbeat */
+    if (colony__ctl_has_number(event, "seq"))
+        (void)snprintf(start->last_seq, sizeof start->last_seq, "%.0f",
+                       colony__ctl_number(event, "seq"));
     show_event(start, event);
     if (start->app->aborts)
         judge(start, event);
@@ -100,7 +103,7 @@ static void take_event(struct app_start *start, const char *line, size_t size)
 }
 
 /* Events are JSON, one a line. */
-int colony__app_events_take(const char *bytes, size_t size, void *data)
+static int on_events(const char *bytes, size_t size, void *data)
 {
     struct app_start *start = data;
     int rc = colony__buffer_append(&start->event, bytes, size, EVENT_MAX);
@@ -116,13 +119,27 @@ int colony__app_events_take(const char *bytes, size_t size, void *data)
     return rc;
 }
 
+int colony__app_events_open(struct app_start *start, struct colony_error *err)
+{
+    start->watching = (struct colony_request){
+        .method = "GET",
+        .path = "/watch?feed=continuous&heartbeat=false",
+        .last_id = start->last_seq[0] != '\0' ? start->last_seq : NULL,
+        .on_body = on_events,
+        .data = start,
+    };
+    return colony_exchange_open(&start->watch, &start->own.target, &start->watching, err);
+}
+
 void colony__app_events_read(struct app_start *start)
 {
     struct colony_error err = {0};
 
     if (colony_exchange_read(start->watch, &err) == 0)
         return;
-    colony_exchange_close(start->watch); /* it ends, or its engine is replaced */
+    colony_exchange_close(start->watch);
     start->watch = NULL;
     colony__buffer_reset(&start->event);
+    if (start->stops == 0 && !start->has_ended)
+        (void)colony__app_events_open(start, &err); /* refused: its end will be told */
 }

@@ -72,12 +72,20 @@ static void take_signal(struct app_start *start)
 
 /* --- the loop --------------------------------------------------------------------------------- */
 
+static bool has_input(int fd)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+
+    return poll(&wait, 1, 0) > 0;
+}
+
+/* What it has said by then is all there. */
 static void take_end(struct app_start *start)
 {
     int exit_code = colony__app_private_end(&start->own);
 
     start->has_ended = true;
-    while (start->watch) /* what it has said is all there */
+    while (start->watch && has_input(colony_exchange_fd(start->watch)))
         colony__app_events_read(start);
     if (start->exit_code == EXIT_OK)
         start->exit_code = exit_code;
@@ -151,12 +159,12 @@ static void follow(struct app_start *start)
 /* --- the beginning ---------------------------------------------------------------------------- */
 
 /* The new colony makes its socket as soon as it can; should it end instead, it has told why. */
-static int connect_to(struct app_start *start, const struct colony_request *watch)
+static int connect_to(struct app_start *start)
 {
     struct pollfd sources[SOURCE_COUNT];
     struct colony_error err = {0};
 
-    while (colony_exchange_open(&start->watch, &start->own.target, watch, &err) < 0) {
+    while (colony__app_events_open(start, &err) < 0) {
         fill_sources(start, sources);
         if (poll(sources, SOURCE_SCREEN, CONNECT_MS) > 0) {
             if (sources[SOURCE_SIGNAL].revents)
@@ -237,19 +245,14 @@ static int open_signals(struct app_start *start)
 
 static void run(struct app_start *start)
 {
-    static const struct colony_request request = {.method = "GET",
-                                                  .path = "/watch?feed=continuous&heartbeat=false"};
-    struct colony_request watch = request;
     struct colony_error err = {0};
     int exit_code;
 
-    watch.on_body = colony__app_events_take;
-    watch.data = start;
     if (colony__app_private_start(&start->own, &err) < 0) {
         start->exit_code = colony__app_fail(EXIT_FAILED, "%s", err.message);
         start->has_ended = start->own.pid == 0;
     }
-    exit_code = start->has_ended ? start->exit_code : connect_to(start, &watch);
+    exit_code = start->has_ended ? start->exit_code : connect_to(start);
     if (exit_code == EXIT_OK && !start->has_ended && start->stops == 0)
         exit_code = load(start);
     if (exit_code != EXIT_OK)

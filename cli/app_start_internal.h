@@ -112,8 +112,10 @@ struct app_start {
     struct app_private own;
     struct app_screen screen;
     struct app_tails tails;
+    struct colony_request watching;
     struct colony_exchange *watch; /* NULL: it is over */
     struct colony__buffer event;   /* one that is not complete yet */
+    char last_seq[24];             /* of the last one; "": there was none */
     int signals;
     unsigned stops; /* how often it was asked to stop */
     bool has_ended;
@@ -125,9 +127,9 @@ void colony__app_start_say(struct app_start *start, const char *text);
 /* Stops all, to end with @exit_code unless there was a failure before; returns @exit_code. */
 int colony__app_start_fail(struct app_start *start, int exit_code);
 
-/* A piece of what the feed of events says; @data is the start. For struct colony_request. */
-int colony__app_events_take(const char *bytes, size_t size, void *data);
-/* Reads on in that feed, which may come to its end. */
+/* Follows the events of its colony from now on, or from the last one that was seen. */
+int colony__app_events_open(struct app_start *start, struct colony_error *err);
+/* Reads on there. It is over with that colony, not with its engine, which may be replaced. */
 void colony__app_events_read(struct app_start *start);
 
 #endif

@@ -292,6 +292,20 @@ def test_the_end_of_its_colony_is_told_and_stops_all(app):
     assert app.left() == []
 
 
+def test_an_engine_that_is_replaced_changes_nothing(app):
+    app.write("a: echo up; sleep 60\n")
+    process = app.start()
+    text = until(process, r"\| up")
+    (keeper,) = children(process.pid)
+    (engine,) = [pid for pid in children(keeper)
+                 if pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"colony\0engine")]
+    os.kill(engine, signal.SIGKILL)
+    os.kill(int(re.search(r"pid (\d+)", text)[1]), signal.SIGKILL)
+    text = until(process, r"(?s)(?=.*ended by SIGKILL)(?=.*started with)(?=.*\| up)")
+    process.terminate()
+    assert rest(process)[1] == 0
+
+
 def test_it_stops_all_when_nobody_reads_it_any_more(app):
     app.write("a: while echo tick; do sleep 0.05; done\n")
     process = app.start()
