@@ -9,6 +9,7 @@
 
 struct colony_usage;
 
+int colony_cmd_app(int argc, char **argv);
 int colony_cmd_check(int argc, char **argv);
 int colony_cmd_complete(int argc, char **argv); /* what the completion scripts call */
 int colony_cmd_completion(int argc, char **argv);
@@ -20,6 +21,7 @@ int colony_cmd_top(int argc, char **argv);
 
 /* What completion knows of them. */
 extern const struct colony_usage colony_usage; /* of `colony` itself */
+extern const struct colony_usage colony_app_usage;
 extern const struct colony_usage colony_check_usage;
 extern const struct colony_usage colony_completion_usage;
 extern const struct colony_usage colony_ctl_usage;

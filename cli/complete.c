@@ -145,6 +145,7 @@ static const struct kind kinds[] = {
     {"EVENT",  offer_events,  NULL},
     {"FILE",   offer_path,    "files"},
     {"FORMAT", offer_words,   "text json"},
+    {"FORM",   offer_words,   "ini json systemd yaml"},
     {"GROUP",  offer_live,    "/groups"},
     {"LEVEL",  offer_words,   "error warning info debug"},
     {"NAME",   offer_live,    "/processes"},

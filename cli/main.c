@@ -30,6 +30,7 @@ static const struct colony_usage version_usage;
 
 /* clang-format off */
 static const struct command commands[] = {
+    {"app",        colony_cmd_app,        &colony_app_usage,        "run the application of a Procfile"},
     {"check",      colony_cmd_check,      &colony_check_usage,      "validate a configuration"},
     {"complete",   colony_cmd_complete,   NULL,                     "called by what completion prints"},
     {"completion", colony_cmd_completion, &colony_completion_usage, "print what completes commands in your shell"},

@@ -18,6 +18,10 @@
 
 extern char **environ;
 
+enum {
+    PORT_MAX = 65535,
+};
+
 static const char default_path[] = "/usr/local/bin:/usr/bin:/bin";
 
 /* What is ours or our service manager's alone; a name that ends in `_` is a prefix. */
@@ -99,6 +103,7 @@ enum source {
     SOURCE_INHERITED,
     SOURCE_ENV_FILE,
     SOURCE_ENV,
+    SOURCE_PORT,
     SOURCE_COLONY, /* last: a sweep and sd_notify(3) must be able to rely on them */
 };
 
@@ -106,6 +111,7 @@ static const char *const source_names[] = {
     [SOURCE_INHERITED] = "colony's environment",
     [SOURCE_ENV_FILE] = "env_file",
     [SOURCE_ENV] = "env",
+    [SOURCE_PORT] = "port",
     [SOURCE_COLONY] = "colony",
 };
 
@@ -121,6 +127,7 @@ struct own_texts {
     char mark[COLONY_INSTANCE_SIZE + COLONY_RECORD_NAME_SIZE + 32];
     char notify[sizeof "NOTIFY_SOCKET=" + COLONY_NOTIFY_PATH_SIZE];
     char watchdog[sizeof "WATCHDOG_USEC=" + 24];
+    char port[sizeof "PORT=" + 12];
 };
 
 struct variables {
@@ -147,13 +154,29 @@ static void add_all(struct variables *list, char *const *entries, enum source so
         add(list, *entries, source);
 }
 
+/* Processes of one template must not listen on one port. */
+static int add_port(struct variables *list, const struct colony_template *template, uint32_t slot)
+{
+    uint32_t port = template->port + slot - 1;
+
+    if (template->port == 0)
+        return 0;
+    if (port > PORT_MAX)
+        return -ERANGE;
+    (void)snprintf(list->own.port, sizeof list->own.port, "PORT=%" PRIu32, port);
+    add(list, list->own.port, SOURCE_PORT);
+    return 0;
+}
+
 static int add_own(struct variables *list, const struct colony_template *template, uint32_t slot,
                    const struct colony_payload_context *context)
 {
     struct own_texts *own = &list->own;
     int length;
-    int rc;
+    int rc = add_port(list, template, slot);
 
+    if (rc < 0)
+        return rc;
     (void)snprintf(own->mark, sizeof own->mark, "%s=%s/%s/%u",
                    template->detach ? "COLONY_DETACHED_ID" : "COLONY_ID", context->instance,
                    template->name, slot);
@@ -219,7 +242,7 @@ static int collect(struct variables *list, const struct colony_template *templat
                    const struct colony_payload_context *context)
 {
     const size_t most =
-        count_of(environ) + count_of(template->env_file) + count_of(template->env) + 3;
+        count_of(environ) + count_of(template->env_file) + count_of(template->env) + 4;
     int rc;
 
     list->items = calloc(most, sizeof *list->items);
@@ -415,6 +438,10 @@ int colony_payload_make(struct colony_payload_bytes *out, const struct colony_te
                            "cannot prepare %s.%u: a path of %d bytes is the longest that a notify "
                            "socket can have (choose a shorter --state than %.200s)",
                            template->name, slot, COLONY_NOTIFY_PATH_SIZE - 1, context->state_dir);
+    if (rc == -ERANGE)
+        return colony_fail(err, rc,
+                           "cannot prepare %s.%u: its PORT would be above %d (`port` is %u)",
+                           template->name, slot, PORT_MAX, template->port);
     return colony_fail_os(err, rc, "cannot prepare %s.%u", template->name, slot);
 }
 

@@ -82,6 +82,8 @@ const struct colony__setting colony__template_settings[] = {
     {"shell",        FLAG,  0, "false", AT(shell), NULL, "run it by /bin/sh -c"},
     {"numprocesses", COUNT, COLONY__LIVE, "1", AT(numprocesses), RANGE(0, COLONY_SLOTS_MAX),
      "how many processes are kept alive"},
+    {"port",         COUNT, 0, "0", AT(port), RANGE(0, 65535),
+     "sets PORT: process 1 gets this one, process 2 the next, and so on; 0: none"},
     {"graceful_timeout", SECONDS, COLONY__LIVE, "10", AT(grace_ms), NULL,
      "how long a process may take to stop before it is killed"},
     {"stop_signal",  &colony__signal,  COLONY__LIVE, "SIGTERM", AT(stop_signal), NULL,

@@ -154,6 +154,7 @@ struct colony_template {
     uint64_t hash;             /* equal means nothing changed, env files included */
     uint64_t process_hash;     /* of what a running process is made of: a change means a new one */
     uint32_t numprocesses;
+    uint32_t port;     /* PORT of slot 1, one more for each after it; 0: none */
     uint32_t priority; /* 0 first; COLONY_PRIORITY_LAST by default */
     int stop_signal;
     mode_t umask;

@@ -109,6 +109,32 @@ TEST(test_only_the_mark_is_there_when_nothing_is_asked_for)
     assert_environment(&template, "COLONY_DETACHED_ID=0123456789abcdef/web/3 (colony)\n");
 }
 
+TEST(test_each_process_has_a_port_of_its_own_that_wins_over_env)
+{
+    static char *env[] = {"PORT=80", NULL};
+    struct colony_template template = template_of(NULL, env);
+
+    template.port = 5000;
+    assert_environment(&template, "COLONY_ID=0123456789abcdef/web/3 (colony)\n"
+                                  "PORT=5002 (port)\n");
+    assert_plan_agrees(&template);
+    template.port = 65533; /* the third has the last one there is */
+    assert_environment(&template, "COLONY_ID=0123456789abcdef/web/3 (colony)\n"
+                                  "PORT=65535 (port)\n");
+}
+
+TEST(test_a_port_above_the_last_one_is_told)
+{
+    struct colony_template template = template_of(NULL, NULL);
+    struct colony_payload_bytes bytes;
+    struct colony_error err = {0};
+
+    template.port = 65534;
+    assert_int_equal(colony_payload_make(&bytes, &template, 3, &context, &err), -ERANGE);
+    assert_string_equal(err.message, "cannot prepare web.3: its PORT would be above 65535 (`port` "
+                                     "is 65534)");
+}
+
 TEST(test_each_name_appears_once_and_the_later_source_wins)
 {
     static char *files[] = {"LANG=file", "A=file", "B=file", "B=file again", "EMPTY=", NULL};
@@ -295,6 +321,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         PAYLOAD_TEST(test_only_the_mark_is_there_when_nothing_is_asked_for),
+        PAYLOAD_TEST(test_each_process_has_a_port_of_its_own_that_wins_over_env),
+        PAYLOAD_TEST(test_a_port_above_the_last_one_is_told),
         PAYLOAD_TEST(test_each_name_appears_once_and_the_later_source_wins),
         PAYLOAD_TEST(test_names_of_which_one_begins_the_other_are_two),
         PAYLOAD_TEST(test_what_is_inherited_by_name_can_be_overruled),

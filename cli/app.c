@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* app.c - `colony app ACTION`: runs the application of a Procfile, or gives it to a colony. */
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app_internal.h"
+#include "commands.h"
+#include "core/error.h"
+#include "core/template.h"
+
+struct app_action {
+    const char *name;
+    app_action_cb run;
+    const char *arguments;
+    int operands_min;
+    int operands_max;
+    const struct colony_option *options;
+    bool is_remote; /* asks a running colony */
+    const char *help;
+    const char *examples;
+};
+
+/* clang-format off */
+#define AT(field) offsetof(struct app, field)
+
+#define FILES \
+    {"procfile", 'f', "FILE", "the Procfile, instead of Procfile in the folder of the application", OPTION_TEXT, AT(procfile_path), NULL}, \
+    {"root",     'd', "DIR",  "the folder of the application, where all of it runs",  OPTION_TEXT, AT(root_path), NULL}
+#define ENVIRONMENT \
+    {"env",      'e', "FILE", "variables, instead of those in .env; may repeat, the last one wins", OPTION_LIST, AT(env_files), NULL}, \
+    {"port",     'p', "PORT", "PORT of the first type, default 5000; 100 more for each after it", OPTION_NUMBER, AT(port), NULL}
+#define FORMATION \
+    {"concurrency", 'c', "TYPE=N", "how many processes: web=2,worker=1 or all=2; may repeat", OPTION_LIST, AT(formation), NULL}
+#define NAME_IT \
+    {"app",      'a', "NAME", "what it is called, instead of as its folder",             OPTION_TEXT, AT(name), NULL}
+#define WHERE \
+    {"endpoint",   0, "ADDR", "unix:PATH or http[s]://HOST:PORT; also $COLONY_ENDPOINT", OPTION_TEXT, AT(ctl.endpoint_text), NULL}, \
+    {"state",      0, "DIR",  "the colony that was started with --state DIR",            OPTION_TEXT, AT(ctl.state_dir),     NULL}, \
+    {"token-file", 0, "FILE", "the token to show; also $COLONY_TOKEN itself",            OPTION_TEXT, AT(ctl.token_file),    NULL}, \
+    {"cacert",     0, "FILE", "https: who may have signed its certificate",              OPTION_TEXT, AT(ctl.cacert),        NULL}, \
+    {"cert",       0, "FILE", "https: a certificate of our own",                         OPTION_TEXT, AT(ctl.cert),          NULL}, \
+    {"key",        0, "FILE", "https: its key, unless it is in the same file",           OPTION_TEXT, AT(ctl.key),           NULL}
+#define WAIT(help) \
+    {"wait",    0, NULL,      help,                          OPTION_FLAG,     AT(ctl.wait),       NULL}, \
+    {"no-wait", 0, NULL,      "return at once",              OPTION_FLAG,     AT(ctl.no_wait),    NULL}, \
+    {"timeout", 0, "SECONDS", "wait so long only (exit 75)", OPTION_DURATION, AT(ctl.timeout_ms), NULL}
+#define END {NULL, 0, NULL, NULL, OPTION_END, 0, NULL}
+
+static const struct colony_option app_options[] = {FILES, END};
+static const struct colony_option start_options[] = {
+    FORMATION,
+    {"abort-on-failure", 0, NULL, "nothing is started again, and the first failure ends all, with its exit code", OPTION_FLAG, AT(aborts), NULL},
+    ENVIRONMENT, FILES, END,
+};
+static const struct colony_option run_options[] = {ENVIRONMENT, FILES, END};
+static const struct colony_option export_options[] = {
+    {"format", 0, "FORM", "yaml (the default), json, ini or systemd", OPTION_TEXT, AT(format), NULL},
+    FORMATION, NAME_IT, ENVIRONMENT, FILES, END,
+};
+static const struct colony_option load_options[] = {FORMATION, NAME_IT, ENVIRONMENT, FILES, WHERE, END};
+static const struct colony_option unload_options[] = {NAME_IT, FILES, WAIT("return when it is gone; the default"), WHERE, END};
+static const struct colony_option scale_options[] = {NAME_IT, FILES, WAIT("return when all are up (exit 1: one failed)"), WHERE, END};
+static const struct colony_option ps_options[] = {
+    NAME_IT, FILES, {"json", 0, NULL, "print JSON", OPTION_FLAG, AT(ctl.is_json), NULL}, WHERE, END,
+};
+
+enum { ANY = COLONY_OPERANDS_ANY };
+
+static const struct app_action actions[] = {
+    {"start",  colony__app_start,  "[TYPE...]",              0, ANY, start_options,  false, "run it in the foreground until Ctrl-C",
+     "colony app start\ncolony app start -c web=2,worker=3 -e .env -e .env.local\ncolony app start --abort-on-failure web tests\n"},
+    {"run",    colony__app_run,    "TYPE|COMMAND [ARG...]",  1, ANY, run_options,    false, "run one command in its folder and environment; -- before one with options",
+     "colony app run web\ncolony app run -- ./manage migrate --all\ncolony app run 'env | sort'\n"},
+    {"export", colony__app_export, "[OUT]",                  0, 1,   export_options, false, "print it as settings, or write them to OUT; systemd: units, in the folder OUT",
+     "colony app export > colony.yaml\ncolony app export --format ini gaffer.ini\ncolony app export --format systemd -c web=2 /etc/systemd/system\n"},
+    {"load",   colony__app_load,   "",                       0, 0,   load_options,   true,  "give it to a running colony, as a group (exit 5: it has it)",
+     "colony app load\ncolony app load -d /srv/shop -c web=2\n"},
+    {"unload", colony__app_unload, "",                       0, 0,   unload_options, true,  "stop it there, remove it, and wait",
+     "colony app unload\ncolony app unload -a shop\n"},
+    {"scale",  colony__app_scale,  "TYPE=N|TYPE+N|TYPE-N...", 1, ANY, scale_options, true,  "change how many processes it has there",
+     "colony app scale web=3\ncolony app scale web=3 worker+2 clock-1\n"},
+    {"ps",     colony__app_ps,     "",                       0, 0,   ps_options,     true,  "show its processes there",
+     "colony app ps\ncolony app ps -a shop --json\n"},
+};
+/* clang-format on */
+
+enum {
+    ACTION_COUNT = sizeof actions / sizeof actions[0],
+};
+
+static bool get_action(size_t index, struct colony_usage *child)
+{
+    if (index >= ACTION_COUNT)
+        return false;
+    *child = (struct colony_usage){
+        .command = actions[index].name,
+        .arguments = actions[index].arguments,
+        .summary = actions[index].help,
+        .examples = actions[index].examples,
+        .options = actions[index].options,
+    };
+    return true;
+}
+
+const struct colony_usage colony_app_usage = {
+    .command = "colony app",
+    .arguments = "ACTION [ARGUMENT...]",
+    .summary = "Run the application of a Procfile, or give it to a running colony.\n"
+               "`colony app ACTION --help` tells more of each action.",
+    .examples = "colony app start\n"
+                "colony app -d /srv/shop start -c web=2\n"
+                "colony app load && colony app ps\n",
+    .options = app_options,
+    .operands_min = 1,
+    .operands_max = COLONY_OPERANDS_ANY,
+    .child = get_action,
+    .children = "actions",
+    .notes = "A Procfile has lines `TYPE: COMMAND`. Each process has a PORT of its own: 5000 and "
+             "on\nfor the first type, 5100 and on for the second.\n",
+};
+
+int colony__app_fail(int exit_code, const char *format, ...)
+{
+    char text[COLONY_ERROR_TEXT_MAX];
+    va_list args;
+
+    va_start(args, format);
+    if (vsnprintf(text, sizeof text, format, args) < 0)
+        text[0] = '\0';
+    va_end(args);
+    colony_options_complain(&colony_app_usage, "%s", text);
+    return exit_code;
+}
+
+static const struct app_action *find_action(const char *name)
+{
+    const char *names[ACTION_COUNT + 1] = {NULL};
+    const char *nearest;
+
+    for (size_t i = 0; i < ACTION_COUNT; i++) {
+        if (strcmp(name, actions[i].name) == 0)
+            return &actions[i];
+        names[i] = actions[i].name;
+    }
+    nearest = colony_name_nearest(name, names);
+    if (nearest)
+        (void)colony__app_fail(EXIT_USAGE, "no such action: %s: did you mean %s?", name, nearest);
+    else
+        (void)colony__app_fail(EXIT_USAGE, "no such action: %s: see colony app --help", name);
+    return NULL;
+}
+
+static int run_action(struct app *app, const struct app_action *action, int argc, char **argv)
+{
+    char command[64];
+    char summary[128];
+    const struct colony_usage usage = {
+        .command = command,
+        .arguments = action->arguments,
+        .summary = summary,
+        .examples = action->examples,
+        .options = action->options,
+        .operands_min = action->operands_min,
+        .operands_max = action->operands_max,
+    };
+    int exit_code;
+
+    (void)snprintf(command, sizeof command, "colony app %s", action->name);
+    (void)snprintf(summary, sizeof summary, "%c%s.", action->help[0] - 'a' + 'A', action->help + 1);
+    if (!colony_options_parse(&usage, app, &argc, argv, &exit_code))
+        return exit_code;
+    exit_code = action->is_remote ? colony__ctl_find_target(&app->ctl) : EXIT_OK;
+    return exit_code == EXIT_OK ? action->run(app, argc, argv) : exit_code;
+}
+
+int colony_cmd_app(int argc, char **argv)
+{
+    static struct app app; /* too large for the stack */
+    const struct app_action *action;
+    int exit_code;
+
+    app.port = UINT64_MAX;
+    app.ctl.lines = app.ctl.timeout_ms = app.ctl.settings.numprocesses = UINT64_MAX;
+    colony__ctl_speak_as(colony_app_usage.command);
+    if (!colony_options_parse(&colony_app_usage, &app, &argc, argv, &exit_code))
+        return exit_code;
+    if (strcmp(argv[1], "help") == 0 && argc == 2) {
+        colony_options_help(&colony_app_usage);
+        return EXIT_OK;
+    }
+    action = find_action(argv[1]);
+    if (!action)
+        return EXIT_USAGE;
+    exit_code = run_action(&app, action, argc - 1, argv + 1);
+    colony__app_clear(&app);
+    return exit_code;
+}
