@@ -122,6 +122,31 @@ class Log:
             self.lines += 1
 
 
+class Told:
+    """What colony's own log says of each process, read as it grows."""
+
+    STARTED = re.compile(r"(\S+\.\d+) started: pid (\d+),")
+    UNHEARD = re.compile(r"(\S+\.\d+) may have said that it is ready while nobody could hear it: "
+                         r"pid (\d+);")
+
+    def __init__(self, path):
+        self.path = path
+        self.offset = 0
+        self.starts = collections.Counter()
+        self.unheard = set()
+
+    def look(self):
+        with open(self.path, "rb") as file:
+            file.seek(self.offset)
+            text = file.read()
+        whole = text[:text.rfind(b"\n") + 1]
+        self.offset += len(whole)
+        whole = whole.decode(errors="replace")
+        self.starts.update((name, int(pid)) for name, pid in self.STARTED.findall(whole))
+        self.unheard.update((name, int(pid)) for name, pid in self.UNHEARD.findall(whole))
+        return self
+
+
 def expected_end(pid):
     return "was ended by SIGUSR1" if pid % 5 == 0 else f"ended with status {pid % 50}"
 
@@ -141,6 +166,7 @@ class Chaos(ordeal.Ordeal):
         self.known = {}     # slot and pid by id
         self.killed = set()
         self.logs = {}
+        self.told = Told(self.colony.log)
         self.baseline = None
         self.ends = self.unknown = 0
 
@@ -328,8 +354,7 @@ class Chaos(ordeal.Ordeal):
 
     def is_unheard(self, slot):
         """It said that it is ready just when whoever had its socket was killed; that is told."""
-        return f"{slot['name']}.{slot['slot']} may have said that it is ready while nobody could hear it: " \
-            f"pid {slot['os_pid']};" in self.colony.log.read_text()
+        return (f"{slot['name']}.{slot['slot']}", slot["os_pid"]) in self.told.look().unheard
 
     def check_ids(self, now):
         """What no step touched is what it was; no id is ever given twice."""
@@ -356,7 +381,7 @@ class Chaos(ordeal.Ordeal):
 
     def is_reused(self, name, pid):
         """The kernel has given the number of one that ended to a later one of the same slot."""
-        return self.colony.log.read_text().count(f"{name} started: pid {pid},") > 1
+        return self.told.look().starts[name, pid] > 1
 
     def check(self):
         conftest.eventually(self.colony.answers, what="an answer")
