@@ -32,9 +32,16 @@ static const struct {
     {"bad_config", 0, EXIT_BAD_CONFIG},
 };
 
+static const char *speaker = "colony ctl";
+
+void colony__ctl_speak_as(const char *command)
+{
+    speaker = command;
+}
+
 int colony__ctl_fail(int exit_code, const char *format, ...)
 {
-    static const struct colony_usage usage = {.command = "colony ctl"};
+    const struct colony_usage usage = {.command = speaker};
     char text[COLONY_ERROR_TEXT_MAX];
     va_list args;
 

@@ -97,6 +97,9 @@ struct ctl_question {
 /* Fills ctl->target from the options, the environment or the usual places. EXIT_OK, or told. */
 int colony__ctl_find_target(struct ctl *ctl);
 
+/* With what messages begin, for a command that is not `colony ctl`; keeps @command. */
+void colony__ctl_speak_as(const char *command);
+
 /* `colony ctl: …` on stderr; returns @exit_code. */
 int colony__ctl_fail(int exit_code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

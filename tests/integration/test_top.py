@@ -287,6 +287,7 @@ def test_what_is_wrong_is_one_line(colony, tmp_path):
         out = subprocess.run([BINARY, "top", *args], capture_output=True, text=True, timeout=30,
                              stdin=subprocess.DEVNULL, env=env, check=False)
         assert out.returncode == code and says in out.stderr and out.stderr.count("\n") == 1
+        assert out.stderr.startswith("colony top: ")
 
     colony.start({"processes": {"web": SLEEP}})
     here = ("--state", str(colony.state))
