@@ -107,7 +107,6 @@ static int ask_once(const struct colony_target *target, const struct colony_requ
     struct colony_exchange *exchange = NULL;
     int rc = colony_exchange_open(&exchange, target, request, err);
 
-    *reply = (struct colony_reply){.connection = -1};
     if (rc < 0)
         return rc;
     rc = read_reply(exchange, target, request, was_used, err);
@@ -124,12 +123,15 @@ int colony_client_request(const struct colony_target *target, const struct colon
                           struct colony_reply *reply, struct colony_error *err)
 {
     for (int wait_ms = AGAIN_FIRST_MS;; wait_ms *= 2) {
+        struct colony_reply one = {.connection = -1};
         bool was_used = false;
-        int rc = ask_once(target, request, reply, &was_used, err);
+        int rc = ask_once(target, request, &one, &was_used, err);
 
-        if (rc != -ECONNRESET || !is_safe(request) || was_used || wait_ms > AGAIN_MAX_MS)
+        if (rc != -ECONNRESET || !is_safe(request) || was_used || wait_ms > AGAIN_MAX_MS) {
+            *reply = one;
             return rc;
-        colony_client_clear(reply);
+        }
+        colony_client_clear(&one);
         (void)poll(NULL, 0, wait_ms);
     }
 }

@@ -15,53 +15,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "attach_internal.h"
 #include "core/error.h"
-#include "ctl_internal.h"
-#include "event_source.h"
-#include "exchange.h"
-#include "followed.h"
-#include "log_reader.h"
-#include "terminal.h"
 
 enum {
-    INPUT_MAX = 65536, /* read from our stdin at once */
-    QUIET_MS = 300,    /* without output: after its end nothing more will come */
-    LINGER_MS = 1000,  /* the same after the end of what was to be written */
-    BUSY_MS = 200,     /* before it is tried again when too much waits in colony */
+    QUIET_MS = 300, /* without output: after its end nothing more will come */
     FOREVER_MS = 3600000,
-};
-
-struct attach {
-    const struct ctl *ctl;
-    struct ctl_slot_view view; /* of the slot, as it was at first */
-    const char *name;
-    char id[CTL_NUMBER_MAX]; /* of the process */
-
-    struct colony_followed log;
-    struct colony_log_reader reader;
-    char log_path[CTL_PATH_MAX];
-    char log_again[CTL_PATH_MAX + COLONY_LOG_QUERY_MAX];
-
-    struct colony_followed exits;
-    struct colony_event_source source;
-    char exits_path[CTL_PATH_MAX];
-
-    struct colony_exchange *writing; /* NULL: nothing is being written */
-    struct colony_request body;
-    char input_path[CTL_PATH_MAX];
-    char input[INPUT_MAX];
-    size_t input_size; /* that was read and is not known to be written */
-    char ahead[INPUT_MAX];
-    size_t ahead_size; /* that was typed meanwhile: ctrl-] leaves at any time */
-    bool is_lost;      /* some was typed that there was no room for */
-    uint64_t write_at_ms;
-    bool input_is_over;
-
-    struct colony_terminal terminal;
-    uint64_t end_ms; /* 0: not yet; else when it is over if nothing more is printed */
-    uint64_t quiet_ms;
-    bool is_left;
-    int exit_code;
 };
 
 /* --- what it prints --------------------------------------------------------------------------- */
@@ -93,21 +52,6 @@ static void on_log_again(void *data)
 
 /* --- its end ---------------------------------------------------------------------------------- */
 
-/* Nothing more can be written. */
-static void close_input(struct attach *attach)
-{
-    attach->input_is_over = true;
-    attach->input_size = 0;
-    attach->ahead_size = 0;
-}
-
-static void begin_end(struct attach *attach, uint64_t quiet_ms)
-{
-    attach->quiet_ms = quiet_ms;
-    attach->end_ms = colony_target_now_ms() + quiet_ms;
-    attach->input_is_over = true;
-}
-
 static int on_exit_event(const char *kind, const char *text, void *data)
 {
     struct attach *attach = data;
@@ -119,8 +63,8 @@ static int on_exit_event(const char *kind, const char *text, void *data)
     (void)snprintf(id, sizeof id, "%.0f", colony__ctl_number(event, "pid"));
     if (event && strcmp(id, attach->id) == 0) {
         colony__ctl_describe_event(what, event);
-        close_input(attach);
-        begin_end(attach, QUIET_MS);
+        colony__attach_close_input(attach);
+        colony__attach_begin_end(attach, QUIET_MS);
         (void)snprintf(attach->view.note, sizeof attach->view.note, "%s", what);
     }
     cJSON_Delete(event);
@@ -140,137 +84,6 @@ static void on_exits_again(void *data)
 
     colony_event_source_restart(&attach->source);
     attach->exits.request.last_id = attach->source.id[0] != '\0' ? attach->source.id : NULL;
-}
-
-/* --- what is typed ---------------------------------------------------------------------------- */
-
-/* The bytes before ctrl-], which leaves; from a terminal only. */
-static size_t find_leave(struct attach *attach, const char *bytes, size_t size)
-{
-    const char *leave = attach->terminal.is_set ? memchr(bytes, COLONY_TERMINAL_LEAVE, size) : NULL;
-
-    if (!leave)
-        return size;
-    attach->is_left = true;
-    return 0; /* a line that was not sent is not sent */
-}
-
-/* What was typed while there was something to write. */
-static void take_ahead(struct attach *attach, const char *bytes, size_t size)
-{
-    size_t room = sizeof attach->ahead - attach->ahead_size;
-    size_t taken = size < room ? size : room;
-
-    memcpy(attach->ahead + attach->ahead_size, bytes, taken);
-    attach->ahead_size += taken;
-    if (taken < size && !attach->is_lost)
-        (void)colony__ctl_fail(EXIT_OK, "%s.%s does not read: what is typed from here on is lost",
-                               attach->name, attach->view.slot);
-    attach->is_lost = taken < size;
-}
-
-static void read_input(struct attach *attach)
-{
-    char bytes[INPUT_MAX];
-    ssize_t count = read(STDIN_FILENO, bytes, sizeof bytes);
-    size_t size;
-
-    if (count < 0 && (errno == EINTR || errno == EAGAIN))
-        return;
-    if (count <= 0) {
-        begin_end(attach, LINGER_MS); /* once what was read is written */
-        return;
-    }
-    size = find_leave(attach, bytes, (size_t)count);
-    if (attach->input_size > 0) {
-        take_ahead(attach, bytes, size);
-        return;
-    }
-    memcpy(attach->input, bytes, size);
-    attach->input_size = size;
-}
-
-/* What was written is over; on with what was typed meanwhile. */
-static void end_write(struct attach *attach)
-{
-    memcpy(attach->input, attach->ahead, attach->ahead_size);
-    attach->input_size = attach->ahead_size;
-    attach->ahead_size = 0;
-    if (attach->end_ms > 0 && attach->input_size == 0)
-        attach->end_ms = colony_target_now_ms() + attach->quiet_ms;
-}
-
-static int begin_write(struct attach *attach)
-{
-    struct colony_error err = {0};
-    int rc;
-
-    attach->body = (struct colony_request){.method = "POST",
-                                           .path = attach->input_path,
-                                           .body = attach->input,
-                                           .body_size = attach->input_size,
-                                           .type = "application/octet-stream"};
-    rc = colony_exchange_open(&attach->writing, &attach->ctl->target, &attach->body, &err);
-    if (rc == 0)
-        return 0;
-    attach->writing = NULL;
-    attach->write_at_ms = colony_target_now_ms() + COLONY_FOLLOWED_AGAIN_MS;
-    if (rc == -ECONNREFUSED)
-        return 0; /* what follows the log knows when that has lasted too long */
-    attach->exit_code = colony__ctl_fail((int)colony_error_info(rc)->exit_code, "%s", err.message);
-    return rc;
-}
-
-/* What the answer to one body means. 0 to go on. */
-static int judge_write(struct attach *attach, const struct colony_reply *reply)
-{
-    const struct ctl_question question = {
-        .method = "POST", .path = attach->input_path, .doing = "write to", .name = attach->name};
-
-    if (reply->status == 503) { /* too much waits already */
-        attach->write_at_ms = colony_target_now_ms() + BUSY_MS;
-        return 0;
-    }
-    end_write(attach);
-    if (reply->status / 100 == 2)
-        return 0;
-    if (reply->status == 404) { /* it has ended: the event says how */
-        close_input(attach);
-        return 0;
-    }
-    if (reply->status == 409) {
-        close_input(attach);
-        (void)colony__ctl_fail(EXIT_OK, "%s.%s has closed its stdin", attach->name,
-                               attach->view.slot);
-        if (!attach->terminal.is_set)
-            begin_end(attach, LINGER_MS);
-        return 0;
-    }
-    attach->exit_code = colony__ctl_conclude(attach->ctl, &question, 0, reply, NULL);
-    return -ECANCELED;
-}
-
-static int read_write_reply(struct attach *attach)
-{
-    struct colony_error err = {0};
-    int rc = colony_exchange_read(attach->writing, &err);
-
-    if (rc == 0)
-        return 0;
-    if (rc == 1) {
-        rc = judge_write(attach, colony_exchange_reply(attach->writing));
-    } else if (rc == -ECONNRESET) {
-        end_write(attach);
-        (void)colony__ctl_fail(EXIT_OK, "colony's engine was replaced: what was sent last may not "
-                                        "have been read");
-        rc = 0;
-    } else {
-        attach->exit_code =
-            colony__ctl_fail((int)colony_error_info(rc)->exit_code, "%s", err.message);
-    }
-    colony_exchange_close(attach->writing);
-    attach->writing = NULL;
-    return rc;
 }
 
 /* --- all of it -------------------------------------------------------------------------------- */
@@ -298,13 +111,6 @@ static int until(uint64_t at_ms)
     return at_ms > now ? (int)(at_ms - now) : 0;
 }
 
-static bool waits_to_write(const struct attach *attach)
-{
-    bool is_followed = attach->reader.place_count > 0; /* what comes of it will be seen */
-
-    return attach->input_size > 0 && !attach->writing && is_followed;
-}
-
 /* Over once nothing is left to write, and nothing was printed for a while. */
 static bool may_end(const struct attach *attach)
 {
@@ -324,7 +130,7 @@ static int wait_for_all(struct attach *attach, struct pollfd polls[POLL_COUNT])
     polls[POLL_WRITE] =
         (struct pollfd){attach->writing ? colony_exchange_fd(attach->writing) : -1, POLLIN, 0};
     polls[POLL_STDOUT] = (struct pollfd){STDOUT_FILENO, 0, 0};
-    if (waits_to_write(attach))
+    if (colony__attach_waits_to_write(attach))
         wait_ms = least(wait_ms, until(attach->write_at_ms));
     if (may_end(attach))
         wait_ms = least(wait_ms, until(attach->end_ms));
@@ -375,11 +181,11 @@ static int turn(struct attach *attach)
     if (rc == 0)
         rc = step(attach, &attach->exits, polls[POLL_EXITS].revents != 0);
     if (rc == 0 && attach->writing && polls[POLL_WRITE].revents != 0)
-        rc = read_write_reply(attach);
+        rc = colony__attach_read_reply(attach);
     if (rc == 0 && polls[POLL_STDIN].revents != 0)
-        read_input(attach);
-    if (rc == 0 && waits_to_write(attach) && until(attach->write_at_ms) == 0)
-        rc = begin_write(attach);
+        colony__attach_read_input(attach);
+    if (rc == 0 && colony__attach_waits_to_write(attach) && until(attach->write_at_ms) == 0)
+        rc = colony__attach_begin_write(attach);
     return rc;
 }
 

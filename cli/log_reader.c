@@ -33,7 +33,7 @@ static int begin_piece(struct colony_log_reader *reader)
     char *end = NULL;
     unsigned long long size;
 
-    if (!blank || blank[1] < '0' || blank[1] > '9' ||
+    if (!blank || blank == reader->head || blank[1] < '0' || blank[1] > '9' ||
         strspn(reader->head, "0123456789.e") != (size_t)(blank - reader->head))
         return -EPROTO;
     size = strtoull(blank + 1, &end, 10);

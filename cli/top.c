@@ -189,6 +189,7 @@ int colony_cmd_top(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN); /* noticed as a failed write */
     if (!colony_options_parse(&colony_top_usage, &options, &argc, argv, &exit_code))
         return exit_code;
+    colony__ctl_speak_as("colony top");
     top = calloc(1, sizeof *top);
     if (!top)
         return colony__ctl_fail(EXIT_FAILED, "cannot show processes: out of memory");

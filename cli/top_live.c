@@ -199,8 +199,9 @@ static int open_screen(struct top *top)
     const struct colony_ncurses *lib = top->lib;
     const char *term = getenv("TERM");
 
-    (void)colony_columns_shows_utf8(); /* the locale, before ncurses looks at it */
-    top->screen = lib->newterm(NULL, stdout, stdin);
+    (void)colony_columns_shows_utf8();      /* the locale, before ncurses looks at it */
+    if (!term || strcmp(term, "dumb") != 0) /* whose cursor cannot be moved */
+        top->screen = lib->newterm(NULL, stdout, stdin);
     if (!top->screen)
         return colony__ctl_fail(EXIT_FAILED,
                                 "cannot use this terminal: TERM is %s (colony top -b prints one "

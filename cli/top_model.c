@@ -41,9 +41,13 @@ static struct top_row *find_row(struct top_model *model, const char *name)
 {
     struct top_row *row;
 
-    for (size_t i = 0; i < model->count; i++)
-        if (strcmp(model->rows[i].name, name) == 0)
-            return &model->rows[i];
+    for (size_t i = 0; i < model->count; i++) {
+        row = &model->rows[(model->next + i) % model->count]; /* answers come in the same order */
+        if (strcmp(row->name, name) != 0)
+            continue;
+        model->next = (size_t)(row - model->rows) + 1;
+        return row;
+    }
     if (model->count == model->capacity) {
         size_t capacity = model->capacity ? model->capacity * 2 : 32;
         struct top_row *rows = reallocarray(model->rows, capacity, sizeof *rows);
@@ -59,6 +63,7 @@ static struct top_row *find_row(struct top_model *model, const char *name)
         model->capacity = capacity;
     }
     row = &model->rows[model->count++];
+    model->next = 0;
     memset(row, 0, sizeof *row);
     (void)snprintf(row->name, sizeof row->name, "%s", name);
     return row;
@@ -77,21 +82,25 @@ static void begin_row(struct top_row *row)
     row->note[0] = '\0';
 }
 
-/* The CPU time of process @id in the answer before, or -1. */
-static double find_time(const struct top_row *row, double id)
-{
-    for (size_t i = 0; i < row->process_count; i++)
-        if (row->processes[i].id >= id && row->processes[i].id <= id)
-            return row->processes[i].cpu_time;
-    return -1;
-}
-
 /* The processes of a row as this answer has them, which become those of the row at its end. */
 struct fresh {
     struct top_process *items;
     size_t count;
     size_t capacity;
 };
+
+/* The CPU time of process @id in the answer before, or -1. */
+static double find_time(const struct top_row *row, const struct fresh *fresh, double id)
+{
+    for (size_t i = 0; i < row->process_count; i++) {
+        const struct top_process *process =
+            &row->processes[(fresh->count + i) % row->process_count]; /* mostly the first */
+
+        if (process->id >= id && process->id <= id)
+            return process->cpu_time;
+    }
+    return -1;
+}
 
 static int keep_time(struct fresh *fresh, double id, double cpu_time)
 {
@@ -109,9 +118,10 @@ static int keep_time(struct fresh *fresh, double id, double cpu_time)
 }
 
 /* What it used of a CPU in the @seconds since the answer before; 0: that is all of its life. */
-static double cpu_of(const struct top_row *row, const struct cJSON *slot, double seconds)
+static double cpu_of(const struct top_row *row, const struct fresh *fresh, const struct cJSON *slot,
+                     double seconds)
 {
-    double before = find_time(row, colony__ctl_number(slot, "id"));
+    double before = find_time(row, fresh, colony__ctl_number(slot, "id"));
     double used = colony__ctl_number(slot, "cpu_time") - before;
 
     if (before < 0 || seconds <= 0 || used < 0)
@@ -144,7 +154,7 @@ static int add_slot(struct top_row *row, struct fresh *fresh, const struct cJSON
     if (!colony__ctl_has_number(slot, "id"))
         return 0;
     row->running++;
-    row->cpu += cpu_of(row, slot, seconds);
+    row->cpu += cpu_of(row, fresh, slot, seconds);
     row->mem += colony__ctl_number(slot, "mem");
     if (colony__ctl_number(slot, "uptime") > row->uptime)
         row->uptime = colony__ctl_number(slot, "uptime");

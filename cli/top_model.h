@@ -62,6 +62,7 @@ struct top_model {
     struct top_row *rows;
     size_t count;
     size_t capacity;
+    size_t next;   /* row that the next template of an answer most likely has */
     size_t *order; /* of those that are shown */
     size_t shown;
     enum top_sort sort;

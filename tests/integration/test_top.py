@@ -287,16 +287,18 @@ def test_what_is_wrong_is_one_line(colony, tmp_path):
         out = subprocess.run([BINARY, "top", *args], capture_output=True, text=True, timeout=30,
                              stdin=subprocess.DEVNULL, env=env, check=False)
         assert out.returncode == code and says in out.stderr and out.stderr.count("\n") == 1
+        assert out.stderr.startswith("colony top: ")
 
     colony.start({"processes": {"web": SLEEP}})
     here = ("--state", str(colony.state))
     fails(*here, code=2, says="this is no terminal (colony top -b prints one table)")
     fails(*here, "--sort", "cup", code=2, says="did you mean cpu?")
     fails("--state", str(tmp_path), code=69, says="is `colony serve` running?")
-    with top(colony, env={"TERM": "nonsense"}) as terminal:
-        assert terminal.end() == 1
-        assert b"cannot use this terminal: TERM is nonsense" in terminal.text
-        assert terminal.is_restored()
+    for term in ("nonsense", "dumb"):
+        with top(colony, env={"TERM": term}) as terminal:
+            assert terminal.end() == 1
+            assert f"cannot use this terminal: TERM is {term}" in terminal.text.decode()
+            assert terminal.is_restored()
 
 
 def test_ncurses_is_opened_only_by_top(served):
