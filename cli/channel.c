@@ -262,6 +262,8 @@ static ssize_t receive_sealed(struct colony_channel *channel, char *bytes, size_
                               struct colony_error *err)
 {
     const struct colony_openssl *lib = channel->tls->lib;
+    unsigned long code;
+    const char *reason;
     int count;
     int error;
 
@@ -276,8 +278,13 @@ static ssize_t receive_sealed(struct colony_channel *channel, char *bytes, size_
         return 0;
     if (error == SSL_ERROR_SYSCALL)
         return -ECONNRESET;
+    code = lib->ERR_get_error();
+    if (ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+        return -ECONNRESET; /* without a goodbye, as when an engine dies */
+    reason = lib->ERR_reason_error_string(code);
+    lib->ERR_clear_error();
     return colony_fail(err, -EACCES, "cannot speak TLS with colony: %s (--cert FILE is our own)",
-                       colony_openssl_reason(lib));
+                       reason ? reason : "unknown reason");
 }
 
 ssize_t colony_channel_receive(struct colony_channel *channel, char *bytes, size_t size,

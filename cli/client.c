@@ -122,14 +122,16 @@ static int ask_once(const struct colony_target *target, const struct colony_requ
 int colony_client_request(const struct colony_target *target, const struct colony_request *request,
                           struct colony_reply *reply, struct colony_error *err)
 {
-    *reply = (struct colony_reply){.connection = -1};
     for (int wait_ms = AGAIN_FIRST_MS;; wait_ms *= 2) {
+        struct colony_reply one = {.connection = -1};
         bool was_used = false;
-        int rc = ask_once(target, request, reply, &was_used, err);
+        int rc = ask_once(target, request, &one, &was_used, err);
 
-        if (rc != -ECONNRESET || !is_safe(request) || was_used || wait_ms > AGAIN_MAX_MS)
+        if (rc != -ECONNRESET || !is_safe(request) || was_used || wait_ms > AGAIN_MAX_MS) {
+            *reply = one;
             return rc;
-        colony_client_clear(reply);
+        }
+        colony_client_clear(&one);
         (void)poll(NULL, 0, wait_ms);
     }
 }

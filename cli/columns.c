@@ -247,12 +247,22 @@ static void print_row(const struct colony_columns *columns, const struct cell *r
     (void)putchar('\n');
 }
 
-void colony_columns_print(struct colony_columns *columns)
+/* Else a terminal gets it by lines. */
+static void buffer_output(void)
 {
     static char output[OUTPUT_SIZE];
+    static bool is_buffered;
+
+    if (!is_buffered)
+        (void)setvbuf(stdout, output, _IOFBF, sizeof output);
+    is_buffered = true;
+}
+
+void colony_columns_print(struct colony_columns *columns)
+{
     bool is_coloured = colony_columns_wants_colour();
 
-    (void)setvbuf(stdout, output, _IOFBF, sizeof output); /* else a terminal gets it by lines */
+    buffer_output();
     for (size_t i = 0; i < columns->count; i++)
         columns->widths[i] = column_width(columns, i);
     print_row(columns, NULL, false);

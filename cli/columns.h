@@ -36,8 +36,8 @@ void colony_columns_free(struct colony_columns *columns);
 int colony_columns_add(struct colony_columns *columns, const struct colony_cell *cells);
 
 /*
- * Prints all on stdout, to which nothing was printed before. A column whose cells are all empty is
- * left out with its header.
+ * Prints all on stdout, to which nothing was printed before the first table. A column whose cells
+ * are all empty is left out with its header.
  */
 void colony_columns_print(struct colony_columns *columns);
 

@@ -17,6 +17,7 @@ int colony_cmd_ctl(int argc, char **argv);
 int colony_cmd_engine(int argc, char **argv);
 int colony_cmd_keeper(int argc, char **argv);
 int colony_cmd_serve(int argc, char **argv);
+int colony_cmd_top(int argc, char **argv);
 
 /* What completion knows of them. */
 extern const struct colony_usage colony_usage; /* of `colony` itself */
@@ -25,5 +26,6 @@ extern const struct colony_usage colony_check_usage;
 extern const struct colony_usage colony_completion_usage;
 extern const struct colony_usage colony_ctl_usage;
 extern const struct colony_usage colony_serve_usage;
+extern const struct colony_usage colony_top_usage;
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "commands.h"
 #include "core/error.h"
+#include "core/events.h"
 #include "core/signals.h"
 #include "ctl_internal.h"
 #include "options.h"
@@ -92,6 +93,13 @@ static void offer_signals(const struct cursor *cursor, const char *data, const c
     }
 }
 
+static void offer_events(const struct cursor *cursor, const char *data, const char *suffix)
+{
+    (void)data;
+    for (int type = 0; type < EVENT_STRAY; type++) /* which is never told */
+        offer(cursor, colony_event_name((enum colony_event_type)type), suffix, "");
+}
+
 static void on_late(int signo)
 {
     (void)signo;
@@ -132,7 +140,9 @@ static void offer_live(const struct cursor *cursor, const char *data, const char
 static const struct kind kinds[] = {
     {"ARG",    offer_path,    "files"},
     {"CMD",    offer_path,    "files"},
+    {"COLUMN", offer_words,   "name cpu mem restarts uptime state"},
     {"DIR",    offer_path,    "folders"},
+    {"EVENT",  offer_events,  NULL},
     {"FILE",   offer_path,    "files"},
     {"FORMAT", offer_words,   "text json"},
     {"FORM",   offer_words,   "ini json systemd yaml"},

@@ -54,8 +54,31 @@ static const struct colony_option logs_options[] = {
 static const struct colony_option history_options[] = {
     {"lines", 'n', "N", "the last N events, default 30", OPTION_NUMBER, AT(lines), NULL},
     {"slot",  0,   "K", "only slot K (from 1)",          OPTION_NUMBER, AT(slot),  NULL},
+    {"since", 0,   "TIME", "all since then: 10m (ago), 16:12 or 2026-11-22T16:12:41Z", OPTION_TEXT, AT(since), NULL},
     {"all",   'a', NULL, "also each move between states", OPTION_FLAG,  AT(all),   NULL},
     JSON, WHERE, END,
+};
+#define LINES_OF_JSON {"json", 0, NULL, "print JSON, one object a line", OPTION_FLAG, AT(is_json), NULL}
+static const struct colony_option events_options[] = {
+    {"follow", 'f', NULL, "go on with what happens from now on", OPTION_FLAG,  AT(follows), NULL},
+    {"lines", 'n', "N", "the last N events, default 30", OPTION_NUMBER, AT(lines), NULL},
+    {"since", 0,   "TIME", "all since then: 10m (ago), 16:12 or 2026-11-22T16:12:41Z", OPTION_TEXT, AT(since), NULL},
+    {"all",   'a', NULL, "also each move between states", OPTION_FLAG,  AT(all),   NULL},
+    LINES_OF_JSON, WHERE, END,
+};
+static const struct colony_option stats_options[] = {
+    {"follow",   'f', NULL,      "look again and again",           OPTION_FLAG,     AT(follows),     NULL},
+    {"interval", 'd', "SECONDS", "with -f: how often, default 1",  OPTION_DURATION, AT(interval_ms), NULL},
+    {"json",     0,   NULL,      "print JSON, a line for each look", OPTION_FLAG,   AT(is_json),     NULL},
+    WHERE, END,
+};
+static const struct colony_option attach_options[] = {
+    {"raw", 'r', NULL, "send each key at once, as it is, and show none", OPTION_FLAG, AT(is_raw), NULL},
+    WHERE, END,
+};
+static const struct colony_option watch_options[] = {
+    {"all",   'a', NULL, "also each move between states", OPTION_FLAG,  AT(all),   NULL},
+    LINES_OF_JSON, WHERE, END,
 };
 static const struct colony_option why_options[] = {
     {"lines", 'n', "N", "tell N things that happened, default 10", OPTION_NUMBER, AT(lines), NULL},
@@ -96,8 +119,16 @@ static const struct ctl_action actions[] = {
      "colony ctl why web\ncolony ctl why web.2\ncolony ctl why web -n 100\n"},
     {"history",        colony__ctl_history,        "[NAME]",         0, 1,   history_options,  "list what happened, newest last",
      "colony ctl history\ncolony ctl history web -n 100\ncolony ctl history web --slot 2 --json\n"},
+    {"events",         colony__ctl_events,         "[NAME|GROUP:*|EVENT...]", 0, ANY, events_options, "list what happened as lines, newest last, and go on with it",
+     "colony ctl events\ncolony ctl events web --since 10m\ncolony ctl events web exit -f --json\n"},
+    {"watch",          colony__ctl_watch,          "[NAME|GROUP:*|EVENT...]", 0, ANY, watch_options, "tell what happens, as it happens",
+     "colony ctl watch\ncolony ctl watch web worker\ncolony ctl watch web exit spawn --json\n"},
     {"logs",           colony__ctl_logs,           "NAME",           1, 1,   logs_options,     "print what a template's processes wrote",
      "colony ctl logs web\ncolony ctl logs -n 20 -f web\ncolony ctl logs web --slot 2\n"},
+    {"stats",          colony__ctl_stats,          "[NAME|GROUP:*...]", 0, ANY, stats_options, "show what processes use",
+     "colony ctl stats\ncolony ctl stats web -f\ncolony ctl stats web -f -d 10 --json\n"},
+    {"attach",         colony__ctl_attach,         "NAME[.SLOT]",    1, 1,   attach_options,   "type into a process and see what it prints (ctrl-] leaves)",
+     "colony ctl attach shell\ncolony ctl attach shell.2 --raw\necho status | colony ctl attach shell\n"},
     {"tree",           colony__ctl_tree,           "",               0, 0,   show_options,     "show the processes with their children",
      "colony ctl tree\n"},
     {"env",            colony__ctl_env,            "NAME",           1, 1,   show_options,     "show a template's environment and where it is from",
@@ -117,6 +148,27 @@ static const struct ctl_action actions[] = {
      "colony ctl sub web\ncolony ctl sub web 3\n"},
     {"kill",           colony__ctl_kill,           "NAME|ID [SIG]",  1, 2,   kill_options,     "send a signal to a template or, by id, a process",
      "colony ctl kill web\ncolony ctl kill web HUP\ncolony ctl kill -s USR1 web\ncolony ctl kill -9 17\n"},
+
+    {"up",             colony__ctl_start,          "NAME|GROUP:*...", 1, ANY, start_options,   "start templates; runit's word for it",
+     "colony ctl up web\n"},
+    {"down",           colony__ctl_stop,           "NAME|GROUP:*|ID...", 1, ANY, stop_options, "stop templates, and wait; runit's word for it",
+     "colony ctl down web\n"},
+    {"once",           colony__ctl_once,           "NAME|GROUP:*...", 1, ANY, start_options,   "start templates, and do not start them again when they end",
+     "colony ctl once job\ncolony ctl once job --wait\n"},
+    {"pause",          colony__ctl_pause,          "NAME|GROUP:*|ID...", 1, ANY, plain_options, "send SIGSTOP: they stand still until cont",
+     "colony ctl pause web\n"},
+    {"cont",           colony__ctl_cont,           "NAME|GROUP:*|ID...", 1, ANY, plain_options, "send SIGCONT: they go on",
+     "colony ctl cont web\n"},
+    {"hup",            colony__ctl_hup,            "NAME|GROUP:*|ID...", 1, ANY, plain_options, "send SIGHUP",
+     "colony ctl hup web\n"},
+    {"alarm",          colony__ctl_alarm,          "NAME|GROUP:*|ID...", 1, ANY, plain_options, "send SIGALRM",
+     "colony ctl alarm web\n"},
+    {"interrupt",      colony__ctl_interrupt,      "NAME|GROUP:*|ID...", 1, ANY, plain_options, "send SIGINT",
+     "colony ctl interrupt web\n"},
+    {"quit",           colony__ctl_quit,           "NAME|GROUP:*|ID...", 1, ANY, plain_options, "send SIGQUIT",
+     "colony ctl quit web\n"},
+    {"term",           colony__ctl_term,           "NAME|GROUP:*|ID...", 1, ANY, plain_options, "send SIGTERM; what is to run is started again",
+     "colony ctl term web\n"},
 
     {"add_process",    colony__ctl_add_process,    "NEW_NAME CMD [ARG...]", 2, ANY, add_options, "add a template (exit 5: it exists); -- before a CMD with options",
      "colony ctl add_process web 'python3 -m http.server 8000'\n"
@@ -291,8 +343,10 @@ static int run_action(struct ctl *ctl, const struct ctl_action *action, int argc
 
 int colony_cmd_ctl(int argc, char **argv)
 {
-    struct ctl ctl = {
-        .lines = UINT64_MAX, .timeout_ms = UINT64_MAX, .settings.numprocesses = UINT64_MAX};
+    struct ctl ctl = {.lines = UINT64_MAX,
+                      .timeout_ms = UINT64_MAX,
+                      .interval_ms = UINT64_MAX,
+                      .settings.numprocesses = UINT64_MAX};
     const struct ctl_action *action;
     int exit_code;
 

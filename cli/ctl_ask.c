@@ -210,6 +210,22 @@ static int fail_by_reply(const struct ctl *ctl, const struct ctl_question *quest
     return exit_code;
 }
 
+int colony__ctl_conclude(const struct ctl *ctl, const struct ctl_question *question, int rc,
+                         const struct colony_reply *reply, const struct colony_error *err)
+{
+    if (rc == -EPIPE && question->on_body)
+        return EXIT_OK; /* whoever read our output has had enough */
+    if (rc == -ECANCELED)
+        return EXIT_FAILED; /* told by the callback */
+    if (rc == -EPROTO)
+        return colony__ctl_fail(EXIT_UNREACHABLE, "%s", err->message);
+    if (rc < 0)
+        return colony__ctl_fail((int)colony_error_info(rc)->exit_code, "%s", err->message);
+    if (reply->status / 100 != 2)
+        return fail_by_reply(ctl, question, reply);
+    return EXIT_OK;
+}
+
 int colony__ctl_ask(const struct ctl *ctl, const struct ctl_question *question,
                     struct colony_reply *reply)
 {
@@ -225,17 +241,7 @@ int colony__ctl_ask(const struct ctl *ctl, const struct ctl_question *question,
     struct colony_error err = {0};
     int rc = colony_client_request(&ctl->target, &request, reply, &err);
 
-    if (rc == -EPIPE && question->on_body)
-        return EXIT_OK; /* whoever read our output has had enough */
-    if (rc == -ECANCELED)
-        return EXIT_FAILED; /* told by the callback */
-    if (rc == -EPROTO)
-        return colony__ctl_fail(EXIT_UNREACHABLE, "%s", err.message);
-    if (rc < 0)
-        return colony__ctl_fail((int)colony_error_info(rc)->exit_code, "%s", err.message);
-    if (reply->status / 100 != 2)
-        return fail_by_reply(ctl, question, reply);
-    return EXIT_OK;
+    return colony__ctl_conclude(ctl, question, rc, reply, &err);
 }
 
 int colony__ctl_ask_json(const struct ctl *ctl, const struct ctl_question *question,

@@ -26,6 +26,9 @@ struct verb {
 static const struct verb start_verb = {
     "POST", "/_start", "start", "started", "starting", false, true,
 };
+static const struct verb once_verb = {
+    "POST", "/_once", "start", "started, for once", "starting, for once", false, true,
+};
 static const struct verb stop_verb = {
     "POST", "/_stop", "stop", "stopped", "stopping", true, false,
 };
@@ -131,6 +134,11 @@ static int change_all(const struct ctl *ctl, const struct verb *verb, int argc, 
 int colony__ctl_start(struct ctl *ctl, int argc, char **argv)
 {
     return change_all(ctl, &start_verb, argc, argv);
+}
+
+int colony__ctl_once(struct ctl *ctl, int argc, char **argv)
+{
+    return change_all(ctl, &once_verb, argc, argv);
 }
 
 int colony__ctl_stop(struct ctl *ctl, int argc, char **argv)

@@ -5,7 +5,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/signals.h"
 #include "ctl_internal.h"
+
+enum {
+    SIGNAL_MAX = 64,
+};
 
 /* clang-format off */
 static const struct word {
@@ -67,7 +72,10 @@ bool colony__ctl_event_is_detail(const struct cJSON *event)
 static void write_end(char text[CTL_NOTE_MAX], const struct cJSON *event)
 {
     const char *signal_name = colony__ctl_text(event, "term_signal");
+    double signo = colony__ctl_number(event, "term_signal"); /* as events tell it */
 
+    if (signo >= 1 && signo <= SIGNAL_MAX)
+        signal_name = colony_signal_name((int)signo);
     if (signal_name[0] != '\0')
         (void)snprintf(text, CTL_NOTE_MAX, "ended by %.40s", signal_name);
     else if (colony__ctl_has_number(event, "exit_status"))

@@ -56,9 +56,12 @@ struct ctl {
     bool follows;
     bool dry_run;
     bool all;
-    uint64_t timeout_ms; /* UINT64_MAX: not given */
-    uint64_t lines;      /* UINT64_MAX: not given */
-    uint64_t slot;       /* 0: not given */
+    uint64_t timeout_ms;  /* UINT64_MAX: not given */
+    uint64_t lines;       /* UINT64_MAX: not given */
+    uint64_t slot;        /* 0: not given */
+    uint64_t interval_ms; /* UINT64_MAX: not given */
+    const char *since;
+    bool is_raw;
     struct ctl_settings settings;
     struct colony_target target;
 };
@@ -107,6 +110,20 @@ int colony__ctl_path(char path[CTL_PATH_MAX], const char *before, const char *na
 /* EXIT_OK with an answer of status 2xx in @reply, to be cleared by the caller in any case. */
 int colony__ctl_ask(const struct ctl *ctl, const struct ctl_question *question,
                     struct colony_reply *reply);
+
+/* What the end of a request, of which @rc came, means; told unless it is EXIT_OK. */
+int colony__ctl_conclude(const struct ctl *ctl, const struct ctl_question *question, int rc,
+                         const struct colony_reply *reply, const struct colony_error *err);
+
+/*
+ * Writes to stdout at once, so that who follows sees each line as it comes. 0; -EPIPE: nobody reads
+ * it any more; -ECANCELED: told.
+ */
+int colony__ctl_write_output(const char *bytes, size_t size, void *data);
+
+/* `web.2` is slot 2 of web, unless there is a template of that name: then, and without a number,
+ * *slot is NULL. Cuts @name at the dot. EXIT_OK, or told. */
+int colony__ctl_split_slot(const struct ctl *ctl, char *name, const char **slot);
 
 /* The same, with the answer's JSON in @json, for cJSON_Delete(). */
 int colony__ctl_ask_json(const struct ctl *ctl, const struct ctl_question *question,
@@ -161,6 +178,9 @@ int colony__ctl_print_tree(const struct cJSON *json);
 /* "42s", "3m12s", "5h03m", "2d04h"; "-" for what is no duration. */
 void colony__ctl_write_duration(char text[CTL_NUMBER_MAX], double seconds);
 
+/* "812K", "4.1M", "128M", "1.5G"; "-" for what is no size. */
+void colony__ctl_write_size(char text[CTL_NUMBER_MAX], double size);
+
 /* How the engine goes on in a cause after it has told of an end: "…: starts again after 4.2 s". */
 #define CTL_STARTS_AGAIN ": starts again"
 
@@ -204,10 +224,87 @@ struct ctl_slot_view {
 
 void colony__ctl_view_slot(struct ctl_slot_view *view, const struct cJSON *slot);
 
+/* What events are asked for: any of the kinds (0: all) of any of the templates (none: of all). */
+struct ctl_filter {
+    unsigned kinds;      /* bits of enum colony_event_type */
+    struct cJSON *names; /* an array of texts */
+    const char *kind;    /* the only kind, or NULL */
+    const char *name;    /* the only name, or NULL; borrowed from @names */
+};
+
+/*
+ * Reads operands into @filter: kinds of events, names (`name:exit` for one that is called as an
+ * event is) and `GROUP:*`. Says on stderr which names nobody has yet. EXIT_OK, or told; the caller
+ * frees filter->names in any case.
+ */
+int colony__ctl_filter(const struct ctl *ctl, const char *doing, int argc, char **argv,
+                       struct ctl_filter *filter);
+bool colony__ctl_is_wanted(const struct ctl_filter *filter, const struct cJSON *event);
+
+/* When an event was, in the user's own time; and of whom: "web.2", "web" or "". */
+void colony__ctl_write_time(char *text, size_t size, const struct cJSON *event);
+void colony__ctl_write_who(char *text, size_t size, const struct cJSON *event);
+
+/* One event as a line: when, who, pid, what. */
+void colony__ctl_print_event(const struct cJSON *event);
+
+/* Recorded events that are asked for. */
+struct ctl_recorded {
+    const char *name;                /* of all templates: NULL */
+    const struct ctl_filter *filter; /* or NULL */
+    uint64_t count;                  /* at most so many, the newest */
+    double since;                    /* seconds since 1970; 0: all */
+    bool is_whole;                   /* also each move between states */
+};
+
+/* Follows the events of @filter after the one with the id @last_id ("": from now on). */
+int colony__ctl_follow_events(const struct ctl *ctl, const struct ctl_filter *filter,
+                              const char *last_id);
+
+/*
+ * Follows what @question asks for, whose on_body is called with data. When the connection is cut,
+ * because colony is upgraded or its engine has died, it is asked for again for ten seconds; @again
+ * is called before that, and may write question->path and *last_id (NULL: none) anew. EXIT_OK at
+ * the proper end, or told.
+ */
+struct ctl_follow {
+    struct ctl_question question;
+    const char *last_id; /* read at each connection; or NULL */
+    void (*again)(void *data);
+    void *data;
+};
+int colony__ctl_follow(const struct ctl *ctl, const struct ctl_follow *follow);
+
+/* "10m", "2026-11-22T16:12:41Z", "2026-11-22 16:12", "16:12" as seconds since 1970. -EINVAL. */
+int colony__ctl_parse_since(double *since, const char *text);
+
+/* The last event there is, "" when nobody can tell: what comes after it is told, also when the
+ * first connection breaks. */
+void colony__ctl_write_last_id(char id[CTL_NUMBER_MAX], const struct ctl *ctl);
+
+/* How many and since when, from -n and --since; all since then when only that is given. EXIT_OK,
+ * or told. */
+int colony__ctl_limit_recorded(struct ctl_recorded *wish, const struct ctl *ctl,
+                               uint64_t default_count);
+
+/* What @wish asks for, newest first, in @all, an array. EXIT_OK, or told. */
+int colony__ctl_collect(const struct ctl *ctl, const struct ctl_recorded *wish, struct cJSON *all);
+
 /* The actions. */
+int colony__ctl_alarm(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_attach(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_cont(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_hup(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_interrupt(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_once(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_pause(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_quit(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_stats(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_term(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_add(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_add_process(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_del_process(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_events(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_env(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_get_process(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_groups(struct ctl *ctl, int argc, char **argv);
@@ -231,6 +328,7 @@ int colony__ctl_sub(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_tree(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_update_process(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_upgrade(struct ctl *ctl, int argc, char **argv);
+int colony__ctl_watch(struct ctl *ctl, int argc, char **argv);
 int colony__ctl_why(struct ctl *ctl, int argc, char **argv);
 
 #endif

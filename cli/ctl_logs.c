@@ -4,14 +4,19 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/error.h"
 #include "ctl_internal.h"
+#include "log_reader.h"
 
-/* Written at once, so that who follows sees each line as it comes. */
-static int on_output(const char *bytes, size_t size, void *data)
+enum {
+    QUERY_MAX = 128,
+};
+
+int colony__ctl_write_output(const char *bytes, size_t size, void *data)
 {
     (void)data;
     while (size > 0) {
@@ -35,8 +40,8 @@ static int on_output(const char *bytes, size_t size, void *data)
     return 0;
 }
 
-/* "?lines=20&slot=2&follow=true", of what was given. */
-static void write_query(const struct ctl *ctl, char *query, size_t size)
+/* "?lines=20&slot=2", of what was given. */
+static void write_query(const struct ctl *ctl, char query[QUERY_MAX])
 {
     char lines[40] = "";
     char slot[40] = "";
@@ -45,29 +50,86 @@ static void write_query(const struct ctl *ctl, char *query, size_t size)
         (void)snprintf(lines, sizeof lines, "&lines=%" PRIu64, ctl->lines);
     if (ctl->slot > 0)
         (void)snprintf(slot, sizeof slot, "&slot=%" PRIu64, ctl->slot);
-    (void)snprintf(query, size, "?follow=%s%s%s", ctl->follows ? "true" : "false", lines, slot);
+    (void)snprintf(query, QUERY_MAX, "?follow=%s%s%s", ctl->follows ? "true&places=true" : "false",
+                   lines, slot);
+}
+
+/* `logs -f` under way, perhaps from one engine to the next. */
+struct following {
+    struct colony_log_reader reader;
+    char first[CTL_PATH_MAX];                       /* what was asked for at first */
+    char path[CTL_PATH_MAX + COLONY_LOG_QUERY_MAX]; /* what is asked for now */
+};
+
+static int on_bytes(const char *bytes, size_t size, void *data)
+{
+    struct following *following = data;
+    int rc = colony_log_reader_feed(&following->reader, bytes, size);
+
+    if (rc != -ENOMEM && rc != -EPROTO)
+        return rc;
+    (void)colony__ctl_fail(EXIT_FAILED, "cannot follow the logs: %s",
+                           rc == -ENOMEM ? "out of memory" : "this colony tells no places");
+    return -ECANCELED;
+}
+
+static void on_again(void *data)
+{
+    struct following *following = data;
+    char from[COLONY_LOG_QUERY_MAX];
+
+    colony_log_reader_restart(&following->reader, from, sizeof from);
+    (void)snprintf(following->path, sizeof following->path, "%s%s", following->first, from);
+}
+
+static int follow_logs(const struct ctl *ctl, const char *name, const char *path)
+{
+    struct following *following = calloc(1, sizeof *following);
+    struct ctl_follow follow;
+    int exit_code;
+
+    if (!following)
+        return colony__ctl_fail(EXIT_FAILED, "cannot follow the logs: out of memory");
+    following->reader.cb = colony__ctl_write_output;
+    (void)snprintf(following->first, sizeof following->first, "%s", path);
+    (void)snprintf(following->path, sizeof following->path, "%s", path);
+    follow = (struct ctl_follow){
+        .question = {.method = "GET",
+                     .path = following->path,
+                     .doing = "print the logs of",
+                     .name = name,
+                     .on_body = on_bytes},
+        .again = on_again,
+        .data = following,
+    };
+    exit_code = colony__ctl_follow(ctl, &follow);
+    colony_log_reader_clear(&following->reader);
+    free(following);
+    return exit_code;
 }
 
 int colony__ctl_logs(struct ctl *ctl, int argc, char **argv)
 {
     char path[CTL_PATH_MAX];
-    char query[128];
+    char query[QUERY_MAX];
     const struct ctl_question question = {
         .method = "GET",
         .path = path,
         .doing = "print the logs of",
         .name = argv[1],
-        .timeout_ms = ctl->follows ? 0 : COLONY_CLIENT_TIMEOUT_MS,
-        .on_body = on_output,
+        .timeout_ms = COLONY_CLIENT_TIMEOUT_MS,
+        .on_body = colony__ctl_write_output,
     };
     struct colony_reply reply;
     int exit_code;
 
     (void)argc;
-    write_query(ctl, query, sizeof query);
+    write_query(ctl, query);
     exit_code = colony__ctl_path(path, "/logs/", argv[1], query);
     if (exit_code != EXIT_OK)
         return exit_code;
+    if (ctl->follows)
+        return follow_logs(ctl, argv[1], path);
     exit_code = colony__ctl_ask(ctl, &question, &reply);
     colony_client_clear(&reply);
     return exit_code;

@@ -164,16 +164,13 @@ static void write_percent(char text[CTL_NUMBER_MAX], const struct fields *fields
         write_nothing(text, fields, FIELD_CPU);
 }
 
-/* "812K", "4.1M", "128M", "1.5G"; else as above. */
-static void write_size(char text[CTL_NUMBER_MAX], const struct fields *fields)
+void colony__ctl_write_size(char text[CTL_NUMBER_MAX], double size)
 {
     static const char *const units[] = {"B", "K", "M", "G", "T", "P"};
-    double size = number_of(fields, FIELD_MEM);
     size_t unit = 0;
 
-    if (!has_number(fields, FIELD_ID) || !has_number(fields, FIELD_MEM) ||
-        !(size >= 0 && size < 1e18)) {
-        write_nothing(text, fields, FIELD_MEM);
+    if (!(size >= 0 && size < 1e18)) {
+        (void)snprintf(text, CTL_NUMBER_MAX, "-");
         return;
     }
     while (size >= 999.5 && unit + 1 < sizeof units / sizeof units[0]) {
@@ -185,6 +182,14 @@ static void write_size(char text[CTL_NUMBER_MAX], const struct fields *fields)
     else
         (void)snprintf(text, CTL_NUMBER_MAX, "%llu%s", (unsigned long long)(size + 0.5),
                        units[unit]);
+}
+
+static void write_memory(char text[CTL_NUMBER_MAX], const struct fields *fields)
+{
+    if (has_number(fields, FIELD_ID) && has_number(fields, FIELD_MEM))
+        colony__ctl_write_size(text, number_of(fields, FIELD_MEM));
+    else
+        write_nothing(text, fields, FIELD_MEM);
 }
 
 static void write_last_exit(char text[CTL_NUMBER_MAX], const struct cJSON *last)
@@ -254,6 +259,6 @@ void colony__ctl_view_slot(struct ctl_slot_view *view, const struct cJSON *slot)
     write_number(view->restarts, fields.items[FIELD_RESTARTS]);
     write_last_exit(view->last_exit, fields.items[FIELD_LAST_EXIT]);
     write_percent(view->cpu, &fields);
-    write_size(view->mem, &fields);
+    write_memory(view->mem, &fields);
     write_note(view->note, &fields, state);
 }

@@ -258,8 +258,7 @@ static int print_story(const struct ctl *ctl, const struct cJSON *answer)
     return EXIT_OK;
 }
 
-/* `web.2` is slot 2 of web, unless there is a template of that name. */
-static int split_slot(const struct ctl *ctl, char *name, const char **slot)
+int colony__ctl_split_slot(const struct ctl *ctl, char *name, const char **slot)
 {
     char *dot = strrchr(name, '.');
     char path[CTL_PATH_MAX];
@@ -288,7 +287,7 @@ int colony__ctl_why(struct ctl *ctl, int argc, char **argv)
     const struct ctl_question question = colony__ctl_look(path, "tell the story of", argv[1]);
     const char *slot;
     struct cJSON *answer = NULL;
-    int exit_code = split_slot(ctl, argv[1], &slot);
+    int exit_code = colony__ctl_split_slot(ctl, argv[1], &slot);
 
     (void)argc;
     if (exit_code == EXIT_OK && slot)

@@ -66,7 +66,7 @@ static int collect(struct colony_exchange *exchange, const char *bytes, size_t s
 
     if (needed > COLONY_CLIENT_BODY_MAX)
         return fail_protocol(exchange, "it is too long");
-    if (needed > exchange->capacity) {
+    if (!reply->body || needed > exchange->capacity) {
         size_t capacity = needed * 2;
         char *body = realloc(reply->body, capacity);
 

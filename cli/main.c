@@ -39,6 +39,7 @@ static const struct command commands[] = {
     {"help",       cmd_help,              &help_usage,              "tell more of a command"},
     {"keeper",     colony_cmd_keeper,     NULL,                     "started by serve"},
     {"serve",      colony_cmd_serve,      &colony_serve_usage,      "keep processes alive"},
+    {"top",        colony_cmd_top,        &colony_top_usage,        "show what runs, live"},
     {"version",    cmd_version,           &version_usage,           "print the version"},
 };
 /* clang-format on */

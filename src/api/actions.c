@@ -11,6 +11,8 @@
 
 const struct colony__action colony__action_start = {
     .apply = colony_engine_start_template, .can_wait = true, .goal = GOAL_STARTED};
+const struct colony__action colony__action_once = {
+    .apply = colony_engine_start_template_once, .can_wait = true, .goal = GOAL_STARTED};
 const struct colony__action colony__action_stop = {.apply = colony_engine_stop_template,
                                                    .can_wait = true,
                                                    .goal = GOAL_STOPPED,
@@ -117,6 +119,12 @@ int colony__post_start(struct colony__connection *connection, const struct colon
                        struct colony_error *err)
 {
     return act_on_named(connection, request, &colony__action_start, err);
+}
+
+int colony__post_once(struct colony__connection *connection, const struct colony__request *request,
+                      struct colony_error *err)
+{
+    return act_on_named(connection, request, &colony__action_once, err);
 }
 
 int colony__post_stop(struct colony__connection *connection, const struct colony__request *request,

@@ -20,6 +20,7 @@ struct colony__action {
 };
 
 extern const struct colony__action colony__action_start;
+extern const struct colony__action colony__action_once;
 extern const struct colony__action colony__action_stop;
 extern const struct colony__action colony__action_restart;
 extern const struct colony__action colony__action_delete;

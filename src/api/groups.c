@@ -123,6 +123,12 @@ static int act_on_group(struct colony__connection *connection,
     return colony_fail_os(err, rc, "cannot change the group '%s'", request->args[0]);
 }
 
+int colony__post_group_once(struct colony__connection *connection,
+                            const struct colony__request *request, struct colony_error *err)
+{
+    return act_on_group(connection, request, &colony__action_once, err);
+}
+
 int colony__post_group_start(struct colony__connection *connection,
                              const struct colony__request *request, struct colony_error *err)
 {

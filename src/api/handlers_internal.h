@@ -41,6 +41,8 @@ int colony__post_signal(struct colony__connection *connection,
                         const struct colony__request *request, struct colony_error *err);
 
 /* actions.c */
+int colony__post_once(struct colony__connection *connection, const struct colony__request *request,
+                      struct colony_error *err);
 int colony__post_start(struct colony__connection *connection, const struct colony__request *request,
                        struct colony_error *err);
 int colony__post_stop(struct colony__connection *connection, const struct colony__request *request,
@@ -69,6 +71,8 @@ int colony__get_groups(struct colony__connection *connection, const struct colon
                        struct colony_error *err);
 int colony__get_group(struct colony__connection *connection, const struct colony__request *request,
                       struct colony_error *err);
+int colony__post_group_once(struct colony__connection *connection,
+                            const struct colony__request *request, struct colony_error *err);
 int colony__post_group_start(struct colony__connection *connection,
                              const struct colony__request *request, struct colony_error *err);
 int colony__post_group_stop(struct colony__connection *connection,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "api/connection_internal.h"
 #include "api/handlers_internal.h"
@@ -24,6 +25,8 @@ enum {
 struct asking {
     struct colony__connection *connection; /* NULL: it has gone */
     bool is_answered;
+    uint64_t after_seq; /* only later ones */
+    uint64_t from_ms;   /* wall clock: only from then on */
 };
 
 static void release(struct asking *asking)
@@ -71,6 +74,16 @@ void colony__history_add_json(struct colony__json *json, const char *key,
     colony__json_close(json, ']');
 }
 
+/* Of @rows, newest first, those that are late enough. */
+static size_t count_wanted(const struct asking *asking, const struct colony_store_event *rows,
+                           size_t count)
+{
+    while (count > 0 &&
+           (rows[count - 1].seq <= asking->after_seq || rows[count - 1].at_ms < asking->from_ms))
+        count--;
+    return count;
+}
+
 static void on_found(int rc, const struct colony_store_event *rows, size_t count, void *data)
 {
     struct asking *asking = data;
@@ -82,7 +95,7 @@ static void on_found(int rc, const struct colony_store_event *rows, size_t count
     if (!connection) {
         release(asking);
     } else if (rc == 0) {
-        colony__history_add_json(&json, NULL, rows, count);
+        colony__history_add_json(&json, NULL, rows, count_wanted(asking, rows, count));
         (void)colony__respond_json(connection, 200, &json);
     } else {
         (void)colony_fail_os(&err, rc, "cannot read the history");
@@ -119,6 +132,7 @@ int colony__history_parse(const struct colony__request *request, struct colony_s
     unsigned long long slot = 0;
     unsigned long long limit = LIMIT_DEFAULT;
     unsigned long long before = 0;
+    const char *name = colony__request_query(request, "name");
     int rc = parse_number(request, "slot", COLONY_SLOTS_MAX, &slot, err);
 
     if (rc == 0)
@@ -128,7 +142,7 @@ int colony__history_parse(const struct colony__request *request, struct colony_s
     if (rc < 0)
         return rc;
     *query = (struct colony_store_query){
-        .name = colony__request_query(request, "name"),
+        .name = name ? name : colony__request_query(request, "template"),
         .slot = (uint32_t)slot,
         .limit = (uint32_t)limit,
         .before = before,
@@ -140,14 +154,55 @@ int colony__history_parse(const struct colony__request *request, struct colony_s
     return 0;
 }
 
+/* "2026-11-22T16:12:41.052Z", also with fewer digits: milliseconds since 1970. -EINVAL. */
+static int parse_time(const char *text, uint64_t *ms)
+{
+    struct tm tm = {0};
+    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+    time_t seconds = rest ? timegm(&tm) : -1;
+    uint64_t weight = 100;
+
+    if (seconds < 0)
+        return -EINVAL;
+    *ms = (uint64_t)seconds * 1000;
+    if (*rest == '.')
+        for (rest++; *rest >= '0' && *rest <= '9'; rest++, weight /= 10)
+            *ms += (uint64_t)(*rest - '0') * weight;
+    return strcmp(rest, "Z") == 0 ? 0 : -EINVAL;
+}
+
+/* ?since=, the seq of an event or a time. */
+static int parse_since(const struct colony__request *request, struct asking *asking,
+                       struct colony_error *err)
+{
+    const char *since = colony__request_query(request, "since");
+    unsigned long long seq;
+
+    if (!since)
+        return 0;
+    if (colony__parse_number(since, INT64_MAX, &seq) == 0) {
+        asking->after_seq = seq;
+        return 0;
+    }
+    if (parse_time(since, &asking->from_ms) == 0)
+        return 0;
+    return colony_fail(err, -EINVAL,
+                       "cannot show the history since '%.40s': the seq of an event, or a time such "
+                       "as 2026-11-22T16:12:41Z",
+                       since);
+}
+
 int colony__get_history(struct colony__connection *connection,
                         const struct colony__request *request, struct colony_error *err)
 {
     struct colony_store *store = colony_engine_store(colony__connection_engine(connection));
     struct colony_store_query query;
+    struct asking wish = {0};
     struct asking *asking;
     int rc = colony__history_parse(request, &query, err);
 
+    if (rc == 0)
+        rc = parse_since(request, &wish, err);
     if (rc < 0)
         return rc;
     if (!store)
@@ -155,6 +210,8 @@ int colony__get_history(struct colony__connection *connection,
                            "cannot show the history: its database could not be opened; colony's "
                            "log says why");
     asking = calloc(1, sizeof *asking);
+    if (asking)
+        *asking = wish;
     rc = asking ? colony_store_history(store, &query, on_found, asking) : -ENOMEM;
     if (rc < 0) {
         free(asking);

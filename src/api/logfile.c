@@ -241,6 +241,67 @@ int colony__logfile_seek(struct colony__logfile *file, uint64_t lines)
     return lines == 0 ? 0 : seek_back(file, lines);
 }
 
+/* Reading ends, for now, where the newest file ends. */
+static int set_end(struct colony__logfile *file)
+{
+    struct stat info = {0};
+    int fd = open_end(file, false, &info);
+
+    if (fd < 0)
+        return fd == -ENOENT ? 0 : fd;
+    (void)close(fd);
+    file->has_end = true;
+    file->end_device = info.st_dev;
+    file->end_inode = info.st_ino;
+    file->end_offset = (uint64_t)info.st_size;
+    return 0;
+}
+
+/* Our file, opened, which may be renamed meanwhile; -ENOENT when it has been rotated away. */
+static int open_own(const struct colony__logfile *file, struct stat *info)
+{
+    for (int i = 0; i < TRIES; i++) {
+        uint32_t index;
+        int fd;
+
+        if (find_index(file, &index) < 0)
+            return -ENOENT;
+        fd = open_index(file, index, info);
+        if (fd >= 0 && info->st_dev == file->device && info->st_ino == file->inode)
+            return fd;
+        if (fd >= 0)
+            (void)close(fd);
+        pause_briefly();
+    }
+    return -ENOENT;
+}
+
+int colony__logfile_resume(struct colony__logfile *file, dev_t device, ino_t inode, uint64_t offset)
+{
+    struct stat info = {0};
+    bool had_file = device != 0 || inode != 0;
+    int rc = set_end(file);
+    int fd;
+
+    if (rc < 0)
+        return rc;
+    file->device = device;
+    file->inode = inode;
+    fd = had_file ? open_own(file, &info) : -ENOENT;
+    if (fd >= 0) {
+        adopt(file, fd, &info, offset);
+        return 0;
+    }
+    if (fd != -ENOENT)
+        return fd;
+    file->has_gap = had_file;
+    fd = open_end(file, true, &info);
+    if (fd < 0)
+        return fd == -ENOENT ? 0 : fd;
+    adopt(file, fd, &info, 0);
+    return 0;
+}
+
 /* How much of @size may be read before the end that seek has set. */
 static size_t limit(const struct colony__logfile *file, size_t size)
 {

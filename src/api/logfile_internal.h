@@ -40,6 +40,13 @@ void colony__logfile_clear(struct colony__logfile *file);
 /* To the beginning of the last @lines lines there are now. No file is no error. Negative errno. */
 int colony__logfile_seek(struct colony__logfile *file, uint64_t lines);
 
+/*
+ * To where a reader was, by the file's device and inode (0: there was none) and the offset in it;
+ * to the oldest there is, with a gap, when that file has been rotated away. Negative errno.
+ */
+int colony__logfile_resume(struct colony__logfile *file, dev_t device, ino_t inode,
+                           uint64_t offset);
+
 /* Bytes in order of writing, going from file to file; 0: there are no more now. Negative errno. */
 ssize_t colony__logfile_read(struct colony__logfile *file, char *buffer, size_t size);
 

@@ -14,6 +14,7 @@
 
 #include "api/connection_internal.h"
 #include "api/handlers_internal.h"
+#include "api/log_place_internal.h"
 #include "api/logfile_internal.h"
 #include "api/response_internal.h"
 #include "api/server_internal.h"
@@ -35,7 +36,8 @@ enum {
 struct log_slot {
     struct colony__logfile file;
     const char *base; /* of the path */
-    uint32_t slot;
+    struct colony__log_place place;
+    bool is_resumed; /* from there, not from its last lines */
     bool is_sought;
     bool is_dirty; /* there may be more to read */
     struct colony__buffer carry;
@@ -52,6 +54,7 @@ struct feed {
     uint64_t lines;
     bool follows;
     bool has_prefix;
+    bool has_places; /* each piece is told with where it ends */
     bool is_tail;    /* still showing what was there when it was asked for */
     bool is_working; /* a worker has the current slot */
     bool is_sending;
@@ -67,7 +70,9 @@ struct feed {
 struct wish {
     uint64_t lines;
     unsigned long long slot; /* 0: all */
+    const char *from;        /* places where another answer ended, or NULL */
     bool follows;
+    bool has_places;
 };
 
 /* Slot numbers of a template. */
@@ -121,7 +126,7 @@ static int fill(struct feed *feed, struct log_slot *slot)
     int rc = 0;
 
     if (feed->has_prefix)
-        (void)snprintf(prefix, sizeof prefix, "%s.%u: ", feed->name, slot->slot);
+        (void)snprintf(prefix, sizeof prefix, "%s.%u: ", feed->name, slot->place.slot);
     while (rc == 0 && got > 0 && feed->out.size == 0) {
         got = colony__logfile_read(&slot->file, block, size);
         if (got < 0)
@@ -136,6 +141,44 @@ static int fill(struct feed *feed, struct log_slot *slot)
     if (rc == 0 && feed->out.size == 0 && !feed->follows)
         rc = colony__lines_flush(&feed->out, &slot->carry, prefix);
     return rc;
+}
+
+/* Puts the place where it ends before what was read; of no bytes: the place alone. */
+static int tell_place(struct feed *feed, struct log_slot *slot)
+{
+    char text[COLONY__LOG_PLACE_MAX];
+    struct colony__buffer framed = {0};
+    size_t size;
+    int rc;
+
+    colony__log_place_set(&slot->place, &slot->file, slot->carry.size);
+    size = colony__log_place_write(&slot->place, feed->out.size, text);
+    rc = colony__buffer_append(&framed, text, size, OUT_MAX);
+    if (rc == 0 && feed->out.size > 0)
+        rc = colony__buffer_append(&framed, feed->out.data, feed->out.size, OUT_MAX + sizeof text);
+    if (rc < 0) {
+        colony__buffer_clear(&framed);
+        return rc;
+    }
+    colony__buffer_clear(&feed->out);
+    feed->out = framed;
+    return 0;
+}
+
+/* To where it is to be read from. What was there is known to the client from now on, even if
+ * nothing comes of it. */
+static int seek(struct feed *feed, struct log_slot *slot)
+{
+    const struct colony__log_place *place = &slot->place;
+    int rc;
+
+    slot->is_sought = true;
+    if (slot->is_resumed)
+        rc = colony__logfile_resume(&slot->file, (dev_t)place->device, (ino_t)place->inode,
+                                    place->offset);
+    else
+        rc = colony__logfile_seek(&slot->file, feed->lines);
+    return rc == 0 && feed->has_places ? tell_place(feed, slot) : rc;
 }
 
 static const struct colony__source log_source;
@@ -172,12 +215,13 @@ static void on_work(uv_work_t *work)
     struct log_slot *slot = &feed->slots[feed->current];
 
     feed->rc = 0;
-    if (!slot->is_sought) {
-        slot->is_sought = true;
-        feed->rc = colony__logfile_seek(&slot->file, feed->lines);
-    }
-    if (feed->rc == 0)
-        feed->rc = fill(feed, slot);
+    if (!slot->is_sought)
+        feed->rc = seek(feed, slot);
+    if (feed->rc < 0 || feed->out.size > 0)
+        return;
+    feed->rc = fill(feed, slot);
+    if (feed->rc == 0 && feed->has_places && feed->out.size > 0)
+        feed->rc = tell_place(feed, slot);
 }
 
 static void on_worked(uv_work_t *work, int status);
@@ -353,7 +397,11 @@ static int parse_wish(struct wish *wish, const struct colony__request *request,
     wish->lines = lines && strcmp(lines, "all") == 0 ? COLONY__LINES_ALL : count;
     if (slot && (colony__parse_number(slot, UINT32_MAX, &wish->slot) < 0 || wish->slot == 0))
         return colony_fail(err, -EINVAL, "cannot show slot '%s': a number from 1", slot);
-    return colony__request_query_bool(request, "follow", &wish->follows, err);
+    wish->from = colony__request_query(request, "from");
+    if (colony__request_query_bool(request, "follow", &wish->follows, err) < 0 ||
+        colony__request_query_bool(request, "places", &wish->has_places, err) < 0)
+        return -EINVAL;
+    return 0;
 }
 
 static void add_number(const struct colony_slot_info *info, void *data)
@@ -391,7 +439,17 @@ static const char *base_of(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static int add_file(struct feed *feed, const char *path, uint32_t number, uint32_t rotated_max)
+/* Where in @from, which may be NULL, @slot goes on. */
+static int resume(struct log_slot *slot, const char *from)
+{
+    int rc = from ? colony__log_place_find(&slot->place, from) : -ENOENT;
+
+    slot->is_resumed = rc == 0;
+    return rc == -ENOENT ? 0 : rc;
+}
+
+static int add_file(struct feed *feed, const char *path, const struct colony__log_place *place,
+                    uint32_t rotated_max, const char *from)
 {
     struct log_slot *slot = &feed->slots[feed->slot_count];
     int rc = colony__logfile_init(&slot->file, path, rotated_max);
@@ -399,19 +457,20 @@ static int add_file(struct feed *feed, const char *path, uint32_t number, uint32
     if (rc < 0)
         return rc;
     feed->slot_count++;
-    slot->slot = number;
+    slot->place = *place;
     slot->base = base_of(slot->file.path);
-    return 0;
+    return resume(slot, from);
 }
 
 static int add_slots(struct feed *feed, struct colony_engine *engine,
                      const struct colony_template *template, const struct numbers *numbers,
-                     struct colony_error *err)
+                     const char *from, struct colony_error *err)
 {
     feed->slots = calloc(2 * numbers->count + 1, sizeof *feed->slots); /* stderr may have its own */
     if (!feed->slots)
         return colony_fail_os(err, -ENOMEM, "cannot show the log of %s", template->name);
     for (size_t i = 0; i < numbers->count; i++) {
+        struct colony__log_place place = {.slot = numbers->list[i]};
         char path[PATH_MAX];
         int rc =
             colony_engine_log_path(engine, template->name, numbers->list[i], path, sizeof path);
@@ -423,10 +482,14 @@ static int add_slots(struct feed *feed, struct colony_engine *engine,
             return colony_fail(err, rc, "cannot show the log of %s: it has no slot %u",
                                template->name, numbers->list[i]);
         if (rc == 0)
-            rc = add_file(feed, path, numbers->list[i], template->log.count);
+            rc = add_file(feed, path, &place, template->log.count, from);
+        place.is_error = true;
         if (rc == 0 && colony_engine_error_log_path(engine, template->name, numbers->list[i], path,
                                                     sizeof path) == 0)
-            rc = add_file(feed, path, numbers->list[i], template->log.count);
+            rc = add_file(feed, path, &place, template->log.count, from);
+        if (rc == -EINVAL)
+            return colony_fail(err, rc, "cannot show the log of %s: from= is no list of places",
+                               template->name);
         if (rc < 0)
             return colony_fail_os(err, rc, "cannot show the log of %s", template->name);
     }
@@ -456,8 +519,9 @@ static int feed_new(struct feed **out, struct colony__connection *connection,
     feed->work.data = feed;
     feed->lines = wish->lines;
     feed->follows = wish->follows;
+    feed->has_places = wish->has_places;
     (void)snprintf(feed->name, sizeof feed->name, "%s", template->name);
-    rc = add_slots(feed, engine, template, &numbers, err);
+    rc = add_slots(feed, engine, template, &numbers, wish->from, err);
     if (rc < 0)
         goto out;
     *out = feed;

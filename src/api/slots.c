@@ -82,9 +82,11 @@ static void add_stats(struct colony__json *json, struct colony_engine *engine,
                                            info->uptime_ms, &stats) == 0) {
         colony__json_add_rounded(json, "cpu", stats.cpu_percent);
         colony__json_add_number(json, "mem", stats.rss_bytes);
+        colony__json_add_seconds(json, "cpu_time", stats.cpu_ns / 1000000);
     } else {
         colony__json_add_null(json, "cpu");
         colony__json_add_null(json, "mem");
+        colony__json_add_null(json, "cpu_time");
     }
 }
 

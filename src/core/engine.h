@@ -169,6 +169,10 @@ int colony_engine_scale_template(struct colony_engine *engine, const char *name,
  */
 int colony_engine_start_template(struct colony_engine *engine, const char *name, const char *why,
                                  struct colony_error *err);
+/* The same start, of what is not started again when it ends, whatever its policy says: it is
+ * completed or has failed then. What runs already goes on so. Until somebody starts it again. */
+int colony_engine_start_template_once(struct colony_engine *engine, const char *name,
+                                      const char *why, struct colony_error *err);
 int colony_engine_stop_template(struct colony_engine *engine, const char *name, const char *why,
                                 struct colony_error *err);
 int colony_engine_restart_template(struct colony_engine *engine, const char *name, const char *why,

@@ -113,6 +113,7 @@ static void read_note(struct slot *slot, const struct colony_record *record, str
         *note = (struct slot_note){.is_wanted = 1,
                                    .state = SLOT_RUNNING,
                                    .process_hash = slot->entry->template->process_hash};
+    slot->is_once = note->is_wanted == NOTE_ONCE;
     slot->is_wanted = (note->is_wanted || note->is_left_alone) && !slot->is_leaving;
     /* Where templates were lost with the database, processes of theirs are not to be. */
     slot->is_left_alone =

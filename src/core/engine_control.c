@@ -24,8 +24,8 @@ struct template_entry *engine_entry_to_change(struct colony_engine *engine, cons
     return entry;
 }
 
-int colony_engine_start_template(struct colony_engine *engine, const char *name, const char *why,
-                                 struct colony_error *err)
+static int start_template(struct colony_engine *engine, const char *name, const char *why,
+                          void (*start)(struct slot *slot), struct colony_error *err)
 {
     struct template_entry *entry = engine_entry_to_change(engine, name, why, err);
 
@@ -36,8 +36,20 @@ int colony_engine_start_template(struct colony_engine *engine, const char *name,
     engine_publish(entry, EVENT_START);
     for (uint32_t i = 0; i < entry->slot_count; i++)
         if (!entry->slots[i]->is_leaving)
-            engine_slot_start(entry->slots[i]);
+            start(entry->slots[i]);
     return 0;
+}
+
+int colony_engine_start_template(struct colony_engine *engine, const char *name, const char *why,
+                                 struct colony_error *err)
+{
+    return start_template(engine, name, why, engine_slot_start, err);
+}
+
+int colony_engine_start_template_once(struct colony_engine *engine, const char *name,
+                                      const char *why, struct colony_error *err)
+{
+    return start_template(engine, name, why, engine_slot_start_once, err);
 }
 
 /* All of it that is not stopped, those first who cannot do without it. */
@@ -48,6 +60,7 @@ static void stop_slots(struct template_entry *entry, bool is_for_good)
         struct slot *slot = entry->slots[i];
 
         slot->is_wanted = !is_for_good && !slot->is_leaving;
+        slot->is_once = false;
         if (slot->state == SLOT_STOPPED)
             continue;
         engine_slot_because(slot, "%s", entry->why);

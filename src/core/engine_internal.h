@@ -30,14 +30,15 @@ enum {
     WHY_SIZE = 96,
     CAUSE_SIZE = 160,
     NOTE_VERSION = 2,
+    NOTE_ONCE = 2,         /* a value of is_wanted */
     LIVING_BUCKETS = 1024, /* of processes, by id */
 };
 
 /* What a record keeps for the engine over its own death. COLONY_NOTE_SIZE at most. */
 struct slot_note {
     uint8_t version;
-    uint8_t is_wanted;
-    uint8_t state; /* enum colony_slot_state when it was written */
+    uint8_t is_wanted; /* NOTE_ONCE: and is not started again when it ends */
+    uint8_t state;     /* enum colony_slot_state when it was written */
     uint8_t exit_is_told;
     uint32_t attempt;
     uint64_t restarts;
@@ -55,6 +56,7 @@ struct slot {
     enum colony_slot_state state;
     uint32_t moves;   /* how often the state changed */
     bool is_wanted;   /* it should run */
+    bool is_once;     /* but not again once it has ended, whatever the policy says */
     bool is_leaving;  /* there are too many, or its template goes: freed once it is stopped */
     bool is_stale;    /* its template was replaced: it gets a new record, pipe and log */
     bool stop_is_due; /* as soon as no dependent needs it */
@@ -192,6 +194,7 @@ struct colony_engine {
 int engine_slot_new(struct slot **out, struct template_entry *entry, uint32_t number);
 void engine_slot_handle(struct slot *slot, enum colony_slot_event event);
 void engine_slot_start(struct slot *slot);
+void engine_slot_start_once(struct slot *slot);
 void engine_slot_want(struct slot *slot);
 void engine_slot_stop(struct slot *slot);
 void engine_slot_begin(struct slot *slot);

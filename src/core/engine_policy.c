@@ -102,8 +102,13 @@ static void start_again(struct slot *slot, uint64_t delay_ms)
 
 void engine_policy_follow(struct slot *slot, const struct colony_restart_end *end)
 {
-    struct colony_restart_decision decision =
-        colony_restart_decide(slot->entry->template->restart, state_of(slot), end, some_number());
+    const struct colony_restart_policy *policy = slot->entry->template->restart;
+    struct colony_restart_policy once = *policy;
+    struct colony_restart_decision decision;
+
+    once.when = RESTART_NEVER;
+    decision =
+        colony_restart_decide(slot->is_once ? &once : policy, state_of(slot), end, some_number());
 
     switch (decision.verdict) {
     case RESTART_START:

@@ -357,6 +357,16 @@ void engine_slot_start(struct slot *slot)
 {
     if (slot->state != SLOT_STARTING && slot->state != SLOT_RUNNING && slot->state != SLOT_READY)
         engine_policy_forget(slot);
+    slot->is_once = false;
+    engine_slot_want(slot);
+}
+
+/* The same, and when it ends it is done or has failed. */
+void engine_slot_start_once(struct slot *slot)
+{
+    if (slot->state != SLOT_STARTING && slot->state != SLOT_RUNNING && slot->state != SLOT_READY)
+        engine_policy_forget(slot);
+    slot->is_once = true;
     engine_slot_want(slot);
 }
 

@@ -24,7 +24,9 @@ static struct slot_note make_note(const struct slot *slot)
 {
     return (struct slot_note){
         .version = NOTE_VERSION,
-        .is_wanted = slot->is_wanted,
+        .is_wanted = !slot->is_wanted ? 0
+                     : slot->is_once  ? NOTE_ONCE
+                                      : 1,
         .state = (uint8_t)(slot->stop_is_due ? SLOT_STOPPING : slot->state),
         .exit_is_told = slot->exit_is_told,
         .attempt = slot->restart.attempt,

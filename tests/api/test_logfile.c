@@ -204,6 +204,45 @@ TEST(test_files_rotated_away_unread_leave_a_gap)
     fixture_clear(&f);
 }
 
+TEST(test_reading_goes_on_from_where_another_reader_was)
+{
+    struct fixture f;
+    dev_t device;
+    ino_t inode;
+
+    fixture_init(&f);
+    append(&f, "one\ntwo\n");
+    assert_string_equal(last_lines(&f, 1), "two\n");
+    device = f.file.device;
+    inode = f.file.inode;
+    rotate(&f);
+    append(&f, "three\n");
+    colony__logfile_clear(&f.file);
+    assert_int_equal(colony__logfile_init(&f.file, f.path, ROTATED_MAX), 0);
+    assert_int_equal(colony__logfile_resume(&f.file, device, inode, 4), 0);
+    append(&f, "later\n");
+    assert_string_equal(read_all(&f, 5), "two\nthree\n");
+    assert_false(f.file.has_gap);
+    f.file.has_end = false;
+    assert_string_equal(read_all(&f, 5), "later\n");
+    fixture_clear(&f);
+}
+
+TEST(test_a_place_that_was_rotated_away_leaves_a_gap)
+{
+    struct fixture f;
+
+    fixture_init(&f);
+    append(&f, "one\n");
+    assert_int_equal(colony__logfile_resume(&f.file, 0, 0, 0), 0); /* before the first byte */
+    assert_false(f.file.has_gap);
+    assert_string_equal(read_all(&f, 100), "one\n");
+    assert_int_equal(colony__logfile_resume(&f.file, f.file.device, f.file.inode + 1, 2), 0);
+    assert_true(f.file.has_gap);
+    assert_string_equal(read_all(&f, 100), "one\n");
+    fixture_clear(&f);
+}
+
 TEST(test_a_file_that_was_cut_is_read_from_its_beginning)
 {
     struct fixture f;
@@ -277,6 +316,8 @@ int main(void)
         cmocka_unit_test(test_reading_ends_where_the_file_ended),
         cmocka_unit_test(test_a_log_is_followed_over_rotations),
         cmocka_unit_test(test_files_rotated_away_unread_leave_a_gap),
+        cmocka_unit_test(test_reading_goes_on_from_where_another_reader_was),
+        cmocka_unit_test(test_a_place_that_was_rotated_away_leaves_a_gap),
         cmocka_unit_test(test_a_file_that_was_cut_is_read_from_its_beginning),
         cmocka_unit_test(test_what_is_no_regular_file_is_not_read),
         cmocka_unit_test(test_whole_lines_are_prefixed),

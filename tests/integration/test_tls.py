@@ -6,7 +6,9 @@ import os
 import pathlib
 import pwd
 import random
+import select
 import shutil
+import signal
 import socket
 import ssl
 import struct
@@ -276,6 +278,26 @@ def test_ctl_speaks_it(colony, pki):
     out = ctl(pki, port, "shutdown")
     assert (out.returncode, out.stderr) == (0, "")
     assert colony.process.wait(20) == 0
+
+
+def test_ctl_follows_from_one_engine_to_the_next(colony, pki):
+    port = start(colony, pki)
+    command = [BINARY, "ctl", "--endpoint", f"https://localhost:{port}", "--cacert", pki.pem("ca")]
+    follow = subprocess.Popen([*command, "watch", "spawn"], stdout=subprocess.PIPE, text=True)
+    try:
+        eventually(lambda: colony.ctl("restart", "web") and
+                   select.select([follow.stdout], [], [], 0)[0])
+        for _ in range(2):
+            engine = colony.engine
+            os.kill(engine, signal.SIGKILL)
+            eventually(lambda: colony.engine != engine and colony.answers())
+            colony.ctl("restart", "web")
+        last = str(colony.slot("web")["os_pid"])
+        assert any(last in line for line in follow.stdout)
+    finally:
+        follow.kill()
+        follow.wait(10)
+        follow.stdout.close()
 
 
 def test_ctl_trusts_nobody_it_should_not(colony, pki, make_colony):
