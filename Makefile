@@ -55,7 +55,7 @@ PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider
 FUZZ := $(or $(F),$(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_BUILD := $(BUILD)/fuzz
 
-.PHONY: help all test test-unit test-integration test-asan test-tsan test-threads fuzz faults chaos hammer soak \
+.PHONY: help all man test test-unit test-integration test-asan test-tsan test-threads fuzz faults chaos hammer soak \
         failures bench bench-peers docs dist lint format install clean
 .SECONDARY:
 help: ## what there is
@@ -100,6 +100,9 @@ $(BUILD)/docs/%.md: docs/%.in.md $(BUILD)/docs/generate
 $(BUILD)/man/%: packaging/man/%.scd $(BUILD)/docs/generate
 	@mkdir -p $(@D)
 	$(BUILD)/docs/generate scdoc $< > $@.scd && scdoc < $@.scd > $@.new && mv $@.new $@
+
+man: $(MAN_PAGES) ## the man pages, in build/man, from the tables and packaging/man (takes scdoc)
+	$(NO_MAN)
 
 docs: $(BUILD)/docs/configuration.md $(MAN_PAGES) ## write docs/configuration.md and the man pages from the tables
 	cp $(BUILD)/docs/configuration.md docs/

@@ -48,7 +48,8 @@ struct app_action {
     {"timeout", 0, "SECONDS", "wait so long only (exit 75)", OPTION_DURATION, AT(ctl.timeout_ms), NULL}
 #define END {NULL, 0, NULL, NULL, OPTION_END, 0, NULL}
 
-static const struct colony_option app_options[] = {FILES, END};
+/* Those of all actions, which may stand before them, too. */
+static const struct colony_option app_options[] = {FILES, WHERE, END};
 static const struct colony_option start_options[] = {
     FORMATION,
     {"abort-on-failure", 0, NULL, "nothing is started again, and the first failure ends all, with its exit code", OPTION_FLAG, AT(aborts), NULL},
@@ -182,7 +183,8 @@ int colony_cmd_app(int argc, char **argv)
     int exit_code;
 
     app.port = UINT64_MAX;
-    app.ctl.lines = app.ctl.timeout_ms = app.ctl.settings.numprocesses = UINT64_MAX;
+    app.ctl.lines = app.ctl.timeout_ms = app.ctl.interval_ms = app.ctl.settings.numprocesses =
+        UINT64_MAX;
     colony__ctl_speak_as(colony_app_usage.command);
     if (!colony_options_parse(&colony_app_usage, &app, &argc, argv, &exit_code))
         return exit_code;

@@ -38,14 +38,21 @@ static void write_option(enum form form, const struct colony_option *option, boo
                                  .is_inner = is_inner});
 }
 
+/* @name as the table of commands has it. */
+static bool find_command(const char *name, struct colony_usage *usage)
+{
+    for (size_t i = 0; colony_usage.child(i, usage); i++)
+        if (strcmp(usage->command, name) == 0)
+            return true;
+    return false;
+}
+
 /* `@options COMMAND@` */
 static bool write_options(enum form form, const char *name)
 {
     struct colony_usage usage = colony_usage;
-    bool is_found = strcmp(name, colony_usage.command) == 0;
+    bool is_found = strcmp(name, colony_usage.command) == 0 || find_command(name, &usage);
 
-    for (size_t i = 0; !is_found && colony_usage.child(i, &usage); i++)
-        is_found = strcmp(usage.command, name) == 0;
     if (!is_found || !usage.options)
         return false;
     page_begin(form, "option", false);
@@ -68,8 +75,8 @@ static bool write_commands(enum form form, const char *argument)
     return argument[0] == '\0';
 }
 
-/* In man pages only: options that all actions have are told once, with ctl's own. */
-static void write_action(const struct colony_usage *action)
+/* In man pages only: options that all actions may have are told once, with the command's own. */
+static void write_action(const struct colony_usage *action, const struct colony_option *common)
 {
     const enum form form = FORM_SCDOC;
 
@@ -77,21 +84,22 @@ static void write_action(const struct colony_usage *action)
                                  .argument = action->arguments,
                                  .help = action->summary});
     for (const struct colony_option *option = action->options; option->name; option++) {
-        if (option->help && !has_option(colony_ctl_usage.options, option->name))
+        if (option->help && !has_option(common, option->name))
             write_option(form, option, true);
     }
     page_literal(form, action->examples, "\t");
 }
 
-/* `@actions@` */
-static bool write_actions(enum form form, const char *argument)
+/* `@actions COMMAND@` */
+static bool write_actions(enum form form, const char *name)
 {
+    struct colony_usage command;
     struct colony_usage action;
 
-    if (form != FORM_SCDOC || argument[0] != '\0')
+    if (form != FORM_SCDOC || !find_command(name, &command) || !command.child)
         return false;
-    for (size_t i = 0; colony_ctl_usage.child(i, &action); i++)
-        write_action(&action);
+    for (size_t i = 0; command.child(i, &action); i++)
+        write_action(&action, command.options);
     return true;
 }
 

@@ -28,6 +28,7 @@ static const struct change {
     {"limits", "{pids: 5}", false},
     {"shell", "true", false},
     {"numprocesses", "2", true},
+    {"port", "8000", false},
     {"graceful_timeout", "1", true},
     {"stop_signal", "INT", true},
     {"stop_group", "true", true},

@@ -74,7 +74,8 @@ def test_every_section_is_explained(tmp_path):
 
 
 @pytest.mark.parametrize("line", ["@settings proceses@", "@settings processes.cmd@", "@nothing@",
-                                  "@options srve@", "@settings@", "@exits now@", "@actions@"])
+                                  "@options srve@", "@settings@", "@exits now@", "@actions@",
+                                  "@actions ctl@"])
 def test_a_line_that_asks_for_no_table_is_an_error_with_its_place(line, tmp_path):
     source = tmp_path / "page.in.md"
     source.write_text(f"# Title\n\n{line}\n")
@@ -252,6 +253,16 @@ def test_man_pages_render(page, tmp_path):
 
 
 @needs_scdoc
+@pytest.mark.skipif(not shutil.which("man") or not shutil.which("groff"), reason="no man here")
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in MAN])
+def test_man_finds_nothing_to_warn_of(page, tmp_path):
+    render(page, tmp_path)
+    told = run("man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", tmp_path / page.stem,
+               env={**os.environ, "LC_ALL": "C.UTF-8", "MANWIDTH": "80"})
+    assert (told.returncode, told.stderr) == (0, "")
+
+
+@needs_scdoc
 @pytest.mark.skipif(not shutil.which("mandoc"), reason="no mandoc here")
 @pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in MAN])
 def test_mandoc_finds_nothing_to_complain_about(page, tmp_path):
@@ -262,20 +273,71 @@ def test_mandoc_finds_nothing_to_complain_about(page, tmp_path):
             and "PP after SH" not in line and "PP after SS" not in line] == []
 
 
-@needs_scdoc
-def test_the_man_page_of_ctl_has_every_action_with_its_options_and_examples(tmp_path):
-    page = generate("scdoc", ROOT / "packaging/man/colony-ctl.1.scd").replace("\\", "")
-    told = run(BINARY, "ctl", "--help").stdout
-    actions = re.findall(r"^  (\w+)", re.search(r"^actions:\n(.*?)\n\n", told, re.S | re.M)[1], re.M)
-    assert {"ps", "stop", "scale", "why"} <= set(actions)
-    for action in actions:
-        assert f"\n*{action}*" in page, action
-        told = run(BINARY, "ctl", action, "--help").stdout
-        options, _, shown = told.partition("\nexamples:\n")
-        for option in re.findall(r"--[a-z-]+", options.split("\noptions:\n")[1]):
-            assert f"{option}*" in page, f"{action} {option}"
-        for line in shown.splitlines():
-            assert line.strip() in page, f"{action}: {line}"
+def names_in(told, heading):
+    """What the first column of a list of --help has: names of actions or commands."""
+    part = re.search(rf"^{heading}:\n(.*?)(?:\n\n|\Z)", told, re.S | re.M)
+    return re.findall(r"^  (\w+)", part[1], re.M) if part else []
+
+
+def options_in(told):
+    part = told.split("\nexamples:\n")[0].partition("\noptions:\n")[2]
+    return set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", part, re.M))
+
+
+def command_pages():
+    """(COMMAND, the source of its page) for each page that is a command's."""
+    commands = names_in(run(BINARY, "--help").stdout, "commands")
+    for page in MAN:
+        name = page.stem.rsplit(".", 1)[0].partition("-")[2]
+        if page.stem.endswith(".1") and name:
+            assert name in commands, f"{page.name} is of no command"
+            yield pytest.param(name, page, id=name)
+
+
+def helps_of(command):
+    """--help of a command, and of each of its actions by name."""
+    told = run(BINARY, command, "--help").stdout
+    return told, {action: run(BINARY, command, action, "--help").stdout
+                  for action in names_in(told, "actions")}
+
+
+def test_these_commands_have_a_page_of_their_own():
+    assert {"app", "ctl", "serve", "top"} <= {page.id for page in command_pages()}
+
+
+@pytest.mark.parametrize("command,page", command_pages())
+def test_a_page_has_all_of_its_command_and_nothing_else(command, page):
+    text = generate("scdoc", page).replace("\\", "")
+    told, actions = helps_of(command)
+    offered = options_in(told).union(*map(options_in, actions.values()))
+    terms_there = re.findall(r"^\t*\*(?:-\w, )?(--[a-z-]+)\*", text, re.M)
+    assert set(terms_there) | {"--help"} == offered | {"--help"}
+    listed = re.search(r"^# ACTIONS\n(.*?)^# ", text, re.S | re.M)
+    assert re.findall(r"^\*(\w+)\*(?: _.*_)?\n\t", listed[1] if listed else "", re.M) == \
+        list(actions)
+
+
+@pytest.mark.parametrize("command,page", command_pages())
+def test_a_page_has_the_options_and_examples_of_each_action(command, page):
+    text = generate("scdoc", page).replace("\\", "")
+    _, actions = helps_of(command)
+    for action, told in actions.items():
+        begin = re.search(rf"^\*{action}\*(?: _.*_)?\n\t", text, re.M)
+        assert begin, action
+        own = re.split(r"^\*\w+\*(?: _.*_)?\n\t|^# ", text[begin.end():], flags=re.M)[0]
+        common = text.partition("# OPTIONS\n")[2].partition("# ACTIONS\n")[0]
+        for option in options_in(told) - {"--help"}:
+            assert f"{option}*" in own + common, f"{action} {option}"
+        for line in told.partition("\nexamples:\n")[2].splitlines():
+            assert line.strip() in own, f"{action}: {line}"
+
+
+def test_the_page_of_top_has_every_key():
+    source = (ROOT / "cli" / "top_keys.c").read_text()
+    keys = set(re.findall(r"(?:^ +\{|\{KEY_\w+, |key == )'([^\\ 'yY])'", source, re.M))
+    assert {"s", "q", "+"} <= keys
+    page = (ROOT / "packaging/man/colony-top.1.scd").read_text().split("# KEYS")[1]
+    assert {key for key in keys if f"*{key}*" not in page} == set()
 
 
 def make(*arguments):
@@ -292,7 +354,8 @@ def test_make_install_installs_man_pages(tmp_path):
     assert made.returncode == 0, made.stderr
     installed = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert {"usr/bin/colony", "usr/share/man/man1/colony.1", "usr/share/man/man1/colony-ctl.1",
-            "usr/share/man/man1/colony-serve.1", "usr/share/man/man5/colony.yaml.5"} <= installed
+            "usr/share/man/man1/colony-serve.1", "usr/share/man/man1/colony-app.1",
+            "usr/share/man/man1/colony-top.1", "usr/share/man/man5/colony.yaml.5"} <= installed
 
 
 def test_make_install_works_without_scdoc(tmp_path):
