@@ -20,6 +20,8 @@ def site_fixture(colony):
     site = colony.folder / "plugins" / "panel" / "_site"
     (site / "img").mkdir(parents=True)
     (site / "empty").mkdir()
+    (site / "a b:ü").mkdir()
+    (site / "a b:ü" / "index.html").write_text("odd")
     (site / "index.html").write_bytes(PAGE)
     (site / "app.js").write_text("fetch('/processes')")
     (site / "img" / "index.html").write_text("images")
@@ -78,7 +80,8 @@ def test_a_site_has_its_index_and_its_files(colony, site):
 
 def test_a_missing_slash_is_added(colony, site):
     assert site
-    for path, where in [("/_plugin/panel", "./%70%61%6E%65%6C/"), ("/_plugin/panel/img", "./%69%6D%67/")]:
+    for path, where in [("/_plugin/panel", "./panel/"), ("/_plugin/panel/img", "./img/"),
+                        ("/_plugin/panel/a%20b:%C3%BC", "./a%20b%3A%C3%BC/")]:
         answer = fetch(colony, path)
         assert (answer.status, answer.headers["Location"], answer.body) == (301, where, b"")
     assert fetch(colony, "/_plugin/panel/app.js/").status == 404
