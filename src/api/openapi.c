@@ -93,9 +93,12 @@ static void put_part(char out[PATH_MAX_BYTES], const char *part, size_t length)
 {
     size_t used = strlen(out);
 
-    for (size_t i = 0; i < length && used + 1 < PATH_MAX_BYTES; i++)
-        out[used++] =
-            is_argument(part) ? (char)(unsigned char)tolower((unsigned char)part[i]) : part[i];
+    for (size_t i = 0; i < length && used + 1 < PATH_MAX_BYTES; i++) {
+        out[used] = part[i];
+        if (is_argument(part))
+            out[used] = (char)tolower((unsigned char)part[i]);
+        used++;
+    }
     out[used] = '\0';
 }
 

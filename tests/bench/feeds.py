@@ -61,10 +61,11 @@ class Followed(Colony):
 
 @contextlib.contextmanager
 def following(bench, socket, path, count, mark, total):
-    """So many followers, each of which waits for so many marks."""
-    command = [str(bench.tools.program("fan")), "follow", str(socket), path, str(count), mark,
+    """So many followers, each of which waits for so many marks. They are started beside the socket:
+    the whole path of one may be too long for it."""
+    command = [str(bench.tools.program("fan")), "follow", socket.name, path, str(count), mark,
                str(total)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=socket.parent) as process:
         try:
             yield process
         finally:
@@ -91,9 +92,9 @@ def percent(cpu, seconds):
 @contextlib.contextmanager
 def relayed(bench, socket, source, count):
     """The limit: what the command @source prints, handed on."""
-    fan = [str(bench.tools.program("fan")), "relay", str(socket), str(count)]
+    fan = [str(bench.tools.program("fan")), "relay", socket.name, str(count)]
     with subprocess.Popen(source, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as printer, \
-            subprocess.Popen(fan, stdin=printer.stdout) as server:
+            subprocess.Popen(fan, stdin=printer.stdout, cwd=socket.parent) as server:
         try:
             look.wait_until(socket.exists, what="the relay")
             time.sleep(0.1)
@@ -145,15 +146,18 @@ def events(bench):
             for _ in range(times):
                 colony.post(f"/groups/{GROUP}/_start")
             bench.add("watch-events", Colony, many * times / finish(process))
-        history = json.loads(colony.ask("GET", "/history?limit=1"))
-    lines = colony.folder / "events"
-    lines.write_text((json.dumps(history[0]) + "\n") * many * times)
-    # The program waits for nobody: the relay reads it when all are there.
-    with relayed(bench, colony.folder / "relay.sock", ["cat", str(lines)], watchers), \
-            following(bench, colony.folder / "relay.sock", "/", watchers, EVENT_MARK,
-                      many * times) as process:
+        lines = colony.folder / "events"
+        lines.write_bytes(colony.ask("GET", "/history?limit=1")[1:-1] + b"\n")
+        lines.write_bytes(lines.read_bytes() * many * times)
+        relay_events(bench, colony.folder / "relay.sock", lines, many * times)
+
+
+def relay_events(bench, socket, lines, total):
+    watchers = bench.scale.followers
+    with relayed(bench, socket, ["cat", str(lines)], watchers), \
+            following(bench, socket, "/", watchers, EVENT_MARK, total) as process:
         begin(process)
-        bench.add("watch-events", "limit", many * times / finish(process))
+        bench.add("watch-events", "limit", total / finish(process))
 
 
 def feeds(bench):

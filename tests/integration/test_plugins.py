@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import eventually
+from conftest import BINARY, eventually
 from test_access import free_port
 from test_tokens import READ, bearer, get, write_tokens
 
@@ -174,7 +174,8 @@ def test_a_large_file_comes_whole_and_takes_no_memory(colony, site):
     assert len(answer.body) == size
     assert hashlib.sha256(answer.body).digest() == hashlib.sha256(block * (size >> 20)).digest()
     assert fetch(colony, "/ping").status == 200
-    assert memory(colony.engine) - before < 16 * 1024
+    if "/asan/" not in BINARY:  # which keeps what was freed
+        assert memory(colony.engine) - before < 16 * 1024
     for client in clients:
         client.close()
     assert fetch(colony, "/_plugin/panel/").status == 200
@@ -211,6 +212,8 @@ def test_requests_one_after_the_other_on_a_connection(colony, site):
 
 def test_no_descriptor_is_left(colony, site):
     assert site
+
+    colony.wait_state("web", "running")
 
     def count():
         return len(os.listdir(f"/proc/{colony.engine}/fd"))
