@@ -40,14 +40,14 @@ MAN_PAGES := $(MAN:packaging/man/%.scd=$(BUILD)/man/%)
 NO_MAN := $(if $(MAN),,@echo 'no man pages: that takes scdoc')
 # What has threads beside the loop's, for ThreadSanitizer.
 THREADED := core/logs core/log_stalled core/store core/store_damage core/store_full \
-            core/store_failures core/history core/ready core/ready_line core/ready_tcp
+            core/store_failures core/store_keep core/history core/ready core/ready_line core/ready_tcp
 # What the keeper is made of: libc only (tests/integration/test_keeper_links.py holds it to that).
 KEEPER := error log message keeper_options notes table spawn spawn_child spawn_plan spawner cgroup sweep adopt notify \
           keeper keeper_engine keeper_notify keeper_orders keeper_processes keeper_spawn keeper_takeover
 UNIT := $(filter $(if $(T),$(foreach t,$(T),tests/$(dir $(t))test_$(notdir $(t)).c),%),$(wildcard tests/core/test_*.c tests/api/test_*.c))
 UNIT_BIN := $(UNIT:%.c=$(BUILD)/%)
 # What the bench measures beside: plain programs, whatever colony itself is built with.
-BENCH := $(addprefix $(BUILD)/bench/,probe crash loop writer capture stats_pread stats_colony)
+BENCH := $(addprefix $(BUILD)/bench/,probe crash loop writer capture fan stats_pread stats_colony)
 BENCH_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 $(WARN)
 COMPLETIONS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
 PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider

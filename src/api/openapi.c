@@ -88,30 +88,48 @@ static bool has_same_paths(const char *left, const char *right)
     return *left == *right;
 }
 
-/* "/processes/NAME/_stop" as "/processes/{name}/_stop", or with @joint for a word. */
-static void write_pattern(char out[PATH_MAX_BYTES], const char *pattern, bool is_word)
+/* Appends a part of a path, of which arguments are in capitals. */
+static void put_part(char out[PATH_MAX_BYTES], const char *part, size_t length)
 {
-    size_t used = 0;
+    size_t used = strlen(out);
 
-    for (const char *at = pattern; *at != '\0' && used + 4 < PATH_MAX_BYTES;) {
-        size_t length = strcspn(at + 1, "/");
-        bool has_braces = is_argument(at + 1) && !is_word;
-
-        out[used++] = is_word ? '_' : '/';
-        if (has_braces)
-            out[used++] = '{';
-        for (size_t i = 0; i < length && used + 3 < PATH_MAX_BYTES; i++) {
-            char byte = at[1 + i];
-
-            if (is_word && (byte == '.' || (byte == '_' && i == 0)))
-                continue;
-            out[used++] = is_argument(at + 1) ? (char)tolower((unsigned char)byte) : byte;
-        }
-        if (has_braces)
-            out[used++] = '}';
-        at += 1 + length;
+    for (size_t i = 0; i < length && used + 1 < PATH_MAX_BYTES; i++) {
+        out[used] = part[i];
+        if (is_argument(part))
+            out[used] = (char)tolower((unsigned char)part[i]);
+        used++;
     }
     out[used] = '\0';
+}
+
+static void put_text(char out[PATH_MAX_BYTES], const char *text)
+{
+    put_part(out, text, strlen(text));
+}
+
+/* "/processes/NAME/_stop" as "/processes/{name}/_stop". */
+static void write_path(char out[PATH_MAX_BYTES], const char *pattern)
+{
+    out[0] = '\0';
+    for (const char *at = pattern; *at != '\0'; at += 1 + strcspn(at + 1, "/")) {
+        bool has_braces = is_argument(at + 1);
+
+        put_text(out, has_braces ? "/{" : "/");
+        put_part(out, at + 1, strcspn(at + 1, "/"));
+        put_text(out, has_braces ? "}" : "");
+    }
+}
+
+/* The same as "_processes_name_stop". */
+static void write_word(char out[PATH_MAX_BYTES], const char *pattern)
+{
+    out[0] = '\0';
+    for (const char *at = pattern; *at != '\0'; at += 1 + strcspn(at + 1, "/")) {
+        const char *part = at + 1 + (at[1] == '_');
+
+        put_text(out, "_");
+        put_part(out, part, strcspn(part, "./"));
+    }
 }
 
 static void add_arguments(struct colony__json *json, const char *pattern)
@@ -126,8 +144,7 @@ static void add_arguments(struct colony__json *json, const char *pattern)
 
         if (!part)
             continue;
-        for (size_t i = 0; i < length && i + 1 < sizeof name; i++)
-            name[i] = (char)tolower((unsigned char)at[1 + i]);
+        put_part(name, at + 1, length);
         colony__json_open(json, NULL, '{');
         colony__json_add_text(json, "in", "path");
         colony__json_add_text(json, "name", name);
@@ -216,8 +233,8 @@ static void add_operation(struct colony__json *json, const struct colony__route 
 
     if (!operation)
         operation = &unknown; /* a unit test sees to it that there is none */
-    write_pattern(word, route->pattern, true);
-    (void)snprintf(id, sizeof id, "%s%s", method, word[1] != '\0' ? word : "_welcome");
+    write_word(word, route->pattern);
+    (void)snprintf(id, sizeof id, "%s%s", method, strcmp(word, "_") == 0 ? "_welcome" : word);
     colony__json_open(json, method, '{');
     colony__json_add_text(json, "operationId", id);
     colony__json_add_text(json, "summary", route->help);
@@ -262,7 +279,7 @@ static void add_paths(struct colony__json *json, const struct colony__routes *ro
             first++;
         if (first < i)
             continue;
-        write_pattern(path, pattern, false);
+        write_path(path, pattern);
         colony__json_open(json, path, '{');
         add_arguments(json, pattern);
         for (size_t k = i; k < routes->count; k++)

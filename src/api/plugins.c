@@ -5,6 +5,7 @@
  * A worker thread opens the file and reads a block at a time; the next one is read when the last
  * was sent. So a file of any size takes one block of memory, and no disk holds up the loop.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,6 +129,12 @@ static void on_closed(void *data)
 
 static const struct colony__source file_source = {.writable = on_writable, .closed = on_closed};
 
+/* Needs no escape in an URL. */
+static bool is_plain(int byte)
+{
+    return isalnum(byte) || byte == '-' || byte == '_' || byte == '.';
+}
+
 /* To the same with a slash at its end, from where links in its index lead to its files. */
 static void redirect(struct sending *sending)
 {
@@ -139,7 +146,9 @@ static void redirect(struct sending *sending)
     if (*sending->path == '\0')
         last = sending->name;
     for (; *last != '\0' && used + sizeof "%XX/\r\n" < sizeof lines; last++)
-        used += (size_t)snprintf(lines + used, sizeof lines - used, "%%%02X", (unsigned char)*last);
+        used += (size_t)snprintf(lines + used, sizeof lines - used,
+                                 is_plain((unsigned char)*last) ? "%c" : "%%%02X",
+                                 (unsigned char)*last);
     (void)snprintf(lines + used, sizeof lines - used, "/\r\n");
     (void)colony__stream_begin_sized(
         sending->connection, &(const struct colony__sized_head){.status = 301, .lines = lines},

@@ -16,6 +16,11 @@ static bool are_all_named(const struct colony__request *request, size_t first)
     return true;
 }
 
+static bool is_same(const char *part, size_t length, const char *segment)
+{
+    return strlen(segment) == length && memcmp(part, segment, length) == 0;
+}
+
 /* Does @pattern ("/processes/NAME/_stop") fit the path? Fills @args with what its names stand for.
  */
 static bool is_match(const char *pattern, const struct colony__request *request,
@@ -26,21 +31,16 @@ static bool is_match(const char *pattern, const struct colony__request *request,
 
     for (const char *part = pattern + 1; *part != '\0'; i++) {
         const char *segment = i < request->segment_count ? request->segments[i] : NULL;
+        bool is_argument = *part >= 'A' && *part <= 'Z' && arg_count < COLONY__ARGS_MAX;
+        size_t length = strcspn(part, "/");
 
-        if (!segment || *segment == '\0')
+        if (!segment || *segment == '\0' || (!is_argument && !is_same(part, length, segment)))
             return false;
-        if (*part >= 'A' && *part <= 'Z' && arg_count < COLONY__ARGS_MAX) {
+        if (is_argument)
             args[arg_count++] = segment;
-            if (strcmp(part, rest) == 0)
-                return are_all_named(request, i);
-            part += strcspn(part, "/");
-        } else {
-            for (; *part != '\0' && *part != '/' && *part == *segment; segment++)
-                part++;
-            if (*segment != '\0' || (*part != '\0' && *part != '/'))
-                return false;
-        }
-        part += *part == '/';
+        if (strcmp(part, rest) == 0)
+            return are_all_named(request, i);
+        part += length + (part[length] == '/');
     }
     return i == request->segment_count;
 }

@@ -3,8 +3,8 @@
  * route_internal.h - which function answers which request.
  *
  * Lookup, 404, 405 with Allow, and help all come from one table of rows. Upper-case parts of a
- * pattern (/processes/NAME) stand for any one part of the path, and PATH at its end for all that are
- * left.
+ * pattern (/processes/NAME) stand for any one part of the path, and PATH at its end for all that
+ * are left.
  */
 #ifndef COLONY_API_ROUTE_INTERNAL_H
 #define COLONY_API_ROUTE_INTERNAL_H

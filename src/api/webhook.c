@@ -276,6 +276,7 @@ static void on_shortage(struct colony__webhook *hook, int rc)
         return;
     }
     hook->failed += hook->queue.count;
+    hook->lost += hook->queue.count;
     colony__webhook_queue_clear(&hook->queue);
     hook->idle(hook->idle_data);
 }
@@ -368,9 +369,10 @@ void colony__webhook_close(struct colony__webhook *hook, colony__webhook_cb clos
     hook->closed_data = data;
     if (hook->job)
         colony_http_job_cancel(hook->job);
-    if (hook->queue.count > 0)
-        colony_log(SEVERITY_WARNING, "gives up %zu events for %s: they could not be posted in time",
-                   hook->queue.count, hook->origin);
+    hook->lost += hook->queue.count;
+    if (hook->lost > 0)
+        colony_log(SEVERITY_WARNING, "gives up %" PRIu64 " events for %s: they could not be posted",
+                   hook->lost, hook->origin);
     colony__webhook_queue_clear(&hook->queue);
     uv_close((uv_handle_t *)&hook->timer, on_timer_closed);
 }

@@ -19,7 +19,7 @@ void colony_engine_add_reload_part(struct colony_engine *engine,
     size_t i = 0;
 
     colony_engine_remove_reload_part(engine, part);
-    while (engine->reload_parts[i].part)
+    while (i < RELOAD_PARTS_MAX && engine->reload_parts[i].part)
         i++;
     assert(i < RELOAD_PARTS_MAX); /* there are as many places as front-ends */
     engine->reload_parts[i].part = part;

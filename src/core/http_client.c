@@ -234,23 +234,23 @@ static int on_timeout(CURLM *multi, long ms, void *data)
 int colony_http_client_new(struct colony_http_client **out, struct uv_loop_s *loop,
                            struct colony_error *err)
 {
-    struct colony_http_client *client = calloc(1, sizeof *client);
     const struct colony_curl *lib;
-    int rc = client ? colony_curl_get(&client->lib, err)
-                    : colony_fail(err, -ENOMEM, "cannot use webhooks: out of memory");
+    struct colony_http_client *client;
+    int rc = colony_curl_get(&lib, err);
 
-    if (rc == 0) {
-        client->multi = client->lib->curl_multi_init();
-        if (!client->multi || uv_timer_init(loop, &client->timer) < 0)
-            rc = colony_fail(err, -ENOMEM, "cannot use webhooks: out of memory");
-    }
-    if (rc < 0) {
-        if (client && client->multi)
-            (void)client->lib->curl_multi_cleanup(client->multi);
-        free(client);
+    if (rc < 0)
         return rc;
+    client = calloc(1, sizeof *client);
+    if (!client)
+        return colony_fail(err, -ENOMEM, "cannot use webhooks: out of memory");
+    client->multi = lib->curl_multi_init();
+    if (!client->multi || uv_timer_init(loop, &client->timer) < 0) {
+        if (client->multi)
+            (void)lib->curl_multi_cleanup(client->multi);
+        free(client);
+        return colony_fail(err, -ENOMEM, "cannot use webhooks: out of memory");
     }
-    lib = client->lib;
+    client->lib = lib;
     client->loop = loop;
     client->timer.data = client;
     client->handle_count = 1;

@@ -19,6 +19,7 @@ import time
 import capture
 import commands
 import crash_loops
+import feeds
 import load
 import look
 import peers
@@ -49,6 +50,8 @@ GROUPS = {
     "capture": Group(capture.capture, ("capture",)),
     "http": Group(load.requests, ("status", "status-p50", "status-p99", "processes",
                                   "processes-p50", "processes-p99")),
+    "tls": Group(load.secure_requests, ("tls", "tls-p50")),
+    "feeds": Group(feeds.feeds, ("follow-cpu", "follow-lines", "watch-events")),
     "ctl": Group(commands.ps, ("ps", "ps-p99"), 2),
     "stats": Group(samples.stats, ("stats",)),
     "version": Group(commands.version, ("version",)),

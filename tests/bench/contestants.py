@@ -129,6 +129,7 @@ class Colony(Contestant):
     """As by default: output captured, changes and history stored, HTTP on its socket and on TCP."""
 
     name = "colony"
+    options = ()  # more of `colony serve`
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
@@ -144,7 +145,7 @@ class Colony(Contestant):
         config.write_text(json.dumps(
             {"processes": {f"{GROUP}:p{i:04}": template for i in range(count)}}))
         began = self.run([self.tools.binary, "serve", "--config", config, "--state", self.state,
-                          "--bind", f"127.0.0.1:{self.port}"])
+                          "--bind", f"127.0.0.1:{self.port}", *self.options])
         if not now:
             self.wait(lambda: self.ask("GET", "/readyz") == b"OK")
         return began

@@ -5,6 +5,7 @@ answer is a constant of the same size. By wrk: one thread, 16 connections."""
 import http.client
 import re
 import shutil
+import socket
 import subprocess
 import time
 
@@ -22,8 +23,8 @@ class Nginx(Contestant):
     def body(self, size):
         return "${chunk}" * (size // self.CHUNK) + "x" * (size % self.CHUNK)
 
-    def serve(self, sizes):
-        """@sizes: of the bodies, by path."""
+    def serve(self, sizes, secure=""):
+        """@sizes: of the bodies, by path; @secure: what makes its port speak TLS."""
         self.port = free_port()
         places = "".join(f"location = {path} {{ return 200 '{self.body(size)}'; }}\n"
                          for path, size in sizes.items())
@@ -38,13 +39,14 @@ http {{
   keepalive_requests 1000000000;
   default_type application/json;
   server {{
-    listen 127.0.0.1:{self.port};
+    listen 127.0.0.1:{self.port}{' ssl' if secure else ''};
+    {secure}
     set $chunk {'x' * self.CHUNK};
 {places} }}
 }}
 """)
         self.run(["nginx", "-p", self.folder, "-e", "stderr", "-c", config])
-        self.wait(lambda: fetch(self.port, next(iter(sizes))))
+        self.wait(lambda: is_open(self.port) if secure else fetch(self.port, next(iter(sizes))))
 
 
 def fetch(port, path):
@@ -56,11 +58,16 @@ def fetch(port, path):
         connection.close()
 
 
-def run_wrk(port, path, seconds):
+def is_open(port):
+    with socket.create_connection(("127.0.0.1", port), timeout=10):
+        return True
+
+
+def run_wrk(port, path, seconds, scheme="http"):
     """Requests a second, and the median and p99 of the latency in µs."""
     result = subprocess.run(
         ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--latency",
-         f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True, check=True)
+         f"{scheme}://127.0.0.1:{port}{path}"], capture_output=True, text=True, check=True)
     text = result.stdout
     if "Non-2xx" in text or "Socket errors" in text:
         raise RuntimeError(f"cannot measure GET {path}: {text}")
@@ -91,3 +98,35 @@ def requests(bench):
                 bench.add(key, who, rate)
                 bench.add(f"{key}-p50", who, median)
                 bench.add(f"{key}-p99", who, p99)
+
+
+def make_certificate(folder):
+    """(certificate, key), of nobody in particular."""
+    files = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", "/CN=localhost",
+                    "-out", str(files[0]), "-keyout", str(files[1])], capture_output=True, check=True)
+    files[1].chmod(0o600)
+    return files
+
+
+def secure_requests(bench):
+    """The same over TLS: kept connections, so that it is the cost of records, not of handshakes."""
+    missing = [tool for tool in ("wrk", "openssl") if not shutil.which(tool)]
+    if missing:
+        bench.note(f"requests over TLS are not measured: {missing[0]} is not installed")
+        return
+    path = f"/status/{GROUP}:p0000"
+    with Colony(bench.tools) as colony, Nginx(bench.tools) as nginx:
+        certificate, key = make_certificate(colony.folder)
+        colony.options = ("--certfile", str(certificate), "--keyfile", str(key))
+        colony.open(1)
+        contestants = [(Colony, colony.port)]
+        if shutil.which("nginx"):
+            nginx.serve({path: len(colony.ask("GET", path))},
+                        f"ssl_certificate {certificate}; ssl_certificate_key {key};")
+            contestants.append(("limit", nginx.port))
+        for who, port in contestants:
+            rate, median, _ = run_wrk(port, path, bench.scale.load_seconds, "https")
+            bench.add("tls", who, rate)
+            bench.add("tls-p50", who, median)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import eventually
+from conftest import BINARY, eventually
 from test_access import free_port
 from test_tokens import READ, bearer, get, write_tokens
 
@@ -20,6 +20,8 @@ def site_fixture(colony):
     site = colony.folder / "plugins" / "panel" / "_site"
     (site / "img").mkdir(parents=True)
     (site / "empty").mkdir()
+    (site / "a b:ü").mkdir()
+    (site / "a b:ü" / "index.html").write_text("odd")
     (site / "index.html").write_bytes(PAGE)
     (site / "app.js").write_text("fetch('/processes')")
     (site / "img" / "index.html").write_text("images")
@@ -78,7 +80,8 @@ def test_a_site_has_its_index_and_its_files(colony, site):
 
 def test_a_missing_slash_is_added(colony, site):
     assert site
-    for path, where in [("/_plugin/panel", "./%70%61%6E%65%6C/"), ("/_plugin/panel/img", "./%69%6D%67/")]:
+    for path, where in [("/_plugin/panel", "./panel/"), ("/_plugin/panel/img", "./img/"),
+                        ("/_plugin/panel/a%20b:%C3%BC", "./a%20b%3A%C3%BC/")]:
         answer = fetch(colony, path)
         assert (answer.status, answer.headers["Location"], answer.body) == (301, where, b"")
     assert fetch(colony, "/_plugin/panel/app.js/").status == 404
@@ -171,7 +174,8 @@ def test_a_large_file_comes_whole_and_takes_no_memory(colony, site):
     assert len(answer.body) == size
     assert hashlib.sha256(answer.body).digest() == hashlib.sha256(block * (size >> 20)).digest()
     assert fetch(colony, "/ping").status == 200
-    assert memory(colony.engine) - before < 16 * 1024
+    if "/asan/" not in BINARY:  # which keeps what was freed
+        assert memory(colony.engine) - before < 16 * 1024
     for client in clients:
         client.close()
     assert fetch(colony, "/_plugin/panel/").status == 200
@@ -208,6 +212,8 @@ def test_requests_one_after_the_other_on_a_connection(colony, site):
 
 def test_no_descriptor_is_left(colony, site):
     assert site
+
+    colony.wait_state("web", "running")
 
     def count():
         return len(os.listdir(f"/proc/{colony.engine}/fd"))

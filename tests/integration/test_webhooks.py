@@ -319,6 +319,15 @@ def test_a_server_that_hangs_holds_up_the_end_for_seconds_only(colony):
                          colony.log.read_text())
 
 
+def test_what_a_server_that_is_down_never_got_is_told_at_the_end(colony):
+    colony.start(settings({"proc.web": f"http://127.0.0.1:{free_port()}/"}))
+    flood(colony, 2)
+    eventually(lambda: Metrics(colony).get("colony_webhook_failed_attempts_total") >= 1)
+    begin = time.monotonic()
+    assert colony.stop() == 0 and time.monotonic() - begin < 6
+    assert re.search(r"gives up \d\d? events for http://127.0.0.1:", colony.log.read_text())
+
+
 def test_a_reload_keeps_what_waits_where_the_hook_stays(colony):
     release = threading.Event()
 
