@@ -183,7 +183,7 @@ int colony__get_stream(struct colony__connection *connection, const struct colon
     const char *label = request->args[1] ? request->args[1] : ".";
     struct colony__channel *channel = NULL;
     struct colony__feed_wish wish = {0};
-    uint64_t id;
+    uint64_t id = 0;
     int rc = colony__stream_parse_id(request, &id, err);
 
     if (rc == 0)
@@ -258,7 +258,7 @@ int colony__post_stream(struct colony__connection *connection,
 {
     const char *label = request->args[1];
     struct writing *writing;
-    uint64_t id;
+    uint64_t id = 0;
     int rc = colony__stream_parse_id(request, &id, err);
 
     if (rc < 0)
