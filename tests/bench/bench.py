@@ -19,6 +19,7 @@ import time
 import capture
 import commands
 import crash_loops
+import echo
 import load
 import look
 import peers
@@ -49,6 +50,7 @@ GROUPS = {
     "capture": Group(capture.capture, ("capture",)),
     "http": Group(load.requests, ("status", "status-p50", "status-p99", "processes",
                                   "processes-p50", "processes-p99")),
+    "websocket": Group(echo.round_trips, ("echo", "echo-p99")),
     "ctl": Group(commands.ps, ("ps", "ps-p99"), 2),
     "stats": Group(samples.stats, ("stats",)),
     "version": Group(commands.version, ("version",)),

@@ -60,6 +60,8 @@ FIGURES = (
     Figure("processes", "GET /processes with {many:,}", "1/s"),
     Figure("processes-p50", "its latency, median", "µs"),
     Figure("processes-p99", "its latency, p99", "µs"),
+    Figure("echo", "WebSocket echo round trip through `cat`", "µs", times(3)),
+    Figure("echo-p99", "the same, p99", "µs"),
     Figure("ps", "`ctl ps` with {many:,}", "ms", Target(50)),
     Figure("ps-p99", "`ctl ps` with {many:,}, p99", "ms"),
     Figure("stats", "CPU of one stats sample of {many:,}", "ms", times(1.2)),
@@ -84,10 +86,12 @@ class Scale:
     capture_bytes: int = 2 << 30
     peer_capture_bytes: int = 256 << 20
     load_seconds: float = 4
+    echo_seconds: float = 2
     samples: int = 30
 
 
 # For a test of the bench itself: its times mean nothing.
 QUICK = Scale(many=30, few=5, restarts=3, peer_restarts=1, settle_seconds=0.2,
               idle_settle_seconds=0.2, idle_seconds=0.5, crashing=5, crash_seconds=1, questions=5,
-              capture_bytes=64 << 20, peer_capture_bytes=16 << 20, load_seconds=1, samples=3)
+              capture_bytes=64 << 20, peer_capture_bytes=16 << 20, load_seconds=1, echo_seconds=0.2,
+              samples=3)
