@@ -300,10 +300,10 @@ def test_a_close_without_a_code_is_answered_so(colony):
 
 
 def test_where_colony_ends_or_is_replaced_it_says_1001(colony):
-    pid = start(colony, {"processes": {"web": {"cmd": "cat", **BOTH}}})
-    client = connect(colony, f"/wstreams/{pid}")
-    colony.http("POST", "/_upgrade")
-    assert close_of(client) == (1001, "colony ends or is replaced")
+    pid = start(colony, CAT)
+    with Raw(colony, f"/wstreams/{pid}") as raw: # which does not answer a Close
+        colony.http("POST", "/_upgrade")
+        assert raw.closed() == (1001, "colony ends or is replaced")
     eventually(lambda: colony.answers() and colony.slot("web")["id"] == pid)
     client = connect(colony, f"/wstreams/{pid}")
     client.send("still there\n")
