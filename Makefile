@@ -5,7 +5,7 @@ BUILD   ?= build
 CC      ?= cc
 prefix  ?= /usr/local
 # sqlite3 first: at each start the loader looks up 1,500 symbols of its, in the order of libraries.
-PKGS    := sqlite3 libuv yaml-0.1 libcjson inih
+PKGS    := sqlite3 libuv yaml-0.1 libcjson inih nettle
 
 # llhttp: later Debians and Fedora have a library; Debian 12 ships its C sources (DESIGN §8).
 LLHTTP_PC := $(shell pkg-config --exists libllhttp && echo libllhttp)
@@ -47,7 +47,7 @@ KEEPER := error log message keeper_options notes table spawn spawn_child spawn_p
 UNIT := $(filter $(if $(T),$(foreach t,$(T),tests/$(dir $(t))test_$(notdir $(t)).c),%),$(wildcard tests/core/test_*.c tests/api/test_*.c))
 UNIT_BIN := $(UNIT:%.c=$(BUILD)/%)
 # What the bench measures beside: plain programs, whatever colony itself is built with.
-BENCH := $(addprefix $(BUILD)/bench/,probe crash loop writer capture fan stats_pread stats_colony)
+BENCH := $(addprefix $(BUILD)/bench/,probe crash loop writer capture echo fan stats_pread stats_colony)
 BENCH_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 $(WARN)
 COMPLETIONS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
 PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider

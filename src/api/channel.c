@@ -472,7 +472,8 @@ int colony__channel_follow(struct colony__channel *channel, struct colony__conne
                            const struct colony__feed_wish *wish,
                            const struct colony__prelude *prelude, void *data)
 {
-    struct colony__follower *follower = calloc(1, sizeof *follower);
+    bool is_open = connection->phase == PHASE_ANSWERING;
+    struct colony__follower *follower = is_open ? calloc(1, sizeof *follower) : NULL;
 
     if (!follower) {
         (void)channel_release(channel);

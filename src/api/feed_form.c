@@ -105,7 +105,7 @@ static char *put_valid(char *out, const char *bytes, size_t size, char nul)
 
         out = put(out, bytes, good);
         if (good < size)
-            *out++ = bytes[good] == '\0' ? nul : '?';
+            out = put(out, bytes[good] == '\0' ? &nul : "?", 1);
         good += good < size;
         bytes += good;
         size -= good;

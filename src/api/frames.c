@@ -39,13 +39,11 @@ void colony__frames_close(struct colony__frames *frames, enum colony__close_code
                           const char *reason)
 {
     char frame[COLONY__FRAME_HEAD_MAX + 2 + COLONY__CLOSE_REASON_MAX];
-    size_t length = strlen(reason);
+    size_t length = strnlen(reason, COLONY__CLOSE_REASON_MAX);
     size_t head;
 
     if (frames->is_over)
         return;
-    if (length > COLONY__CLOSE_REASON_MAX)
-        length = COLONY__CLOSE_REASON_MAX;
     head = colony__frame_head(frame, FRAME_CLOSE, 2 + length);
     frame[head] = (char)(unsigned char)((unsigned)code >> 8);
     frame[head + 1] = (char)(unsigned char)((unsigned)code & 0xff);

@@ -2,13 +2,14 @@
 #include "api/handshake_internal.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+#include <nettle/base64.h>
+#include <nettle/sha1.h>
+
 #include "api/request_internal.h"
 #include "core/error.h"
-#include "core/openssl.h"
 
 enum {
     KEY_LENGTH = 24, /* 16 bytes in base64 */
@@ -68,21 +69,20 @@ int colony__handshake_check(const struct colony__request *request, struct colony
     return 0;
 }
 
-int colony__handshake_accept(const struct colony__request *request,
-                             char accept[COLONY__ACCEPT_SIZE], struct colony_error *err)
+void colony__handshake_accept(const struct colony__request *request,
+                              char accept[COLONY__ACCEPT_SIZE])
 {
     static const char mark[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* the RFC's */
-    char text[KEY_LENGTH + sizeof mark];
-    unsigned char digest[SHA_DIGEST_LENGTH];
-    const struct colony_openssl *ssl;
-    int rc = colony_openssl_get(&ssl, err);
+    const char *key = colony__request_header(request, "Sec-WebSocket-Key", NULL);
+    uint8_t digest[SHA1_DIGEST_SIZE];
+    struct sha1_ctx sha1;
 
-    if (rc < 0)
-        return rc;
-    (void)snprintf(text, sizeof text, "%s%s",
-                   colony__request_header(request, "Sec-WebSocket-Key", NULL), mark);
-    if (!ssl->SHA1((const unsigned char *)text, strlen(text), digest))
-        return colony_fail(err, -ENOTSUP, "cannot open a WebSocket: this OpenSSL has no SHA-1");
-    (void)ssl->EVP_EncodeBlock((unsigned char *)accept, digest, sizeof digest);
-    return 0;
+    _Static_assert(BASE64_ENCODE_RAW_LENGTH(SHA1_DIGEST_SIZE) + 1 == COLONY__ACCEPT_SIZE,
+                   "the room for it");
+    sha1_init(&sha1);
+    sha1_update(&sha1, strlen(key), (const uint8_t *)key);
+    sha1_update(&sha1, sizeof mark - 1, (const uint8_t *)mark);
+    sha1_digest(&sha1, sizeof digest, digest);
+    base64_encode_raw(accept, sizeof digest, digest);
+    accept[COLONY__ACCEPT_SIZE - 1] = '\0';
 }

@@ -18,11 +18,8 @@ enum {
  */
 int colony__handshake_check(const struct colony__request *request, struct colony_error *err);
 
-/*
- * What Sec-WebSocket-Accept answers to the key of a request that was found good. -ENOENT,
- * -ENOTSUP: OpenSSL, which is opened for its SHA-1, is not installed.
- */
-int colony__handshake_accept(const struct colony__request *request,
-                             char accept[COLONY__ACCEPT_SIZE], struct colony_error *err);
+/* What Sec-WebSocket-Accept answers to the key of a request that was found good. */
+void colony__handshake_accept(const struct colony__request *request,
+                              char accept[COLONY__ACCEPT_SIZE]);
 
 #endif

@@ -191,15 +191,24 @@ static void add_content(struct colony__json *json, const struct colony__openapi_
     add_text_raw(json, "content", part ? part->json : "{}");
 }
 
+static void add_answer(struct colony__json *json, const char *answer)
+{
+    bool is_upgrade = strcmp(answer, "websocket") == 0;
+
+    colony__json_open(json, is_upgrade ? "101" : "200", '{');
+    colony__json_add_text(json, "description",
+                          is_upgrade ? "From here on it is a WebSocket." : "It is so, or done.");
+    if (!is_upgrade)
+        add_content(json, colony__openapi_answers, answer);
+    colony__json_close(json, '}');
+}
+
 static void add_answers(struct colony__json *json, const struct colony__operation *operation)
 {
     const char *status = operation->errors;
 
     colony__json_open(json, "responses", '{');
-    colony__json_open(json, "200", '{');
-    colony__json_add_text(json, "description", "It is so, or done.");
-    add_content(json, colony__openapi_answers, operation->answer);
-    colony__json_close(json, '}');
+    add_answer(json, operation->answer);
     while (*status != '\0') {
         char key[4] = "";
 

@@ -66,7 +66,8 @@ const struct colony__openapi_part colony__openapi_schemas[] = {
         "cause": {"type": "string"}, "status": {"type": "string"},
         "since": {"type": ["string", "null"], "format": "date-time"}, "output": {"type": "string"},
         "dropped_bytes": {"type": "integer"}, "dropped_lines": {"type": "integer"},
-        "cpu": {"type": ["number", "null"]}, "mem": {"type": ["integer", "null"]}}})},
+        "cpu": {"type": ["number", "null"]}, "mem": {"type": ["integer", "null"]},
+        "cpu_time": {"type": ["number", "null"], "description": "seconds"}}})},
     {"Status", JSON({"type": "object", "required": ["active", "running", "numprocesses", "max_processes"], "properties": {
         "active": {"type": "boolean"}, "running": {"type": "integer"},
         "numprocesses": {"type": "integer"}, "max_processes": {"type": "integer"}}})},

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <nettle/hmac.h>
 #include <uv.h>
 
 #include "api/webhook_queue_internal.h"
@@ -15,7 +16,6 @@
 #include "core/events.h"
 #include "core/http_client.h"
 #include "core/log.h"
-#include "core/openssl.h"
 #include "core/secret.h"
 #include "core/settings.h"
 
@@ -26,7 +26,6 @@ enum {
     JITTER_DIVISOR = 4,      /* a quarter less at most, so that many do not come at once */
     ORIGIN_MAX = 280,
     HEADERS_MAX = 40,
-    SIGNATURE_BYTES = 32,
 };
 
 struct colony__webhook {
@@ -57,7 +56,6 @@ struct colony__webhook {
 static int read_secret(struct colony__webhook *hook, struct colony_error *err)
 {
     const char *path = hook->settings->secret_file;
-    const struct colony_openssl *ssl;
     int rc = colony_secret_read(&hook->secret, &hook->secret_size, path, err);
 
     if (rc < 0)
@@ -66,7 +64,7 @@ static int read_secret(struct colony__webhook *hook, struct colony_error *err)
         hook->secret_size--;
     if (hook->secret_size == 0)
         return colony_fail(err, -EINVAL, "cannot use %s: there is no secret in it", path);
-    return colony_openssl_get(&ssl, err);
+    return 0;
 }
 
 int colony__webhook_new(struct colony__webhook **out,
@@ -253,15 +251,14 @@ static void on_done(const struct colony_http_result *result, void *data)
 static void write_signature(const struct colony__webhook *hook,
                             const struct colony__webhook_event *event, char *line, size_t size)
 {
-    const struct colony_openssl *ssl;
-    unsigned char digest[SIGNATURE_BYTES] = {0};
-    unsigned length = sizeof digest;
+    struct hmac_sha256_ctx context;
+    uint8_t digest[SHA256_DIGEST_SIZE];
     size_t used = (size_t)snprintf(line, size, "X-Colony-Signature: sha256=");
 
-    if (colony_openssl_get(&ssl, NULL) < 0 ||
-        !ssl->HMAC(ssl->EVP_sha256(), hook->secret, (int)hook->secret_size,
-                   (const unsigned char *)event->body, event->size, digest, &length))
-        return; /* it is open since the secret was read; then the receiver refuses it */
+    hmac_sha256_set_key(&context, hook->secret_size, (const uint8_t *)hook->secret);
+    hmac_sha256_update(&context, event->size, (const uint8_t *)event->body);
+    hmac_sha256_digest(&context, sizeof digest, digest);
+    explicit_bzero(&context, sizeof context);
     for (size_t i = 0; i < sizeof digest && used + 3 <= size; i++)
         used += (size_t)snprintf(line + used, size - used, "%02x", digest[i]);
 }

@@ -317,8 +317,8 @@ static int follow(struct websocket *websocket, const struct colony__stream_wish 
         let_go(websocket);
         return rc < 0 ? rc : 0;
     }
-    colony__respond_upgrade(connection, accept);
     colony__connection_upgrade(connection, &websocket_duplex, websocket);
+    colony__respond_upgrade(connection, accept); /* may be the end of it */
     if (colony__channel_follow(channel, connection, feed, NULL, NULL) < 0)
         colony__connection_give_up(connection);
     else
@@ -332,7 +332,7 @@ int colony__get_websocket(struct colony__connection *connection,
     struct colony__feed_wish feed = {0};
     struct websocket *websocket = NULL;
     char accept[COLONY__ACCEPT_SIZE];
-    uint64_t id;
+    uint64_t id = 0;
     int rc = colony__handshake_check(request, err);
 
     if (rc < 0)
@@ -340,10 +340,9 @@ int colony__get_websocket(struct colony__connection *connection,
     rc = colony__stream_parse_id(request, &id, err);
     if (rc == 0)
         rc = parse_wish(request, &feed, err);
-    if (rc == 0)
-        rc = colony__handshake_accept(request, accept, err);
     if (rc < 0)
         return rc;
+    colony__handshake_accept(request, accept);
     rc = open_websocket(&websocket, connection, id);
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot open a WebSocket");

@@ -10,8 +10,7 @@
 #define SONAME_OF(version) "libssl.so." TEXT_OF(version)
 #define SONAME SONAME_OF(OPENSSL_SHLIB_VERSION)
 
-COLONY_LIBRARY_NOTE(openssl_note, "tls",
-                    "TLS and WebSockets of the control endpoint, TLS of colony ctl", SONAME);
+COLONY_LIBRARY_NOTE(openssl_note, "tls", "TLS of the control endpoint and of colony ctl", SONAME);
 
 #define SYMBOL(function) {#function, offsetof(struct colony_openssl, function)},
 
@@ -22,7 +21,7 @@ static bool is_open;
 
 int colony_openssl_get(const struct colony_openssl **out, struct colony_error *err)
 {
-    static const struct colony_library library = {SONAME, "libssl3", "TLS or WebSockets"};
+    static const struct colony_library library = {SONAME, "libssl3", "TLS"};
     int rc = is_open ? 0 : colony_library_open(&library, symbols, &functions, err);
 
     if (rc < 0)

@@ -9,9 +9,6 @@
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
@@ -33,10 +30,6 @@ struct colony_error;
     F(ERR_clear_error)                                                                             \
     F(ERR_get_error)                                                                               \
     F(ERR_reason_error_string)                                                                     \
-    F(EVP_EncodeBlock)                                                                             \
-    F(SHA1)                                                                                        \
-    F(EVP_sha256)                                                                                  \
-    F(HMAC)                                                                                        \
     F(SSL_CTX_check_private_key)                                                                   \
     F(SSL_CTX_ctrl)                                                                                \
     F(SSL_CTX_free)                                                                                \

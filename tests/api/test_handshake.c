@@ -24,7 +24,7 @@ TEST(test_the_key_of_the_rfc_is_answered_as_the_rfc_has_it)
     struct colony_error err = {0};
 
     assert_int_equal(colony__handshake_check(ASK(UPGRADE CONNECTION KEY VERSION), &err), 0);
-    assert_int_equal(colony__handshake_accept(ASK(KEY), accept, &err), 0);
+    colony__handshake_accept(ASK(KEY), accept);
     assert_string_equal(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 }
 

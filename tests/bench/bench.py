@@ -19,6 +19,7 @@ import time
 import capture
 import commands
 import crash_loops
+import echo
 import feeds
 import load
 import look
@@ -52,6 +53,7 @@ GROUPS = {
                                   "processes-p50", "processes-p99")),
     "tls": Group(load.secure_requests, ("tls", "tls-p50")),
     "feeds": Group(feeds.feeds, ("follow-cpu", "follow-lines", "watch-events")),
+    "websocket": Group(echo.round_trips, ("echo", "echo-p99")),
     "ctl": Group(commands.ps, ("ps", "ps-p99"), 2),
     "stats": Group(samples.stats, ("stats",)),
     "version": Group(commands.version, ("version",)),

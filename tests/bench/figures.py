@@ -65,6 +65,8 @@ FIGURES = (
     Figure("follow-cpu", "CPU of {followers} followers of 1,000 lines a second", "%"),
     Figure("follow-lines", "lines delivered to them", "1/s"),
     Figure("watch-events", "events to each of {followers} watchers", "1/s"),
+    Figure("echo", "WebSocket echo round trip through `cat`", "µs", times(3)),
+    Figure("echo-p99", "the same, p99", "µs"),
     Figure("ps", "`ctl ps` with {many:,}", "ms", Target(50)),
     Figure("ps-p99", "`ctl ps` with {many:,}, p99", "ms"),
     Figure("stats", "CPU of one stats sample of {many:,}", "ms", times(1.2)),
@@ -92,11 +94,12 @@ class Scale:
     followers: int = 100
     follow_seconds: float = 3
     event_bursts: int = 10
+    echo_seconds: float = 2
     samples: int = 30
 
 
 # For a test of the bench itself: its times mean nothing.
 QUICK = Scale(many=30, few=5, restarts=3, peer_restarts=1, settle_seconds=0.2,
               idle_settle_seconds=0.2, idle_seconds=0.5, crashing=5, crash_seconds=1, questions=5,
-              capture_bytes=64 << 20, peer_capture_bytes=16 << 20, load_seconds=1, samples=3, followers=5,
-              follow_seconds=0.5, event_bursts=2)
+              capture_bytes=64 << 20, peer_capture_bytes=16 << 20, load_seconds=1, followers=5,
+              follow_seconds=0.5, event_bursts=2, echo_seconds=0.2, samples=3)

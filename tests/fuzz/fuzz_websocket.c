@@ -44,7 +44,7 @@ static void on_message(const char *bytes, size_t size, void *data)
 static void check_replies(const struct colony__buffer *replies, bool is_over)
 {
     const unsigned char *at = (const unsigned char *)replies->data;
-    const unsigned char *end = at + replies->size;
+    const unsigned char *end = replies->size > 0 ? at + replies->size : at;
     bool has_close = false;
 
     while (at < end) {

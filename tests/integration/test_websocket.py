@@ -14,13 +14,15 @@ import time
 
 import pytest
 
-from conftest import DEADLINE, eventually
+from conftest import BINARY as COLONY, DEADLINE, eventually
 from test_access import free_port
 from test_tokens import CONTROL, READ, write_tokens
 from ws_client import BINARY, CLOSE, KEY, PING, PONG, TEXT, Raw, frame, request
 
 websocket = pytest.importorskip("websocket", reason="python3-websocket is not installed")
 
+# What was freed is kept for a while then.
+SANITIZED = "/asan/" in COLONY or "/tsan/" in COLONY
 BOTH = {"redirect_output": ["out", "err"], "redirect_input": True}
 SHELL = {"processes": {"web": {"cmd": "sh", **BOTH}}}
 CAT = {"processes": {"web": {"cmd": "cat", **BOTH}}}
@@ -50,8 +52,7 @@ def close_of(client):
 
 
 def error_of(raw):
-    body = raw.file.read(int(raw.headers["content-length"]))
-    return raw.status, json.loads(body)["error"]
+    return raw.status, json.loads(raw.body())["error"]
 
 
 def said(client, size):
@@ -299,10 +300,10 @@ def test_a_close_without_a_code_is_answered_so(colony):
 
 
 def test_where_colony_ends_or_is_replaced_it_says_1001(colony):
-    pid = start(colony, {"processes": {"web": {"cmd": "cat", **BOTH}}})
-    client = connect(colony, f"/wstreams/{pid}")
-    colony.http("POST", "/_upgrade")
-    assert close_of(client) == (1001, "colony ends or is replaced")
+    pid = start(colony, CAT)
+    with Raw(colony, f"/wstreams/{pid}") as raw: # which does not answer a Close
+        colony.http("POST", "/_upgrade")
+        assert raw.closed() == (1001, "colony ends or is replaced")
     eventually(lambda: colony.answers() and colony.slot("web")["id"] == pid)
     client = connect(colony, f"/wstreams/{pid}")
     client.send("still there\n")
@@ -335,8 +336,8 @@ def test_who_hangs_up_in_a_message_has_written_nothing_of_it(colony):
     with Raw(colony, f"/wstreams/{pid}") as raw:
         raw.send(TEXT, b"next\n")
         raw.receive()
+    eventually(lambda: colony.output("web").endswith(b"next\n")) # it is told before it is logged
     assert b"half" not in colony.output("web")
-    assert colony.output("web").endswith(b"next\n")
 
 
 # Slow ones
@@ -391,7 +392,7 @@ def test_who_never_reads_costs_little_and_is_told_what_was_missed(colony):
     quick = connect(colony, f"/wstreams/{pid}/err")
     quick.send("seq 1 3000000; echo done >&2\n") # 23 MB
     assert quick.recv() == "done\n"
-    assert rss(colony.engine) - before < 24 << 20
+    assert SANITIZED or rss(colony.engine) - before < 24 << 20
     quick.send("exit\n")
     told, missed = 0, 0
     while (got := slow[0].receive()) != (CLOSE, b"\x03\xe8"):

@@ -217,7 +217,7 @@ def test_empty_messages_write_nothing(colony, raw):
     raw.send(BINARY)
     raw.send(TEXT, b"x")
     assert raw.receive() == (TEXT, b"x")
-    assert colony.output("web") == b"x"
+    eventually(lambda: colony.output("web") == b"x")
 
 
 def test_a_pong_that_nobody_asked_for_is_passed_over(raw):

@@ -2,6 +2,7 @@
 """A WebSocket client that sends any frames, also wrong ones, on a plain socket."""
 
 import base64
+import contextlib
 import os
 import socket
 import struct
@@ -43,12 +44,20 @@ def request(path, **replaced):
 class Raw:
     """One connection; after `101` it is open."""
 
-    def __init__(self, colony, path, *, more=b"", **headers):
+    def __init__(self, colony, path, *, more=b"", patience=DEADLINE, **headers):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(DEADLINE)
-        self.sock.connect(str(colony.socket))
-        self.sock.sendall(request(path, **headers) + more)
+        self.sock.settimeout(patience)
         self.file = self.sock.makefile("rb")
+        try:
+            self.sock.connect(str(colony.socket))
+            self.shake_hands(request(path, **headers) + more)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def shake_hands(self, asked):
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.sock.sendall(asked)  # it may have answered already
         self.status = int(self.file.readline().split()[1])
         self.headers = {}
         while (line := self.file.readline()) not in (b"\r\n", b""):
@@ -61,6 +70,10 @@ class Raw:
     def __exit__(self, *_):
         self.file.close()
         self.sock.close()
+
+    def body(self):
+        """Of a refusal."""
+        return self.file.read(int(self.headers["content-length"]))
 
     def send(self, *args, **kwargs):
         self.sock.sendall(frame(*args, **kwargs))
