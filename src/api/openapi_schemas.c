@@ -123,6 +123,7 @@ const struct colony__openapi_part colony__openapi_answers[] = {
         "text/event-stream": {"schema": {"type": "string"}}})},
     {"text",           JSON({"text/plain": {"schema": {"type": "string"}}})},
     {"tree",           JSON({"application/json": {"schema": {"type": "array", "items": {"type": "object"}}}})},
+    {"websocket",      "{}"},
     {"welcome",        OF("Welcome")},
     {"why",            OF("Why")},
     {NULL, NULL},
