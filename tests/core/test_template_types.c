@@ -61,6 +61,7 @@ static const struct row {
     {"limits/optional", "bcz"},
     {"shell", "bcz"},
     {"numprocesses", "wz"},
+    {"port", "wz"},
     {"graceful_timeout", "wfz"},
     {"stop_signal", "wz"},
     {"stop_group", "bcz"},
