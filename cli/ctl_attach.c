@@ -97,20 +97,6 @@ enum {
     POLL_COUNT,
 };
 
-static int least(int one, int other)
-{
-    if (one < 0 || other < 0)
-        return one < 0 ? other : one;
-    return one < other ? one : other;
-}
-
-static int until(uint64_t at_ms)
-{
-    uint64_t now = colony_target_now_ms();
-
-    return at_ms > now ? (int)(at_ms - now) : 0;
-}
-
 /* Over once nothing is left to write, and nothing was printed for a while. */
 static bool may_end(const struct attach *attach)
 {
@@ -120,8 +106,8 @@ static bool may_end(const struct attach *attach)
 static int wait_for_all(struct attach *attach, struct pollfd polls[POLL_COUNT])
 {
     bool reads = !attach->input_is_over && (attach->input_size == 0 || attach->terminal.is_set);
-    int wait_ms =
-        least(colony_followed_timeout(&attach->log), colony_followed_timeout(&attach->exits));
+    int wait_ms = colony_target_least_ms(colony_followed_timeout(&attach->log),
+                                         colony_followed_timeout(&attach->exits));
     struct timespec span;
 
     polls[POLL_STDIN] = (struct pollfd){reads ? STDIN_FILENO : -1, POLLIN, 0};
@@ -131,9 +117,9 @@ static int wait_for_all(struct attach *attach, struct pollfd polls[POLL_COUNT])
         (struct pollfd){attach->writing ? colony_exchange_fd(attach->writing) : -1, POLLIN, 0};
     polls[POLL_STDOUT] = (struct pollfd){STDOUT_FILENO, 0, 0};
     if (colony__attach_waits_to_write(attach))
-        wait_ms = least(wait_ms, until(attach->write_at_ms));
+        wait_ms = colony_target_least_ms(wait_ms, colony_target_until_ms(attach->write_at_ms));
     if (may_end(attach))
-        wait_ms = least(wait_ms, until(attach->end_ms));
+        wait_ms = colony_target_least_ms(wait_ms, colony_target_until_ms(attach->end_ms));
     if (wait_ms < 0)
         wait_ms = FOREVER_MS;
     span = (struct timespec){wait_ms / 1000, (long)(wait_ms % 1000) * 1000000};
@@ -184,7 +170,8 @@ static int turn(struct attach *attach)
         rc = colony__attach_read_reply(attach);
     if (rc == 0 && polls[POLL_STDIN].revents != 0)
         colony__attach_read_input(attach);
-    if (rc == 0 && colony__attach_waits_to_write(attach) && until(attach->write_at_ms) == 0)
+    if (rc == 0 && colony__attach_waits_to_write(attach) &&
+        colony_target_until_ms(attach->write_at_ms) == 0)
         rc = colony__attach_begin_write(attach);
     return rc;
 }
@@ -194,7 +181,8 @@ static void run(struct attach *attach)
     int rc = 0;
 
     colony_terminal_begin(&attach->terminal, attach->ctl->is_raw);
-    while (rc == 0 && !attach->is_left && !(may_end(attach) && until(attach->end_ms) == 0))
+    while (rc == 0 && !attach->is_left &&
+           !(may_end(attach) && colony_target_until_ms(attach->end_ms) == 0))
         rc = turn(attach);
     colony_terminal_end(&attach->terminal);
 }

@@ -138,3 +138,24 @@ int colony__ctl_groups(struct ctl *ctl, int argc, char **argv)
     cJSON_Delete(groups);
     return exit_code;
 }
+
+int colony__ctl_each_name(const struct ctl *ctl, const char *doing, int argc, char **argv,
+                          ctl_name_cb each, void *data)
+{
+    struct cJSON *names;
+    const struct cJSON *name;
+    int exit_code = colony__ctl_expand(ctl, doing, argc, argv, &names);
+
+    cJSON_ArrayForEach(name, names)
+    {
+        int one = each(ctl, name->valuestring, data);
+
+        (void)fflush(stdout); /* in order with errors */
+        if (exit_code == EXIT_OK)
+            exit_code = one;
+        if (one == EXIT_UNREACHABLE)
+            break; /* told once is enough */
+    }
+    cJSON_Delete(names);
+    return exit_code;
+}

@@ -206,6 +206,12 @@ bool colony__ctl_is_group(const char *operand, char group[CTL_GROUP_MAX]);
 int colony__ctl_expand(const struct ctl *ctl, const char *doing, int argc, char **argv,
                        struct cJSON **names);
 
+typedef int (*ctl_name_cb)(const struct ctl *ctl, const char *name, void *data);
+
+/* Calls @each with all of them; all are tried, and the first that failed gives the exit code. */
+int colony__ctl_each_name(const struct ctl *ctl, const char *doing, int argc, char **argv,
+                          ctl_name_cb each, void *data);
+
 /* One slot as texts; what is not known is "-". */
 struct ctl_slot_view {
     char slot[CTL_NUMBER_MAX];

@@ -59,24 +59,10 @@ static int add_slots(struct ps *ps, const char *name)
                                 : exit_code;
 }
 
-/* Those of which one cannot be shown are told; the first failure gives the exit code. */
-static int add_named_slots(struct ps *ps, int argc, char **argv)
+static int add_named(const struct ctl *ctl, const char *name, void *data)
 {
-    struct cJSON *names;
-    const struct cJSON *name;
-    int exit_code = colony__ctl_expand(ps->ctl, "show", argc, argv, &names);
-
-    cJSON_ArrayForEach(name, names)
-    {
-        int one = add_slots(ps, name->valuestring);
-
-        if (exit_code == EXIT_OK)
-            exit_code = one;
-        if (one == EXIT_UNREACHABLE)
-            break; /* told once is enough */
-    }
-    cJSON_Delete(names);
-    return exit_code;
+    (void)ctl;
+    return add_slots(data, name);
 }
 
 int colony__ctl_ps(struct ctl *ctl, int argc, char **argv)
@@ -91,7 +77,8 @@ int colony__ctl_ps(struct ctl *ctl, int argc, char **argv)
         ps.rc = colony_columns_new(&ps.columns, headers, sizeof headers / sizeof headers[0]);
     if (ps.rc < 0)
         return colony__ctl_fail(EXIT_FAILED, "cannot show processes: out of memory");
-    exit_code = argc > 1 ? add_named_slots(&ps, argc, argv) : add_slots(&ps, NULL);
+    exit_code = argc > 1 ? colony__ctl_each_name(ctl, "show", argc, argv, add_named, &ps)
+                         : add_slots(&ps, NULL);
     if (ps.rc < 0)
         exit_code = colony__ctl_fail(EXIT_FAILED, "cannot show processes: out of memory");
     else if (ctl->is_json && (exit_code == EXIT_OK || ps.count > 0))

@@ -125,25 +125,10 @@ static int tell_all(const struct ctl *ctl, struct cJSON *list)
     return exit_code;
 }
 
-/* The first that does not run, or cannot be told of, gives the exit code. */
-static int tell_named(const struct ctl *ctl, int argc, char **argv, struct cJSON *list)
+/* One that does not run is a failure of this one. */
+static int tell_named(const struct ctl *ctl, const char *name, void *data)
 {
-    struct cJSON *names;
-    const struct cJSON *name;
-    int exit_code = colony__ctl_expand(ctl, "tell the status of", argc, argv, &names);
-
-    cJSON_ArrayForEach(name, names)
-    {
-        int one = tell_one(ctl, name->valuestring, list);
-
-        (void)fflush(stdout); /* in order with errors */
-        if (exit_code == EXIT_OK)
-            exit_code = one;
-        if (one == EXIT_UNREACHABLE)
-            break; /* told once is enough */
-    }
-    cJSON_Delete(names);
-    return exit_code;
+    return tell_one(ctl, name, data);
 }
 
 int colony__ctl_status(struct ctl *ctl, int argc, char **argv)
@@ -158,7 +143,9 @@ int colony__ctl_status(struct ctl *ctl, int argc, char **argv)
         if (!list)
             return colony__ctl_fail(EXIT_FAILED, "cannot tell the status: out of memory");
     }
-    exit_code = argc > 1 ? tell_named(ctl, argc, argv, list) : tell_all(ctl, list);
+    exit_code = argc > 1
+                    ? colony__ctl_each_name(ctl, "tell the status of", argc, argv, tell_named, list)
+                    : tell_all(ctl, list);
     /* One name: an object, not a list of one; nothing if there was no such name. */
     answer = list && argc == 2 && !colony__ctl_is_group(argv[1], group) ? list->child : list;
     if (answer && colony__ctl_print_tree(answer) != EXIT_OK)

@@ -12,8 +12,9 @@
 #include "core/signals.h"
 #include "ctl_internal.h"
 
-static int send_one(const struct ctl *ctl, const char *name, int signo)
+static int send_one(const struct ctl *ctl, const char *name, void *data)
 {
+    const int signo = *(const int *)data;
     char path[CTL_PATH_MAX] = "";
     char after[32];
     const struct ctl_question question = {
@@ -38,25 +39,9 @@ static int send_one(const struct ctl *ctl, const char *name, int signo)
     return EXIT_OK;
 }
 
-/* All are tried; the first that failed gives the exit code. */
 static int send_all(const struct ctl *ctl, int argc, char **argv, int signo)
 {
-    struct cJSON *names;
-    const struct cJSON *name;
-    int exit_code = colony__ctl_expand(ctl, "send a signal to", argc, argv, &names);
-
-    cJSON_ArrayForEach(name, names)
-    {
-        int one = send_one(ctl, name->valuestring, signo);
-
-        (void)fflush(stdout); /* in order with errors */
-        if (exit_code == EXIT_OK)
-            exit_code = one;
-        if (one == EXIT_UNREACHABLE)
-            break; /* told once is enough */
-    }
-    cJSON_Delete(names);
-    return exit_code;
+    return colony__ctl_each_name(ctl, "send a signal to", argc, argv, send_one, &signo);
 }
 
 int colony__ctl_pause(struct ctl *ctl, int argc, char **argv)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <poll.h>
 #include <stdint.h>
@@ -153,6 +154,22 @@ uint64_t colony_target_now_ms(void)
 
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+int colony_target_until_ms(uint64_t at_ms)
+{
+    uint64_t now = colony_target_now_ms();
+
+    if (at_ms <= now)
+        return 0;
+    return at_ms - now < INT_MAX ? (int)(at_ms - now) : INT_MAX;
+}
+
+int colony_target_least_ms(int one, int other)
+{
+    if (one < 0 || other < 0)
+        return one < 0 ? other : one;
+    return one < other ? one : other;
 }
 
 /* Waits for a connect under way. 0 or negative errno. */

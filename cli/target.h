@@ -59,5 +59,9 @@ int colony_target_set_token(struct colony_target *target, const char *path, cons
 
 /* Milliseconds of the monotonic clock, for deadlines. */
 uint64_t colony_target_now_ms(void);
+/* Milliseconds from now until then, for poll(2): 0 when it is over. */
+int colony_target_until_ms(uint64_t at_ms);
+/* The shorter of two times to wait, of which -1 is for ever. */
+int colony_target_least_ms(int one, int other);
 
 #endif

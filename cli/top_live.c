@@ -256,25 +256,11 @@ enum {
     POLL_COUNT,
 };
 
-static int least(int one, int other)
-{
-    if (one < 0 || other < 0)
-        return one < 0 ? other : one;
-    return one < other ? one : other;
-}
-
-static int until(uint64_t at_ms)
-{
-    uint64_t now = colony_target_now_ms();
-
-    return at_ms <= now ? 0 : at_ms - now > INT32_MAX ? INT32_MAX : (int)(at_ms - now);
-}
-
 /* -EINTR: a signal came, which may be for us. */
 static int wait_for_all(struct top *top, struct pollfd polls[POLL_COUNT], const sigset_t *mask)
 {
     struct top_output *output = &top->output;
-    int wait_ms = until(top->slots_at_ms);
+    int wait_ms = colony_target_until_ms(top->slots_at_ms);
     struct timespec span;
 
     polls[POLL_KEYS] = (struct pollfd){STDIN_FILENO, POLLIN, 0};
@@ -285,9 +271,9 @@ static int wait_for_all(struct top *top, struct pollfd polls[POLL_COUNT], const 
     polls[POLL_OUTPUT] = (struct pollfd){
         output->is_followed ? colony_followed_fd(&output->followed) : -1, POLLIN, 0};
     if (output->is_followed)
-        wait_ms = least(wait_ms, colony_followed_timeout(&output->followed));
+        wait_ms = colony_target_least_ms(wait_ms, colony_followed_timeout(&output->followed));
     if (top->message[0] != '\0')
-        wait_ms = least(wait_ms, until(top->message_until_ms));
+        wait_ms = colony_target_least_ms(wait_ms, colony_target_until_ms(top->message_until_ms));
     span = (struct timespec){wait_ms / 1000, (long)(wait_ms % 1000) * 1000000};
     if (ppoll(polls, POLL_COUNT, &span, mask) >= 0)
         return 0;
@@ -321,7 +307,7 @@ static void turn(struct top *top, const sigset_t *mask)
     colony__top_step_output(top, polls[POLL_OUTPUT].revents != 0);
     if (polls[POLL_KEYS].revents & POLLIN)
         read_keys(top);
-    if (top->message[0] != '\0' && until(top->message_until_ms) == 0)
+    if (top->message[0] != '\0' && colony_target_until_ms(top->message_until_ms) == 0)
         top->message[0] = '\0';
 }
 

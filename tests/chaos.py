@@ -381,7 +381,11 @@ class Chaos(ordeal.Ordeal):
 
     def is_reused(self, name, pid):
         """The kernel has given the number of one that ended to a later one of the same slot."""
-        return self.told.look().starts[name, pid] > 1
+        try:  # what it writes may be there before colony has told that it runs
+            conftest.eventually(lambda: self.told.look().starts[name, pid] > 1)
+        except AssertionError:
+            return False
+        return True
 
     def check(self):
         conftest.eventually(self.colony.answers, what="an answer")
