@@ -30,7 +30,7 @@ enum {
     TURNS_UNTOLD = 16,       /* while it spawns: the engine is woken once for many */
     STRAY_CHECK_MS = 1000,   /* strays are reaped at most this often */
     ENGINE_LEAVES_MS = 5000, /* after SHUTDOWN */
-    FDS_OF_OUR_OWN = 42,     /* beside those that are set aside for children */
+    FDS_OF_OUR_OWN = 37,     /* beside those that are set aside for children */
     FEW_FDS = 256,           /* below that little is set aside */
 };
 

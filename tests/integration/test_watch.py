@@ -68,7 +68,8 @@ def test_continuous_goes_on_with_a_line_of_json_an_event(colony):
     with Feed(colony, "/watch/spawn?feed=continuous") as feed:
         scale(colony, "web", 4)
         events = [json.loads(feed.chunk()) for _ in range(3)]
-    assert [e["slot"] for e in events] == [2, 3, 4]
+    # What starts together is told as each comes to its program.
+    assert sorted(e["slot"] for e in events) == [2, 3, 4]
 
 
 def test_to_http_1_0_a_feed_is_the_bytes_up_to_the_end(colony):
@@ -142,7 +143,7 @@ def test_one_who_comes_back_misses_nothing_and_is_told_nothing_twice(colony):
         slots = [feed.wait("spawn")["slot"] for _ in range(898)]
         scale(colony, "web", 901)
         slots.append(feed.wait("spawn")["slot"])
-    assert slots == list(range(3, 902))
+    assert sorted(slots) == list(range(3, 902))
     with Feed(colony, f"/watch/spawn?since={last}") as feed: # longpoll: one at a time
         assert [json.loads(chunk)["slot"] for chunk in feed.rest()] == [3]
     colony.http("POST", "/processes/web/_scale/0")
