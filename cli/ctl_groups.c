@@ -139,16 +139,15 @@ int colony__ctl_groups(struct ctl *ctl, int argc, char **argv)
     return exit_code;
 }
 
-int colony__ctl_each_name(const struct ctl *ctl, const char *doing, int argc, char **argv,
-                          ctl_name_cb each, void *data)
+int colony__ctl_each_name(const struct ctl *ctl, int argc, char **argv, const struct ctl_deed *deed)
 {
     struct cJSON *names;
     const struct cJSON *name;
-    int exit_code = colony__ctl_expand(ctl, doing, argc, argv, &names);
+    int exit_code = colony__ctl_expand(ctl, deed->doing, argc, argv, &names);
 
     cJSON_ArrayForEach(name, names)
     {
-        int one = each(ctl, name->valuestring, data);
+        int one = deed->each(ctl, name->valuestring, deed->data);
 
         (void)fflush(stdout); /* in order with errors */
         if (exit_code == EXIT_OK)

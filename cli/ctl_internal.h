@@ -206,11 +206,15 @@ bool colony__ctl_is_group(const char *operand, char group[CTL_GROUP_MAX]);
 int colony__ctl_expand(const struct ctl *ctl, const char *doing, int argc, char **argv,
                        struct cJSON **names);
 
-typedef int (*ctl_name_cb)(const struct ctl *ctl, const char *name, void *data);
+struct ctl_deed {
+    const char *doing; /* "cannot … NAME" */
+    int (*each)(const struct ctl *ctl, const char *name, void *data);
+    void *data;
+};
 
-/* Calls @each with all of them; all are tried, and the first that failed gives the exit code. */
-int colony__ctl_each_name(const struct ctl *ctl, const char *doing, int argc, char **argv,
-                          ctl_name_cb each, void *data);
+/* Calls deed->each with all of them; the first that failed gives the exit code. */
+int colony__ctl_each_name(const struct ctl *ctl, int argc, char **argv,
+                          const struct ctl_deed *deed);
 
 /* One slot as texts; what is not known is "-". */
 struct ctl_slot_view {

@@ -77,7 +77,8 @@ int colony__ctl_ps(struct ctl *ctl, int argc, char **argv)
         ps.rc = colony_columns_new(&ps.columns, headers, sizeof headers / sizeof headers[0]);
     if (ps.rc < 0)
         return colony__ctl_fail(EXIT_FAILED, "cannot show processes: out of memory");
-    exit_code = argc > 1 ? colony__ctl_each_name(ctl, "show", argc, argv, add_named, &ps)
+    exit_code = argc > 1 ? colony__ctl_each_name(ctl, argc, argv,
+                                                 &(const struct ctl_deed){"show", add_named, &ps})
                          : add_slots(&ps, NULL);
     if (ps.rc < 0)
         exit_code = colony__ctl_fail(EXIT_FAILED, "cannot show processes: out of memory");

@@ -143,9 +143,10 @@ int colony__ctl_status(struct ctl *ctl, int argc, char **argv)
         if (!list)
             return colony__ctl_fail(EXIT_FAILED, "cannot tell the status: out of memory");
     }
-    exit_code = argc > 1
-                    ? colony__ctl_each_name(ctl, "tell the status of", argc, argv, tell_named, list)
-                    : tell_all(ctl, list);
+    exit_code = argc > 1 ? colony__ctl_each_name(
+                               ctl, argc, argv,
+                               &(const struct ctl_deed){"tell the status of", tell_named, list})
+                         : tell_all(ctl, list);
     /* One name: an object, not a list of one; nothing if there was no such name. */
     answer = list && argc == 2 && !colony__ctl_is_group(argv[1], group) ? list->child : list;
     if (answer && colony__ctl_print_tree(answer) != EXIT_OK)

@@ -41,7 +41,8 @@ static int send_one(const struct ctl *ctl, const char *name, void *data)
 
 static int send_all(const struct ctl *ctl, int argc, char **argv, int signo)
 {
-    return colony__ctl_each_name(ctl, "send a signal to", argc, argv, send_one, &signo);
+    return colony__ctl_each_name(ctl, argc, argv,
+                                 &(const struct ctl_deed){"send a signal to", send_one, &signo});
 }
 
 int colony__ctl_pause(struct ctl *ctl, int argc, char **argv)

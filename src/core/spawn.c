@@ -282,13 +282,14 @@ static long legacy_clone(struct colony_flight *flight, pid_t *pid, int *pidfd)
     return error;
 }
 
-static long clone_child(struct colony_flight *flight, int stage, int cgroup_fd, pid_t *pid,
+static long clone_child(struct colony_flight *flight, const struct colony_spawn_task *task,
                         struct colony_spawn_result *result)
 {
+    const int cgroup_fd = task->cgroup_fd;
     struct clone_args args = {
         .flags = memory_flag(flight->child->plan) | CLONE_PIDFD | CLONE_FILES | CLONE_PARENT_SETTID,
         .pidfd = (uintptr_t)&result->pidfd,
-        .parent_tid = (uintptr_t)pid,
+        .parent_tid = (uintptr_t)task->pid,
         .exit_signal = SIGCHLD,
         .stack = (uintptr_t)flight->stack + GUARD_BYTES,
         .stack_size = STACK_BYTES - GUARD_BYTES,
@@ -313,9 +314,9 @@ static long clone_child(struct colony_flight *flight, int stage, int cgroup_fd, 
         use_legacy = true;
     }
     flight->child->enters_cgroup = cgroup_fd >= 0;
-    if (cgroup_fd >= 0 && put_on_stage(stage, COLONY_STAGE_CGROUP, cgroup_fd) < 0)
+    if (cgroup_fd >= 0 && put_on_stage(task->stage, COLONY_STAGE_CGROUP, cgroup_fd) < 0)
         return -errno;
-    return legacy_clone(flight, pid, &result->pidfd);
+    return legacy_clone(flight, task->pid, &result->pidfd);
 }
 
 static uint64_t now_boot_ns(void)
@@ -327,7 +328,7 @@ static uint64_t now_boot_ns(void)
 }
 
 /* Without a signal on the way: the child takes the mask over. */
-static long clone_masked(struct colony_flight *flight, int stage, int cgroup_fd, pid_t *pid,
+static long clone_masked(struct colony_flight *flight, const struct colony_spawn_task *task,
                          struct colony_spawn_result *result)
 {
     sigset_t all;
@@ -337,34 +338,33 @@ static long clone_masked(struct colony_flight *flight, int stage, int cgroup_fd,
     (void)sigfillset(&all);
     (void)sigprocmask(SIG_SETMASK, &all, &before);
     result->began_boot_ns = now_boot_ns();
-    rc = clone_child(flight, stage, cgroup_fd, pid, result);
+    rc = clone_child(flight, task, result);
     result->born_boot_ns = now_boot_ns();
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
     return rc;
 }
 
-void colony_spawn_begin(struct colony_flight *flight, int stage,
-                        const struct colony_spawn_plan *plan, const int fds[COLONY_CHILD_FDS_MAX],
-                        int cgroup_fd, pid_t *pid, struct colony_spawn_result *result)
+void colony_spawn_begin(struct colony_flight *flight, const struct colony_spawn_task *task,
+                        struct colony_spawn_result *result)
 {
-    long rc = fill_stage(stage, flight, fds);
+    long rc = fill_stage(task->stage, flight, task->fds);
 
     *result = (struct colony_spawn_result){.pidfd = -1, .step = STEP_PREPARE};
     *flight->child = (struct colony_child){
-        .plan = plan,
-        .fds = fds,
+        .plan = task->plan,
+        .fds = task->fds,
         .first_foreign_fd = colony_spawn_first_fd(stage_count),
-        .stage = stage_base(stage),
+        .stage = stage_base(task->stage),
     };
     if (rc == 0) {
         result->step = STEP_CLONE;
-        rc = clone_masked(flight, stage, cgroup_fd, pid, result);
+        rc = clone_masked(flight, task, result);
     }
     if (rc > 0) {
         result->pid = (pid_t)rc;
         return;
     }
-    if (result->step == STEP_CLONE && cgroup_fd >= 0 && must_be_limited(plan))
+    if (result->step == STEP_CLONE && task->cgroup_fd >= 0 && must_be_limited(task->plan))
         result->step = STEP_CGROUP; /* in which alone it may run */
     result->error = (int)rc;
     result->pidfd = -1;

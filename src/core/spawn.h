@@ -103,15 +103,21 @@ void colony_flight_free(struct colony_flight *flight);
 /* Hangs up (watch it edge-triggered) when the child runs its program or has ended. */
 int colony_flight_fd(const struct colony_flight *flight);
 
+/* What is to be spawned; it must stay until colony_spawn_end(). */
+struct colony_spawn_task {
+    const struct colony_spawn_plan *plan;
+    const int *fds; /* COLONY_CHILD_FDS_MAX: as descriptor i; -1: closed */
+    int stage;      /* where they wait for the child: 0 … colony_spawn_stages() - 1 */
+    int cgroup_fd;  /* -1: none */
+    pid_t *pid;     /* the kernel writes it before the child runs */
+};
+
 /*
- * Begins to spawn @plan with @fds[i] as descriptor i (-1: closed), which wait for it in the @stage
- * (0 … colony_spawn_stages() - 1). The kernel writes the pid to *pid before the child runs.
- * @cgroup_fd -1: none. @plan, @fds and @cgroup_fd must stay until colony_spawn_end(). Afterwards
- * result->pidfd says whether there is a process; if not, result->error why.
+ * Begins to spawn. Afterwards result->pidfd says whether there is a process; if not, result->error
+ * why.
  */
-void colony_spawn_begin(struct colony_flight *flight, int stage,
-                        const struct colony_spawn_plan *plan, const int fds[COLONY_CHILD_FDS_MAX],
-                        int cgroup_fd, pid_t *pid, struct colony_spawn_result *result);
+void colony_spawn_begin(struct colony_flight *flight, const struct colony_spawn_task *task,
+                        struct colony_spawn_result *result);
 /* True once the child has taken its descriptors: then the stage may be another's. */
 bool colony_spawn_has_taken_fds(const struct colony_flight *flight);
 /* Lets go of what is staged: until then it stays open here, too. */

@@ -27,16 +27,15 @@ enum {
 #define IN_CHILD __attribute__((no_sanitize("address", "undefined", "thread")))
 
 /* Returns a negative errno as the kernel does: errno itself is the keeper's. */
-IN_CHILD static inline long call5(long number, long a, long b, long c, long d, long e)
+IN_CHILD static inline long call4(long number, long a, long b, long c, long d)
 {
 #if defined(__x86_64__)
     register long fourth __asm__("r10") = d;
-    register long fifth __asm__("r8") = e;
     long result = number;
 
     __asm__ volatile("syscall"
                      : "+a"(result)
-                     : "D"(a), "S"(b), "d"(c), "r"(fourth), "r"(fifth)
+                     : "D"(a), "S"(b), "d"(c), "r"(fourth)
                      : "rcx", "r11", "memory", "cc");
     return result;
 #elif defined(__aarch64__)
@@ -45,28 +44,26 @@ IN_CHILD static inline long call5(long number, long a, long b, long c, long d, l
     register long second __asm__("x1") = b;
     register long third __asm__("x2") = c;
     register long fourth __asm__("x3") = d;
-    register long fifth __asm__("x4") = e;
 
     __asm__ volatile("svc #0"
                      : "+r"(first)
-                     : "r"(name), "r"(second), "r"(third), "r"(fourth), "r"(fifth)
+                     : "r"(name), "r"(second), "r"(third), "r"(fourth)
                      : "memory", "cc");
     return first;
 #else
-    long result = syscall(number, a, b, c, d, e);
+    long result = syscall(number, a, b, c, d);
 
     return result < 0 ? -errno : result;
 #endif
 }
 
-#define PICK(_1, _2, _3, _4, _5, _6, name, ...) name
-#define CALL1(n) call5(n, 0, 0, 0, 0, 0)
-#define CALL2(n, a) call5(n, (long)(a), 0, 0, 0, 0)
-#define CALL3(n, a, b) call5(n, (long)(a), (long)(b), 0, 0, 0)
-#define CALL4(n, a, b, c) call5(n, (long)(a), (long)(b), (long)(c), 0, 0)
-#define CALL5(n, a, b, c, d) call5(n, (long)(a), (long)(b), (long)(c), (long)(d), 0)
-#define CALL6(n, a, b, c, d, e) call5(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e))
-#define CALL(...) PICK(__VA_ARGS__, CALL6, CALL5, CALL4, CALL3, CALL2, CALL1, )(__VA_ARGS__)
+#define PICK(_1, _2, _3, _4, _5, name, ...) name
+#define CALL1(n) call4(n, 0, 0, 0, 0)
+#define CALL2(n, a) call4(n, (long)(a), 0, 0, 0)
+#define CALL3(n, a, b) call4(n, (long)(a), (long)(b), 0, 0)
+#define CALL4(n, a, b, c) call4(n, (long)(a), (long)(b), (long)(c), 0)
+#define CALL5(n, a, b, c, d) call4(n, (long)(a), (long)(b), (long)(c), (long)(d))
+#define CALL(...) PICK(__VA_ARGS__, CALL5, CALL4, CALL3, CALL2, CALL1, )(__VA_ARGS__)
 
 IN_CHILD static __attribute__((noreturn)) void fail(struct colony_child *child, long error)
 {

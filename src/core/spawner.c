@@ -194,8 +194,10 @@ void colony_spawner_begin(struct colony_spawner *spawner, struct colony_spawn_jo
         job->since_ms = now_ms();
         enter_stage(spawner, job);
         spawner->jobs[number] = job;
-        colony_spawn_begin(spawner->flights[number], job->stage, &job->plan, job->fds,
-                           job->cgroup_fd, job->pid, &job->result);
+        colony_spawn_begin(
+            spawner->flights[number],
+            &(struct colony_spawn_task){&job->plan, job->fds, job->stage, job->cgroup_fd, job->pid},
+            &job->result);
         if (job->result.pidfd >= 0) {
             add_youngest(spawner, job);
             return;

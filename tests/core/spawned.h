@@ -89,7 +89,9 @@ static inline void spawn_and_land(const struct colony_spawn_plan *plan, const in
 
     CHECK(flight || colony_flight_new(&flight) == 0);
     spawned->pid = 0;
-    colony_spawn_begin(flight, 0, plan, fds, spawned->cgroup_fd, &spawned->pid, &spawned->result);
+    colony_spawn_begin(flight,
+                       &(struct colony_spawn_task){plan, fds, 0, spawned->cgroup_fd, &spawned->pid},
+                       &spawned->result);
     ended.fd = spawned->result.pidfd;
     if (ended.fd >= 0) {
         while (colony_spawn_look(flight) != FLIGHT_LANDED && poll(&ended, 1, 1) == 0)
