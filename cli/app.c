@@ -101,6 +101,8 @@ static bool get_action(size_t index, struct colony_usage *child)
         .summary = actions[index].help,
         .examples = actions[index].examples,
         .options = actions[index].options,
+        .operands_min = actions[index].operands_min,
+        .operands_max = actions[index].operands_max,
     };
     return true;
 }
@@ -124,53 +126,20 @@ const struct colony_usage colony_app_usage = {
 
 int colony__app_fail(int exit_code, const char *format, ...)
 {
-    char text[COLONY_ERROR_TEXT_MAX];
     va_list args;
 
     va_start(args, format);
-    if (vsnprintf(text, sizeof text, format, args) < 0)
-        text[0] = '\0';
+    colony_options_complain_args(&colony_app_usage, format, args);
     va_end(args);
-    colony_options_complain(&colony_app_usage, "%s", text);
     return exit_code;
 }
 
-static const struct app_action *find_action(const char *name)
+static int run_action(struct app *app, size_t index, int argc, char **argv)
 {
-    const char *names[ACTION_COUNT + 1] = {NULL};
-    const char *nearest;
-
-    for (size_t i = 0; i < ACTION_COUNT; i++) {
-        if (strcmp(name, actions[i].name) == 0)
-            return &actions[i];
-        names[i] = actions[i].name;
-    }
-    nearest = colony_name_nearest(name, names);
-    if (nearest)
-        (void)colony__app_fail(EXIT_USAGE, "no such action: %s: did you mean %s?", name, nearest);
-    else
-        (void)colony__app_fail(EXIT_USAGE, "no such action: %s: see colony app --help", name);
-    return NULL;
-}
-
-static int run_action(struct app *app, const struct app_action *action, int argc, char **argv)
-{
-    char command[64];
-    char summary[128];
-    const struct colony_usage usage = {
-        .command = command,
-        .arguments = action->arguments,
-        .summary = summary,
-        .examples = action->examples,
-        .options = action->options,
-        .operands_min = action->operands_min,
-        .operands_max = action->operands_max,
-    };
+    const struct app_action *action = &actions[index];
     int exit_code;
 
-    (void)snprintf(command, sizeof command, "colony app %s", action->name);
-    (void)snprintf(summary, sizeof summary, "%c%s.", action->help[0] - 'a' + 'A', action->help + 1);
-    if (!colony_options_parse(&usage, app, &argc, argv, &exit_code))
+    if (!colony_options_parse_child(&colony_app_usage, index, app, &argc, argv, &exit_code))
         return exit_code;
     exit_code = action->is_remote ? colony__ctl_find_target(&app->ctl) : EXIT_OK;
     return exit_code == EXIT_OK ? action->run(app, argc, argv) : exit_code;
@@ -179,7 +148,7 @@ static int run_action(struct app *app, const struct app_action *action, int argc
 int colony_cmd_app(int argc, char **argv)
 {
     static struct app app; /* too large for the stack */
-    const struct app_action *action;
+    int action;
     int exit_code;
 
     app.port = UINT64_MAX;
@@ -192,10 +161,12 @@ int colony_cmd_app(int argc, char **argv)
         colony_options_help(&colony_app_usage);
         return EXIT_OK;
     }
-    action = find_action(argv[1]);
-    if (!action)
+    action = colony_options_find_child(&colony_app_usage, argv[1]);
+    if (action < 0) {
+        colony_options_complain_of_child(&colony_app_usage, argv[1]);
         return EXIT_USAGE;
-    exit_code = run_action(&app, action, argc - 1, argv + 1);
+    }
+    exit_code = run_action(&app, (size_t)action, argc - 1, argv + 1);
     colony__app_clear(&app);
     return exit_code;
 }

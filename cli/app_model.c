@@ -106,50 +106,22 @@ static int take_port(struct app *app, const char *text, const char *where)
     return EXIT_OK;
 }
 
-struct variable {
-    char *text;
-    size_t rank; /* the greater one wins */
-};
-
-static int compare_variables(const void *left, const void *right)
-{
-    const struct variable *a = left;
-    const struct variable *b = right;
-    int order = colony__words_compare_env(a->text, b->text);
-
-    if (order != 0)
-        return order;
-    return a->rank < b->rank ? -1 : a->rank > b->rank;
-}
-
-/* Of variables with one name the last one stays; they are sorted then. */
+/* Of variables with one name the last one counts. */
 static int settle_env(struct app *app)
 {
+    char name[] = "PORT";
+    char *const port[] = {name, NULL};
     struct colony__words *env = &app->env;
-    struct variable *all = calloc(env->count + 1, sizeof *all);
-    size_t kept = 0;
     int exit_code = EXIT_OK;
+    int rc = colony__words_settle_env(env);
 
-    if (!all)
+    for (size_t i = 0; rc == 0 && i < env->count; i++)
+        if (strncmp(env->items[i], PORT_IS, strlen(PORT_IS)) == 0)
+            exit_code = take_port(app, env->items[i] + strlen(PORT_IS), "the env file");
+    if (rc == 0)
+        rc = colony__words_remove_env(env, port);
+    if (rc < 0)
         return colony__app_fail(EXIT_FAILED, "cannot read the env files: out of memory");
-    for (size_t i = 0; i < env->count; i++)
-        all[i] = (struct variable){env->items[i], i};
-    qsort(all, env->count, sizeof *all, compare_variables);
-    for (size_t i = 0; i < env->count; i++) {
-        bool is_last =
-            i + 1 == env->count || colony__words_compare_env(all[i].text, all[i + 1].text) != 0;
-        bool is_port = strncmp(all[i].text, PORT_IS, strlen(PORT_IS)) == 0;
-
-        if (is_last && is_port)
-            exit_code = take_port(app, all[i].text + strlen(PORT_IS), "the env file");
-        if (is_last && !is_port)
-            env->items[kept++] = all[i].text;
-        else
-            free(all[i].text);
-    }
-    env->count = kept;
-    env->items[kept] = NULL;
-    free(all);
     return exit_code;
 }
 

@@ -236,15 +236,6 @@ static void offer_children(const struct cursor *cursor, const struct colony_usag
         offer(cursor, child.command, "", child.summary);
 }
 
-static bool find_child(const struct colony_usage *usage, const char *name,
-                       struct colony_usage *child)
-{
-    for (size_t i = 0; usage->child(i, child); i++)
-        if (colony_options_is_name(name, strlen(name), child->command))
-            return true;
-    return false;
-}
-
 /* The word after argv[1…argc-1], an operand of @usage or an option of it. */
 static void offer_here(struct cursor *cursor, const struct colony_usage *usage,
                        const struct colony_place *place)
@@ -274,11 +265,13 @@ int colony_cmd_complete(int argc, char **argv)
 
     for (;;) {
         struct colony_usage child;
+        int index;
 
         colony_options_locate(&usage, cursor.ctl, count, argv, &place);
         if (!usage.child || place.operand_count == 0)
             break;
-        if (!find_child(&usage, argv[1], &child))
+        index = colony_options_find_child(&usage, argv[1]);
+        if (index < 0 || !usage.child((size_t)index, &child))
             return EXIT_OK;
         if (child.child == colony_ctl_usage.child)
             cursor.ctl = &ctl;

@@ -216,6 +216,8 @@ static bool get_action(size_t index, struct colony_usage *child)
         .summary = actions[index].help,
         .examples = actions[index].examples,
         .options = actions[index].options,
+        .operands_min = actions[index].operands_min,
+        .operands_max = actions[index].operands_max,
     };
     return true;
 }
@@ -239,27 +241,6 @@ const struct colony_usage colony_ctl_usage = {
         "`GROUP:*` is all templates whose names begin with `GROUP:`; quote it from the shell.\n"
         "An action's `_` may be written `-`, too: add-process.\n",
 };
-
-static const struct ctl_action *find_action(const char *name)
-{
-    const char *names[ACTION_COUNT + 1] = {NULL};
-    size_t length = strlen(name);
-    const char *nearest;
-
-    for (size_t i = 0; i < ACTION_COUNT; i++) {
-        if (colony_options_is_name(name, length, actions[i].name))
-            return &actions[i];
-        names[i] = actions[i].name;
-    }
-    nearest = colony_name_nearest(name, names);
-    if (nearest)
-        colony_options_complain(&colony_ctl_usage, "no such action: %s: did you mean %s?", name,
-                                nearest);
-    else
-        colony_options_complain(&colony_ctl_usage, "no such action: %s: see colony ctl --help",
-                                name);
-    return NULL;
-}
 
 /* For what is not a socket of this machine's. */
 static int add_credentials(struct ctl *ctl, struct colony_error *err)
@@ -314,31 +295,17 @@ static void spell_out_signal(int argc, char **argv)
     }
 }
 
-static int run_action(struct ctl *ctl, const struct ctl_action *action, int argc, char **argv)
+static int run_action(struct ctl *ctl, size_t index, int argc, char **argv)
 {
-    char command[64];
-    char summary[128];
-    const struct colony_usage usage = {
-        .command = command,
-        .arguments = action->arguments,
-        .summary = summary,
-        .examples = action->examples,
-        .options = action->options,
-        .operands_min = action->operands_min,
-        .operands_max = action->operands_max,
-    };
+    const struct ctl_action *action = &actions[index];
     int exit_code;
 
-    (void)snprintf(command, sizeof command, "colony ctl %s", action->name);
-    (void)snprintf(summary, sizeof summary, "%c%s.", action->help[0] - 'a' + 'A', action->help + 1);
     if (action->run == colony__ctl_kill)
         spell_out_signal(argc, argv);
-    if (!colony_options_parse(&usage, ctl, &argc, argv, &exit_code))
+    if (!colony_options_parse_child(&colony_ctl_usage, index, ctl, &argc, argv, &exit_code))
         return exit_code;
     exit_code = colony__ctl_find_target(ctl);
-    if (exit_code != EXIT_OK)
-        return exit_code;
-    return action->run(ctl, argc, argv);
+    return exit_code == EXIT_OK ? action->run(ctl, argc, argv) : exit_code;
 }
 
 int colony_cmd_ctl(int argc, char **argv)
@@ -347,7 +314,7 @@ int colony_cmd_ctl(int argc, char **argv)
                       .timeout_ms = UINT64_MAX,
                       .interval_ms = UINT64_MAX,
                       .settings.numprocesses = UINT64_MAX};
-    const struct ctl_action *action;
+    int action;
     int exit_code;
 
     (void)signal(SIGPIPE, SIG_IGN); /* noticed as a failed write */
@@ -357,8 +324,10 @@ int colony_cmd_ctl(int argc, char **argv)
         colony_options_help(&colony_ctl_usage);
         return EXIT_OK;
     }
-    action = find_action(argv[1]);
-    if (!action)
+    action = colony_options_find_child(&colony_ctl_usage, argv[1]);
+    if (action < 0) {
+        colony_options_complain_of_child(&colony_ctl_usage, argv[1]);
         return EXIT_USAGE;
-    return run_action(&ctl, action, argc - 1, argv + 1);
+    }
+    return run_action(&ctl, (size_t)action, argc - 1, argv + 1);
 }

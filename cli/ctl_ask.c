@@ -42,14 +42,11 @@ void colony__ctl_speak_as(const char *command)
 int colony__ctl_fail(int exit_code, const char *format, ...)
 {
     const struct colony_usage usage = {.command = speaker};
-    char text[COLONY_ERROR_TEXT_MAX];
     va_list args;
 
     va_start(args, format);
-    if (vsnprintf(text, sizeof text, format, args) < 0)
-        text[0] = '\0';
+    colony_options_complain_args(&usage, format, args);
     va_end(args);
-    colony_options_complain(&usage, "%s", text);
     return exit_code;
 }
 

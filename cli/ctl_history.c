@@ -14,18 +14,12 @@ enum {
 
 static int add_event(struct colony_columns *columns, const struct cJSON *event)
 {
-    char when[64];
-    char who[CTL_NOTE_MAX];
-    char pid[CTL_NUMBER_MAX] = "";
-    char what[CTL_NOTE_MAX];
+    struct ctl_event_line line;
 
-    colony__ctl_write_time(when, sizeof when, event);
-    colony__ctl_write_who(who, sizeof who, event);
-    if (colony__ctl_number(event, "os_pid") >= 1)
-        (void)snprintf(pid, sizeof pid, "%.0f", colony__ctl_number(event, "os_pid"));
-    colony__ctl_describe_event(what, event);
-    return colony_columns_add(columns, (const struct colony_cell[]){
-                                           {when, NULL}, {who, NULL}, {pid, NULL}, {what, NULL}});
+    colony__ctl_write_event(&line, event);
+    return colony_columns_add(
+        columns, (const struct colony_cell[]){
+                     {line.when, NULL}, {line.who, NULL}, {line.pid, NULL}, {line.what, NULL}});
 }
 
 /* @events, newest first, from its end. */

@@ -251,9 +251,15 @@ int colony__ctl_filter(const struct ctl *ctl, const char *doing, int argc, char 
                        struct ctl_filter *filter);
 bool colony__ctl_is_wanted(const struct ctl_filter *filter, const struct cJSON *event);
 
-/* When an event was, in the user's own time; and of whom: "web.2", "web" or "". */
-void colony__ctl_write_time(char *text, size_t size, const struct cJSON *event);
-void colony__ctl_write_who(char *text, size_t size, const struct cJSON *event);
+/* What a person is told of an event. */
+struct ctl_event_line {
+    char when[64];            /* in the user's own time */
+    char who[CTL_NOTE_MAX];   /* "web.2", "web" or "" */
+    char pid[CTL_NUMBER_MAX]; /* or "" */
+    char what[CTL_NOTE_MAX];
+};
+
+void colony__ctl_write_event(struct ctl_event_line *line, const struct cJSON *event);
 
 /* One event as a line: when, who, pid, what. */
 void colony__ctl_print_event(const struct cJSON *event);

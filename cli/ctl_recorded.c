@@ -16,7 +16,7 @@ enum {
     PAGE_MAX = 10000, /* that one answer may have */
 };
 
-void colony__ctl_write_time(char *text, size_t size, const struct cJSON *event)
+static void write_time(char *text, size_t size, const struct cJSON *event)
 {
     double at = colony__ctl_parse_time(colony__ctl_text(event, "time"));
     time_t seconds = (time_t)at;
@@ -27,7 +27,7 @@ void colony__ctl_write_time(char *text, size_t size, const struct cJSON *event)
         (void)snprintf(text, size, "%s", colony__ctl_text(event, "time"));
 }
 
-void colony__ctl_write_who(char *text, size_t size, const struct cJSON *event)
+static void write_who(char *text, size_t size, const struct cJSON *event)
 {
     const char *name = colony__ctl_text(event, "name");
 
@@ -35,6 +35,18 @@ void colony__ctl_write_who(char *text, size_t size, const struct cJSON *event)
         (void)snprintf(text, size, "%.400s.%.0f", name, colony__ctl_number(event, "slot"));
     else
         (void)snprintf(text, size, "%s", name);
+}
+
+void colony__ctl_write_event(struct ctl_event_line *line, const struct cJSON *event)
+{
+    double pid = colony__ctl_number(event, "os_pid");
+
+    write_time(line->when, sizeof line->when, event);
+    write_who(line->who, sizeof line->who, event);
+    line->pid[0] = '\0';
+    if (pid >= 1)
+        (void)snprintf(line->pid, sizeof line->pid, "%.0f", pid);
+    colony__ctl_describe_event(line->what, event);
 }
 
 /* A time of the user's own zone; of today when no day is told. */

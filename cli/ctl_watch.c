@@ -104,21 +104,14 @@ bool colony__ctl_is_wanted(const struct ctl_filter *filter, const struct cJSON *
 
 void colony__ctl_print_event(const struct cJSON *event)
 {
-    char when[64];
-    char who[CTL_NOTE_MAX];
-    char pid[CTL_NUMBER_MAX] = "-";
-    char what[CTL_NOTE_MAX];
+    struct ctl_event_line line;
 
-    colony__ctl_write_time(when, sizeof when, event);
-    colony__ctl_write_who(who, sizeof who, event);
-    if (colony__ctl_number(event, "os_pid") >= 1)
-        (void)snprintf(pid, sizeof pid, "%.0f", colony__ctl_number(event, "os_pid"));
-    colony__ctl_describe_event(what, event);
-    colony__ctl_print_text(when);
+    colony__ctl_write_event(&line, event);
+    colony__ctl_print_text(line.when);
     printf("  ");
-    colony__ctl_print_text(who);
-    printf("  %s  ", pid);
-    colony__ctl_print_text(what);
+    colony__ctl_print_text(line.who);
+    printf("  %s  ", line.pid[0] ? line.pid : "-");
+    colony__ctl_print_text(line.what);
     printf("\n");
 }
 

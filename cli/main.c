@@ -128,24 +128,6 @@ static void try_path(char **argv)
     argv[0] = own_name;
 }
 
-static int fail_unknown(const char *name)
-{
-    const char *names[COMMAND_COUNT + 1] = {NULL};
-    const char *nearest;
-    size_t count = 0;
-
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        if (commands[i].usage)
-            names[count++] = commands[i].name;
-    nearest = colony_name_nearest(name, names);
-    if (nearest)
-        colony_options_complain(&colony_usage, "no such command: %s: did you mean %s?", name,
-                                nearest);
-    else
-        colony_options_complain(&colony_usage, "no such command: %s: see colony --help", name);
-    return EXIT_USAGE;
-}
-
 /* @argv[0] is the command's name and argv ends with NULL. */
 static int run_command(int argc, char **argv)
 {
@@ -154,7 +136,8 @@ static int run_command(int argc, char **argv)
     if (command)
         return command->run(argc, argv);
     try_path(argv);
-    return fail_unknown(argv[0]);
+    colony_options_complain_of_child(&colony_usage, argv[0]);
+    return EXIT_USAGE;
 }
 
 static int print_version(void)

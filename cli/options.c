@@ -38,18 +38,25 @@ struct parser {
     struct colony_error err;
 };
 
-void colony_options_complain(const struct colony_usage *usage, const char *format, ...)
+void colony_options_complain_args(const struct colony_usage *usage, const char *format,
+                                  va_list args)
 {
     char text[COLONY_ERROR_TEXT_MAX];
     struct colony_error line;
+
+    if (vsnprintf(text, sizeof text, format, args) < 0)
+        text[0] = '\0';
+    (void)colony_fail(&line, 0, "%s", text); /* blanks control bytes */
+    (void)fprintf(stderr, "%s: %s\n", usage->command, line.message);
+}
+
+void colony_options_complain(const struct colony_usage *usage, const char *format, ...)
+{
     va_list args;
 
     va_start(args, format);
-    if (vsnprintf(text, sizeof text, format, args) < 0)
-        text[0] = '\0';
+    colony_options_complain_args(usage, format, args);
     va_end(args);
-    (void)colony_fail(&line, 0, "%s", text); /* blanks control bytes */
-    (void)fprintf(stderr, "%s: %s\n", usage->command, line.message);
 }
 
 /* Writes "usage: colony serve [OPTION...] NAME" without an end of line. */

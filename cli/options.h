@@ -15,6 +15,7 @@
 #ifndef COLONY_CLI_OPTIONS_H
 #define COLONY_CLI_OPTIONS_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -61,7 +62,8 @@ struct colony_usage;
 
 /*
  * The @index-th subcommand: its bare name as `command`, a line about it as `summary`, `arguments`,
- * `examples`, `options` and `child`; the rest is not set. False: there are no more.
+ * `examples`, `options`, the number of its operands and `child`; the rest is not set. False: there
+ * are no more.
  */
 typedef bool (*colony_usage_child_cb)(size_t index, struct colony_usage *child);
 
@@ -104,12 +106,28 @@ bool colony_options_parse(const struct colony_usage *usage, void *target, int *a
 void colony_options_locate(const struct colony_usage *usage, void *target, int argc, char **argv,
                            struct colony_place *place);
 
+/* The number of @usage's child called @name (colony_options_is_name); -1: there is none. */
+int colony_options_find_child(const struct colony_usage *usage, const char *name);
+
+/* Tells that @usage has no child @name, and the nearest there is. */
+void colony_options_complain_of_child(const struct colony_usage *usage, const char *name);
+
+/*
+ * As colony_options_parse() for the @index-th child of @parent, argv[0] being its name: help and
+ * messages begin with the names of both.
+ */
+bool colony_options_parse_child(const struct colony_usage *parent, size_t index, void *target,
+                                int *argc, char **argv, int *exit_code);
+
 /* True when @name is the name @known, with either of - and _ for the other. */
 bool colony_options_is_name(const char *name, size_t length, const char *known);
 
 /* One line on stderr, `COMMAND: …`; control bytes become '?'. */
 void colony_options_complain(const struct colony_usage *usage, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+void colony_options_complain_args(const struct colony_usage *usage, const char *format,
+                                  va_list args) __attribute__((format(printf, 2, 0)));
 
 /* `usage: COMMAND [OPTION...] ARGUMENTS` and all the rest, on stdout. */
 void colony_options_help(const struct colony_usage *usage);

@@ -96,57 +96,6 @@ static int load_saved(struct colony__words *words, const struct colony_value *sa
     return rc;
 }
 
-struct variable {
-    char *text;
-    size_t rank; /* the greater one wins */
-};
-
-static int compare_variables(const void *left, const void *right)
-{
-    const struct variable *a = left;
-    const struct variable *b = right;
-    int order = colony__words_compare_env(a->text, b->text);
-
-    if (order != 0)
-        return order;
-    return a->rank < b->rank ? -1 : a->rank > b->rank;
-}
-
-/* Of variables with one name only the last stays, and none that `env` has. */
-static int settle(struct colony__words *words, char *const *env)
-{
-    size_t env_count = 0;
-    size_t count = 0;
-    size_t kept = 0;
-    struct variable *all;
-
-    while (env[env_count])
-        env_count++;
-    all = calloc(words->count + env_count + 1, sizeof *all);
-    if (!all)
-        return -ENOMEM;
-    for (; count < words->count; count++)
-        all[count] = (struct variable){words->items[count], count};
-    for (; *env; env++, count++)
-        all[count] = (struct variable){*env, count};
-    qsort(all, count, sizeof *all, compare_variables);
-    for (size_t i = 0; i < count; i++) {
-        bool is_last =
-            i + 1 == count || colony__words_compare_env(all[i].text, all[i + 1].text) != 0;
-
-        if (all[i].rank >= words->count)
-            continue;
-        if (is_last)
-            words->items[kept++] = all[i].text;
-        else
-            free(all[i].text);
-    }
-    words->items[kept] = NULL;
-    words->count = kept;
-    free(all);
-    return 0;
-}
-
 /* Puts what was read into the source, beside the names of the files. */
 static int keep(struct colony_value *source, const struct colony__words *words)
 {
@@ -198,7 +147,9 @@ int colony__env_file_read(struct colony__draft *draft, const struct colony_value
     else if (rc == 0 && files && !reading->is_saved)
         rc = load_files(&words, files, reading);
     if (rc == 0)
-        rc = settle(&words, draft->template.env);
+        rc = colony__words_settle_env(&words);
+    if (rc == 0)
+        rc = colony__words_remove_env(&words, draft->template.env);
     if (rc == 0 && words.count > 0)
         rc = keep(draft->source, &words);
     draft->template.env_file = words.items; /* the draft's, also when it fails */

@@ -211,6 +211,72 @@ void colony__words_sort_env(struct colony__words *env)
         qsort(env->items, env->count, sizeof *env->items, compare_keys);
 }
 
+struct variable {
+    char *text;
+    size_t rank; /* the greater one wins */
+};
+
+static int compare_variables(const void *left, const void *right)
+{
+    const struct variable *a = left;
+    const struct variable *b = right;
+    int order = colony__words_compare_env(a->text, b->text);
+
+    if (order != 0)
+        return order;
+    return a->rank < b->rank ? -1 : a->rank > b->rank;
+}
+
+int colony__words_settle_env(struct colony__words *env)
+{
+    struct variable *all = calloc(env->count + 1, sizeof *all);
+    size_t kept = 0;
+
+    if (!all)
+        return -ENOMEM;
+    for (size_t i = 0; i < env->count; i++)
+        all[i] = (struct variable){env->items[i], i};
+    qsort(all, env->count, sizeof *all, compare_variables);
+    for (size_t i = 0; i < env->count; i++) {
+        if (i + 1 < env->count && colony__words_compare_env(all[i].text, all[i + 1].text) == 0)
+            free(all[i].text);
+        else
+            env->items[kept++] = all[i].text;
+    }
+    if (env->items)
+        env->items[kept] = NULL;
+    env->count = kept;
+    free(all);
+    return 0;
+}
+
+int colony__words_remove_env(struct colony__words *words, char *const *others)
+{
+    bool *is_gone = calloc(words->count + 1, sizeof *is_gone);
+    size_t kept = 0;
+
+    if (!is_gone)
+        return -ENOMEM;
+    for (; *others && words->count > 0; others++) {
+        char **found =
+            bsearch(others, words->items, words->count, sizeof *words->items, compare_keys);
+
+        if (found)
+            is_gone[found - words->items] = true;
+    }
+    for (size_t i = 0; i < words->count; i++) {
+        if (is_gone[i])
+            free(words->items[i]);
+        else
+            words->items[kept++] = words->items[i];
+    }
+    if (words->items)
+        words->items[kept] = NULL;
+    words->count = kept;
+    free(is_gone);
+    return 0;
+}
+
 static const char *find_env(const struct colony__words *env, const char *name, size_t length)
 {
     char key[COLONY__ENV_NAME_MAX + 1];

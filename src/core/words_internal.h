@@ -49,6 +49,12 @@ int colony__words_compare_env(const char *left, const char *right);
 /* Sorts KEY=VALUE texts by KEY, as colony__words_expand wants them. */
 void colony__words_sort_env(struct colony__words *env);
 
+/* Of KEY=VALUE texts with one KEY only the last stays; they are sorted then. -ENOMEM. */
+int colony__words_settle_env(struct colony__words *env);
+
+/* Takes out of @words, which are settled, each whose KEY @others has. -ENOMEM. */
+int colony__words_remove_env(struct colony__words *words, char *const *others);
+
 /*
  * Adds @text as one word, with $NAME and ${NAME} replaced from @env, which is sorted, and $$ by
  * `$`. A `$` before anything else is itself. -EINVAL for a name that @env has not; -ENOMEM.

@@ -195,6 +195,26 @@ TEST(test_words_are_joined_by_spaces)
     free(joined);
 }
 
+TEST(test_of_variables_with_one_name_the_last_stays)
+{
+    const char *texts[] = {"B=1", "A=1", "B=2", "AB=1", "A=2", "C"};
+    char *others[] = {(char *)"C=no matter", (char *)"AB", (char *)"D=4", NULL};
+    struct colony__words env = {0};
+    struct colony_error reason;
+
+    assert_int_equal(colony__words_settle_env(&env), 0);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        assert_int_equal(colony__words_add(&env, texts[i], strlen(texts[i]), &reason), 0);
+    assert_int_equal(colony__words_settle_env(&env), 0);
+    assert_int_equal(env.count, 4);
+    assert_int_equal(colony__words_remove_env(&env, others), 0);
+    assert_int_equal(env.count, 2);
+    assert_string_equal(env.items[0], "A=2");
+    assert_string_equal(env.items[1], "B=2");
+    assert_null(env.items[2]);
+    colony__words_free(env.items);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +226,7 @@ int main(void)
         cmocka_unit_test(test_words_have_limits),
         cmocka_unit_test(test_a_variable_cannot_blow_up_a_word),
         cmocka_unit_test(test_words_are_joined_by_spaces),
+        cmocka_unit_test(test_of_variables_with_one_name_the_last_stays),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
