@@ -55,7 +55,8 @@ void engine_free_entry(struct template_entry *entry)
     colony_restart_clear(&entry->restart);
     colony_template_free(entry->template);
     engine_clear_text(&entry->why);
-    free(entry->slots);
+    if (entry->slots != &entry->first_slot)
+        free(entry->slots);
     free(entry);
 }
 

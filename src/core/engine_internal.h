@@ -79,7 +79,6 @@ struct slot {
     uint64_t started_at_ms; /* wall clock */
     uint64_t process_hash;  /* of the template it was made of */
     struct slot *next_living;
-    bool is_left_alone; /* see struct slot_note */
 
     struct colony_log *log;
     struct colony_log *error_log; /* of stderr, where that has a pipe of its own */
@@ -102,7 +101,8 @@ struct slot {
     int sent_signo; /* what somebody asked us to send its process; 0: nothing */
     bool has_exit;
     bool exit_known;
-    bool exit_is_told; /* that of the process in its record */
+    bool exit_is_told;  /* that of the process in its record */
+    bool is_left_alone; /* see struct slot_note */
     int32_t wait_status;
     char *failure; /* why the last spawn failed; NULL: it did not */
 };
@@ -111,21 +111,21 @@ struct template_entry {
     struct colony_engine *engine;
     struct colony_template *template; /* owned */
     const char *origin;               /* "file", "http", or "" for what nobody knows any more */
-    uint32_t place;                   /* in the order of addition */
     struct slot **slots;              /* by number */
+    struct slot *first_slot;          /* all of them, while there is but one */
     uint32_t slot_count;
     uint32_t open_slots;               /* whose memory the loop has not let go of */
     uint32_t counts[SLOT_STATE_COUNT]; /* slots in each state, those that are leaving left out */
     uint32_t up_count;                 /* slots with a process, or about to have one */
-    struct slot *check_of;             /* of a check: the slot it is for */
     bool is_wanted;                    /* by the settings or a user: what the store remembers */
     bool is_check;                     /* runs commands for another one's sake (engine_check.c) */
     bool is_removed;                   /* nobody sees it any more; freed with its last slot */
     bool is_given_up;                  /* flapped too often, all slots together */
-    bool stop_is_due;   /* of its slots that say so, once no dependent needs it (engine_gates.c) */
-    bool is_queued;     /* to be looked at for that */
-    int64_t scaled;     /* slots a user asked for; -1: as its settings say */
-    uint64_t file_hash; /* of the settings file's template; 0: it has none */
+    bool stop_is_due; /* of its slots that say so, once no dependent needs it (engine_gates.c) */
+    bool is_queued;   /* to be looked at for that */
+    struct slot *check_of;               /* of a check: the slot it is for */
+    int64_t scaled;                      /* slots a user asked for; -1: as its settings say */
+    uint64_t file_hash;                  /* of the settings file's template; 0: it has none */
     int64_t file_numprocesses;           /* as it says; -1 */
     uint64_t seen_load_id;               /* of the last reload whose file had it */
     uint64_t flap_until_boot_ms;         /* all slots are down until then */
@@ -137,6 +137,7 @@ struct template_entry {
     uint32_t gate_count;
     uint32_t dependents_up;   /* templates that run and depend on this one */
     uint32_t dependents_held; /* those of them that cannot do without */
+    uint32_t place;           /* in the order of addition */
     struct template_entry *next_due;
 
     struct colony_stop_report report;

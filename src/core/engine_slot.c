@@ -451,17 +451,32 @@ struct slot *engine_timed_slot(struct colony_timer *timer)
 
 /* Making and ending. */
 
+/* For one more; most templates have one slot, whose pointer is in the entry. */
+static bool make_room(struct template_entry *entry)
+{
+    bool is_inside = entry->slots == &entry->first_slot;
+    struct slot **grown;
+
+    if (!entry->slots || (is_inside && entry->slot_count == 0)) {
+        entry->slots = &entry->first_slot;
+        return true;
+    }
+    grown = realloc(is_inside ? NULL : entry->slots, (entry->slot_count + 1) * sizeof *grown);
+    if (!grown)
+        return false;
+    if (is_inside)
+        grown[0] = entry->first_slot;
+    entry->slots = grown;
+    return true;
+}
+
 int engine_slot_new(struct slot **out, struct template_entry *entry, uint32_t number)
 {
     struct slot *slot = calloc(1, sizeof *slot);
-    struct slot **grown;
 
     if (!slot)
         return -ENOMEM;
-    grown = realloc(entry->slots, (entry->slot_count + 1) * sizeof(struct slot *));
-    if (grown)
-        entry->slots = grown;
-    if (!grown || colony_timers_add(entry->engine->timers) < 0) {
+    if (!make_room(entry) || colony_timers_add(entry->engine->timers) < 0) {
         free(slot);
         return -ENOMEM;
     }

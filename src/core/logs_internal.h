@@ -29,28 +29,28 @@ struct colony_log {
     struct colony_log *next; /* of all logs; under the lock */
     struct colony_log *previous;
     struct colony_log *changed_next; /* whose status is to be told; under the lock */
-    bool is_changed;
-    struct colony_log *drain_next; /* of those that are to be drained, or were; under the lock */
-    enum log_drain drain;
-    void *owner; /* loop thread only; NULL: closed */
+    struct colony_log *drain_next;   /* of those that are to be drained, or were; under the lock */
+    void *owner;                     /* loop thread only; NULL: closed */
     struct colony_log_settings settings;
-    int pipe_fd;
-    int file_fd; /* -1: not open */
-    loff_t offset;
-    uint64_t limit;          /* where the file is rotated */
-    uint64_t pipe_bytes;     /* capacity of the pipe */
+    enum log_drain drain;
+    _Atomic int status;      /* enum colony_log_status */
+    bool is_changed;         /* in the list that changed_next is of */
     bool is_full;            /* the last write failed */
     bool cannot_splice;      /* the file takes only write(2) */
     bool is_blocked;         /* left out of the epoll set until the next try */
     _Atomic bool is_closing; /* to be moved a last time and freed; set under the lock */
     bool is_leaving;         /* a mover is doing just that */
     bool is_stalled;         /* its mover is stuck in it: nobody else may touch it */
+    int pipe_fd;
+    int file_fd; /* -1: not open */
+    loff_t offset;
+    uint64_t limit;          /* where the file is rotated */
+    uint64_t pipe_bytes;     /* capacity of the pipe */
+    struct colony__tee *tee; /* the other end; loop thread only; NULL: nobody taps */
     int tee_fd;              /* the mover's end of the taps' pipe; -1. Changed under the lock */
     _Atomic int tee_wanted;  /* what tee_fd is to become; set under the lock */
-    struct colony__tee *tee; /* the other end; loop thread only; NULL: nobody taps */
     size_t teed; /* the mover's: bytes first in the pipe that the taps have been given */
     _Atomic uint64_t tee_dropped;
-    _Atomic int status; /* enum colony_log_status */
     _Atomic uint64_t dropped_bytes;
     _Atomic uint64_t dropped_lines;
     char path[];

@@ -4,6 +4,14 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* When the last policy->attempts ends were. */
+struct colony_restart_ring {
+    uint32_t room; /* a reload may bring a policy with other attempts */
+    uint32_t count;
+    uint32_t next;
+    uint64_t at_ms[];
+};
+
 const struct colony_restart_policy colony_restart_default = {
     .when = RESTART_ALWAYS,
     .expected = {1},
@@ -47,13 +55,12 @@ static uint64_t next_delay(const struct colony_restart_policy *policy,
 
 static bool has_ring(const struct colony_restart_policy *policy, struct colony_restart_state *state)
 {
-    if (state->ends && state->end_room == policy->attempts)
+    if (state->ends && state->ends->room == policy->attempts)
         return true;
     free(state->ends);
-    state->ends = calloc(policy->attempts, sizeof *state->ends);
-    state->end_room = state->ends ? policy->attempts : 0;
-    state->end_count = 0;
-    state->next_end = 0;
+    state->ends = calloc(1, sizeof *state->ends + policy->attempts * sizeof state->ends->at_ms[0]);
+    if (state->ends)
+        state->ends->room = policy->attempts;
     return state->ends != NULL;
 }
 
@@ -61,19 +68,21 @@ static bool has_ring(const struct colony_restart_policy *policy, struct colony_r
 static bool is_too_often(const struct colony_restart_policy *policy,
                          struct colony_restart_state *state, const struct colony_restart_end *end)
 {
+    struct colony_restart_ring *ends;
     uint64_t oldest;
 
     if (policy->attempts == 0 || !has_ring(policy, state))
         return false;
     if (end->ran_ms > policy->window_ms)
         state->retries = 0; /* it held out: what comes now is another trouble */
-    state->ends[state->next_end] = end->at_ms;
-    state->next_end = (state->next_end + 1) % policy->attempts;
-    if (state->end_count < policy->attempts)
-        state->end_count++;
-    if (state->end_count < policy->attempts)
+    ends = state->ends;
+    ends->at_ms[ends->next] = end->at_ms;
+    ends->next = (ends->next + 1) % ends->room;
+    if (ends->count < ends->room)
+        ends->count++;
+    if (ends->count < ends->room)
         return false;
-    oldest = state->ends[state->next_end];
+    oldest = ends->at_ms[ends->next];
     if (end->at_ms - oldest <= policy->window_ms)
         return true;
     state->retries = 0;
@@ -126,8 +135,8 @@ struct colony_restart_decision colony_restart_decide(const struct colony_restart
     if (!is_too_often(policy, state, end))
         return (struct colony_restart_decision){RESTART_START,
                                                 next_delay(policy, state, end->ran_ms, random)};
-    state->end_count = 0; /* each retry has all its attempts, and its delays from the first on */
-    state->next_end = 0;
+    state->ends->count = 0; /* each retry has all its attempts, and its delays from the first on */
+    state->ends->next = 0;
     state->attempt = 0;
     if (policy->retry_in_ms == 0 || state->retries >= policy->max_retries)
         return (struct colony_restart_decision){RESTART_GIVE_UP, 0};

@@ -46,12 +46,9 @@ struct colony_restart_policy {
 
 /* What is remembered of restarts. All zero: none yet; colony_restart_clear ends it. */
 struct colony_restart_state {
-    uint32_t attempt;  /* restarts in a row */
-    uint32_t retries;  /* times it was down for retry_in, without a run longer than the window */
-    uint64_t *ends;    /* times of the last ends: a ring of policy->attempts; NULL: none yet */
-    uint32_t end_room; /* of the ring: a reload may bring a policy with other attempts */
-    uint32_t end_count;
-    uint32_t next_end;
+    uint32_t attempt; /* restarts in a row */
+    uint32_t retries; /* times it was down for retry_in, without a run longer than the window */
+    struct colony_restart_ring *ends; /* the last ones; NULL: none yet */
 };
 
 /* How a process ended. */

@@ -20,6 +20,8 @@
 enum {
     STACK_BYTES = 64 << 10,
     GUARD_BYTES = 4096,
+    CHILD_BYTES = 64, /* above its stack, so that both are in one page */
+    STACK_TOP = STACK_BYTES - CHILD_BYTES,
 };
 
 #define LATE_NS (COLONY_CHILD_SECONDS_MAX * 1000000000ULL - 100000000)
@@ -156,6 +158,8 @@ static int open_pipe(struct colony_flight *flight)
     return 0;
 }
 
+_Static_assert(sizeof(struct colony_child) <= CHILD_BYTES, "the child is above its stack");
+
 static int map_stack(struct colony_flight *flight)
 {
     flight->stack =
@@ -166,7 +170,7 @@ static int map_stack(struct colony_flight *flight)
     }
     /* An overflow must not reach what lies below. */
     (void)mprotect(flight->stack, GUARD_BYTES, PROT_NONE);
-    flight->child = (struct colony_child *)(flight->stack + GUARD_BYTES);
+    flight->child = (struct colony_child *)(flight->stack + STACK_TOP);
     return 0;
 }
 
@@ -267,7 +271,7 @@ static bool clone3_is_missing(long result)
 static long legacy_clone(struct colony_flight *flight, pid_t *pid, int *pidfd)
 {
     int flags = (int)memory_flag(flight->child->plan) | CLONE_FILES | CLONE_PARENT_SETTID | SIGCHLD;
-    long result = clone(colony_child_run, flight->stack + STACK_BYTES, flags, flight->child, pid);
+    long result = clone(colony_child_run, flight->stack + STACK_TOP, flags, flight->child, pid);
     int error;
 
     if (result < 0)
@@ -292,7 +296,7 @@ static long clone_child(struct colony_flight *flight, const struct colony_spawn_
         .parent_tid = (uintptr_t)task->pid,
         .exit_signal = SIGCHLD,
         .stack = (uintptr_t)flight->stack + GUARD_BYTES,
-        .stack_size = STACK_BYTES - GUARD_BYTES,
+        .stack_size = STACK_TOP - GUARD_BYTES,
     };
     long rc = -ENOSYS;
 

@@ -45,6 +45,7 @@ struct colony_store {
     uint64_t next_seq;
     uint64_t opened_seq;
     uint64_t dropped;
+    struct store_block *block; /* that the last event was put into */
     char trouble[COLONY_ERROR_TEXT_MAX];
     unsigned open_handles;
     colony_store_close_cb close_cb;
@@ -193,6 +194,7 @@ static void free_store(struct colony_store *store)
 {
     uv_cond_destroy(&store->wake);
     uv_mutex_destroy(&store->lock);
+    colony__store_block_end(&store->block);
     free(store);
 }
 
@@ -405,7 +407,7 @@ int colony_store_remove_template(struct colony_store *store, const char *name)
 
 uint64_t colony_store_add_event(struct colony_store *store, const struct colony_store_event *row)
 {
-    struct store_event *event = colony__store_event_new(row);
+    struct store_event *event = colony__store_event_new(&store->block, row);
     bool is_full;
 
     if (!event) {
@@ -427,7 +429,7 @@ uint64_t colony_store_add_event(struct colony_store *store, const struct colony_
     if (!is_full)
         return store->next_seq - 1;
     store->dropped++;
-    free(event);
+    colony__store_event_free(event);
     return 0;
 }
 

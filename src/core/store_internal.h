@@ -61,6 +61,7 @@ struct store_known {
 
 struct store_event {
     struct store_link link;
+    struct store_block *block; /* it is in */
     struct colony_store_event row;
     char texts[];
 };
@@ -68,16 +69,26 @@ struct store_event {
 
 /* NULL: out of memory. */
 struct store_template *colony__store_template_new(const struct colony_store_template *row);
-/* The same for an event; its texts are cut to their limits and made valid UTF-8. */
-struct store_event *colony__store_event_new(const struct colony_store_event *row);
+/*
+ * The same for an event; its texts are cut to their limits and made valid UTF-8. It is put into
+ * *@block, or into a new one that is begun there (NULL: none is yet). Events by the thousand are
+ * gone within a second: of their own in between what stays, each would leave a hole that nothing
+ * else fits into.
+ */
+struct store_event *colony__store_event_new(struct store_block **block,
+                                            const struct colony_store_event *row);
+void colony__store_event_free(struct store_event *event);
+/* Nothing more is put into *@block, which is freed with its last event. */
+void colony__store_block_end(struct store_block **block);
 
 void colony__store_list_append(struct store_list *list, struct store_link *link);
 /* Appends all of @from to @to; @from is empty then. */
 void colony__store_list_move(struct store_list *to, struct store_list *from);
 /* The first, taken out; NULL: it is empty. */
 struct store_link *colony__store_list_pop(struct store_list *list);
-/* Frees all of it. */
+/* Frees all of it: the first of rows that malloc(3) gave, the second of events. */
 void colony__store_list_clear(struct store_list *list);
+void colony__store_events_clear(struct store_list *events);
 
 void colony__store_known_init(struct store_known *known);
 /* Takes ownership of @change. */
@@ -168,6 +179,7 @@ void colony__writer_check(struct store_writer *writer);
 /* What a query found; all-zero is empty. */
 struct store_rows {
     struct store_list list;
+    struct store_block *block;
     struct colony_store_event *array;
     size_t count;
 };

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store_rows.c - rows that wait to be written, and the templates that are known. */
+#include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +12,14 @@
 enum {
     WORD_BYTES_MAX = 64,
     CAUSE_BYTES_MAX = 1024,
+    BLOCK_BYTES = 8192 - 32, /* more than the largest event */
+};
+
+/* Memory for some events. Any thread may free those; only one puts new ones in. */
+struct store_block {
+    _Atomic uint32_t users; /* events, and who puts them in */
+    uint32_t used;
+    _Alignas(max_align_t) char bytes[];
 };
 
 /* Appends @text to what stands at *at, which is moved on. */
@@ -65,12 +75,53 @@ static size_t size_of(const char *text, size_t max)
     return text ? strnlen(text, max) + 1 : 1;
 }
 
-struct store_event *colony__store_event_new(const struct colony_store_event *row)
+void colony__store_block_end(struct store_block **block)
+{
+    struct store_block *ended = *block;
+
+    *block = NULL;
+    if (ended && atomic_fetch_sub(&ended->users, 1) == 1)
+        free(ended);
+}
+
+void colony__store_event_free(struct store_event *event)
+{
+    struct store_block *block = event->block;
+
+    colony__store_block_end(&block);
+}
+
+/* @size bytes of *@block. */
+static struct store_event *take(struct store_block **block, size_t size)
+{
+    const size_t rounded = (size + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
+    struct store_event *event;
+
+    if (*block && atomic_load(&(*block)->users) == 1)
+        (*block)->used = 0; /* all that was in it is written */
+    if (*block && (*block)->used + rounded > BLOCK_BYTES)
+        colony__store_block_end(block);
+    if (!*block) {
+        *block = malloc(sizeof **block + BLOCK_BYTES);
+        if (!*block)
+            return NULL;
+        atomic_init(&(*block)->users, 1);
+        (*block)->used = 0;
+    }
+    event = (struct store_event *)((*block)->bytes + (*block)->used);
+    event->block = *block;
+    (*block)->used += (uint32_t)rounded;
+    atomic_fetch_add(&(*block)->users, 1);
+    return event;
+}
+
+struct store_event *colony__store_event_new(struct store_block **block,
+                                            const struct colony_store_event *row)
 {
     size_t size = size_of(row->name, COLONY_NAME_MAX) + size_of(row->event, WORD_BYTES_MAX) +
                   size_of(row->from, WORD_BYTES_MAX) + size_of(row->to, WORD_BYTES_MAX) +
                   size_of(row->cause, CAUSE_BYTES_MAX);
-    struct store_event *copy = malloc(sizeof *copy + size);
+    struct store_event *copy = take(block, sizeof *copy + size);
     char *at;
 
     if (!copy)
@@ -127,6 +178,14 @@ void colony__store_list_clear(struct store_list *list)
 
     while ((link = colony__store_list_pop(list)))
         free(link);
+}
+
+void colony__store_events_clear(struct store_list *events)
+{
+    struct store_link *link;
+
+    while ((link = colony__store_list_pop(events)))
+        colony__store_event_free((struct store_event *)link);
 }
 
 /* What is known. */

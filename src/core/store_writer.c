@@ -182,7 +182,7 @@ void colony__writer_close(struct store_writer *writer)
     colony__store_db_close(&writer->db, false);
     colony__store_known_clear(&writer->known);
     colony__store_list_clear(&writer->changes);
-    colony__store_list_clear(&writer->events);
+    colony__store_events_clear(&writer->events);
     free(writer->path);
     *writer = (struct store_writer){0};
 }
@@ -323,7 +323,7 @@ int colony__writer_write(struct store_writer *writer)
     apply_changes(writer);
     writer->is_unsure = rc < 0;
     if (rc == 0) {
-        colony__store_list_clear(&writer->events);
+        colony__store_events_clear(&writer->events);
         writer->event_count = 0;
     }
     tell_result(writer, rc);
@@ -353,7 +353,7 @@ void colony__writer_check(struct store_writer *writer)
 static int collect_row(const struct colony_store_event *row, void *data)
 {
     struct store_rows *rows = data;
-    struct store_event *copy = colony__store_event_new(row);
+    struct store_event *copy = colony__store_event_new(&rows->block, row);
 
     if (!copy)
         return -ENOMEM;
@@ -452,7 +452,8 @@ int colony__writer_history(struct store_writer *writer, const struct colony_stor
 
 void colony__store_rows_clear(struct store_rows *rows)
 {
-    colony__store_list_clear(&rows->list);
+    colony__store_events_clear(&rows->list);
+    colony__store_block_end(&rows->block);
     free(rows->array);
     rows->array = NULL;
     rows->count = 0;

@@ -106,6 +106,17 @@ static const struct colony_identity *put_identity(struct block *block,
     return identity ? put(block, identity, size + identity->group_count * sizeof(gid_t)) : NULL;
 }
 
+/* Where `cmd` is the program alone it is the first of @argv, which was put already. */
+static char *put_cmd(struct block *block, const struct colony_template *template, char **argv)
+{
+    bool is_program = template->cmd && template->argv && template->argv[0] &&
+                      strcmp(template->cmd, template->argv[0]) == 0;
+
+    if (!is_program)
+        return put_text(block, template->cmd);
+    return argv ? argv[0] : NULL;
+}
+
 static void put_template(struct block *block, const struct colony_template *template)
 {
     struct colony_template copy = *template;
@@ -127,7 +138,7 @@ static void put_template(struct block *block, const struct colony_template *temp
     copy.ready = put_ready(block, template->ready);
     copy.name = put_text(block, template->name);
     copy.group = put_text(block, template->group);
-    copy.cmd = put_text(block, template->cmd);
+    copy.cmd = put_cmd(block, template, copy.argv);
     copy.cwd = put_text(block, template->cwd);
     copy.source = put_text(block, template->source);
     if (block->base)
