@@ -49,6 +49,15 @@ static int take_number(const char **cursor, uint64_t *out)
     return 0;
 }
 
+static uint64_t page_bytes(void)
+{
+    static uint64_t bytes;
+
+    if (bytes == 0)
+        bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+    return bytes;
+}
+
 int colony__proc_stat_parse(struct colony__proc_stat *out, const char *text)
 {
     uint64_t fields[FIELD_COUNT] = {0};
@@ -72,7 +81,7 @@ int colony__proc_stat_parse(struct colony__proc_stat *out, const char *text)
     out->thread_count = fields[FIELD_THREADS];
     out->start_ticks = fields[FIELD_START];
     out->vms_bytes = fields[FIELD_VMS];
-    out->rss_bytes = fields[FIELD_RSS] * (uint64_t)sysconf(_SC_PAGESIZE);
+    out->rss_bytes = fields[FIELD_RSS] * page_bytes();
     out->stack = fields[FIELD_STACK];
     return 0;
 }
@@ -109,16 +118,19 @@ int colony__proc_read_stat(struct colony__proc_stat *out, int fd)
 
 int colony__proc_read_memory(struct colony__proc_stat *out, int fd)
 {
-    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     char text[STAT_SIZE];
     ssize_t size = pread(fd, text, sizeof text - 1, 0);
-    char *end;
+    const char *cursor = text;
+    uint64_t vms_pages;
+    uint64_t rss_pages;
 
     if (size < 0)
         return -errno;
     text[size] = '\0';
-    out->vms_bytes = strtoull(text, &end, 10) * page;
-    out->rss_bytes = strtoull(end, NULL, 10) * page;
+    if (take_number(&cursor, &vms_pages) < 0 || take_number(&cursor, &rss_pages) < 0)
+        return -EPROTO;
+    out->vms_bytes = vms_pages * page_bytes();
+    out->rss_bytes = rss_pages * page_bytes();
     return 0;
 }
 
