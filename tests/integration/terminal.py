@@ -36,7 +36,8 @@ class Terminal:
         """A session of its own, with the terminal as its controlling one."""
         os.setsid()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        for signo in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):
+            signal.signal(signo, signal.SIG_DFL)  # whatever these tests run under: nohup, a shell's &
 
     def resize(self, lines, columns, notify=True):
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
