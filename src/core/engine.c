@@ -148,6 +148,7 @@ int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
     engine->settings = options->settings;
     engine->keeper = options->keeper;
     engine->callbacks = options->callbacks;
+    engine->drops_groups = engine_may_drop_groups();
     engine_trim_init(engine);
     rc = colony_timers_new(&engine->timers, loop);
     if (rc == 0)

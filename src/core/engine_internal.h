@@ -171,6 +171,7 @@ struct colony_engine {
     struct template_entry *entries;      /* uthash by name, in order of addition */
     struct slot *living[LIVING_BUCKETS]; /* by id, chained */
     uint32_t living_count;
+    bool drops_groups; /* ours, where a template names no identity */
     uint32_t next_place;
     uint32_t missing_gates;          /* dependencies that name nobody */
     struct template_entry *due_head; /* whose stop is to be looked at */
@@ -270,6 +271,7 @@ void engine_check_on_move(struct slot *slot);
 void engine_check_drop(struct slot *owner);
 
 /* engine_spawn.c: orders to the keeper. */
+bool engine_may_drop_groups(void);
 int engine_order_spawn(struct slot *slot, struct colony_error *err);
 void engine_order_signal(struct slot *slot, int signo, uint32_t flags);
 void engine_order_sweep(struct slot *slot, int signo);

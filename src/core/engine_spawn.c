@@ -73,6 +73,32 @@ static void plan_output(const struct colony_template *template, struct colony_sp
     }
 }
 
+/* "deny": setgroups(2) fails for everybody in this user namespace. */
+static bool is_setgroups_denied(void)
+{
+    char word[8] = "";
+    int fd = open("/proc/self/setgroups", O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return false;
+    if (read(fd, word, sizeof word - 1) < 0)
+        word[0] = '\0';
+    (void)close(fd);
+    return strncmp(word, "deny", strlen("deny")) == 0;
+}
+
+/* Supplementary groups are left to nobody, where the kernel lets us (user_namespaces(7)). */
+bool engine_may_drop_groups(void)
+{
+    if (geteuid() != 0 || getgroups(0, NULL) <= 0)
+        return false;
+    if (!is_setgroups_denied())
+        return true;
+    colony_log(SEVERITY_INFO, "processes keep the supplementary groups that colony has: nobody "
+                              "may change his in this user namespace");
+    return false;
+}
+
 /* The identity of a template that names none: under `user:` the engine's; else root's groups go. */
 static const struct colony_identity *default_identity(const struct colony_engine *engine,
                                                       struct colony_identity *out)
@@ -89,7 +115,7 @@ static const struct colony_identity *default_identity(const struct colony_engine
             out->groups[i] = user->groups[i];
         return out;
     }
-    if (geteuid() != 0)
+    if (!engine->drops_groups)
         return NULL;
     out->gid = getegid();
     return out;

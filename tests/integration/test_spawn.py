@@ -260,6 +260,16 @@ def test_supplementary_groups_of_colony_do_not_reach_a_child(colony):
         assert status(colony.wait_state(name, "running")["os_pid"])["Groups"] == ""
 
 
+def test_it_runs_where_nobody_may_change_his_groups(colony):
+    """As root of a user namespace of one's own: a container without root."""
+    command = ["unshare", "--user", "--map-root-user"]
+    if subprocess.run([*command, "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        pytest.skip("needs user namespaces")
+    colony.start({"processes": {"it": sleeper()}}, prefix=command)
+    pid = colony.wait_state("it", "running")["os_pid"]
+    assert status(pid)["Groups"] == status(colony.keeper)["Groups"]
+
+
 @needs_root
 def test_a_child_of_another_user_has_no_capability(colony):
     assert int(status(run(colony, sleeper(uid="daemon")))["CapEff"], 16) == 0
