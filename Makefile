@@ -77,6 +77,8 @@ $(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/llhttp/%.c Makefile
 
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJ)
 	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+$(BUILD)/tests/fuzz/fuzz_event_source: $(BUILD)/cli/event_source.o
+$(BUILD)/tests/fuzz/fuzz_log_reader: $(BUILD)/cli/log_reader.o
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(OBJ)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
