@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/http.h"
+#include "api/webhooks.h"
 #include "commands.h"
 #include "core/error.h"
 #include "core/settings.h"
@@ -26,9 +28,10 @@ static const struct colony_option check_options[] = {
 const struct colony_usage colony_check_usage = {
     .command = "colony check",
     .arguments = "FILE...",
-    .summary = "Validate configurations, each with all it includes, without starting anything. A\n"
-               "file whose name ends in .ini is gaffer's INI, any other is YAML. Exit 78: one is\n"
-               "not valid.",
+    .summary =
+        "Validate configurations, each with all it includes and the certificates and tokens\n"
+        "it names, without starting anything. A file whose name ends in .ini is gaffer's\n"
+        "INI, any other is YAML. Exit 78: one is not valid.",
     .examples = "colony check colony.yaml\n"
                 "colony check conf.d/*.yaml gaffer.ini\n"
                 "colony check /etc/colony/colony.yaml --json\n",
@@ -104,11 +107,31 @@ static void print_error(const struct colony_error *err)
         colony_options_complain(&colony_check_usage, "%s", err->message);
 }
 
+/* With the certificates, tokens and webhooks it names, as serve reads them; NULL if one fails. */
+static int load(struct colony_settings **out, const char *file, struct colony_error *err)
+{
+    struct colony_settings *settings = NULL;
+    struct colony_error reason;
+    int rc = colony_settings_load(&settings, file, err);
+
+    if (rc < 0)
+        return rc;
+    rc = colony_http_check(&settings->http, &reason);
+    if (rc == 0)
+        rc = colony_webhooks_check(settings, &reason);
+    if (rc == 0) {
+        *out = settings;
+        return 0;
+    }
+    colony_settings_free(settings);
+    return colony_fail(err, rc, "%s: %.400s", file, reason.message);
+}
+
 static int check_file(const char *file, bool is_json)
 {
     struct colony_settings *settings = NULL;
     struct colony_error err = {0};
-    int rc = colony_settings_load(&settings, file, &err);
+    int rc = load(&settings, file, &err);
     int exit_code = EXIT_OK;
 
     if (is_json)

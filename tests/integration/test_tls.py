@@ -683,6 +683,21 @@ def test_a_reload_takes_new_certificates_and_drops_nobody(colony, pki, how):
         assert ask(kept)[0] == 200
 
 
+@pytest.mark.parametrize("http, why", [
+    ({"certfile": "/no/such.pem"}, "cannot open /no/such.pem: No such file"),
+    ({"tokens": "open.tokens"}, "others can read or change it"),
+])
+def test_check_reads_what_the_endpoints_need(colony, http, why):
+    (colony.folder / "open.tokens").write_text(f"all control {CONTROL}\n")
+    (colony.folder / "open.tokens").chmod(0o644)
+    config = colony.folder / "colony.yaml"
+    config.write_text(json.dumps({"http": http, "processes": PROCESSES}))
+    out = subprocess.run([BINARY, "check", config], cwd=colony.folder, capture_output=True,
+                         text=True, timeout=60, check=False)
+    assert out.returncode == 78 and out.stdout == ""
+    assert out.stderr.startswith(f"{config}: cannot ") and why in out.stderr
+
+
 def test_a_reload_takes_new_tokens_at_once(colony, pki):
     port = free_port()
     path = write_tokens(colony)
