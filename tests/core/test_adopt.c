@@ -75,7 +75,7 @@ static void fixture_init(struct fixture *f)
     f->record.pid_namespace = f->boot.pid_namespace;
     memcpy(f->record.boot_id, f->boot.boot_id, sizeof f->boot.boot_id);
     f->record.start_ticks = colony_proc_start_ticks(f->pid);
-    f->record.stream_inode[0] = info.st_ino;
+    f->record.stream_inode[0] = (uint32_t)info.st_ino;
     f->record.stream_kind[0] = STREAM_OUTPUT;
 }
 
@@ -273,7 +273,7 @@ TEST(test_an_input_is_opened_to_be_written)
     pid = start(no_env, STDIN_FILENO, input[0]);
     f.record.pid = pid;
     f.record.stream_kind[1] = STREAM_INPUT;
-    f.record.stream_inode[1] = info.st_ino;
+    f.record.stream_inode[1] = (uint32_t)info.st_ino;
     (void)close(input[1]);
     fd = colony_adopt_stream(&f.record, 1, &f.pipes);
     assert_true(fd >= 0);
