@@ -289,6 +289,14 @@ void engine_custom_unfollow(struct custom_tap *tap)
         sweep(tap->custom);
 }
 
+bool engine_custom_is_held(const struct slot *slot)
+{
+    for (size_t i = 0; slot->custom && i < COLONY_STREAMS_CUSTOM; i++)
+        if (slot->custom->items[i].input)
+            return true;
+    return false;
+}
+
 uint64_t engine_custom_unread(const struct slot *slot)
 {
     return slot->custom ? slot->custom->unread_bytes : 0;

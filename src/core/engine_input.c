@@ -31,6 +31,7 @@ struct input {
         poll; /* the loop has no two of one descriptor: what is read of it is told here, too */
     struct colony_engine *engine;
     int fd;
+    int watched;                 /* what @poll waits for */
     engine_readable_cb readable; /* NULL: nothing is read of it */
     void *data;
     struct colony_input_write *head;
@@ -108,15 +109,21 @@ static void on_ready(uv_poll_t *poll, int status, int events);
 static int watch(struct input *input)
 {
     int events = (input->head ? UV_WRITABLE : 0) | (input->readable ? UV_READABLE : 0);
+    int rc;
 
-    return events ? uv_poll_start(&input->poll, events, on_ready) : uv_poll_stop(&input->poll);
+    if (events == input->watched)
+        return 0;
+    rc = events ? uv_poll_start(&input->poll, events, on_ready) : uv_poll_stop(&input->poll);
+    input->watched = rc == 0 ? events : 0;
+    return rc;
 }
 
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
     struct input *input = poll->data;
 
-    /* With an error both are tried: they tell which it is. */
+    if (status < 0)
+        input->watched = 0; /* the loop has stopped it; what is tried now tells why */
     if (input->readable && (status < 0 || events & UV_READABLE))
         input->readable(input->data);
     if (!uv_is_closing((uv_handle_t *)poll))

@@ -361,6 +361,8 @@ int engine_custom_follow(struct slot *slot, const char *label,
                          const struct engine_custom_wish *wish, struct custom_tap **out);
 /* Safe inside callbacks; NULL is fine. */
 void engine_custom_unfollow(struct custom_tap *tap);
+/* False: nobody held on to them while the engine was replaced. */
+bool engine_custom_is_held(const struct slot *slot);
 /* Bytes that nobody followed, of all processes of the slot. */
 uint64_t engine_custom_unread(const struct slot *slot);
 

@@ -77,11 +77,12 @@ static const char *describe_output(const struct slot *slot)
 static const char *describe_custom(const struct slot *slot)
 {
     const struct colony_template *template = slot->entry->template;
-    const struct colony_record *record = slot->os_pid ? engine_slot_record(slot) : NULL;
 
     if (!template->custom_streams || !template->custom_streams[0])
         return "none";
-    return record && record->flags & RECORD_STREAMS_LOST ? "lost" : "open";
+    if (!slot->os_pid || slot->process_hash != template->process_hash)
+        return "open"; /* of its next process */
+    return engine_custom_is_held(slot) ? "open" : "lost";
 }
 
 static void describe_slot(struct slot *slot, struct colony_slot_info *info)

@@ -45,8 +45,9 @@ enum colony_record_flag {
     RECORD_UNLIMITED = 1 << 6,    /* limits that are optional could not be set; told once a slot */
     RECORD_CGROUP_KILLED =
         1 << 7, /* by cgroup.kill, after which the kernel lets nobody be cloned in */
-    RECORD_NOTICE_LOST = 1 << 8,  /* what it said to its notify socket may be lost */
-    RECORD_STREAMS_LOST = 1 << 9, /* its custom streams are closed, as nobody held our ends */
+    RECORD_NOTICE_LOST = 1 << 8, /* what it said to its notify socket may be lost */
+    RECORD_STREAMS_LOST =
+        1 << 9, /* its custom streams are closed, as nobody held our ends; told once */
 };
 
 struct colony_record {

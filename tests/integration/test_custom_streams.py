@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from conftest import alive, eventually
+from conftest import alive, eventually, needs_root
 from followed import Feed
 from ws_client import BINARY, TEXT, Raw
 
@@ -161,8 +161,7 @@ def test_one_who_reads_slowly_holds_up_neither_the_process_nor_others(colony):
 
 
 def test_bodies_of_many_writers_never_mix(colony):
-    keep = "import os\nwhile True:\n got = os.read(3, 65536)\n" \
-           "while got: got = got[os.write(1, got):]\n".replace("\nwhile got", "\n while got")
+    keep = "import os\nwhile True:\n got = os.read(3, 65536)\n while got: got = got[os.write(1, got):]"
     pid = start(colony, {"args": ["-c", keep]})
     bodies = [bytes([65 + i]) * 30000 + b"\n" for i in range(10)]
 
@@ -230,14 +229,49 @@ def test_they_outlive_the_keeper(colony):
 
 def test_an_upgrade_keeps_them(colony):
     pid = start(colony)
-    engine = colony.engine
-    tell(colony, pid, "before\n")
-    colony.ctl("upgrade")
-    eventually(lambda: colony.answers() and colony.engine != engine)
-    with Feed(colony, f"/streams/{pid}/echo?feed=eventsource") as echo:
-        tell(colony, pid, "after\n")
-        assert echo.event()["data"] in ("before\n", "after\n", "before\nafter\n")
+    greet(colony, pid)
+    for _ in range(3):
+        engine = colony.engine
+        colony.ctl("upgrade")
+        eventually(lambda: colony.answers() and colony.engine != engine)
+        greet(colony, pid)
     assert colony.slot("web")["streams"] == "open"
+    assert colony.slot("web")["id"] == pid
+
+
+@needs_root
+@pytest.mark.parametrize("user", ["colony", "web"])
+def test_another_user_has_them_too(colony, user):
+    settings = {"processes": {"web": {**WEB, **({"uid": "nobody"} if user == "web" else {})}}}
+    colony.folder.chmod(0o711)
+    colony.start({**settings, **({"user": "nobody"} if user == "colony" else {})})
+    greet(colony, colony.wait_state("web", "running")["id"])
+
+
+def test_one_that_ends_at_once_has_told_all_the_same(colony):
+    start(colony, {"args": ["-c", "import os; os.write(4, b'x' * 100000)"],
+                   "restart": {"when": "always", "delay": "0.01s", "factor": 1}})
+    eventually(lambda: (n := colony.slot("web")["unread_bytes"]) >= 500000 and n % 100000 == 0)
+
+
+def test_a_check_and_what_is_readied_by_a_descriptor_do_not_meet_them(colony):
+    told = "import os\nos.write(5, b'ready\\n')\nos.read(3, 1)"
+    colony.start({"processes": {
+        "web": {"cmd": PYTHON, "args": ["-c", told], "ready": {"fd": 5}, **LABELS},
+        "also": {"cmd": "sleep", "args": ["1000"], "ready": {"exec": "sh -c '! echo x >&3'"}, **LABELS}}})
+    colony.wait_state("web", "ready")
+    colony.wait_state("also", "ready")
+
+
+def test_gaffers_ini_has_them(colony, tmp_path):
+    ini = tmp_path / "gaffer.ini"
+    ini.write_text("[process:web]\ncmd = sh -c 'read x <&3; echo got $$x >&4; sleep 1000'\n"
+                   "custom_streams = in, out\n")
+    colony.start({"include": [str(ini)]})
+    pid = colony.wait_state("web", "running")["id"]
+    with Feed(colony, f"/streams/{pid}/out?feed=eventsource") as out:
+        tell(colony, pid, "it\n", "in")
+        assert out.event()["data"] == "got it\n"
 
 
 def test_when_both_are_killed_it_is_told_that_they_are_closed(colony):
