@@ -53,7 +53,7 @@ int colony_pipe_reopen(int fd, int flags)
 /* An end of a pair as the keeper makes them: connected, and neither end has a name. */
 static bool is_pair_end(int fd)
 {
-    struct sockaddr_storage name;
+    struct sockaddr_storage name = {0};
     socklen_t size = sizeof name;
     socklen_t peer_size = sizeof name;
     int type = 0;

@@ -123,32 +123,38 @@ static int add_customs(struct colony_output *output, struct slot *slot)
     return rc;
 }
 
-/* The outputs of @slot that @label names (NULL: the first). -EINVAL: none. */
-static int add_taps(struct colony_output *output, struct slot *slot, const char *label)
+/* stdout, stderr or both, as @label says. -EINVAL: it names neither. */
+static int add_outputs(struct colony_output *output, struct slot *slot, const char *label)
 {
     const struct colony_template *template = slot->entry->template;
-    bool has_error_log = engine_has_error_log(template);
+    char *const *labels = template->redirect_output;
+    struct colony_log *const logs[OUTPUTS_MAX] = {
+        slot->log, engine_has_error_log(template) ? slot->error_log : NULL};
     bool is_all = label && strcmp(label, ".") == 0;
-    bool is_known = is_all || !label;
-    int rc = 0;
+    int rc = is_all || !label ? 0 : -EINVAL;
 
-    if (label && engine_custom_has(slot, label))
-        return add_custom(output, slot, label);
-    for (size_t i = 0;
-         rc == 0 && i < OUTPUTS_MAX && template->redirect_output && template->redirect_output[i];
-         i++) {
-        const char *its = template->redirect_output[i];
+    for (size_t i = 0; i < OUTPUTS_MAX && labels && labels[i]; i++) {
+        const char *its = labels[i];
 
         if (label ? !is_all && strcmp(label, its) != 0 : i > 0)
             continue;
-        is_known = true;
-        if (i == 0 || has_error_log)
-            rc = add_tap(output, i == 0 ? slot->log : slot->error_log, its);
+        rc = add_tap(output, logs[i], its);
+        if (rc < 0)
+            break;
     }
-    if (rc == 0 && is_all)
+    return rc;
+}
+
+/* What of @slot @label names (NULL: the first output). -EINVAL: nothing. */
+static int add_taps(struct colony_output *output, struct slot *slot, const char *label)
+{
+    int rc;
+
+    if (label && engine_custom_has(slot, label))
+        return add_custom(output, slot, label);
+    rc = add_outputs(output, slot, label);
+    if (rc == 0 && label && strcmp(label, ".") == 0)
         rc = add_customs(output, slot);
-    if (rc == 0 && !is_known)
-        return -EINVAL;
     return rc == 0 && output->count == 0 ? -ENOTSUP : rc;
 }
 

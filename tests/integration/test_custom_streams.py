@@ -4,6 +4,7 @@
 import concurrent.futures
 import json
 import os
+import resource
 import signal
 
 import pytest
@@ -246,6 +247,39 @@ def test_another_user_has_them_too(colony, user):
     colony.folder.chmod(0o711)
     colony.start({**settings, **({"user": "nobody"} if user == "colony" else {})})
     greet(colony, colony.wait_state("web", "running")["id"])
+
+
+def decided(colony):
+    """All slots, once each runs or is known to have no room."""
+    def look():
+        slots = colony.slots()
+        states = {slot["state"] for slot in slots}
+        return states <= {"running", "backoff"} and "running" in states and slots
+    return eventually(look)
+
+
+def test_they_count_where_descriptors_are_few(colony):
+    def few():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+
+    colony.start({"processes": {"web": {"cmd": "sleep", "args": ["1000"], "numprocesses": 20,
+                                        "custom_streams": list("abcde")}}}, preexec_fn=few)
+    slots = decided(colony)
+    running = [slot for slot in slots if slot["state"] == "running"]
+    assert 1 <= len(running) < 20
+    assert all("as many as descriptors allow" in slot["failure"] for slot in slots if slot not in running)
+    os.kill(running[0]["os_pid"], signal.SIGKILL)
+    eventually(lambda: not alive(running[0]["os_pid"]) and
+               sum(slot["state"] == "running" for slot in colony.slots()) >= len(running))
+    engine = colony.engine
+    os.kill(engine, signal.SIGKILL)
+    eventually(lambda: colony.answers() and colony.engine != engine)
+    left = [slot for slot in colony.slots() if slot["state"] == "running"]
+    assert len(left) >= len(running)  # what passes while some are made together is free again
+    for slot in left:
+        assert slot["streams"] == "open"
+        assert tell(colony, slot["id"], "x", "e").json() == {"ok": True}
+    assert "Too many open files" not in colony.log.read_text()
 
 
 def test_one_that_ends_at_once_has_told_all_the_same(colony):
