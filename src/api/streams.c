@@ -174,7 +174,7 @@ int colony__stream_open(struct colony__channel **out, struct colony__connection 
         return colony_fail(err, rc, "cannot find the process %" PRIu64 ": no such id runs",
                            wish->id);
     if (rc == -ESRCH)
-        return colony_fail(err, rc, "cannot follow the process %" PRIu64 ": it has closed '%s'",
+        return colony_fail(err, rc, "cannot follow the process %" PRIu64 ": its '%s' is closed",
                            wish->id, wish->label);
     if (rc != -ENOTSUP && rc != -EINVAL)
         return colony_fail_os(err, rc, "cannot follow the process %" PRIu64, wish->id);
@@ -265,9 +265,8 @@ static int refuse_write(struct colony__connection *connection, int rc,
     case -ENOENT:
         return colony_fail(err, rc, "cannot find the process %" PRIu64 ": no such id runs", id);
     case -ESRCH:
-        return colony_fail(err, rc,
-                           "cannot write to the process %" PRIu64 ": it has closed its %.64s", id,
-                           wish->label);
+        return colony_fail(err, rc, "cannot write to the process %" PRIu64 ": its %.64s is closed",
+                           id, wish->label);
     default:
         return colony_fail_os(err, rc, "cannot write to the process %" PRIu64, id);
     }

@@ -276,6 +276,8 @@ static bool has_room(const struct keeper *keeper, const struct colony_spawn_orde
     uint32_t needed = (keeper->living + 1) * KEEPER_FDS_A_PROCESS + ended * KEEPER_FDS_OF_ENDED;
 
     needed += keeper->custom_fds + (uint32_t)order->custom_count * KEEPER_FDS_A_CUSTOM;
+    if (keeper->custom_fds > 0 || order->custom_count > 0)
+        needed += COLONY_STREAMS_CUSTOM; /* what is sent to the engine, of one process at a time */
     return needed <= keeper->capacity * KEEPER_FDS_A_PROCESS;
 }
 
