@@ -51,6 +51,7 @@ enum field {
     FIELD_STATUS,
     FIELD_OUTPUT,
     FIELD_DROPPED_BYTES,
+    FIELD_STREAMS,
     FIELD_CPU,
     FIELD_MEM,
     FIELD_COUNT,
@@ -67,7 +68,7 @@ static void find_fields(struct fields *fields, const struct cJSON *slot)
     static const char *const keys[FIELD_COUNT] = {
         "name",     "slot",          "id",        "os_pid",  "state", "uptime",
         "restarts", "retry_in",      "last_exit", "failure", "cause", "status",
-        "output",   "dropped_bytes", "cpu",       "mem"};
+        "output",   "dropped_bytes", "streams",   "cpu",     "mem"};
     const struct cJSON *item;
     size_t next = 0;
 
@@ -232,6 +233,8 @@ static void write_note(char note[CTL_NOTE_MAX], const struct fields *fields,
     }
     if (strcmp(text_of(fields, FIELD_OUTPUT), "lost") == 0)
         add_note(note, "output: lost");
+    if (strcmp(text_of(fields, FIELD_STREAMS), "lost") == 0)
+        add_note(note, "custom streams: lost");
     if (dropped > 0 && dropped < 1e15) {
         (void)snprintf(text, sizeof text, "dropped %.0f bytes of output", dropped);
         add_note(note, text);

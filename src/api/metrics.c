@@ -179,6 +179,12 @@ static bool get_dropped_lines(const struct row *row, struct figure *out)
     return true;
 }
 
+static bool get_unread_bytes(const struct row *row, struct figure *out)
+{
+    *out = whole(row->info.unread_bytes);
+    return strcmp(row->info.streams, "none") != 0;
+}
+
 static bool get_start(const struct row *row, struct figure *out)
 {
     *out = (struct figure){row->info.started_at_ms, 3};
@@ -227,6 +233,8 @@ static const struct slot_family {
      "Bytes of output lost because the log could not be written."},
     {"colony_slot_output_dropped_lines_total", "counter", get_dropped_lines, false,
      "Lines of output lost because the log could not be written."},
+    {"colony_slot_streams_unread_bytes_total", "counter", get_unread_bytes, false,
+     "Bytes that custom streams brought while nobody followed them."},
     {"colony_process_start_time_seconds", "gauge", get_start, true,
      "When it was started, in seconds since 1970."},
     {"colony_process_cpu_seconds_total", "counter", get_cpu, true,

@@ -72,7 +72,7 @@ const struct colony__openapi_part colony__openapi_arguments[] = {
     {"EVENT",      JSON({"type": "string", "description": "kind of event", "examples": ["exit"]})},
     {"GROUP",      JSON({"type": "string", "description": "what stands before the colon in the names of its templates"})},
     {"ID",         JSON({"type": "integer", "minimum": 1, "description": "id of a process, counted by colony"})},
-    {"LABEL",      JSON({"type": "string", "description": "label of redirect_output, or a full stop for all; stdin or ttin to write"})},
+    {"LABEL",      JSON({"type": "string", "description": "label of redirect_output or custom_streams, or a full stop for all; stdin, ttin or a custom stream to write"})},
     {"N",          JSON({"type": "integer", "minimum": 0, "maximum": 10000, "description": "how many"})},
     {"NAME",       JSON({"type": "string", "description": "name of a template"})},
     {"NAME_OR_ID", JSON({"type": "string", "description": "name of a template, or id of a process where one can be meant"})},

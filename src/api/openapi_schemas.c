@@ -66,6 +66,8 @@ const struct colony__openapi_part colony__openapi_schemas[] = {
         "cause": {"type": "string"}, "status": {"type": "string"},
         "since": {"type": ["string", "null"], "format": "date-time"}, "output": {"type": "string"},
         "dropped_bytes": {"type": "integer"}, "dropped_lines": {"type": "integer"},
+        "streams": {"enum": ["none", "open", "lost"], "description": "custom_streams of its process"},
+        "unread_bytes": {"type": "integer", "description": "that custom streams brought while nobody followed them"},
         "cpu": {"type": ["number", "null"]}, "mem": {"type": ["integer", "null"]},
         "cpu_time": {"type": ["number", "null"], "description": "seconds"}}})},
     {"Status", JSON({"type": "object", "required": ["active", "running", "numprocesses", "max_processes"], "properties": {

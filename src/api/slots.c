@@ -70,6 +70,8 @@ void colony__slot_open_json(struct colony__json *json, const struct colony_slot_
     colony__json_add_text(json, "output", info->output);
     colony__json_add_number(json, "dropped_bytes", info->dropped_bytes);
     colony__json_add_number(json, "dropped_lines", info->dropped_lines);
+    colony__json_add_text(json, "streams", info->streams);
+    colony__json_add_number(json, "unread_bytes", info->unread_bytes);
 }
 
 /* What its process uses now: a look, so that the answer need not wait. */

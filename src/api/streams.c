@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /streams/ID/LABEL: what a process writes, as it comes. POST /streams/ID/stdin: what it reads.
- */
+/* GET /streams/ID/LABEL: what a process writes, as it comes. POST: what it reads. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -174,15 +173,19 @@ int colony__stream_open(struct colony__channel **out, struct colony__connection 
     if (rc == -ENOENT)
         return colony_fail(err, rc, "cannot find the process %" PRIu64 ": no such id runs",
                            wish->id);
+    if (rc == -ESRCH)
+        return colony_fail(err, rc, "cannot follow the process %" PRIu64 ": its '%s' is closed",
+                           wish->id, wish->label);
     if (rc != -ENOTSUP && rc != -EINVAL)
         return colony_fail_os(err, rc, "cannot follow the process %" PRIu64, wish->id);
     if (rc == -ENOTSUP)
         colony__respond_failure(connection, 400, "io_not_redirected",
                                 "cannot follow its output: set redirect_output, and no log: none "
-                                "or direct");
+                                "or direct, or custom_streams");
     else
         colony__respond_failure(connection, 404, "io_not_found",
-                                "cannot follow this output: redirect_output has no such label");
+                                "cannot follow this output: neither redirect_output nor "
+                                "custom_streams has such a label");
     return 1;
 }
 
@@ -224,7 +227,7 @@ static void on_written(int rc, const char *why, void *data)
         (void)colony__respond_ok(writing->connection);
         return;
     }
-    (void)colony_fail(&err, rc, "cannot write to its stdin: %s; some of it may be read", why);
+    (void)colony_fail(&err, rc, "cannot write to it: %s; some of it may be read", why);
     colony__respond_error(writing->connection, &err);
 }
 
@@ -239,10 +242,15 @@ static void on_closed(void *data)
 
 static const struct colony__source writing_source = {.closed = on_closed};
 
-static int refuse_write(struct colony__connection *connection, int rc, uint64_t id,
-                        struct colony_error *err)
+static int refuse_write(struct colony__connection *connection, int rc,
+                        const struct colony_input_wish *wish, struct colony_error *err)
 {
+    const uint64_t id = wish->id;
+
     switch (rc) {
+    case -EINVAL:
+        return colony_fail(
+            err, -ENOENT, "cannot write to '%.64s': only to stdin and custom_streams", wish->label);
     case -EPERM:
         colony__respond_failure(connection, 403, "forbidden_write",
                                 "cannot write to its stdin: its template does not say "
@@ -257,8 +265,8 @@ static int refuse_write(struct colony__connection *connection, int rc, uint64_t 
     case -ENOENT:
         return colony_fail(err, rc, "cannot find the process %" PRIu64 ": no such id runs", id);
     case -ESRCH:
-        return colony_fail(err, rc,
-                           "cannot write to the process %" PRIu64 ": it has closed its stdin", id);
+        return colony_fail(err, rc, "cannot write to the process %" PRIu64 ": its %.64s is closed",
+                           id, wish->label);
     default:
         return colony_fail_os(err, rc, "cannot write to the process %" PRIu64, id);
     }
@@ -267,31 +275,25 @@ static int refuse_write(struct colony__connection *connection, int rc, uint64_t 
 int colony__post_stream(struct colony__connection *connection,
                         const struct colony__request *request, struct colony_error *err)
 {
-    const char *label = request->args[1];
+    struct colony_input_wish wish = {.label = request->args[1],
+                                     .bytes = request->body ? request->body : "",
+                                     .size = request->body_size,
+                                     .cb = on_written};
     struct writing *writing;
-    uint64_t id = 0;
-    int rc = colony__stream_parse_id(request, &id, err);
+    int rc = colony__stream_parse_id(request, &wish.id, err);
 
     if (rc < 0)
         return rc;
-    if (strcmp(label, "stdin") != 0 && strcmp(label, "ttin") != 0)
-        return colony_fail(err, -ENOENT, "cannot write to '%.64s': only to stdin", label);
     writing = calloc(1, sizeof *writing);
     if (!writing)
-        return colony_fail_os(err, -ENOMEM, "cannot write to the process %" PRIu64, id);
+        return colony_fail_os(err, -ENOMEM, "cannot write to the process %" PRIu64, wish.id);
     writing->connection = connection;
-    rc = colony_engine_write_input(
-        colony__connection_engine(connection),
-        &(struct colony_input_wish){.id = id,
-                                    .bytes = request->body ? request->body : "",
-                                    .size = request->body_size,
-                                    .cb = on_written,
-                                    .data = writing},
-        &writing->job);
+    wish.data = writing;
+    rc = colony_engine_write_input(colony__connection_engine(connection), &wish, &writing->job);
     if (rc == 0) {
         colony__connection_set_source(connection, &writing_source, writing);
         return 0;
     }
     free(writing);
-    return rc > 0 ? colony__respond_ok(connection) : refuse_write(connection, rc, id, err);
+    return rc > 0 ? colony__respond_ok(connection) : refuse_write(connection, rc, &wish, err);
 }

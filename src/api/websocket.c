@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * websocket.c - GET /wstreams/ID: messages in go to stdin of a process, what it writes comes back.
+ * websocket.c - GET /wstreams/ID: messages in go to stdin of a process (to a custom stream where
+ * LABEL is one), what it writes comes back.
  *
  * What comes back is a follower of the same channel as that of /streams. What goes in is written
  * message by message: while one waits for room in the pipe, nothing more is read from the client.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +20,7 @@
 #include "api/streams_internal.h"
 #include "core/engine.h"
 #include "core/error.h"
+#include "core/template.h"
 
 enum {
     /* What frames.c may have read before it was paused, and what waits for it at the end. */
@@ -29,7 +32,8 @@ struct websocket {
     struct colony__connection *connection; /* NULL: it has gone */
     struct colony__server *server;
     struct colony__frames *frames;
-    uint64_t id; /* of the process */
+    uint64_t id;                      /* of the process */
+    char label[COLONY_LABEL_MAX + 1]; /* where messages go: "stdin", or that of a custom stream */
     bool may_write;
     bool is_deaf;                   /* the process reads no more */
     struct colony__buffer held;     /* messages that came before the pause was felt */
@@ -54,11 +58,20 @@ static void become_deaf(struct websocket *websocket)
 
 /* Input. */
 
+static void refuse_input(struct websocket *websocket, enum colony__close_code code, const char *why)
+{
+    char reason[COLONY_LABEL_MAX + 96];
+
+    (void)snprintf(reason, sizeof reason, "cannot write to its %s: %s", websocket->label, why);
+    colony__frames_close(websocket->frames, code, reason);
+}
+
 static void write_input(struct websocket *websocket, const char *bytes, size_t size)
 {
     int rc = colony_engine_write_input(
         websocket->server->engine,
         &(struct colony_input_wish){.id = websocket->id,
+                                    .label = websocket->label,
                                     .bytes = bytes,
                                     .size = size,
                                     .is_patient = true,
@@ -67,14 +80,11 @@ static void write_input(struct websocket *websocket, const char *bytes, size_t s
         &websocket->job);
 
     if (rc == -EPERM)
-        colony__frames_close(websocket->frames, CLOSE_POLICY,
-                             "cannot write to its stdin: its template does not say "
-                             "redirect_input: true");
-    else if (rc == -ENOENT || rc == -ESRCH)
+        refuse_input(websocket, CLOSE_POLICY, "its template does not say redirect_input: true");
+    else if (rc == -ENOENT || rc == -ESRCH || rc == -EINVAL) /* it is being replaced */
         become_deaf(websocket);
     else if (rc < 0)
-        colony__frames_close(websocket->frames, CLOSE_FAILED,
-                             "cannot write to its stdin: out of memory");
+        refuse_input(websocket, CLOSE_FAILED, "out of memory");
     pause_or_go_on(websocket);
 }
 
@@ -84,8 +94,7 @@ static void hold(struct websocket *websocket, const char *bytes, size_t size)
     size_t max = websocket->server->message_max + HELD_MORE;
 
     if (colony__buffer_append(&websocket->held, bytes, size, max) < 0)
-        colony__frames_close(websocket->frames, CLOSE_FAILED,
-                             "cannot write to its stdin: out of memory");
+        refuse_input(websocket, CLOSE_FAILED, "out of memory");
 }
 
 static void on_message(const char *bytes, size_t size, void *data)
@@ -93,8 +102,7 @@ static void on_message(const char *bytes, size_t size, void *data)
     struct websocket *websocket = data;
 
     if (!websocket->may_write)
-        colony__frames_close(websocket->frames, CLOSE_POLICY,
-                             "cannot write to its stdin: your token may only read");
+        refuse_input(websocket, CLOSE_POLICY, "your token may only read");
     else if (websocket->job || !websocket->connection)
         hold(websocket, bytes, size);
     else if (!websocket->is_deaf && size > 0)
@@ -146,9 +154,11 @@ static void on_timer(uv_timer_t *timer)
 {
     struct websocket *websocket = timer->data;
 
-    if (websocket->is_deaf)
-        close_with(websocket, CLOSE_FAILED, "cannot write to its stdin: it has closed it");
-    else if (websocket->job) /* it is not the client who is late */
+    if (websocket->is_deaf) {
+        refuse_input(websocket, CLOSE_FAILED, "it has closed it");
+        if (websocket->connection)
+            send_replies(websocket);
+    } else if (websocket->job) /* it is not the client who is late */
         (void)uv_timer_start(timer, on_timer, websocket->server->request_ms_max, 0);
     else
         close_with(websocket, CLOSE_POLICY, "cannot wait any longer for the rest of the message");
@@ -253,8 +263,16 @@ static void on_written(int rc, const char *why, void *data)
 
 /* The request. */
 
+static void choose_input(struct websocket *websocket, const char *label)
+{
+    bool is_custom =
+        label && colony_engine_has_custom_stream(websocket->server->engine, websocket->id, label);
+
+    (void)snprintf(websocket->label, sizeof websocket->label, "%s", is_custom ? label : "stdin");
+}
+
 static int open_websocket(struct websocket **out, struct colony__connection *connection,
-                          uint64_t id)
+                          const struct colony__stream_wish *wish)
 {
     struct websocket *websocket = calloc(1, sizeof *websocket);
     int rc;
@@ -263,7 +281,8 @@ static int open_websocket(struct websocket **out, struct colony__connection *con
         return -ENOMEM;
     websocket->connection = connection;
     websocket->server = connection->server;
-    websocket->id = id;
+    websocket->id = wish->id;
+    choose_input(websocket, wish->label);
     websocket->may_write = (connection->peer.rights & ACCESS_CONTROL) != 0;
     websocket->timer.data = websocket;
     rc = colony__frames_new(&websocket->frames, &(struct colony__frames_options){
@@ -330,22 +349,22 @@ int colony__get_websocket(struct colony__connection *connection,
                           const struct colony__request *request, struct colony_error *err)
 {
     struct colony__feed_wish feed = {0};
+    struct colony__stream_wish wish = {.label = request->args[1]};
     struct websocket *websocket = NULL;
     char accept[COLONY__ACCEPT_SIZE];
-    uint64_t id = 0;
     int rc = colony__handshake_check(request, err);
 
     if (rc < 0)
         return refuse_upgrade(connection, err);
-    rc = colony__stream_parse_id(request, &id, err);
+    rc = colony__stream_parse_id(request, &wish.id, err);
     if (rc == 0)
         rc = parse_wish(request, &feed, err);
     if (rc < 0)
         return rc;
+    wish.feed = feed.feed;
     colony__handshake_accept(request, accept);
-    rc = open_websocket(&websocket, connection, id);
+    rc = open_websocket(&websocket, connection, &wish);
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot open a WebSocket");
-    return follow(websocket, &(struct colony__stream_wish){id, request->args[1], feed.feed}, &feed,
-                  accept, err);
+    return follow(websocket, &wish, &feed, accept, err);
 }

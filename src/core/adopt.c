@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -36,7 +37,7 @@ struct pidfd_info_exit {
 struct colony_own_pipe {
     uint64_t inode;
     int fd;
-    bool is_taken;
+    bool is_socket;
 };
 
 int colony_pipe_reopen(int fd, int flags)
@@ -47,6 +48,33 @@ int colony_pipe_reopen(int fd, int flags)
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     reopened = open(path, flags | O_CLOEXEC);
     return reopened < 0 ? -errno : reopened;
+}
+
+/* An end of a pair as the keeper makes them: connected, and neither end has a name. */
+static bool is_pair_end(int fd)
+{
+    struct sockaddr_storage name = {0};
+    socklen_t size = sizeof name;
+    socklen_t peer_size = sizeof name;
+    int type = 0;
+    socklen_t type_size = sizeof type;
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM &&
+           getsockname(fd, (struct sockaddr *)&name, &size) == 0 && name.ss_family == AF_UNIX &&
+           size == sizeof(sa_family_t) &&
+           getpeername(fd, (struct sockaddr *)&name, &peer_size) == 0 &&
+           peer_size == sizeof(sa_family_t);
+}
+
+bool colony_may_be_stream(int fd)
+{
+    struct stat info;
+
+    if (fstat(fd, &info) < 0)
+        return false;
+    if (S_ISSOCK(info.st_mode))
+        return colony_notify_is_socket(fd) || is_pair_end(fd);
+    return S_ISFIFO(info.st_mode);
 }
 
 int colony_own_pipes_read(struct colony_own_pipes *pipes, int except_fd)
@@ -62,8 +90,8 @@ int colony_own_pipes_read(struct colony_own_pipes *pipes, int except_fd)
         int fd = (int)strtol(entry->d_name, NULL, 10);
         struct stat info;
 
-        if (fd <= STDERR_FILENO || fd == except_fd || fstat(fd, &info) < 0 ||
-            (!S_ISFIFO(info.st_mode) && !colony_notify_is_socket(fd)))
+        if (fd <= STDERR_FILENO || fd == except_fd || !colony_may_be_stream(fd) ||
+            fstat(fd, &info) < 0)
             continue;
         if (pipes->count == capacity) {
             struct colony_own_pipe *grown;
@@ -74,7 +102,8 @@ int colony_own_pipes_read(struct colony_own_pipes *pipes, int except_fd)
                 break;
             pipes->items = grown;
         }
-        pipes->items[pipes->count++] = (struct colony_own_pipe){info.st_ino, fd, false};
+        pipes->items[pipes->count++] =
+            (struct colony_own_pipe){info.st_ino, fd, S_ISSOCK(info.st_mode)};
     }
     (void)closedir(folder);
     return 0;
@@ -135,7 +164,7 @@ int colony_adopt_process(const struct colony_record *record, const struct colony
     return -ESRCH;
 }
 
-static int open_flags(uint8_t kind)
+static int open_flags(enum colony_stream_kind kind)
 {
     /* Opening a pipe to write blocks while it has no reader; opening it for both never does. */
     return kind == STREAM_INPUT ? O_WRONLY | O_NONBLOCK : O_RDWR;
@@ -164,7 +193,7 @@ static int find_in_process(const struct colony_record *record, size_t stream)
         link[length] = '\0';
         if (strcmp(link, wanted) == 0)
             found = openat(dirfd(folder), entry->d_name,
-                           open_flags(record->stream_kind[stream]) | O_CLOEXEC);
+                           open_flags(colony_stream_kind_of(record, stream)) | O_CLOEXEC);
     }
     (void)closedir(folder);
     return found;
@@ -174,15 +203,16 @@ static int find_in_process(const struct colony_record *record, size_t stream)
 int colony_adopt_stream(const struct colony_record *record, size_t stream,
                         const struct colony_own_pipes *pipes)
 {
-    bool is_socket = record->stream_kind[stream] == STREAM_NOTIFY;
+    enum colony_stream_kind kind = colony_stream_kind_of(record, stream);
+    bool is_socket = kind == STREAM_NOTIFY || kind == STREAM_SOCKET;
     struct stat info;
     int fd = -ENOENT;
 
     for (size_t i = 0; i < pipes->count && fd < 0; i++)
-        if (pipes->items[i].inode == record->stream_inode[stream])
+        if (pipes->items[i].inode == record->stream_inode[stream] &&
+            pipes->items[i].is_socket == is_socket)
             fd = is_socket ? fcntl(pipes->items[i].fd, F_DUPFD_CLOEXEC, 0)
-                           : colony_pipe_reopen(pipes->items[i].fd,
-                                                open_flags(record->stream_kind[stream]));
+                           : colony_pipe_reopen(pipes->items[i].fd, open_flags(kind));
     if (fd < 0 && record->pid > 0 && !is_socket)
         fd = find_in_process(record, stream);
     if (fd < 0)

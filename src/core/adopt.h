@@ -15,12 +15,15 @@
 #include "core/message.h"
 #include "core/table.h"
 
-/* The pipes and notify sockets that came along over an exec, by inode. */
+/* What came along over an exec and may be a stream: pipes, notify sockets, socket pairs. By inode.
+ */
 struct colony_own_pipes {
     struct colony_own_pipe *items;
     size_t count;
 };
 
+/* True when @fd may be a stream, by what it is. */
+bool colony_may_be_stream(int fd);
 /* All but @except_fd, which is no process's (-1: none). */
 int colony_own_pipes_read(struct colony_own_pipes *pipes, int except_fd);
 /* Closes those that nobody asked for. */
@@ -34,7 +37,7 @@ int colony_adopt_process(const struct colony_record *record, const struct colony
 
 /*
  * The pipe @stream of @record: from @pipes, else from the process itself through /proc/PID/fd; a
- * notify socket from @pipes alone. Returns the keeper's end, or a negative errno: it is lost.
+ * socket from @pipes alone. Returns the keeper's end, or a negative errno: it is lost.
  */
 int colony_adopt_stream(const struct colony_record *record, size_t stream,
                         const struct colony_own_pipes *pipes);

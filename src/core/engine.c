@@ -379,7 +379,8 @@ static void keep_pipes_over_exec(struct colony_engine *engine)
     for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
         for (uint32_t i = 0; i < entry->slot_count; i++) {
             engine_run_keep_over_exec(entry->slots[i]);
-            engine_input_keep_over_exec(entry->slots[i]);
+            engine_input_keep_over_exec(entry->slots[i]->input);
+            engine_custom_keep_over_exec(entry->slots[i]);
         }
 }
 

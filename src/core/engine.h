@@ -50,6 +50,8 @@ struct colony_slot_info {
     const char *output;     /* "captured", "direct", "none", "lost", "stalled" or "dropping" */
     uint64_t dropped_bytes; /* output lost because the log could not be written */
     uint64_t dropped_lines;
+    const char *streams;   /* custom ones of its process: "none", "open" or "lost" */
+    uint64_t unread_bytes; /* that custom streams brought while nobody followed them */
 };
 
 /* What the last stop of a template had to do. */
@@ -222,9 +224,9 @@ struct colony_output_wish {
 
 /*
  * Follows what a process writes from now on to the output of that label in its template's
- * `redirect_output`, "." for all of them, until it has ended and all of it is told.
- * -ENOENT: no such process; -ENOTSUP: its output is not redirected; -EINVAL: no such label;
- * -ENOMEM, -EMFILE.
+ * `redirect_output` or `custom_streams`, "." for all of them, until it has ended and all of it is
+ * told. -ENOENT: no such process; -ENOTSUP: its output is not redirected; -EINVAL: no such label;
+ * -ESRCH: it has closed that custom stream; -ENOMEM, -EMFILE.
  */
 int colony_engine_follow_output(struct colony_engine *engine, const struct colony_output_wish *wish,
                                 struct colony_output **out);
@@ -236,6 +238,7 @@ typedef void (*colony_input_cb)(int rc, const char *why, void *data);
 
 struct colony_input_wish {
     uint64_t id;       /* of the process */
+    const char *label; /* of a custom stream; "stdin", "ttin" or NULL: its stdin */
     const char *bytes; /* borrowed for the call */
     size_t size;
     bool is_patient; /* it sends no more until this is written: it waits whatever waits already */
@@ -244,13 +247,16 @@ struct colony_input_wish {
 };
 
 /*
- * Writes to the stdin of a process, all of it or, when that ends meanwhile, as much as it takes;
+ * Writes to a process, all of it or, when that ends meanwhile, as much as it takes;
  * two never mix. 1: it is in the pipe; 0: it waits for room there, and wish->cb (rc 0, or -ESRCH
  * and why) tells of it, with *out to forget that cb. -ENOENT: no such process; -EPERM: its template
- * does not redirect_input; -ESRCH: it reads no more; -EAGAIN: too much waits already; -ENOMEM.
+ * does not redirect_input; -EINVAL: no such label; -ESRCH: it reads no more; -EAGAIN: too much
+ * waits already; -ENOMEM.
  */
 int colony_engine_write_input(struct colony_engine *engine, const struct colony_input_wish *wish,
                               struct colony_input_write **out);
+/* True when @label is one of the custom streams of the process @id. */
+bool colony_engine_has_custom_stream(struct colony_engine *engine, uint64_t id, const char *label);
 /* @cb is not called; what is not written yet still will be. */
 void colony_input_write_forget(struct colony_input_write *job);
 

@@ -63,6 +63,7 @@ static void adopt_ended(struct slot *slot, const struct colony_record *record,
 {
     enum colony_slot_event event = resting_event((enum colony_slot_state)note->state);
 
+    engine_custom_close(slot, "it has ended");
     if (colony_record_state(record) == RECORD_EXITED) {
         slot->has_exit = true;
         slot->exit_known = record->flags & RECORD_STATUS_KNOWN;

@@ -43,6 +43,7 @@ static struct colony_template *make_template(const struct slot *slot)
     changed.grace_ms = 0;
     changed.log.mode = LOG_NONE;
     changed.log.forward = false;
+    changed.custom_streams = NULL;
     changed.restart = &once;
     changed.dependency_count = 0;
     changed.ready = &colony_ready_none;

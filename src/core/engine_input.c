@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * engine_input.c - stdin of processes whose template says `redirect_input`.
+ * engine_input.c - what is written to a process: to its stdin, or to a custom stream.
  *
  * What is to be written is one piece, and the next one's turn comes when all of it is in the pipe.
  * A piece whose writer went away is finished all the same: half of it would be worse than either.
@@ -27,9 +27,13 @@ struct colony_input_write {
 };
 
 struct input {
-    uv_poll_t poll;
+    uv_poll_t
+        poll; /* the loop has no two of one descriptor: what is read of it is told here, too */
     struct colony_engine *engine;
     int fd;
+    int watched;                 /* what @poll waits for */
+    engine_readable_cb readable; /* NULL: nothing is read of it */
+    void *data;
     struct colony_input_write *head;
     struct colony_input_write **end;
     size_t queued; /* bytes */
@@ -81,35 +85,58 @@ static ssize_t write_some(const struct input *input, const char *bytes, size_t s
     return (ssize_t)done;
 }
 
-static void on_room(uv_poll_t *poll, int status, int events)
+/* As much as there is room for. */
+static void write_queued(struct input *input)
 {
-    struct input *input = poll->data;
-
-    (void)status; /* the write tells */
-    (void)events;
     while (input->head) {
         struct colony_input_write *job = input->head;
         ssize_t count = write_some(input, job->bytes + job->done, job->size - job->done);
 
         if (count < 0) {
-            fail_all(input, "it has closed its stdin");
-            break;
+            fail_all(input, "it has closed it");
+            return;
         }
         job->done += (size_t)count;
         if (job->done < job->size)
             return; /* wait for room again */
         pop(input, 0, NULL);
     }
-    (void)uv_poll_stop(&input->poll);
 }
 
-int engine_input_take(struct slot *slot, int fd)
+static void on_ready(uv_poll_t *poll, int status, int events);
+
+/* Waits for what there is to wait for. */
+static int watch(struct input *input)
 {
-    struct colony_engine *engine = slot->entry->engine;
+    int events = (input->head ? UV_WRITABLE : 0) | (input->readable ? UV_READABLE : 0);
+    int rc;
+
+    if (events == input->watched)
+        return 0;
+    rc = events ? uv_poll_start(&input->poll, events, on_ready) : uv_poll_stop(&input->poll);
+    input->watched = rc == 0 ? events : 0;
+    return rc;
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+    struct input *input = poll->data;
+
+    if (status < 0)
+        input->watched = 0; /* the loop has stopped it; what is tried now tells why */
+    if (input->readable && (status < 0 || events & UV_READABLE))
+        input->readable(input->data);
+    if (!uv_is_closing((uv_handle_t *)poll))
+        write_queued(input);
+    if (!uv_is_closing((uv_handle_t *)poll))
+        (void)watch(input);
+}
+
+int engine_input_open(struct input **out, struct colony_engine *engine, int fd)
+{
     struct input *input = calloc(1, sizeof *input);
     int rc = input ? uv_poll_init(engine->loop, &input->poll, fd) : -ENOMEM;
 
-    engine_input_close(slot, "it has ended");
     if (rc < 0) {
         free(input);
         (void)close(fd);
@@ -120,25 +147,51 @@ int engine_input_take(struct slot *slot, int fd)
     input->engine = engine;
     input->fd = fd;
     input->end = &input->head;
-    slot->input = input;
+    *out = input;
     return 0;
+}
+
+int engine_input_read(struct input *input, engine_readable_cb readable, void *data)
+{
+    input->readable = readable;
+    input->data = data;
+    return watch(input);
+}
+
+int engine_input_fd(const struct input *input)
+{
+    return input->fd;
+}
+
+void engine_input_end(struct input *input, const char *why)
+{
+    if (!input)
+        return;
+    input->readable = NULL;
+    fail_all(input, why);
+    uv_close((uv_handle_t *)&input->poll, on_closed);
+}
+
+void engine_input_keep_over_exec(const struct input *input)
+{
+    if (input)
+        (void)fcntl(input->fd, F_SETFD, 0);
+}
+
+/* The slot's stdin. */
+
+int engine_input_take(struct slot *slot, int fd)
+{
+    engine_input_close(slot, "it has ended");
+    return engine_input_open(&slot->input, slot->entry->engine, fd);
 }
 
 void engine_input_close(struct slot *slot, const char *why)
 {
     struct input *input = slot->input;
 
-    if (!input)
-        return;
     slot->input = NULL;
-    fail_all(input, why);
-    uv_close((uv_handle_t *)&input->poll, on_closed);
-}
-
-void engine_input_keep_over_exec(const struct slot *slot)
-{
-    if (slot->input)
-        (void)fcntl(slot->input->fd, F_SETFD, 0);
+    engine_input_end(input, why);
 }
 
 static int queue(struct input *input, const char *bytes, size_t size,
@@ -149,34 +202,27 @@ static int queue(struct input *input, const char *bytes, size_t size,
 
     if (!job)
         return -ENOMEM;
-    rc = input->head ? 0 : uv_poll_start(&input->poll, UV_WRITABLE, on_room);
-    if (rc < 0) {
-        free(job);
-        return rc;
-    }
     *job = (struct colony_input_write){.size = size};
     memcpy(job->bytes, bytes, size);
     *input->end = job;
+    rc = watch(input);
+    if (rc < 0) {
+        *input->end = NULL;
+        free(job);
+        return rc;
+    }
     input->end = &job->next;
     input->queued += size;
     *out = job;
     return 0;
 }
 
-int colony_engine_write_input(struct colony_engine *engine, const struct colony_input_wish *wish,
-                              struct colony_input_write **out)
+static int write_input(struct input *input, const struct colony_input_wish *wish,
+                       struct colony_input_write **out)
 {
-    struct slot *slot = engine_find_living(engine, wish->id);
-    struct input *input = slot ? slot->input : NULL;
     ssize_t done = 0;
     int rc;
 
-    if (!slot)
-        return -ENOENT;
-    if (!slot->entry->template->redirect_input)
-        return -EPERM;
-    if (!input)
-        return -ESRCH;
     if (input->head && !wish->is_patient && input->queued + wish->size > QUEUE_BYTES_MAX)
         return -EAGAIN;
     if (!input->head)
@@ -192,6 +238,35 @@ int colony_engine_write_input(struct colony_engine *engine, const struct colony_
     (*out)->cb = wish->cb;
     (*out)->data = wish->data;
     return 0;
+}
+
+int colony_engine_write_input(struct colony_engine *engine, const struct colony_input_wish *wish,
+                              struct colony_input_write **out)
+{
+    struct slot *slot = engine_find_living(engine, wish->id);
+    bool is_stdin =
+        !wish->label || strcmp(wish->label, "stdin") == 0 || strcmp(wish->label, "ttin") == 0;
+    struct input *input = NULL;
+    int rc = 0;
+
+    if (!slot)
+        return -ENOENT;
+    if (is_stdin && !slot->entry->template->redirect_input)
+        return -EPERM;
+    if (is_stdin)
+        input = slot->input;
+    else
+        rc = engine_custom_input(slot, wish->label, &input);
+    if (rc < 0)
+        return rc;
+    return input ? write_input(input, wish, out) : -ESRCH;
+}
+
+bool colony_engine_has_custom_stream(struct colony_engine *engine, uint64_t id, const char *label)
+{
+    const struct slot *slot = engine_find_living(engine, id);
+
+    return slot && engine_custom_has(slot, label);
 }
 
 void colony_input_write_forget(struct colony_input_write *job)

@@ -81,8 +81,9 @@ struct slot {
     struct slot *next_living;
 
     struct colony_log *log;
-    struct colony_log *error_log; /* of stderr, where that has a pipe of its own */
-    struct input *input;          /* engine_input.c: its stdin; NULL: it has none */
+    struct colony_log *error_log;  /* of stderr, where that has a pipe of its own */
+    struct input *input;           /* engine_input.c: its stdin; NULL: it has none */
+    struct custom_streams *custom; /* engine_custom.c; NULL: no process of it had some */
     struct colony_restart_state restart;
     uint64_t restarts;
     uint64_t retry_boot_ms;
@@ -171,7 +172,8 @@ struct colony_engine {
     struct template_entry *entries;      /* uthash by name, in order of addition */
     struct slot *living[LIVING_BUCKETS]; /* by id, chained */
     uint32_t living_count;
-    bool drops_groups; /* ours, where a template names no identity */
+    bool drops_groups;   /* ours, where a template names no identity */
+    uint32_t custom_fds; /* open for custom streams */
     uint32_t next_place;
     uint32_t missing_gates;          /* dependencies that name nobody */
     struct template_entry *due_head; /* whose stop is to be looked at */
@@ -330,11 +332,42 @@ int engine_slot_log_path(const struct slot *slot, bool is_error, char *path, siz
 /* True when stderr of @template has a pipe and a log of its own. */
 bool engine_has_error_log(const struct colony_template *template);
 
-/* engine_input.c: takes over the pipe that is the stdin of the slot's process, and lets go of it.
- */
+/* engine_input.c: what can be written to, by colony_engine_write_input(). Takes over @fd. */
+typedef void (*engine_readable_cb)(void *data);
+int engine_input_open(struct input **out, struct colony_engine *engine, int fd);
+/* @readable is called when there is something to be read of it, or an end; NULL: no more. */
+int engine_input_read(struct input *input, engine_readable_cb readable, void *data);
+int engine_input_fd(const struct input *input);
+void engine_input_end(struct input *input, const char *why);
+void engine_input_keep_over_exec(const struct input *input);
+/* The stdin of the slot's process: takes over the pipe, and lets go of it. */
 int engine_input_take(struct slot *slot, int fd);
 void engine_input_close(struct slot *slot, const char *why);
-void engine_input_keep_over_exec(const struct slot *slot);
+
+/* engine_custom.c: the sockets that are the custom streams of the slot's process. */
+struct custom_tap;
+typedef void (*engine_custom_cb)(const char *bytes, size_t size, void *data); /* 0: the end */
+struct engine_custom_wish {
+    engine_custom_cb cb;
+    void *data;
+};
+int engine_custom_take(struct slot *slot, uint32_t number, int fd);
+/* Tells what its process wrote up to now, and the end. */
+void engine_custom_close(struct slot *slot, const char *why);
+void engine_custom_free(struct slot *slot);
+void engine_custom_keep_over_exec(const struct slot *slot);
+bool engine_custom_has(const struct slot *slot, const char *label);
+/* *out is NULL when it is closed. -EINVAL: no such label. */
+int engine_custom_input(const struct slot *slot, const char *label, struct input **out);
+/* *out is gone once the end is told. -EINVAL: no such label; -ESRCH: it is closed; -ENOMEM. */
+int engine_custom_follow(struct slot *slot, const char *label,
+                         const struct engine_custom_wish *wish, struct custom_tap **out);
+/* Safe inside callbacks; NULL is fine. */
+void engine_custom_unfollow(struct custom_tap *tap);
+/* False: nobody held on to them while the engine was replaced. */
+bool engine_custom_is_held(const struct slot *slot);
+/* Bytes that nobody followed, of all processes of the slot. */
+uint64_t engine_custom_unread(const struct slot *slot);
 
 /* engine.c. A text of a slot or template: begun and ended by _clear, never NULL. Without memory for
  * it, it says so: nothing fails for the want of a text. */

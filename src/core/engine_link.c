@@ -162,11 +162,18 @@ static int take_error(struct slot *slot, int fd)
 }
 
 /* By the stream's number: who takes its descriptor over, also when it fails. */
-static int (*const takers[COLONY_STREAMS_MAX])(struct slot *slot, int fd) = {
+static int (*const takers[COLONY_STREAMS_FIXED])(struct slot *slot, int fd) = {
     [OUTPUT_STREAM] = take_output,        [INPUT_STREAM] = engine_input_take,
     [NOTIFY_STREAM] = engine_run_take_fd, [READY_STREAM] = engine_run_take_fd,
     [ERROR_STREAM] = take_error,
 };
+
+static int take_stream(struct slot *slot, uint32_t stream, int fd)
+{
+    return stream < COLONY_STREAMS_FIXED
+               ? takers[stream](slot, fd)
+               : engine_custom_take(slot, stream - CUSTOM_STREAM_FIRST, fd);
+}
 
 static int take_streams(struct inbox *in, struct slot *slot)
 {
@@ -179,9 +186,9 @@ static int take_streams(struct inbox *in, struct slot *slot)
         if (!(in->message->flags & 1U << stream))
             continue;
         fd = take_fd(in);
-        if (fd < 0 || !takers[stream])
+        if (fd < 0)
             continue;
-        rc = takers[stream](slot, fd);
+        rc = take_stream(slot, stream, fd);
         if (rc == 0)
             continue;
         failure = rc;

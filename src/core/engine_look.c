@@ -74,6 +74,17 @@ static const char *describe_output(const struct slot *slot)
     return modes[slot->entry->template->log.mode];
 }
 
+static const char *describe_custom(const struct slot *slot)
+{
+    const struct colony_template *template = slot->entry->template;
+
+    if (!template->custom_streams || !template->custom_streams[0])
+        return "none";
+    if (!slot->os_pid || slot->process_hash != template->process_hash)
+        return "open"; /* of its next process */
+    return engine_custom_is_held(slot) ? "open" : "lost";
+}
+
 static void describe_slot(struct slot *slot, struct colony_slot_info *info)
 {
     uint64_t now = engine_boot_ms();
@@ -97,6 +108,8 @@ static void describe_slot(struct slot *slot, struct colony_slot_info *info)
         .status = engine_run_status(slot),
         .since_ms = slot->since_ms,
         .output = describe_output(slot),
+        .streams = describe_custom(slot),
+        .unread_bytes = engine_custom_unread(slot),
     };
     if (slot->os_pid) {
         info->id = slot->id;

@@ -186,6 +186,7 @@ void engine_slot_on_exited(struct slot *slot)
     slot->wait_status = record->wait_status;
     engine_run_end(slot);
     engine_input_close(slot, "it has ended");
+    engine_custom_close(slot, "it has ended");
     tell_exit(slot);
     slot->sent_signo = 0;
     slot->os_pid = 0;

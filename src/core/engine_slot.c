@@ -501,6 +501,7 @@ static void on_retired(struct colony_timer *timer)
     colony_timers_remove(engine->timers);
     colony_restart_clear(&slot->restart);
     engine_clear_text(&slot->cause);
+    engine_custom_free(slot);
     free(slot->failure);
     free(slot);
     if (--entry->open_slots == 0 && entry->is_removed)
@@ -519,6 +520,7 @@ void engine_slot_retire(struct slot *slot)
         engine_order_forget(entry->engine, slot->index, slot->id);
     engine_slot_close_logs(slot);
     engine_input_close(slot, "it is gone");
+    engine_custom_close(slot, "it is gone");
     if (!slot->is_leaving)
         entry->counts[slot->state]--;
     for (uint32_t i = 0; i < entry->slot_count; i++)

@@ -49,6 +49,15 @@ static void plan_ready(const struct colony_template *template, struct colony_spa
     order->stream_kind[READY_STREAM] = STREAM_OUTPUT;
 }
 
+/* Its descriptors 3, 4, … */
+static void plan_custom(const struct colony_template *template, struct colony_spawn_order *order)
+{
+    for (uint8_t i = 0; template->custom_streams && template->custom_streams[i]; i++) {
+        order->plan[COLONY_CUSTOM_FD_FIRST + i] = FD_STREAM | (uint8_t)(CUSTOM_STREAM_FIRST + i);
+        order->custom_count++;
+    }
+}
+
 /* Where /dev/null, the pipe or the file goes in the child. */
 static void plan_output(const struct colony_template *template, struct colony_spawn_order *order)
 {
@@ -138,14 +147,25 @@ static int open_direct_log(const struct slot *slot, struct colony_error *err)
 #define NO_ROOM                                                                                    \
     "%u processes run, as many as descriptors allow (raise the hard limit of open files)"
 
+/* What custom streams take leaves room for fewer than there would be without any. */
+static uint32_t fitting_processes(const struct colony_engine *engine)
+{
+    return engine->custom_fds > 0 ? engine->living_count : engine->hello.capacity;
+}
+
 static int check_capacity(const struct slot *slot, struct colony_error *err)
 {
     const struct colony_engine *engine = slot->entry->engine;
+    const struct colony_template *template = slot->entry->template;
+    uint64_t needed = (uint64_t)(engine->living_count + 1) * COLONY_FDS_A_PROCESS;
 
-    if (engine->living_count < engine->hello.capacity)
+    needed += engine->custom_fds;
+    for (size_t i = 0; template->custom_streams && template->custom_streams[i]; i++)
+        needed++;
+    if (needed <= (uint64_t)engine->hello.capacity * COLONY_FDS_A_PROCESS)
         return 0;
-    return colony_fail(err, -EMFILE, "cannot start %s.%u: " NO_ROOM, slot->entry->template->name,
-                       slot->number, engine->hello.capacity);
+    return colony_fail(err, -EMFILE, "cannot start %s.%u: " NO_ROOM, template->name, slot->number,
+                       fitting_processes(engine));
 }
 
 /* The payload, in the message or as a descriptor, and the file that is the child's output. */
@@ -208,6 +228,7 @@ int engine_order_spawn(struct slot *slot, struct colony_error *err)
     memcpy(order->note, &note, sizeof note);
     plan_output(template, order);
     plan_ready(template, order);
+    plan_custom(template, order);
     rc = attach(slot, &message, &fds, err);
     if (rc == 0) {
         rc = colony_link_send(engine->link, &message, fds.fds, fds.count);
@@ -336,7 +357,7 @@ void engine_describe_failure(struct slot *slot, int step, int error)
     const char *reason = advice ? advice : strerror(error);
 
     if (step == STEP_NONE && error == EMFILE)
-        (void)snprintf(text, sizeof text, NO_ROOM, slot->entry->engine->hello.capacity);
+        (void)snprintf(text, sizeof text, NO_ROOM, fitting_processes(slot->entry->engine));
     else
         (void)snprintf(text, sizeof text, "%s%s%.300s: %s", colony_spawn_step_name(step),
                        *object ? " " : "", object, reason);

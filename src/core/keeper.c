@@ -13,7 +13,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -91,13 +90,11 @@ static int lift_known_fds(struct colony_keeper_options *options, int first)
 static int clear_low_fds(int first)
 {
     for (int fd = STDERR_FILENO + 1; fd < first; fd++) {
-        struct stat info;
         int moved = fd;
 
-        if (fstat(fd, &info) < 0)
+        if (fcntl(fd, F_GETFD) < 0)
             continue;
-        if ((S_ISFIFO(info.st_mode) || colony_notify_is_socket(fd)) &&
-            colony_spawn_lift_fd(&moved, first) < 0)
+        if (colony_may_be_stream(fd) && colony_spawn_lift_fd(&moved, first) < 0)
             return -errno;
         if (moved == fd)
             (void)close(fd);

@@ -82,7 +82,7 @@ static void reset_told(struct keeper *keeper)
         process->is_told = false;
         process->is_queued = false;
         process->notices = 0;
-        process->fresh_streams = 0xff;
+        process->fresh_streams = UINT16_MAX;
     }
 }
 
@@ -249,11 +249,11 @@ static int send_hello(struct keeper *keeper)
 }
 
 /* A socket cannot be opened again: the engine shares ours. */
-static int make_engine_end(int stream, uint8_t kind)
+static int make_engine_end(int stream, enum colony_stream_kind kind)
 {
     int fd;
 
-    if (kind != STREAM_NOTIFY)
+    if (kind != STREAM_NOTIFY && kind != STREAM_SOCKET)
         return colony_pipe_reopen(stream, kind == STREAM_OUTPUT ? O_RDONLY | O_NONBLOCK
                                                                 : O_WRONLY | O_NONBLOCK);
     fd = fcntl(stream, F_DUPFD_CLOEXEC, 0);
@@ -276,11 +276,12 @@ static int send_about(struct keeper *keeper, uint32_t index, enum colony_message
     int rc;
 
     for (size_t i = 0; i < COLONY_STREAMS_MAX; i++) {
+        int stream = keeper_stream(keeper, index, i);
         int fd;
 
-        if (process->streams[i] < 0 || !(process->fresh_streams & 1U << i))
+        if (stream < 0 || !(process->fresh_streams & 1U << i))
             continue;
-        fd = make_engine_end(process->streams[i], record->stream_kind[i]);
+        fd = make_engine_end(stream, colony_stream_kind_of(record, i));
         if (fd < 0)
             continue;
         message.flags |= 1U << i;
@@ -293,6 +294,8 @@ static int send_about(struct keeper *keeper, uint32_t index, enum colony_message
         (void)close(fds[i]);
     if (rc == 0)
         process->fresh_streams = 0;
+    if (rc == 0 && keeper_is_ended(record))
+        keeper_close_custom(keeper, index); /* the engine reads what is left in them */
     return rc;
 }
 
@@ -467,7 +470,7 @@ static void each_kept(struct keeper *keeper, void (*set)(int fd))
     for (uint32_t i = 0; i < keeper->table.header->high_water; i++)
         for (size_t j = 0; j < COLONY_STREAMS_MAX; j++)
             if (colony_record_state(&keeper->table.records[i]) != RECORD_FREE)
-                set(keeper->processes[i].streams[j]);
+                set(keeper_stream(keeper, i, j));
 }
 
 /*

@@ -18,9 +18,11 @@
 enum {
     PID_BUCKETS = 4096, /* a power of two */
     NO_INDEX = -1,
-    KEEPER_FDS_A_PROCESS = 5, /* pidfd, outputs, notify socket, input or a cgroup in passing */
-    KEEPER_FDS_A_STAGE = 12,  /* what is set aside for one child on its way, and its pipe */
-    KEEPER_FDS_OF_ENDED = 3,  /* outputs and notify socket, which are its slot's */
+    /* pidfd, outputs, notify socket, input or a cgroup in passing; custom streams are counted */
+    KEEPER_FDS_A_PROCESS = COLONY_FDS_A_PROCESS,
+    KEEPER_FDS_A_CUSTOM = 2, /* our end, and in passing the child's */
+    KEEPER_FDS_A_STAGE = 12, /* what is set aside for one child on its way, and its pipe */
+    KEEPER_FDS_OF_ENDED = 3, /* outputs and notify socket, which are its slot's */
 };
 
 #define KEEPER_NO_RECORD UINT32_MAX
@@ -44,11 +46,11 @@ enum keeper_notice {
 
 /* The keeper's side of one record; lives as long as the record is not free. */
 struct keeper_process {
-    int pidfd;                       /* -1: not alive */
-    int streams[COLONY_STREAMS_MAX]; /* the keeper's ends; -1 */
-    uint8_t fresh_streams;           /* bit i: this engine has not got its end of stream i */
-    uint8_t notices;                 /* enum keeper_notice */
-    bool is_told;                    /* this engine knows of it */
+    int pidfd;                         /* -1: not alive */
+    int streams[COLONY_STREAMS_FIXED]; /* the keeper's ends; -1. See keeper_stream() */
+    uint16_t fresh_streams;            /* bit i: this engine has not got its end of stream i */
+    uint8_t notices;                   /* enum keeper_notice */
+    bool is_told;                      /* this engine knows of it */
     bool is_queued;
     uint64_t
         status_until_ms; /* adopted, ended, not reaped by its parent yet: so long it may take */
@@ -68,9 +70,11 @@ struct keeper {
     struct colony_spawner *spawner;
     struct colony_spawn_job *jobs; /* to be spawned, in the order of their orders */
     struct colony_spawn_job **jobs_end;
-    bool has_one_event;               /* in this turn of the loop */
-    uint32_t jobs_done;               /* since memory was last given back */
-    struct keeper_process *processes; /* one for each record of the table */
+    bool has_one_event;                   /* in this turn of the loop */
+    uint32_t jobs_done;                   /* since memory was last given back */
+    struct keeper_process *processes;     /* one for each record of the table */
+    int (*custom)[COLONY_STREAMS_CUSTOM]; /* the same, made for the first custom stream; 0: none */
+    uint32_t custom_fds;                  /* open for them, the children's ends in passing too */
     int32_t pid_buckets[PID_BUCKETS];
     int state_fd;
     int notify_fd; /* its folder of sockets; -1: none was needed yet */
@@ -131,6 +135,19 @@ void keeper_signal(struct keeper *keeper, uint32_t index, const struct colony_me
 void keeper_sweep(struct keeper *keeper, uint32_t index, int signo);
 void keeper_forget(struct keeper *keeper, uint32_t index);
 void keeper_close_stream(struct keeper *keeper, uint32_t index, uint32_t stream);
+
+/* keeper_streams.c */
+/* The keeper's end of a stream; -1: there is none. */
+int keeper_stream(const struct keeper *keeper, uint32_t index, size_t stream);
+/* Takes over @fd where there is none. -ENOMEM. */
+int keeper_set_stream(struct keeper *keeper, uint32_t index, size_t stream, int fd);
+/* The same of one that is new to the record and to the engine. Negative errno. */
+int keeper_keep_stream(struct keeper *keeper, uint32_t index, size_t stream, int fd);
+/* Makes a custom stream; *child_end is the job's. Negative errno. */
+int keeper_make_custom(struct keeper *keeper, uint32_t index, size_t stream, int *child_end);
+/* Once the engine knows that their process has ended: what is in them it can still read. */
+void keeper_close_custom(struct keeper *keeper, uint32_t index);
+void keeper_free_job(struct keeper *keeper, struct colony_spawn_job *job);
 
 /* keeper_notify.c */
 int keeper_open_notify(struct keeper *keeper, uint32_t index, uid_t uid);

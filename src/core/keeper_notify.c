@@ -23,23 +23,20 @@ static int open_folder(struct keeper *keeper)
     return keeper->notify_fd < 0 ? keeper->notify_fd : 0;
 }
 
-/* Which of the streams it is; COLONY_STREAMS_MAX: it has none. */
+/* Which of the streams it is; COLONY_STREAMS_FIXED: it has none. */
 static size_t notify_stream(const struct colony_record *record)
 {
     size_t i = 0;
 
-    while (i < COLONY_STREAMS_MAX && record->stream_kind[i] != STREAM_NOTIFY)
+    while (i < COLONY_STREAMS_FIXED && record->stream_kind[i] != STREAM_NOTIFY)
         i++;
     return i;
 }
 
 static int make_socket(struct keeper *keeper, uint32_t index, uid_t uid)
 {
-    struct colony_record *record = &keeper->table.records[index];
-    struct keeper_process *process = &keeper->processes[index];
-    size_t stream = notify_stream(record);
+    const struct colony_record *record = &keeper->table.records[index];
     char path[COLONY_NOTIFY_PATH_SIZE];
-    struct stat info;
     int rc = colony_notify_path(path, sizeof path, keeper->options->state_dir, record->name,
                                 record->slot);
     int fd;
@@ -49,17 +46,12 @@ static int make_socket(struct keeper *keeper, uint32_t index, uid_t uid)
     fd = colony_notify_bind(keeper->notify_fd, record->name, record->slot);
     if (fd < 0)
         return fd;
-    rc = fstat(fd, &info) < 0
-             ? -errno
-             : colony_notify_give(keeper->notify_fd, record->name, record->slot, uid);
-    if (rc < 0) {
+    rc = colony_notify_give(keeper->notify_fd, record->name, record->slot, uid);
+    if (rc == 0)
+        rc = keeper_keep_stream(keeper, index, notify_stream(record), fd);
+    if (rc < 0)
         (void)close(fd);
-        return rc;
-    }
-    process->streams[stream] = fd;
-    process->fresh_streams |= (uint8_t)(1U << stream);
-    record->stream_inode[stream] = info.st_ino;
-    return 0;
+    return rc;
 }
 
 /* The slot has a socket that its next process can send to as @uid. */
@@ -69,7 +61,7 @@ int keeper_open_notify(struct keeper *keeper, uint32_t index, uid_t uid)
     size_t stream = notify_stream(record);
     int rc;
 
-    if (stream == COLONY_STREAMS_MAX)
+    if (stream == COLONY_STREAMS_FIXED)
         return 0;
     if (geteuid() != 0)
         uid = geteuid(); /* it can be nobody else's: another identity fails at its own step */
@@ -111,7 +103,7 @@ void keeper_adopt_notify(struct keeper *keeper, uint32_t index,
     size_t stream = notify_stream(record);
     int rc;
 
-    if (stream == COLONY_STREAMS_MAX)
+    if (stream == COLONY_STREAMS_FIXED)
         return;
     rc = colony_adopt_stream(record, stream, pipes);
     if (rc >= 0) {
@@ -140,6 +132,6 @@ bool keeper_find_notify(struct keeper *keeper, const struct colony_record *recor
 
 void keeper_remove_notify(struct keeper *keeper, const struct colony_record *record)
 {
-    if (notify_stream(record) < COLONY_STREAMS_MAX && open_folder(keeper) == 0)
+    if (notify_stream(record) < COLONY_STREAMS_FIXED && open_folder(keeper) == 0)
         colony_notify_remove(keeper->notify_fd, record->name, record->slot);
 }

@@ -25,7 +25,7 @@ void keeper_init_process(struct keeper_process *process)
 {
     memset(process, 0, sizeof *process);
     process->pidfd = -1;
-    for (size_t i = 0; i < COLONY_STREAMS_MAX; i++)
+    for (size_t i = 0; i < COLONY_STREAMS_FIXED; i++)
         process->streams[i] = -1;
     process->next_queued = NO_INDEX;
     process->next_of_pid = NO_INDEX;
@@ -134,7 +134,7 @@ static void set_exited(struct keeper *keeper, uint32_t index)
         keeper_flush(keeper); /* the engine decides what follows while we clean up */
     forget_pid(keeper, index);
     close_fd(&process->pidfd); /* leaves the epoll set with it */
-    for (size_t i = 0; i < COLONY_STREAMS_MAX; i++)
+    for (size_t i = 0; i < COLONY_STREAMS_FIXED; i++)
         if (record->stream_kind[i] == STREAM_INPUT)
             close_fd(&process->streams[i]);
     process->status_until_ms = 0;
@@ -330,8 +330,9 @@ void keeper_forget(struct keeper *keeper, uint32_t index)
     struct keeper_process *process = &keeper->processes[index];
     struct colony_record *record = &keeper->table.records[index];
 
-    for (size_t i = 0; i < COLONY_STREAMS_MAX; i++)
+    for (size_t i = 0; i < COLONY_STREAMS_FIXED; i++)
         close_fd(&process->streams[i]);
+    keeper_close_custom(keeper, index);
     colony_seen_clear(&process->seen);
     if (process->job)
         process->job->index = KEEPER_NO_RECORD;
@@ -345,7 +346,7 @@ void keeper_forget(struct keeper *keeper, uint32_t index)
 
 void keeper_close_stream(struct keeper *keeper, uint32_t index, uint32_t stream)
 {
-    if (stream < COLONY_STREAMS_MAX &&
+    if (stream < COLONY_STREAMS_FIXED &&
         keeper->table.records[index].stream_kind[stream] == STREAM_INPUT)
         close_fd(&keeper->processes[index].streams[stream]);
 }

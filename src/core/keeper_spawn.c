@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,17 +30,17 @@ static void set_failed(struct keeper *keeper, uint32_t index, int step, int erro
     record->exited_boot_ns = colony_boot_now_ns();
     colony_record_set_state(record, RECORD_FAILED);
     keeper->living--;
+    keeper_close_custom(keeper, index); /* nobody had the other ends */
     keeper_notify(keeper, index, NOTICE_SPAWN);
 }
 
 /* A pipe of which we keep one end; *child_end goes to the child. */
-static int make_stream(struct keeper_process *process, struct colony_record *record, size_t stream,
-                       int *child_end)
+static int make_pipe(struct keeper *keeper, uint32_t index, size_t stream, int *child_end)
 {
-    bool is_output = record->stream_kind[stream] == STREAM_OUTPUT;
-    struct stat info;
+    bool is_output = keeper->table.records[index].stream_kind[stream] == STREAM_OUTPUT;
     int ends[2];
     int kept;
+    int rc;
 
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
@@ -50,19 +49,15 @@ static int make_stream(struct keeper_process *process, struct colony_record *rec
      * write waits instead of killing the child by SIGPIPE, and a successor finds it in /proc.
      */
     kept = is_output ? colony_pipe_reopen(ends[0], O_RDWR) : fcntl(ends[1], F_DUPFD_CLOEXEC, 0);
-    if (kept < 0 || fstat(kept, &info) < 0) {
+    rc = kept < 0 ? kept : keeper_keep_stream(keeper, index, stream, kept);
+    if (rc < 0 && kept >= 0)
+        (void)close(kept);
+    if (rc < 0 || is_output)
         (void)close(ends[0]);
-        (void)close(ends[1]);
-        return kept < 0 ? kept : -EIO;
-    }
-    *child_end = is_output ? -1 : ends[0];
-    if (is_output)
-        (void)close(ends[0]);
+    else
+        *child_end = ends[0];
     (void)close(ends[1]);
-    process->streams[stream] = kept;
-    process->fresh_streams |= (uint8_t)(1U << stream);
-    record->stream_inode[stream] = info.st_ino;
-    return 0;
+    return rc;
 }
 
 /* Without this a child of another user could not open /dev/stdout. */
@@ -71,7 +66,7 @@ static void give_streams(const struct colony_record *record, const struct keeper
 {
     if (!(payload->flags & PAYLOAD_HAS_IDENTITY))
         return;
-    for (size_t i = 0; i < COLONY_STREAMS_MAX; i++)
+    for (size_t i = 0; i < COLONY_STREAMS_FIXED; i++)
         if (process->streams[i] >= 0 && record->stream_kind[i] != STREAM_NOTIFY &&
             fchown(process->streams[i], payload->uid, payload->gid) < 0)
             colony_log(SEVERITY_DEBUG, "cannot give a pipe to uid %u: %s", payload->uid,
@@ -85,12 +80,12 @@ static void inherit_streams(struct keeper *keeper, uint32_t from, uint32_t to)
     struct colony_record *old_record = &keeper->table.records[from];
     struct colony_record *record = &keeper->table.records[to];
 
-    for (size_t i = 0; i < COLONY_STREAMS_MAX; i++) {
+    for (size_t i = 0; i < COLONY_STREAMS_FIXED; i++) {
         if (old->streams[i] < 0 || old_record->stream_kind[i] != record->stream_kind[i] ||
             record->stream_kind[i] == STREAM_INPUT)
             continue;
         keeper->processes[to].streams[i] = old->streams[i];
-        keeper->processes[to].fresh_streams |= (uint8_t)(old->fresh_streams & 1U << i);
+        keeper->processes[to].fresh_streams |= (uint16_t)(old->fresh_streams & 1U << i);
         record->stream_inode[i] = old_record->stream_inode[i];
         old->streams[i] = -1;
         old_record->stream_kind[i] = STREAM_NONE; /* forgetting it takes nothing away */
@@ -101,24 +96,25 @@ static void inherit_streams(struct keeper *keeper, uint32_t from, uint32_t to)
 /* Makes the pipes the slot does not have yet. The notify socket needs a uid: keeper_open_notify. */
 static int fill_streams(struct keeper *keeper, struct colony_spawn_job *job)
 {
-    struct keeper_process *process = &keeper->processes[job->index];
-    struct colony_record *record = &keeper->table.records[job->index];
+    const struct colony_record *record = &keeper->table.records[job->index];
+    int rc = 0;
 
-    for (size_t i = 0; i < COLONY_STREAMS_MAX; i++) {
-        int rc = 0;
+    for (size_t i = 0; i < COLONY_STREAMS_MAX && rc == 0; i++) {
+        enum colony_stream_kind kind = colony_stream_kind_of(record, i);
 
-        if ((record->stream_kind[i] == STREAM_OUTPUT || record->stream_kind[i] == STREAM_INPUT) &&
-            process->streams[i] < 0)
-            rc = make_stream(process, record, i, &job->ends[i]);
-        if (rc < 0)
-            return rc;
+        if (keeper_stream(keeper, job->index, i) >= 0)
+            continue;
+        if (kind == STREAM_SOCKET)
+            rc = keeper_make_custom(keeper, job->index, i, &job->ends[i]);
+        else if (kind == STREAM_OUTPUT || kind == STREAM_INPUT)
+            rc = make_pipe(keeper, job->index, i, &job->ends[i]);
     }
-    return 0;
+    return rc;
 }
 
 /* The descriptor that @plan (enum colony_fd_plan) stands for; -1: closed. -EBADMSG. */
-static int plan_descriptor(const struct colony_spawn_job *job, const int *streams, uint8_t plan,
-                           int *fd)
+static int plan_descriptor(const struct keeper *keeper, const struct colony_spawn_job *job,
+                           uint8_t plan, int *fd)
 {
     uint8_t number = plan & FD_NUMBER_MASK;
 
@@ -129,7 +125,8 @@ static int plan_descriptor(const struct colony_spawn_job *job, const int *stream
         return 0;
     case FD_STREAM:
         if (number < COLONY_STREAMS_MAX)
-            *fd = job->ends[number] >= 0 ? job->ends[number] : streams[number];
+            *fd = job->ends[number] >= 0 ? job->ends[number]
+                                         : keeper_stream(keeper, job->index, number);
         return *fd >= 0 ? 0 : -EBADMSG;
     case FD_PASSED:
         if (number < COLONY_MESSAGE_FDS_MAX)
@@ -143,11 +140,10 @@ static int plan_descriptor(const struct colony_spawn_job *job, const int *stream
 static int fill_descriptors(struct keeper *keeper, const struct colony_spawn_order *order,
                             struct colony_spawn_job *job)
 {
-    const int *streams = keeper->processes[job->index].streams;
     int rc = fill_streams(keeper, job);
 
     for (size_t i = 0; i < COLONY_CHILD_FDS_MAX && rc == 0; i++)
-        rc = plan_descriptor(job, streams, order->plan[i], &job->fds[i]);
+        rc = plan_descriptor(keeper, job, order->plan[i], &job->fds[i]);
     return rc;
 }
 
@@ -273,11 +269,15 @@ static int prepare_job(struct keeper *keeper, const struct colony_message *messa
 }
 
 /* An ended one still holds what is its slot's; one that replaces it takes that over. */
-static bool has_room(const struct keeper *keeper, bool replaces)
+static bool has_room(const struct keeper *keeper, const struct colony_spawn_order *order)
 {
-    uint32_t ended = keeper->table.used - keeper->living - (replaces ? 1 : 0);
+    uint32_t replaced = order->flags & SPAWN_REPLACES ? 1 : 0;
+    uint32_t ended = keeper->table.used - keeper->living - replaced;
     uint32_t needed = (keeper->living + 1) * KEEPER_FDS_A_PROCESS + ended * KEEPER_FDS_OF_ENDED;
 
+    needed += keeper->custom_fds + (uint32_t)order->custom_count * KEEPER_FDS_A_CUSTOM;
+    if (keeper->custom_fds > 0 || order->custom_count > 0)
+        needed += COLONY_STREAMS_CUSTOM; /* what is sent to the engine, of one process at a time */
     return needed <= keeper->capacity * KEEPER_FDS_A_PROCESS;
 }
 
@@ -286,7 +286,7 @@ static int claim(struct keeper *keeper, const struct colony_spawn_order *order, 
     struct colony_record *record;
     int rc = -EMFILE;
 
-    if (has_room(keeper, order->flags & SPAWN_REPLACES))
+    if (has_room(keeper, order))
         rc = colony_table_claim(&keeper->table, order->name, order->slot, &keeper->boot, index);
     if (rc < 0)
         return rc;
@@ -294,6 +294,7 @@ static int claim(struct keeper *keeper, const struct colony_spawn_order *order, 
     record = &keeper->table.records[*index];
     keeper_clear_process(&keeper->processes[*index]);
     memcpy(record->stream_kind, order->stream_kind, sizeof record->stream_kind);
+    record->custom_count = order->custom_count;
     memcpy(record->note, order->note, sizeof record->note);
     if (order->flags & SPAWN_DETACHED)
         record->flags |= RECORD_DETACHED;
@@ -343,12 +344,15 @@ static void finish_late(struct keeper *keeper, const struct colony_spawn_job *jo
         keeper->processes[job->index].job = NULL;
 }
 
-/* A slot has one notify socket: a second one would take its path away. */
+/* A slot has one notify socket: a second one would take its path away. Sockets are for custom ones.
+ */
 static bool has_sound_streams(const struct colony_spawn_order *order)
 {
     unsigned notify = 0;
 
-    for (size_t i = 0; i < COLONY_STREAMS_MAX; i++) {
+    if (order->custom_count > COLONY_STREAMS_CUSTOM)
+        return false;
+    for (size_t i = 0; i < COLONY_STREAMS_FIXED; i++) {
         if (order->stream_kind[i] > STREAM_NOTIFY)
             return false;
         notify += order->stream_kind[i] == STREAM_NOTIFY;
@@ -402,7 +406,7 @@ int keeper_spawn(struct keeper *keeper, const struct colony_message *message, co
     if (rc < 0) {
         set_failed(keeper, index, job ? job->result.step : STEP_PREPARE, rc);
         if (job)
-            colony_spawn_job_free(job);
+            keeper_free_job(keeper, job);
         return 0; /* told by SPAWN_FAILED */
     }
     *keeper->jobs_end = job;
@@ -478,7 +482,7 @@ static void finish_spawn(struct keeper *keeper, const struct colony_spawn_job *j
 
 static void free_job(struct keeper *keeper, struct colony_spawn_job *job)
 {
-    colony_spawn_job_free(job);
+    keeper_free_job(keeper, job);
     if (++keeper->jobs_done < TRIM_JOBS || keeper->jobs)
         return;
     keeper->jobs_done = 0;

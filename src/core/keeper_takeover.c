@@ -2,36 +2,64 @@
 /* keeper_takeover.c - what an earlier keeper left: processes, pipes, ends that nobody saw. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/keeper_internal.h"
 #include "core/log.h"
 #include "core/notify.h"
 
+/* Its pipe could not be opened, or went with it while nobody else held it. */
+static void tell_output_lost(struct colony_record *record)
+{
+    if (record->flags & RECORD_OUTPUT_LOST)
+        return;
+    record->flags |= RECORD_OUTPUT_LOST;
+    if (record->pid > 0)
+        colony_log(SEVERITY_WARNING, "output of %s.%u may be lost: pid %d", record->name,
+                   record->slot, (int)record->pid);
+    else
+        colony_log(SEVERITY_WARNING, "output of %s.%u may be lost", record->name, record->slot);
+}
+
+/* Its socket went with whoever held it: no other end can be made. */
+static void tell_custom_lost(struct colony_record *record)
+{
+    if (record->flags & RECORD_STREAMS_LOST)
+        return;
+    record->flags |= RECORD_STREAMS_LOST;
+    colony_log(SEVERITY_WARNING,
+               "custom streams of %s.%u are closed until it is restarted, as keeper and engine "
+               "ended together: pid %d",
+               record->name, record->slot, (int)record->pid);
+}
+
+static void adopt_stream(struct keeper *keeper, uint32_t index, size_t stream,
+                         const struct colony_own_pipes *pipes)
+{
+    struct colony_record *record = &keeper->table.records[index];
+    enum colony_stream_kind kind = colony_stream_kind_of(record, stream);
+    int fd = colony_adopt_stream(record, stream, pipes);
+
+    if (fd >= 0 && keeper_set_stream(keeper, index, stream, fd) == 0)
+        return;
+    if (fd >= 0)
+        (void)close(fd);
+    if (kind == STREAM_OUTPUT)
+        tell_output_lost(record);
+    else if (kind == STREAM_SOCKET && !keeper_is_ended(record))
+        tell_custom_lost(record);
+}
+
 static void adopt_streams(struct keeper *keeper, uint32_t index,
                           const struct colony_own_pipes *pipes)
 {
-    struct colony_record *record = &keeper->table.records[index];
+    const struct colony_record *record = &keeper->table.records[index];
 
     for (size_t i = 0; i < COLONY_STREAMS_MAX; i++) {
-        int fd;
+        enum colony_stream_kind kind = colony_stream_kind_of(record, i);
 
-        if (record->stream_kind[i] == STREAM_NONE || record->stream_kind[i] == STREAM_NOTIFY ||
-            record->stream_inode[i] == 0)
-            continue;
-        fd = colony_adopt_stream(record, i, pipes);
-        if (fd >= 0) {
-            keeper->processes[index].streams[i] = fd;
-        } else if (record->stream_kind[i] == STREAM_OUTPUT &&
-                   !(record->flags & RECORD_OUTPUT_LOST)) {
-            /* Its pipe could not be opened, or went with it while nobody else held it. */
-            record->flags |= RECORD_OUTPUT_LOST;
-            if (record->pid > 0)
-                colony_log(SEVERITY_WARNING, "output of %s.%u may be lost: pid %d", record->name,
-                           record->slot, (int)record->pid);
-            else
-                colony_log(SEVERITY_WARNING, "output of %s.%u may be lost", record->name,
-                           record->slot);
-        }
+        if (kind != STREAM_NONE && kind != STREAM_NOTIFY && record->stream_inode[i] != 0)
+            adopt_stream(keeper, index, i, pipes);
     }
     keeper_adopt_notify(keeper, index, pipes);
 }
@@ -129,9 +157,9 @@ static void recover_marked(const struct colony_marked *marked, void *data)
     record->pid = marked->pid;
     colony_record_set_start(record, start_ticks);
     record->stream_kind[OUTPUT_STREAM] = marked->output_inode ? STREAM_OUTPUT : STREAM_NONE;
-    record->stream_inode[OUTPUT_STREAM] = marked->output_inode;
+    record->stream_inode[OUTPUT_STREAM] = (uint32_t)marked->output_inode;
     record->stream_kind[ERROR_STREAM] = marked->error_inode ? STREAM_OUTPUT : STREAM_NONE;
-    record->stream_inode[ERROR_STREAM] = marked->error_inode;
+    record->stream_inode[ERROR_STREAM] = (uint32_t)marked->error_inode;
     if (keeper_find_notify(recovery->keeper, record))
         record->stream_kind[NOTIFY_STREAM] = STREAM_NOTIFY;
     colony_log(SEVERITY_WARNING, "found %s.%u again as pid %d by its mark", record->name,

@@ -13,6 +13,15 @@ union control {
     char bytes[CMSG_SPACE(COLONY_MESSAGE_FDS_MAX * sizeof(int))];
 };
 
+enum colony_stream_kind colony_stream_kind_of(const struct colony_record *record, size_t stream)
+{
+    if (stream >= CUSTOM_STREAM_FIRST)
+        return stream - CUSTOM_STREAM_FIRST < record->custom_count ? STREAM_SOCKET : STREAM_NONE;
+    if (record->stream_kind[stream] > STREAM_NOTIFY)
+        return STREAM_NONE; /* a damaged table */
+    return (enum colony_stream_kind)record->stream_kind[stream];
+}
+
 size_t colony_message_size(const struct colony_message *message)
 {
     return offsetof(struct colony_message, payload) + message->payload_size;

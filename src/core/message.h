@@ -19,10 +19,11 @@
 enum {
     COLONY_PROTOCOL_VERSION = 1,
     COLONY_CHILD_FDS_MAX = 8, /* descriptors 0…7 of a child */
-    COLONY_MESSAGE_FDS_MAX = 8,
-    COLONY_HELLO_BATCH = 64,          /* HELLO waits for an answer every 64 (ETOOMANYREFS) */
-    COLONY_SOCKET_NAME_SIZE = 384,    /* a path among them */
-    COLONY_PAYLOAD_MAX = 16 << 20,    /* bytes; above what execve(2) takes */
+    COLONY_MESSAGE_FDS_MAX = 10,
+    COLONY_FDS_A_PROCESS = 5,      /* keeper and engine have no more of one, custom streams aside */
+    COLONY_HELLO_BATCH = 64,       /* HELLO waits for an answer every 64 (ETOOMANYREFS) */
+    COLONY_SOCKET_NAME_SIZE = 384, /* a path among them */
+    COLONY_PAYLOAD_MAX = 16 << 20, /* bytes; above what execve(2) takes */
     COLONY_PAYLOAD_INSIDE_MAX = 4096, /* a larger one comes as a memfd */
 };
 
@@ -61,6 +62,7 @@ enum colony_stream_kind {
     STREAM_INPUT,  /* the child reads; new for each process */
     STREAM_NOTIFY, /* a datagram socket at NOTIFY_SOCKET (notify.h); kept over restarts of the slot
                     */
+    STREAM_SOCKET, /* both read and write; new for each process. Custom streams, and only they */
 };
 
 /* Which of the streams is what; the keeper looks at it only when it has to find them by a mark. */
@@ -70,6 +72,7 @@ enum colony_stream {
     NOTIFY_STREAM = 2, /* the socket behind NOTIFY_SOCKET */
     READY_STREAM = 3,  /* the pipe of `ready: {fd: N}` */
     ERROR_STREAM = 4,  /* stderr */
+    CUSTOM_STREAM_FIRST = COLONY_STREAMS_FIXED,
 };
 
 /* What a descriptor of the child is: one of these, with the number of the stream or passed fd. */
@@ -97,7 +100,8 @@ struct colony_spawn_order {
     uint32_t slot;
     uint32_t flags; /* enum colony_spawn_flag */
     uint8_t plan[COLONY_CHILD_FDS_MAX];
-    uint8_t stream_kind[COLONY_STREAMS_MAX];
+    uint8_t stream_kind[COLONY_STREAMS_FIXED];
+    uint8_t custom_count;
     uint8_t note[COLONY_NOTE_SIZE];
 };
 
@@ -181,6 +185,9 @@ struct colony_payload {
     uint32_t pids_max;
     /* then: paths, argv, env, and cwd when it has one */
 };
+
+/* What the stream of that number is. */
+enum colony_stream_kind colony_stream_kind_of(const struct colony_record *record, size_t stream);
 
 /* What is sent of @message, in bytes. */
 size_t colony_message_size(const struct colony_message *message);

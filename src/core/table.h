@@ -17,10 +17,12 @@
 struct colony_error;
 
 enum {
-    COLONY_TABLE_VERSION = 2,
+    COLONY_TABLE_VERSION = 3,
     COLONY_TABLE_CAPACITY_MAX = 65536,
     COLONY_RECORD_NAME_SIZE = 208,
-    COLONY_STREAMS_MAX = 5, /* pipes of one process */
+    COLONY_STREAMS_FIXED = 5,  /* pipes of one process, and its notify socket */
+    COLONY_STREAMS_CUSTOM = 5, /* sockets, by the labels of its template */
+    COLONY_STREAMS_MAX = COLONY_STREAMS_FIXED + COLONY_STREAMS_CUSTOM,
     COLONY_NOTE_SIZE = 64,
     COLONY_INSTANCE_SIZE = 17, /* 16 hexadecimal digits and a NUL */
 };
@@ -44,6 +46,8 @@ enum colony_record_flag {
     RECORD_CGROUP_KILLED =
         1 << 7, /* by cgroup.kill, after which the kernel lets nobody be cloned in */
     RECORD_NOTICE_LOST = 1 << 8, /* what it said to its notify socket may be lost */
+    RECORD_STREAMS_LOST =
+        1 << 9, /* its custom streams are closed, as nobody held our ends; told once */
 };
 
 struct colony_record {
@@ -69,9 +73,10 @@ struct colony_record {
     uint64_t exited_boot_ns;
     uint64_t cpu_us; /* user and system time, from wait4(2) */
     uint64_t rss_max_bytes;
-    uint64_t stream_inode[COLONY_STREAMS_MAX];
-    uint8_t stream_kind[COLONY_STREAMS_MAX]; /* enum colony_stream_kind of message.h */
-    uint8_t note[COLONY_NOTE_SIZE];          /* the engine's, as of SPAWN; later ones: notes.h */
+    uint32_t stream_inode[COLONY_STREAMS_MAX]; /* the kernel numbers pipes and sockets so */
+    uint8_t stream_kind[COLONY_STREAMS_FIXED]; /* see colony_stream_kind_of() of message.h */
+    uint8_t custom_count;                      /* sockets, from CUSTOM_STREAM_FIRST on */
+    uint8_t note[COLONY_NOTE_SIZE];            /* the engine's, as of SPAWN; later ones: notes.h */
 };
 
 struct colony_table_header {

@@ -98,6 +98,8 @@ const struct colony__setting colony__template_settings[] = {
      "labels of stdout and stderr, by which /streams/ID/LABEL follows them; each gets a log of its own unless they are the same"},
     {"redirect_input", FLAG, 0, "false", AT(redirect_input), NULL,
      "stdin is a pipe, which POST /streams/ID/stdin writes to"},
+    {"custom_streams", &colony__stream_labels, 0, "[]", AT(custom_streams), NULL,
+     "labels of descriptors 3, 4, …, which it reads and writes, as does /streams/ID/LABEL; five at most"},
     {"start",        FLAG,  COLONY__LIVE, "true", AT(start), NULL, "start it when it is loaded"},
     {"priority",     COUNT, COLONY__LIVE, "1000000", AT(priority), RANGE(0, COLONY_PRIORITY_LAST),
      "order of starting, 0 first"},
@@ -205,6 +207,8 @@ static int read_settings(struct colony__draft *draft, const struct colony_value 
         rc = colony__restart_check(draft, reading);
     if (rc == 0)
         rc = colony__ready_check(draft, reading);
+    if (rc == 0)
+        rc = colony__streams_check(draft, reading);
     return rc < 0 ? rc : colony__limits_check(draft, reading);
 }
 
@@ -277,6 +281,7 @@ static void clear(struct colony__draft *draft)
     colony__words_free(template->env_file);
     colony__words_free(template->env_inherit);
     colony__words_free(template->redirect_output);
+    colony__words_free(template->custom_streams);
     cJSON_free(template->source);
     colony_value_free(draft->source);
 }

@@ -29,6 +29,7 @@ enum {
     COLONY_PRIORITY_LAST = 1000000,
     COLONY_DEPENDENCIES_MAX = 256, /* of one template */
     COLONY_LABEL_MAX = 64,         /* bytes of the label of a stream */
+    COLONY_CUSTOM_FD_FIRST = 3,    /* what the first of custom_streams is to the process */
 };
 
 enum colony_log_mode {
@@ -134,6 +135,7 @@ struct colony_template {
     char **env_inherit; /* names; NULL-terminated */
     char **redirect_output; /* labels of stdout and stderr; NULL-terminated; both the same: one
                                stream; one that is left out can't be followed */
+    char **custom_streams;  /* labels of its descriptors 3, 4, …; NULL-terminated */
     char *cwd;              /* NULL: where colony was started */
     char *source;           /* the settings as given, `name`, and what env files said, as JSON: for
                                comparing, and for colony_template_restore */

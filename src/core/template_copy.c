@@ -135,6 +135,7 @@ static void put_template(struct block *block, const struct colony_template *temp
     copy.env_file = put_words(block, template->env_file);
     copy.env_inherit = put_words(block, template->env_inherit);
     copy.redirect_output = put_words(block, template->redirect_output);
+    copy.custom_streams = put_words(block, template->custom_streams);
     copy.ready = put_ready(block, template->ready);
     copy.name = put_text(block, template->name);
     copy.group = put_text(block, template->group);

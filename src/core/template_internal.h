@@ -49,6 +49,7 @@ extern const struct colony__setting_type colony__group;
 extern const struct colony__setting_type colony__groups;
 
 extern const struct colony__setting_type colony__labels;        /* char **: two labels at most */
+extern const struct colony__setting_type colony__stream_labels; /* char **: five at most */
 extern const struct colony__setting_type colony__env_names;     /* char **; names without `=` */
 extern const struct colony__setting_type colony__umask;         /* the draft */
 extern const struct colony__setting_type colony__nice;          /* the draft; detail is a range */
@@ -71,6 +72,7 @@ int colony__template_read(struct colony_template **out, const char *name,
 /* What contradicts what. -EINVAL with the reason. */
 int colony__restart_check(const struct colony__draft *draft, const struct colony__reading *reading);
 int colony__ready_check(const struct colony__draft *draft, const struct colony__reading *reading);
+int colony__streams_check(const struct colony__draft *draft, const struct colony__reading *reading);
 int colony__limits_check(const struct colony__draft *draft, const struct colony__reading *reading);
 
 /* Takes the member COLONY__ENV_FILE_SAVED out of @source; the caller's. NULL: there is none. */

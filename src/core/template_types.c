@@ -37,38 +37,6 @@ enum {
 
 _Static_assert((int)RESOURCE_COUNT <= (int)COLONY_RLIMITS_MAX, "rlimits[] holds each resource");
 
-static bool is_label(const char *text)
-{
-    size_t length = strlen(text);
-
-    for (const char *at = text; *at != '\0'; at++)
-        if ((unsigned char)*at <= ' ' || *at == 0x7f || *at == '/')
-            return false;
-    return length > 0 && length <= COLONY_LABEL_MAX && strcmp(text, ".") != 0 &&
-           strcmp(text, "..") != 0 && strcmp(text, "stdin") != 0 && strcmp(text, "ttin") != 0;
-}
-
-static int read_labels(const struct colony__reading *reading, const struct colony__setting *row,
-                       const struct colony_value *value, void *field)
-{
-    int rc = colony__setting_texts.read(reading, row, value, field);
-    char *const *labels = *(char ***)field;
-    size_t count = 0;
-
-    for (; rc == 0 && labels && labels[count]; count++)
-        if (!is_label(labels[count]))
-            rc =
-                colony__setting_fail(reading, value, -EINVAL,
-                                     "cannot use `%s`: a label has 1 to %d bytes without blanks or "
-                                     "/, and is not '.', 'stdin' or 'ttin'",
-                                     row->name, COLONY_LABEL_MAX);
-    if (rc == 0 && count > 2)
-        rc = colony__setting_fail(reading, value, -EINVAL,
-                                  "cannot use `%s`: there are two outputs, stdout and stderr",
-                                  row->name);
-    return rc;
-}
-
 static int read_env_names(const struct colony__reading *reading, const struct colony__setting *row,
                           const struct colony_value *value, void *field)
 {
@@ -290,8 +258,6 @@ const struct colony__setting_type colony__group =
     {"a name or a number",                          false, NULL,           NULL};
 const struct colony__setting_type colony__groups =
     {"a list of names or numbers",                  false, NULL,           NULL};
-const struct colony__setting_type colony__labels =
-    {"a label or a list of two",                    false, read_labels,    NULL};
 const struct colony__setting_type colony__env_names =
     {"a list of names",                             false, read_env_names, NULL};
 const struct colony__setting_type colony__umask =

@@ -2,6 +2,7 @@
 #include "../scratch.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
 #include "core/adopt.h"
 #include "core/sweep.h"
@@ -75,7 +76,7 @@ static void fixture_init(struct fixture *f)
     f->record.pid_namespace = f->boot.pid_namespace;
     memcpy(f->record.boot_id, f->boot.boot_id, sizeof f->boot.boot_id);
     f->record.start_ticks = colony_proc_start_ticks(f->pid);
-    f->record.stream_inode[0] = info.st_ino;
+    f->record.stream_inode[0] = (uint32_t)info.st_ino;
     f->record.stream_kind[0] = STREAM_OUTPUT;
 }
 
@@ -257,6 +258,38 @@ TEST(test_a_pipe_nobody_holds_is_lost)
     fixture_clear(&f);
 }
 
+TEST(test_a_socket_is_found_only_if_it_came_over_an_exec)
+{
+    struct fixture f;
+    struct stat info;
+    int ends[2];
+    int other[2];
+    int fd;
+
+    fixture_init(&f);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, other), 0);
+    assert_true(colony_may_be_stream(ends[0]) && !colony_may_be_stream(other[0]));
+    assert_int_equal(fstat(ends[0], &info), 0);
+    f.record.custom_count = 2;
+    f.record.stream_inode[CUSTOM_STREAM_FIRST + 1] = (uint32_t)info.st_ino;
+    assert_int_equal(colony_adopt_stream(&f.record, CUSTOM_STREAM_FIRST + 1, &f.pipes), -ENOENT);
+    assert_int_equal(colony_own_pipes_read(&f.pipes, -1), 0);
+    fd = colony_adopt_stream(&f.record, CUSTOM_STREAM_FIRST + 1, &f.pipes);
+    assert_true(fd >= 0);
+    f.record.custom_count = 1; /* it is not one of its streams */
+    assert_true(colony_adopt_stream(&f.record, CUSTOM_STREAM_FIRST + 1, &f.pipes) < 0);
+    colony_own_pipes_clear(&f.pipes); /* closes all that may be streams, ours here too */
+    f.ends[0] = f.ends[1] = -1;
+    assert_int_equal(fcntl(ends[0], F_GETFD), -1);
+    assert_int_equal(fcntl(other[0], F_GETFD), FD_CLOEXEC);
+    assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+    (void)close(fd);
+    (void)close(other[0]);
+    (void)close(other[1]);
+    fixture_clear(&f);
+}
+
 TEST(test_an_input_is_opened_to_be_written)
 {
     char *no_env[] = {NULL};
@@ -273,7 +306,7 @@ TEST(test_an_input_is_opened_to_be_written)
     pid = start(no_env, STDIN_FILENO, input[0]);
     f.record.pid = pid;
     f.record.stream_kind[1] = STREAM_INPUT;
-    f.record.stream_inode[1] = info.st_ino;
+    f.record.stream_inode[1] = (uint32_t)info.st_ino;
     (void)close(input[1]);
     fd = colony_adopt_stream(&f.record, 1, &f.pipes);
     assert_true(fd >= 0);
@@ -436,6 +469,7 @@ int main(void)
         cmocka_unit_test(test_a_pipe_is_opened_again_through_its_process_with_all_it_holds),
         cmocka_unit_test(test_a_pipe_that_came_over_an_exec_needs_no_process),
         cmocka_unit_test(test_a_pipe_nobody_holds_is_lost),
+        cmocka_unit_test(test_a_socket_is_found_only_if_it_came_over_an_exec),
         cmocka_unit_test(test_an_input_is_opened_to_be_written),
         cmocka_unit_test(test_a_session_leader_is_found_by_its_mark),
         cmocka_unit_test(test_a_mark_that_is_not_ours_is_passed_over),

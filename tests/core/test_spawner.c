@@ -51,7 +51,9 @@ static struct colony_spawn_job *new_job(uint32_t index, const char *script, int 
     job->index = index;
     job->cgroup_fd = -1;
     for (size_t i = 0; i < COLONY_MESSAGE_FDS_MAX; i++)
-        job->passed[i] = job->fds[i] = -1;
+        job->passed[i] = -1;
+    for (size_t i = 0; i < COLONY_CHILD_FDS_MAX; i++)
+        job->fds[i] = -1;
     for (size_t i = 0; i < COLONY_STREAMS_MAX; i++)
         job->ends[i] = -1;
     job->fds[0] = job->fds[2] = COLONY_RESERVED_NULL_FD;

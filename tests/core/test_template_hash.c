@@ -36,6 +36,7 @@ static const struct change {
     {"log", "none", false},
     {"redirect_output", "[a, b]", false},
     {"redirect_input", "true", false},
+    {"custom_streams", "[a, b]", false},
     {"start", "false", true},
     {"priority", "1", true},
     {"restart", "never", true},

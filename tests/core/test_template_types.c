@@ -75,6 +75,7 @@ static const struct row {
     {"log/none", "bcz"},
     {"redirect_output", "wnfhxiltz"},
     {"redirect_input", "bcz"},
+    {"custom_streams", "wnfhxiltz"},
     {"start", "bcz"},
     {"priority", "wz"},
     {"restart", "mz"},

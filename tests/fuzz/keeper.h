@@ -190,7 +190,7 @@ static inline void fuzz_keeper_check(const struct keeper *keeper)
         queued += keeper->processes[i].is_queued;
         if (state == RECORD_FREE) {
             for (size_t j = 0; j < COLONY_STREAMS_MAX; j++)
-                CHECK(keeper->processes[i].streams[j] < 0);
+                CHECK(keeper_stream(keeper, i, j) < 0);
             CHECK(keeper->processes[i].pidfd < 0);
             continue;
         }
@@ -269,6 +269,8 @@ static inline void fuzz_keeper_end(struct fuzz_keeper *fixture)
     colony_spawner_free(keeper->spawner);
     fuzz_close(&keeper->epoll_fd);
     fuzz_close(&keeper->state_fd);
+    CHECK(keeper->custom_fds == 0);
+    free(keeper->custom);
     free(keeper->processes);
     colony_table_close(&keeper->table);
     fuzz_check_fds(fixture->fds);
