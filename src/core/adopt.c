@@ -36,7 +36,7 @@ struct pidfd_info_exit {
 
 struct colony_own_pipe {
     uint64_t inode;
-    int fd;
+    int fd; /* -1: taken */
     bool is_socket;
 };
 
@@ -112,7 +112,8 @@ int colony_own_pipes_read(struct colony_own_pipes *pipes, int except_fd)
 void colony_own_pipes_clear(struct colony_own_pipes *pipes)
 {
     for (size_t i = 0; i < pipes->count; i++)
-        (void)close(pipes->items[i].fd);
+        if (pipes->items[i].fd >= 0)
+            (void)close(pipes->items[i].fd);
     free(pipes->items);
     memset(pipes, 0, sizeof *pipes);
 }
@@ -199,6 +200,16 @@ static int find_in_process(const struct colony_record *record, size_t stream)
     return found;
 }
 
+/* Itself: a second descriptor of each would need room where all is in use. */
+static int take_socket(struct colony_own_pipe *socket)
+{
+    int fd = socket->fd;
+
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    socket->fd = -1;
+    return fd;
+}
+
 /* A socket cannot be opened again, and is never one of the process's own descriptors. */
 int colony_adopt_stream(const struct colony_record *record, size_t stream,
                         const struct colony_own_pipes *pipes)
@@ -210,8 +221,8 @@ int colony_adopt_stream(const struct colony_record *record, size_t stream,
 
     for (size_t i = 0; i < pipes->count && fd < 0; i++)
         if (pipes->items[i].inode == record->stream_inode[stream] &&
-            pipes->items[i].is_socket == is_socket)
-            fd = is_socket ? fcntl(pipes->items[i].fd, F_DUPFD_CLOEXEC, 0)
+            pipes->items[i].is_socket == is_socket && pipes->items[i].fd >= 0)
+            fd = is_socket ? take_socket(&pipes->items[i])
                            : colony_pipe_reopen(pipes->items[i].fd, open_flags(kind));
     if (fd < 0 && record->pid > 0 && !is_socket)
         fd = find_in_process(record, stream);

@@ -275,13 +275,15 @@ TEST(test_a_socket_is_found_only_if_it_came_over_an_exec)
     f.record.stream_inode[CUSTOM_STREAM_FIRST + 1] = (uint32_t)info.st_ino;
     assert_int_equal(colony_adopt_stream(&f.record, CUSTOM_STREAM_FIRST + 1, &f.pipes), -ENOENT);
     assert_int_equal(colony_own_pipes_read(&f.pipes, -1), 0);
-    fd = colony_adopt_stream(&f.record, CUSTOM_STREAM_FIRST + 1, &f.pipes);
-    assert_true(fd >= 0);
     f.record.custom_count = 1; /* it is not one of its streams */
     assert_true(colony_adopt_stream(&f.record, CUSTOM_STREAM_FIRST + 1, &f.pipes) < 0);
-    colony_own_pipes_clear(&f.pipes); /* closes all that may be streams, ours here too */
+    f.record.custom_count = 2;
+    fd = colony_adopt_stream(&f.record, CUSTOM_STREAM_FIRST + 1, &f.pipes);
+    assert_int_equal(fd, ends[0]); /* itself, and once */
+    assert_int_equal(colony_adopt_stream(&f.record, CUSTOM_STREAM_FIRST + 1, &f.pipes), -ENOENT);
+    colony_own_pipes_clear(&f.pipes); /* closes all else that may be a stream, ours here too */
     f.ends[0] = f.ends[1] = -1;
-    assert_int_equal(fcntl(ends[0], F_GETFD), -1);
+    assert_int_equal(fcntl(ends[1], F_GETFD), -1);
     assert_int_equal(fcntl(other[0], F_GETFD), FD_CLOEXEC);
     assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
     (void)close(fd);
