@@ -216,6 +216,11 @@ int colony_zone_load(struct colony_zone **out, const char *name, struct colony_e
     return rc;
 }
 
+size_t colony_zone_size(const struct colony_zone *zone)
+{
+    return sizeof *zone + zone->count * sizeof zone->changes[0];
+}
+
 void colony_zone_free(struct colony_zone *zone)
 {
     free(zone);

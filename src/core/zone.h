@@ -29,6 +29,9 @@ int colony_zone_load(struct colony_zone **out, const char *name, struct colony_e
 int colony_zone_parse(struct colony_zone **out, const char *name, const void *bytes, size_t size,
                       struct colony_error *err);
 
+/* A zone is one block of so many bytes, and a copy of them is as good. */
+size_t colony_zone_size(const struct colony_zone *zone);
+
 void colony_zone_free(struct colony_zone *zone);
 
 /* What is added to @at (seconds, UTC) to get what its clocks show. NULL: the process's zone. */
