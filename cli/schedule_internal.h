@@ -11,6 +11,10 @@
 #include <sys/types.h>
 #include <uv.h>
 
+#include "core/schedule.h"
+#include "options.h"
+
+struct colony_clock_watch;
 struct colony_error;
 
 enum {
@@ -43,6 +47,11 @@ bool schedule_output_has_room(const struct schedule_output *output);
 void schedule_output_line(struct schedule_output *output, int number, const char *line,
                           size_t size);
 void schedule_output_close(struct schedule_output *output);
+
+/* --- schedule_spawn.c ----------------------------------------------------------------------- */
+
+/* Runs @argv with the pipes @ends as stdout and stderr. Negative errno. */
+int schedule_spawn(char *const *argv, const int ends[SCHEDULE_STREAMS], pid_t *pid);
 
 /* --- schedule_run.c: one run, from its start until nothing of it is left ------------------------
  */
@@ -95,5 +104,40 @@ void schedule_run_end(struct schedule_run *run);
 /* There is room for output again. */
 void schedule_run_resume(struct schedule_run *run);
 void schedule_run_close(struct schedule_run *run);
+
+/* --- schedule_loop.c: one run after the other ----------------------------------------------------
+ */
+
+enum {
+    SCHEDULE_SIGNALS = 4,
+};
+
+struct schedule {
+    /* the command line */
+    struct colony_option_list args;
+    uint64_t frequency_ms; /* UINT64_MAX: not given */
+    uint64_t grace_ms;
+    uint64_t next; /* print so many times only; UINT64_MAX: not given */
+    const char *cron;
+    const char *timezone;
+    bool is_once;
+
+    struct colony_schedule when;
+    struct colony_schedule_plan plan;
+    uv_loop_t loop;
+    uv_timer_t timer; /* until the next run; at last for the last words */
+    uv_signal_t signals[SCHEDULE_SIGNALS];
+    struct colony_clock_watch *clock;
+    struct schedule_run run;
+    struct schedule_output output;
+    bool is_due_again; /* one more run as soon as this one has ended */
+    bool is_ending;
+    bool is_told; /* by a signal */
+    bool is_closed;
+    int exit_code;
+};
+
+/* Runs what the command line says, until somebody ends it. The exit code. */
+int schedule_loop(struct schedule *schedule);
 
 #endif

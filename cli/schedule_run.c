@@ -8,9 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -19,15 +16,9 @@
 #include "core/error.h"
 #include "schedule_internal.h"
 
-/* Where a command is looked for when there is no PATH. */
-static const char *const default_folders[] = {"/usr/local/bin", "/usr/bin", "/bin", NULL};
-
 enum {
-    PATH_BYTES_MAX = 4096,
     PIPE_READS_MAX = 32, /* as much as a pipe holds, several times over */
 };
-
-extern char **environ;
 
 /* --- its output ---------------------------------------------------------------------------------
  */
@@ -225,65 +216,6 @@ void schedule_run_end(struct schedule_run *run)
 /* --- its start ----------------------------------------------------------------------------------
  */
 
-/* The file of a bare name where there is no PATH; else the name itself. */
-static const char *find_program(const char *name, char path[PATH_BYTES_MAX])
-{
-    if (strchr(name, '/') || getenv("PATH"))
-        return name;
-    for (size_t i = 0; default_folders[i]; i++) {
-        int used = snprintf(path, PATH_BYTES_MAX, "%s/%s", default_folders[i], name);
-
-        if (used > 0 && used < PATH_BYTES_MAX && access(path, X_OK) == 0)
-            return path;
-    }
-    return NULL;
-}
-
-static int spawn_with(struct schedule_run *run, posix_spawnattr_t *attributes,
-                      posix_spawn_file_actions_t *actions, const int ends[SCHEDULE_STREAMS])
-{
-    char path[PATH_BYTES_MAX];
-    const char *program = find_program(run->argv[0], path);
-    sigset_t none;
-    sigset_t all;
-    int rc;
-
-    if (!program)
-        return -ENOENT;
-    (void)sigemptyset(&none);
-    (void)sigfillset(&all);
-    rc = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-                                                  POSIX_SPAWN_SETSIGDEF);
-    if (rc == 0)
-        rc = posix_spawnattr_setsigmask(attributes, &none);
-    if (rc == 0)
-        rc = posix_spawnattr_setsigdefault(attributes, &all);
-    if (rc == 0)
-        rc = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    for (int i = 0; i < SCHEDULE_STREAMS && rc == 0; i++)
-        rc = posix_spawn_file_actions_adddup2(actions, ends[i], i + 1);
-    if (rc == 0)
-        rc = posix_spawnp(&run->pid, program, actions, attributes, run->argv, environ);
-    return -rc;
-}
-
-static int spawn(struct schedule_run *run, const int ends[SCHEDULE_STREAMS])
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    int rc = posix_spawnattr_init(&attributes);
-
-    if (rc != 0)
-        return -rc;
-    rc = -posix_spawn_file_actions_init(&actions);
-    if (rc == 0) {
-        rc = spawn_with(run, &attributes, &actions, ends);
-        (void)posix_spawn_file_actions_destroy(&actions);
-    }
-    (void)posix_spawnattr_destroy(&attributes);
-    return rc;
-}
-
 static void close_all(int *fds, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -348,7 +280,7 @@ int schedule_run_start(struct schedule_run *run, struct colony_error *err)
         theirs[i] = ends[1];
     }
     if (rc == 0)
-        rc = spawn(run, theirs);
+        rc = schedule_spawn(run->argv, theirs, &run->pid);
     if (rc == 0)
         rc = watch_exit(run);
     close_all(theirs, SCHEDULE_STREAMS);

@@ -166,7 +166,8 @@ struct colony_engine {
     } reload_parts[RELOAD_PARTS_MAX];
     struct colony_meters *meters;
     struct colony_clock_watch *clock_watch; /* NULL: nobody has needed it */
-    struct colony_table table;              /* the keeper's, read-only */
+    uint64_t away_ms;          /* while it takes over: so long there may have been no engine */
+    struct colony_table table; /* the keeper's, read-only */
     struct colony_notes notes;
     struct colony_hello hello;
     struct colony_held_socket sockets[KEEPER_SOCKETS_MAX];
@@ -244,6 +245,7 @@ bool engine_policy_holds(struct slot *slot);
 int engine_schedule_link(struct template_entry *entry);
 void engine_schedule_unlink(struct template_entry *entry);
 void engine_schedule_look(struct template_entry *entry);
+void engine_schedule_look_back(struct colony_engine *engine);
 void engine_schedule_close(struct colony_engine *engine);
 bool engine_schedule_has(const struct slot *slot);
 bool engine_schedule_holds(struct slot *slot);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/clock_watch.h"
 #include "core/engine_internal.h"
@@ -20,6 +21,7 @@
 
 enum {
     TIME_SIZE = 64,
+    AWAY_MS_MAX = 5000, /* what it takes to begin anew is far less */
 };
 
 struct entry_schedule {
@@ -102,10 +104,25 @@ static void make_plan(struct entry_schedule *own)
     if (own->is_planned)
         return;
     own->is_planned = true;
-    if (find_last(own->entry, &now, &last))
+    if (find_last(own->entry, &now, &last)) {
         colony_schedule_resume(settings_of(own), &own->plan, &last, some_number());
-    else
-        colony_schedule_begin(settings_of(own), &own->plan, &now, some_number());
+        return;
+    }
+    last = now;
+    last.wall_ms -= (int64_t)own->entry->engine->away_ms;
+    colony_schedule_begin(settings_of(own), &own->plan, &last, some_number());
+}
+
+/* The table tells nothing of what has never run. The keeper was there before: so long, and not
+ * more, there may have been no engine. */
+void engine_schedule_look_back(struct colony_engine *engine)
+{
+    uint64_t ticks = colony_proc_start_ticks(engine->keeper->keeper_pid);
+    uint64_t started_ms = ticks * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
+    uint64_t now_ms = engine_boot_ms();
+    uint64_t age_ms = ticks > 0 && now_ms > started_ms ? now_ms - started_ms : 0;
+
+    engine->away_ms = age_ms < AWAY_MS_MAX ? age_ms : AWAY_MS_MAX;
 }
 
 /* --- when it is time ---------------------------------------------------------------------------

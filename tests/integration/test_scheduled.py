@@ -259,6 +259,20 @@ def test_an_engine_that_dies_changes_no_time(colony):
     assert 1.5 < time.monotonic() - began < 4
 
 
+def test_a_first_run_that_was_due_while_no_engine_lived_is_not_missed(colony, clock):
+    env = shortly_before(clock, colony.folder / "clock", 2)
+    colony.start({"processes": {"it": job(noted(colony), "0 * * * *", os_env=False)}}, env=env)
+    left = colony.wait_state("it", "waiting")["next_in"]
+    engine = colony.engine
+    os.kill(colony.keeper, signal.SIGSTOP)
+    os.kill(engine, signal.SIGKILL)
+    time.sleep(left + 0.5)
+    assert starts(colony) == []
+    os.kill(colony.keeper, signal.SIGCONT)
+    wait_starts(colony, 1)
+    assert colony.wait_state("it", "waiting")["next_in"] > 3500
+
+
 def test_what_was_due_while_no_engine_lived_runs_once(colony):
     colony.start({"processes": {"it": job(noted(colony), "1s")}})
     wait_starts(colony, 1)
