@@ -130,6 +130,7 @@ struct schedule {
     struct colony_clock_watch *clock;
     struct schedule_run run;
     struct schedule_output output;
+    bool is_overdue;   /* what runs still ran when the next was due, and this was told */
     bool is_due_again; /* one more run as soon as this one has ended */
     bool is_ending;
     bool is_told; /* by a signal */

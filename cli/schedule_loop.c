@@ -106,6 +106,7 @@ static void start_run(struct schedule *schedule)
     struct colony_error err = {0};
 
     schedule->is_due_again = false;
+    schedule->is_overdue = false;
     if (schedule_run_start(&schedule->run, &err) == 0)
         return;
     colony_options_complain(&colony_schedule_usage, "%s", err.message);
@@ -148,7 +149,9 @@ static void run_or_overlap(struct schedule *schedule)
     }
     switch (schedule->when.overlap) {
     case OVERLAP_SKIP:
-        complain(schedule, "still runs: this time is left out");
+        if (!schedule->is_overdue)
+            complain(schedule, "still runs: what is due meanwhile is left out");
+        schedule->is_overdue = true; /* once a run is enough */
         break;
     case OVERLAP_QUEUE:
         schedule->is_due_again = true;

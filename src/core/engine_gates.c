@@ -180,11 +180,6 @@ void engine_gates_break_circles(struct colony_engine *engine)
 
 /* Starting. */
 
-static uint32_t count_started(const struct template_entry *entry)
-{
-    return entry->counts[SLOT_RUNNING] + entry->counts[SLOT_READY] + entry->counts[SLOT_COMPLETED];
-}
-
 static uint32_t count_completed(const struct template_entry *entry)
 {
     uint32_t count = entry->counts[SLOT_COMPLETED];
@@ -194,11 +189,16 @@ static uint32_t count_completed(const struct template_entry *entry)
     return count;
 }
 
+static uint32_t count_started(const struct template_entry *entry)
+{
+    return entry->counts[SLOT_RUNNING] + entry->counts[SLOT_READY] + count_completed(entry);
+}
+
 static uint32_t count_ready(const struct template_entry *entry)
 {
     if (entry->template->ready->kind == READY_NONE)
         return count_started(entry);
-    return entry->counts[SLOT_READY] + entry->counts[SLOT_COMPLETED];
+    return entry->counts[SLOT_READY] + count_completed(entry);
 }
 
 static bool has_condition(const struct template_entry *entry, enum colony_condition condition)

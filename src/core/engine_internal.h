@@ -62,6 +62,7 @@ struct slot {
     bool is_stale;    /* its template was replaced: it gets a new record, pipe and log */
     bool stop_is_due; /* as soon as no dependent needs it */
     bool is_due;      /* engine_schedule.c: it is time for its next run */
+    bool is_overdue;  /* it still ran when that was, and this was told */
     bool is_failing; /* the stop under way is colony's answer to a failure: the policy follows it */
     bool is_spawning; /* the keeper has been asked */
     bool is_retired;  /* out of its template, freed on the loop's next turn */

@@ -133,8 +133,10 @@ static void overlap(struct slot *slot)
 {
     switch (slot->entry->template->schedule->overlap) {
     case OVERLAP_SKIP:
-        colony_log(SEVERITY_WARNING, "%s.%u still runs: what was due now is left out",
-                   slot->entry->template->name, slot->number);
+        if (!slot->is_overdue)
+            colony_log(SEVERITY_WARNING, "%s.%u still runs: what is due meanwhile is left out",
+                       slot->entry->template->name, slot->number);
+        slot->is_overdue = true; /* once a run is enough */
         break;
     case OVERLAP_QUEUE:
         slot->is_due = true;
@@ -229,6 +231,7 @@ bool engine_schedule_holds(struct slot *slot)
 /* It has come up: what is due meanwhile is noticed, too. */
 void engine_schedule_on_up(struct slot *slot)
 {
+    slot->is_overdue = false;
     if (!engine_schedule_has(slot))
         return;
     make_plan(slot->entry->schedule);

@@ -175,7 +175,7 @@ def test_what_is_due_while_it_runs_is_left_out(schedule):
     one = schedule("--frequency=0.3", "--", "sh", "-c", "echo begins; sleep 0.5; echo ends")
     assert [one.line() for _ in range(4)] == ["[1] begins", "[1] ends"] * 2
     _, _, err = one.end()
-    assert "colony schedule: sh: still runs: this time is left out\n" in err
+    assert "colony schedule: sh: still runs: what is due meanwhile is left out\n" in err
 
 
 def test_what_is_due_while_it_runs_comes_after_it(schedule):

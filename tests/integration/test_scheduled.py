@@ -171,10 +171,22 @@ def test_once_runs_it_now_and_no_more(colony):
     assert len(starts(colony)) == 1
 
 
+def test_who_waits_for_a_start_does_not_wait_for_a_time(colony):
+    colony.start({"processes": {"it": job(noted(colony), "@yearly")}})
+    colony.ctl("start", "--wait", "--timeout", "10", "it")
+    wait_starts(colony, 1)
+    colony.ctl("scale", "--wait", "--timeout", "10", "it=3")
+    colony.ctl("restart", "--wait", "--timeout", "10", "it")
+    wait_starts(colony, 4)
+    colony.ctl("stop", "--wait", "--timeout", "10", "it")
+    body = json.dumps({"name": "new", **job("true", "@yearly")})
+    assert colony.http("POST", "/processes?wait=10", body).status == 200
+
+
 def test_what_still_runs_is_left_to_run(colony):
     colony.start({"processes": {"it": job(noted(colony, "sleep 0.8"), "0.5s")}})
     wait_starts(colony, 3)
-    assert "it.1 still runs: what was due now is left out" in colony.log.read_text()
+    assert "it.1 still runs: what is due meanwhile is left out" in colony.log.read_text()
 
 
 def test_what_is_due_meanwhile_can_come_right_after_it(colony):
