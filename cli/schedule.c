@@ -36,7 +36,7 @@ static const struct colony_option schedule_options[] = {
     {"timezone",   0,  "ZONE",    "with --cron: on these clocks, such as Europe/Berlin", OPTION_TEXT, AT(timezone), NULL},
     {"timeout",    0,  "SECONDS", "end a run after so long, by SIGTERM to all of its group", OPTION_DURATION, AT(when.timeout_ms), NULL},
     {"grace",      0,  "SECONDS", "and so long after that by SIGKILL (10)", OPTION_DURATION, AT(grace_ms), NULL},
-    {"overlap",    0,  "WHAT",    "when the last run still goes on: skip (the default), queue or kill", OPTION_CALL, 0, read_overlap},
+    {"overlap",    0,  "HOW",     "when the last run still goes on: skip (the default), queue or kill", OPTION_CALL, 0, read_overlap},
     {"jitter",     0,  "SECONDS", "wait up to so much longer each time, at random", OPTION_DURATION, AT(when.jitter_ms), NULL},
     {"once",       0,  NULL,      "run it once, at its time, and exit as it does", OPTION_FLAG, AT(is_once), NULL},
     {"next",       0,  "N",       "print the next N times instead", OPTION_NUMBER, AT(next), NULL},
@@ -46,11 +46,11 @@ static const struct colony_option schedule_options[] = {
 
 const struct colony_usage colony_schedule_usage = {
     .command = "colony schedule",
-    .arguments = "[-- COMMAND [ARGUMENT...]]",
+    .arguments = "[COMMAND [ARG...]]",
     .summary =
         "Run a command again and again, and show each line it writes behind [1] (output) or\n"
-        "[2] (errors). The command is given by --arg, as ncolony-scheduler takes it, or after "
-        "--.",
+        "[2] (errors). The command is given by --arg, as ncolony-scheduler takes it, or stands "
+        "at the\nend; -- before one with options.",
     .examples = "colony schedule --arg echo --arg hello --frequency 10 --timeout 5 --grace 10\n"
                 "colony schedule --cron '*/5 8-18 * * mon-fri' --timezone Europe/Berlin -- ./sync\n"
                 "colony schedule --cron @daily --jitter 10m --timeout 1h -- ./backup --all\n"
@@ -89,7 +89,7 @@ static int take_command(struct schedule *schedule, int argc, char **argv)
     struct colony_option_list *args = &schedule->args;
 
     if (argc > 1 && args->count > 0)
-        return usage_error("a command is given by --arg or after --, not both");
+        return usage_error("a command is given by --arg or at the end, not both");
     if (argc - 1 > COLONY_OPTION_LIST_MAX)
         return usage_error("too many arguments");
     for (int i = 1; i < argc; i++)

@@ -378,6 +378,28 @@ def test_it_costs_nothing_while_it_waits(colony):
     assert switches() == before
 
 
+def clock_watches(pid):
+    """Timers of the wall clock that the kernel cancels when somebody sets it."""
+    found = 0
+    for info in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+        text = info.read_text()
+        found += "clockid: 0\n" in text and "settime flags: 03\n" in text
+    return found
+
+
+def test_the_kernel_tells_when_the_clock_is_set(colony):
+    colony.start({"processes": {"it": {"cmd": "sleep 1000"}}})
+    assert clock_watches(colony.engine) == 0  # nobody needs it
+    colony.write({"processes": {"it": {"cmd": "sleep 1000"}, "new": job("true", "@yearly")}})
+    colony.ctl("reload")
+    colony.wait_state("new", "waiting")
+    assert clock_watches(colony.engine) == 1
+    with subprocess.Popen([BINARY, "schedule", "--cron=@yearly", "true"]) as process:
+        eventually(lambda: clock_watches(process.pid) == 1)
+        process.terminate()
+        assert process.wait(20) == 0
+
+
 @pytest.mark.parametrize("schedule,reason", [
     ("61 * * * *", "cannot use `schedule`: the minute `61` of `61 * * * *`: it goes from 0 to 59"),
     ("* * * *", "4 fields instead of five"),
