@@ -23,8 +23,7 @@ enum {
     SCHEDULE_STREAMS = 2,        /* stdout and stderr of a run */
 };
 
-/* --- schedule_output.c: `[1] line` on standard output, which may have a slow reader -------------
- */
+/* --- schedule_output.c: `[1] line` on standard output, which may have a slow reader ---------- */
 
 typedef void (*schedule_output_cb)(void *data);
 
@@ -48,13 +47,12 @@ void schedule_output_line(struct schedule_output *output, int number, const char
                           size_t size);
 void schedule_output_close(struct schedule_output *output);
 
-/* --- schedule_spawn.c ----------------------------------------------------------------------- */
+/* --- schedule_spawn.c ------------------------------------------------------------------------ */
 
 /* Runs @argv with the pipes @ends as stdout and stderr. Negative errno. */
 int schedule_spawn(char *const *argv, const int ends[SCHEDULE_STREAMS], pid_t *pid);
 
-/* --- schedule_run.c: one run, from its start until nothing of it is left ------------------------
- */
+/* --- schedule_run.c: one run, from its start until nothing of it is left --------------------- */
 
 struct schedule_stream {
     struct schedule_run *run;
@@ -105,8 +103,7 @@ void schedule_run_end(struct schedule_run *run);
 void schedule_run_resume(struct schedule_run *run);
 void schedule_run_close(struct schedule_run *run);
 
-/* --- schedule_loop.c: one run after the other ----------------------------------------------------
- */
+/* --- schedule_loop.c: one run after the other ------------------------------------------------ */
 
 enum {
     SCHEDULE_SIGNALS = 4,

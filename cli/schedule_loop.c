@@ -27,8 +27,7 @@ static void complain(const struct schedule *schedule, const char *text)
     colony_options_complain(&colony_schedule_usage, "%s: %s", schedule->args.items[0], text);
 }
 
-/* --- the end ------------------------------------------------------------------------------------
- */
+/* --- the end --------------------------------------------------------------------------------- */
 
 static void close_all(struct schedule *schedule)
 {
@@ -98,8 +97,7 @@ static void on_output_change(void *data)
     end_if_done(schedule);
 }
 
-/* --- runs ---------------------------------------------------------------------------------------
- */
+/* --- runs ------------------------------------------------------------------------------------ */
 
 static void start_run(struct schedule *schedule)
 {
@@ -164,8 +162,7 @@ static void run_or_overlap(struct schedule *schedule)
     }
 }
 
-/* --- time ---------------------------------------------------------------------------------------
- */
+/* --- time ------------------------------------------------------------------------------------ */
 
 static uint32_t some_number(void)
 {
@@ -214,8 +211,7 @@ static void on_clock_set(void *data)
     arm(schedule);
 }
 
-/* --- the beginning ------------------------------------------------------------------------------
- */
+/* --- the beginning --------------------------------------------------------------------------- */
 
 static int init(struct schedule *schedule, struct colony_error *err)
 {

@@ -20,8 +20,7 @@ enum {
     PIPE_READS_MAX = 32, /* as much as a pipe holds, several times over */
 };
 
-/* --- its output ---------------------------------------------------------------------------------
- */
+/* --- its output ------------------------------------------------------------------------------ */
 
 static void finish(struct schedule_run *run);
 
@@ -145,8 +144,7 @@ static int watch_stream(struct schedule_run *run, size_t index, int fd)
     return 0;
 }
 
-/* --- its end ------------------------------------------------------------------------------------
- */
+/* --- its end --------------------------------------------------------------------------------- */
 
 static void signal_group(const struct schedule_run *run, int signo)
 {
@@ -213,8 +211,7 @@ void schedule_run_end(struct schedule_run *run)
     settle(run);
 }
 
-/* --- its start ----------------------------------------------------------------------------------
- */
+/* --- its start ------------------------------------------------------------------------------- */
 
 static void close_all(int *fds, size_t count)
 {

@@ -16,8 +16,7 @@ enum {
 /* A time beyond this is a mistake of the caller's, and could overflow. */
 #define TIME_MAX (INT64_C(1) << 40)
 
-/* --- times on a clock --------------------------------------------------------------------------
- */
+/* --- times on a clock ------------------------------------------------------------------------ */
 
 static bool is_day(const struct colony_cron *cron, int64_t day)
 {
@@ -65,8 +64,7 @@ bool colony__cron_next_local(const struct colony_cron *cron, int64_t *local)
     return false;
 }
 
-/* --- clocks that are changed -------------------------------------------------------------------
- */
+/* --- clocks that are changed ----------------------------------------------------------------- */
 
 /* The moment after @from, and not after @to, at which the offset @before ends; it has at @to. */
 static int64_t bisect(const struct colony_zone *zone, int64_t before, int64_t from, int64_t to)

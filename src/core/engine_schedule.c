@@ -56,8 +56,7 @@ bool engine_schedule_has(const struct slot *slot)
     return slot->entry->schedule && !slot->is_once;
 }
 
-/* --- the plan ----------------------------------------------------------------------------------
- */
+/* --- the plan -------------------------------------------------------------------------------- */
 
 static void on_time(struct colony_timer *timer);
 
@@ -125,8 +124,7 @@ void engine_schedule_look_back(struct colony_engine *engine)
     engine->away_ms = age_ms < AWAY_MS_MAX ? age_ms : AWAY_MS_MAX;
 }
 
-/* --- when it is time ---------------------------------------------------------------------------
- */
+/* --- when it is time ------------------------------------------------------------------------- */
 
 /* The last run still goes on. */
 static void overlap(struct slot *slot)
@@ -207,8 +205,7 @@ static void on_clock_set(void *data)
     }
 }
 
-/* --- what slots ask ----------------------------------------------------------------------------
- */
+/* --- what slots ask -------------------------------------------------------------------------- */
 
 /* True when it is not time yet, and so it waits. */
 bool engine_schedule_holds(struct slot *slot)
@@ -285,8 +282,7 @@ bool engine_schedule_is_done(const struct slot *slot)
            colony_restart_is_expected(slot->entry->template->restart, &end);
 }
 
-/* --- what users ask ----------------------------------------------------------------------------
- */
+/* --- what users ask -------------------------------------------------------------------------- */
 
 /* Those that do not run, or are to be restarted, run now; `every` counts from now on. */
 void engine_schedule_want_now(struct template_entry *entry, bool is_restart)
@@ -321,8 +317,7 @@ void engine_schedule_forget(struct template_entry *entry)
         entry->slots[i]->is_due = false;
 }
 
-/* --- making and ending -------------------------------------------------------------------------
- */
+/* --- making and ending ----------------------------------------------------------------------- */
 
 static void on_watch_closed(void *data)
 {

@@ -242,8 +242,7 @@ TEST(test_what_never_comes_is_refused)
     (void)parse("0 0 29 2 *");
 }
 
-/* --- against each minute, one by one -----------------------------------------------------------
- */
+/* --- against each minute, one by one --------------------------------------------------------- */
 
 /* An expression, and what it means without the parser. */
 struct sample {
