@@ -16,6 +16,7 @@ int colony_cmd_completion(int argc, char **argv);
 int colony_cmd_ctl(int argc, char **argv);
 int colony_cmd_engine(int argc, char **argv);
 int colony_cmd_keeper(int argc, char **argv);
+int colony_cmd_schedule(int argc, char **argv);
 int colony_cmd_serve(int argc, char **argv);
 int colony_cmd_top(int argc, char **argv);
 
@@ -25,6 +26,7 @@ extern const struct colony_usage colony_app_usage;
 extern const struct colony_usage colony_check_usage;
 extern const struct colony_usage colony_completion_usage;
 extern const struct colony_usage colony_ctl_usage;
+extern const struct colony_usage colony_schedule_usage;
 extern const struct colony_usage colony_serve_usage;
 extern const struct colony_usage colony_top_usage;
 

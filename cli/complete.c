@@ -147,6 +147,7 @@ static const struct kind kinds[] = {
     {"FORMAT", offer_words,   "text json"},
     {"FORM",   offer_words,   "ini json systemd yaml"},
     {"GROUP",  offer_live,    "/groups"},
+    {"HOW",    offer_words,   "skip queue kill"},
     {"LEVEL",  offer_words,   "error warning info debug"},
     {"NAME",   offer_live,    "/processes"},
     {"SHELL",  offer_words,   "bash fish zsh"},

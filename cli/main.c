@@ -38,6 +38,7 @@ static const struct command commands[] = {
     {"engine",     colony_cmd_engine,     NULL,                     "started by keeper"},
     {"help",       cmd_help,              &help_usage,              "tell more of a command"},
     {"keeper",     colony_cmd_keeper,     NULL,                     "started by serve"},
+    {"schedule",   colony_cmd_schedule,   &colony_schedule_usage,   "run a command again and again"},
     {"serve",      colony_cmd_serve,      &colony_serve_usage,      "keep processes alive"},
     {"top",        colony_cmd_top,        &colony_top_usage,        "show what runs, live"},
     {"version",    cmd_version,           &version_usage,           "print the version"},

@@ -62,6 +62,7 @@ const struct colony__openapi_part colony__openapi_schemas[] = {
         "state": {"enum": ["stopped", "waiting", "starting", "running", "ready", "stopping", "exited", "backoff", "failed", "completed"]},
         "uptime": {"type": ["number", "null"]}, "started": {"type": ["number", "null"]},
         "restarts": {"type": "integer"}, "retry_in": {"type": ["number", "null"]},
+        "next_in": {"type": ["number", "null"], "description": "seconds until its schedule runs it next"},
         "last_exit": {"$ref": "#/components/schemas/Exit"}, "failure": {"type": "string"},
         "cause": {"type": "string"}, "status": {"type": "string"},
         "since": {"type": ["string", "null"], "format": "date-time"}, "output": {"type": "string"},
@@ -72,7 +73,8 @@ const struct colony__openapi_part colony__openapi_schemas[] = {
         "cpu_time": {"type": ["number", "null"], "description": "seconds"}}})},
     {"Status", JSON({"type": "object", "required": ["active", "running", "numprocesses", "max_processes"], "properties": {
         "active": {"type": "boolean"}, "running": {"type": "integer"},
-        "numprocesses": {"type": "integer"}, "max_processes": {"type": "integer"}}})},
+        "numprocesses": {"type": "integer"}, "max_processes": {"type": "integer"},
+        "next_in": {"type": "number", "description": "seconds until its schedule runs it next"}}})},
     {"Template", JSON({"type": "object", "required": ["cmd"], "properties": {
         "name": {"type": "string"}, "cmd": {"type": "string"},
         "args": {"type": ["array", "string", "null"]}, "env": {"type": ["object", "null"]},

@@ -14,6 +14,8 @@
 struct count {
     uint32_t slots;
     uint32_t running;
+    bool has_next;
+    uint64_t next_in_ms;
 };
 
 static bool is_digits(const char *text)
@@ -149,6 +151,9 @@ static void count_slot(const struct colony_slot_info *info, void *data)
 
     count->slots += !info->is_leaving;
     count->running += info->id != 0;
+    if (info->has_next && (!count->has_next || info->next_in_ms < count->next_in_ms))
+        count->next_in_ms = info->next_in_ms;
+    count->has_next |= info->has_next;
 }
 
 int colony__get_status(struct colony__connection *connection, const struct colony__request *request,
@@ -168,6 +173,8 @@ int colony__get_status(struct colony__connection *connection, const struct colon
     colony__json_add_number(&json, "running", count.running);
     colony__json_add_number(&json, "numprocesses", count.slots);
     colony__json_add_number(&json, "max_processes", count.slots);
+    if (count.has_next)
+        colony__json_add_seconds(&json, "next_in", count.next_in_ms);
     colony__json_close(&json, '}');
     return colony__respond_json(connection, 200, &json);
 }

@@ -62,6 +62,7 @@ void colony__slot_open_json(struct colony__json *json, const struct colony_slot_
     add_seconds_or_null(json, "started", lives, info->started_at_ms);
     colony__json_add_number(json, "restarts", info->restarts);
     add_seconds_or_null(json, "retry_in", info->state == SLOT_BACKOFF, info->retry_in_ms);
+    add_seconds_or_null(json, "next_in", info->has_next, info->next_in_ms);
     add_exit(json, info);
     colony__json_add_text(json, "failure", info->failure);
     colony__json_add_text(json, "cause", info->cause);

@@ -127,6 +127,8 @@ static enum outcome judge_slot(const struct look *look, const struct colony_slot
     if (info->is_leaving || (info->id != 0 && info->id <= look->old_id) ||
         (info->state == SLOT_RUNNING && look->has_ready))
         return OUTCOME_MISSING;
+    if (info->state == SLOT_WAITING && info->has_next && info->next_in_ms > 0)
+        return OUTCOME_REACHED; /* by its schedule it is not to run yet */
     return start_outcomes[info->state];
 }
 

@@ -315,6 +315,7 @@ void colony_engine_close(struct colony_engine *engine, int exit_code, colony_eng
     engine->close_cb = cb;
     engine->close_data = data;
     engine_trim_close(engine);
+    engine_schedule_close(engine);
     for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
         for (uint32_t i = 0; i < entry->slot_count; i++)
             engine_run_free(entry->slots[i]);

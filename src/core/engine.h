@@ -39,6 +39,8 @@ struct colony_slot_info {
     uint64_t uptime_ms;
     uint64_t restarts;    /* starts by the policy since the user last started it */
     uint64_t retry_in_ms; /* SLOT_BACKOFF: until the next start */
+    uint64_t next_in_ms;  /* until it is time for its next run */
+    bool has_next;        /* it has a schedule, and somebody wants it */
     bool has_exit;        /* a process of it has ended */
     bool exit_known;      /* false: the kernel could not tell the status */
     int exit_status;

@@ -262,11 +262,13 @@ void engine_start_wanted(struct colony_engine *engine)
 void engine_on_welcome(struct colony_engine *engine)
 {
     engine->is_welcomed = true;
+    engine_schedule_look_back(engine);
     in_order(engine, adopt_if_recorded);
     in_order(engine, stop_if_due);
     if (engine->callbacks.welcome)
         engine->callbacks.welcome(engine->callbacks.data);
     engine_start_wanted(engine);
+    engine->away_ms = 0;
     if (engine->is_stopping) /* the engine before this one did not get to the end of it */
         engine_stop_all(engine, "colony was asked to end");
     engine_check_stopped(engine);

@@ -50,6 +50,7 @@ static struct colony_template *make_template(const struct slot *slot)
     changed.watchdog_ms = 0;
     changed.max_age_ms = 0;
     changed.essential = false;
+    changed.schedule = NULL;
     changed.restart_above = &colony_restart_above_none;
     return colony_template_copy(&template, &changed) == 0 ? template : NULL;
 }

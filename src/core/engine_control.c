@@ -34,6 +34,8 @@ static int start_template(struct colony_engine *engine, const char *name, const 
     entry->is_wanted = true;
     engine_record(entry);
     engine_publish(entry, EVENT_START);
+    if (start == engine_slot_start)
+        engine_schedule_want_now(entry, false);
     for (uint32_t i = 0; i < entry->slot_count; i++)
         if (!entry->slots[i]->is_leaving)
             start(entry->slots[i]);
@@ -80,6 +82,7 @@ int colony_engine_stop_template(struct colony_engine *engine, const char *name, 
     entry->is_wanted = false;
     engine_record(entry);
     engine_publish(entry, EVENT_STOP);
+    engine_schedule_forget(entry);
     stop_slots(entry, true);
     return 0;
 }
@@ -94,6 +97,7 @@ int colony_engine_restart_template(struct colony_engine *engine, const char *nam
     entry->is_wanted = true;
     engine_record(entry);
     engine_publish(entry, EVENT_RESTART);
+    engine_schedule_want_now(entry, true);
     stop_slots(entry, false);
     for (uint32_t i = 0; i < entry->slot_count; i++)
         if (!entry->slots[i]->is_leaving && !entry->slots[i]->stop_is_due)
@@ -111,6 +115,7 @@ static void settle_wanted(struct template_entry *entry)
     if (entry->is_removed)
         return; /* nothing of it is remembered */
     entry->is_wanted = false;
+    engine_schedule_forget(entry);
     engine_record(entry);
     engine_gates_look(entry);
 }

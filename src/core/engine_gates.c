@@ -180,16 +180,25 @@ void engine_gates_break_circles(struct colony_engine *engine)
 
 /* Starting. */
 
+static uint32_t count_completed(const struct template_entry *entry)
+{
+    uint32_t count = entry->counts[SLOT_COMPLETED];
+
+    for (uint32_t i = 0; entry->schedule && i < entry->slot_count; i++)
+        count += engine_schedule_is_done(entry->slots[i]) && !entry->slots[i]->is_leaving;
+    return count;
+}
+
 static uint32_t count_started(const struct template_entry *entry)
 {
-    return entry->counts[SLOT_RUNNING] + entry->counts[SLOT_READY] + entry->counts[SLOT_COMPLETED];
+    return entry->counts[SLOT_RUNNING] + entry->counts[SLOT_READY] + count_completed(entry);
 }
 
 static uint32_t count_ready(const struct template_entry *entry)
 {
     if (entry->template->ready->kind == READY_NONE)
         return count_started(entry);
-    return entry->counts[SLOT_READY] + entry->counts[SLOT_COMPLETED];
+    return entry->counts[SLOT_READY] + count_completed(entry);
 }
 
 static bool has_condition(const struct template_entry *entry, enum colony_condition condition)
@@ -204,7 +213,7 @@ static bool has_condition(const struct template_entry *entry, enum colony_condit
     case CONDITION_READY:
         return count_ready(entry) == slots;
     case CONDITION_COMPLETED:
-        return entry->counts[SLOT_COMPLETED] == slots;
+        return count_completed(entry) == slots;
     }
     return false;
 }
@@ -287,6 +296,15 @@ int colony_engine_each_wait(struct colony_engine *engine, const char *name, colo
 
     if (!entry)
         return -ENOENT;
+    for (uint32_t i = 0; i < entry->slot_count; i++) {
+        char line[CAUSE_SIZE];
+
+        if (entry->slots[i]->state != SLOT_WAITING ||
+            !engine_schedule_describe(entry->slots[i], line, sizeof line))
+            continue;
+        cb(line, data); /* until then nobody asks what it depends on */
+        return 0;
+    }
     for (size_t i = 0; i < entry->gate_count; i++) {
         char line[CAUSE_SIZE];
 

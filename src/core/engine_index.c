@@ -52,6 +52,7 @@ void engine_free_entry(struct template_entry *entry)
 {
     HASH_DEL(entry->engine->entries, entry);
     engine_gates_leave(entry);
+    engine_schedule_unlink(entry);
     colony_restart_clear(&entry->restart);
     colony_template_free(entry->template);
     engine_clear_text(&entry->why);

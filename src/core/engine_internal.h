@@ -61,6 +61,8 @@ struct slot {
     bool is_leaving;  /* there are too many, or its template goes: freed once it is stopped */
     bool is_stale;    /* its template was replaced: it gets a new record, pipe and log */
     bool stop_is_due; /* as soon as no dependent needs it */
+    bool is_due;      /* engine_schedule.c: it is time for its next run */
+    bool is_overdue;  /* it still ran when that was, and this was told */
     bool is_failing; /* the stop under way is colony's answer to a failure: the policy follows it */
     bool is_spawning; /* the keeper has been asked */
     bool is_retired;  /* out of its template, freed on the loop's next turn */
@@ -132,6 +134,8 @@ struct template_entry {
     uint64_t flap_until_boot_ms;         /* all slots are down until then */
     struct colony_restart_state restart; /* of all slots together, where the policy is shared */
 
+    struct entry_schedule *schedule; /* engine_schedule.c; NULL: it runs all the time */
+
     /* engine_gates.c */
     struct gate *gates;      /* one for each dependency, in order */
     struct gate *dependents; /* gates of others that lead here, a list */
@@ -164,6 +168,8 @@ struct colony_engine {
         void *data;
     } reload_parts[RELOAD_PARTS_MAX];
     struct colony_meters *meters;
+    struct colony_clock_watch *clock_watch; /* NULL: nobody has needed it */
+    uint64_t away_ms;          /* while it takes over: so long there may have been no engine */
     struct colony_table table; /* the keeper's, read-only */
     struct colony_notes notes;
     struct colony_hello hello;
@@ -239,6 +245,22 @@ void engine_policy_forget(struct slot *slot);
 void engine_policy_on_exit(struct slot *slot);
 void engine_policy_on_failed(struct slot *slot);
 bool engine_policy_holds(struct slot *slot);
+
+/* engine_schedule.c: templates that are run again and again. */
+int engine_schedule_link(struct template_entry *entry);
+void engine_schedule_unlink(struct template_entry *entry);
+void engine_schedule_look(struct template_entry *entry);
+void engine_schedule_look_back(struct colony_engine *engine);
+void engine_schedule_close(struct colony_engine *engine);
+bool engine_schedule_has(const struct slot *slot);
+bool engine_schedule_holds(struct slot *slot);
+void engine_schedule_on_up(struct slot *slot);
+void engine_schedule_follow(struct slot *slot, bool is_success);
+void engine_schedule_want_now(struct template_entry *entry, bool is_restart);
+void engine_schedule_forget(struct template_entry *entry);
+bool engine_schedule_describe(const struct slot *slot, char *text, size_t size);
+bool engine_schedule_next(const struct slot *slot, uint64_t *left_ms);
+bool engine_schedule_is_done(const struct slot *slot);
 
 /* engine_run.c: ready, watchdog, age and limits of a living process. */
 int engine_run_prepare(struct slot *slot);

@@ -91,7 +91,8 @@ static void describe_slot(struct slot *slot, struct colony_slot_info *info)
     char cause[CAUSE_SIZE];
 
     if (slot->state == SLOT_WAITING) { /* what it waits for moves on */
-        engine_gates_describe(slot->entry, cause, sizeof cause);
+        if (!engine_schedule_describe(slot, cause, sizeof cause))
+            engine_gates_describe(slot->entry, cause, sizeof cause);
         engine_set_text(&slot->cause, cause);
     }
     *info = (struct colony_slot_info){
@@ -119,6 +120,7 @@ static void describe_slot(struct slot *slot, struct colony_slot_info *info)
     }
     if (slot->state == SLOT_BACKOFF && slot->retry_boot_ms > now)
         info->retry_in_ms = slot->retry_boot_ms - now;
+    info->has_next = engine_schedule_next(slot, &info->next_in_ms);
     if (slot->exit_known && WIFSIGNALED(slot->wait_status))
         info->term_signal = WTERMSIG(slot->wait_status);
     else if (slot->exit_known)

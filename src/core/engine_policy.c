@@ -106,6 +106,10 @@ void engine_policy_follow(struct slot *slot, const struct colony_restart_end *en
     struct colony_restart_policy once = *policy;
     struct colony_restart_decision decision;
 
+    if (engine_schedule_has(slot)) {
+        engine_schedule_follow(slot, colony_restart_is_expected(policy, end));
+        return;
+    }
     once.when = RESTART_NEVER;
     decision =
         colony_restart_decide(slot->is_once ? &once : policy, state_of(slot), end, some_number());

@@ -228,7 +228,9 @@ static int add_file_templates(struct colony_engine *engine, struct colony_error 
         }
         entry->file_hash = template->hash;
         entry->file_numprocesses = template->numprocesses;
-        rc = engine_set_slots(entry, template->numprocesses);
+        rc = engine_schedule_link(entry);
+        if (rc == 0)
+            rc = engine_set_slots(entry, template->numprocesses);
     }
     settings->template_count = 0;
     for (entry = engine->entries; entry && rc == 0; entry = entry->hh.next)

@@ -28,16 +28,23 @@ struct slot_run {
     uint64_t watchdog_deadline_ms;
     bool is_put_off; /* once, because colony itself was away */
     uint64_t age_deadline_ms;
-    uint64_t above_since_ms; /* 0: it is not above its limits */
+    uint64_t timeout_deadline_ms; /* of a run by schedule */
+    uint64_t above_since_ms;      /* 0: it is not above its limits */
     char status[STATUS_SIZE];
     char tried[CAUSE_SIZE / 2]; /* how the last try to find it ready failed */
 };
 
+/* 0: none. */
+static uint64_t timeout_of(const struct colony_template *template)
+{
+    return template->schedule ? template->schedule->timeout_ms : 0;
+}
+
 static bool is_watched(const struct colony_template *template)
 {
     return template->ready->kind != READY_NONE || template->watchdog_ms > 0 ||
-           template->max_age_ms > 0 || template->restart_above->memory_bytes > 0 ||
-           template->restart_above->cpu_percent > 0;
+           template->max_age_ms > 0 || timeout_of(template) > 0 ||
+           template->restart_above->memory_bytes > 0 || template->restart_above->cpu_percent > 0;
 }
 
 static bool needs_ready(const struct colony_template *template)
@@ -61,7 +68,7 @@ static bool lives(const struct slot *slot)
 static uint64_t nearest(const struct slot_run *run)
 {
     const uint64_t deadlines[] = {run->start_deadline_ms, run->watchdog_deadline_ms,
-                                  run->age_deadline_ms};
+                                  run->age_deadline_ms, run->timeout_deadline_ms};
     uint64_t first = 0;
 
     for (size_t i = 0; i < sizeof deadlines / sizeof deadlines[0]; i++)
@@ -115,6 +122,10 @@ static void on_deadline(struct colony_timer *timer)
         engine_slot_because(slot, "has run for max_age");
         slot->restarts++;
         engine_slot_handle(slot, SLOT_EVENT_STOP);
+    } else if (is_over(run->timeout_deadline_ms, now)) {
+        engine_slot_because(slot, "took longer than its timeout of %.1f s",
+                            (double)timeout_of(template) / 1000);
+        engine_slot_fail(slot);
     } else { /* one was put off */
         engine_run_arm(slot);
     }
@@ -141,6 +152,8 @@ void engine_run_arm(struct slot *slot)
         run->watchdog_deadline_ms = now + template->watchdog_ms;
     run->age_deadline_ms =
         template->max_age_ms > 0 ? slot->started_boot_ms + template->max_age_ms : 0;
+    run->timeout_deadline_ms =
+        timeout_of(template) > 0 ? slot->started_boot_ms + timeout_of(template) : 0;
     first = nearest(run);
     if (first != 0)
         engine_slot_time(slot, on_deadline, first > now ? first - now : 0);

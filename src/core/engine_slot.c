@@ -103,6 +103,7 @@ static void enter_starting(struct slot *slot)
 static void enter_running(struct slot *slot)
 {
     slot->is_failing = false;
+    engine_schedule_on_up(slot);
     engine_run_begin(slot, slot->adopted_state != 0);
 }
 
@@ -208,6 +209,7 @@ static void enter_stopped(struct slot *slot)
         return;
     }
     slot->is_failing = false;
+    slot->is_due = false;
     engine_policy_forget(slot);
     engine_save_note(slot);
     engine_check_stopped(engine);
@@ -267,6 +269,8 @@ static void enter_backoff(struct slot *slot)
 static void enter_completed(struct slot *slot)
 {
     engine_save_note(slot);
+    if (engine_schedule_has(slot) && slot->is_wanted && !slot->entry->engine->is_stopping)
+        engine_slot_begin(slot); /* which waits until it is time again */
 }
 
 static void enter_failed(struct slot *slot)
@@ -323,14 +327,15 @@ void engine_slot_handle(struct slot *slot, enum colony_slot_event event)
 
 /* What is asked of a slot. */
 
-/* Starts it, or lets it wait for what it depends on. */
+/* Starts it, or lets it wait for what it depends on, or until it is time. */
 void engine_slot_begin(struct slot *slot)
 {
     char text[CAUSE_SIZE];
 
-    if (engine_policy_holds(slot))
+    if (engine_policy_holds(slot) || engine_schedule_holds(slot))
         return;
     if (engine_gates_are_open(slot->entry)) {
+        slot->is_due = false;
         engine_slot_handle(slot, SLOT_EVENT_START);
         return;
     }
@@ -384,8 +389,8 @@ void engine_slot_stop(struct slot *slot)
 /* Colony itself finds it at fault: it is stopped, and the policy follows. The cause is set. */
 void engine_slot_fail(struct slot *slot)
 {
-    colony_log(SEVERITY_WARNING, "%s.%u is restarted: %s", slot->entry->template->name,
-               slot->number, slot->cause);
+    colony_log(SEVERITY_WARNING, "%s.%u is %s: %s", slot->entry->template->name, slot->number,
+               engine_schedule_has(slot) ? "stopped" : "restarted", slot->cause);
     slot->is_failing = true;
     engine_slot_handle(slot, SLOT_EVENT_STOP);
 }

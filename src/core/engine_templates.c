@@ -118,6 +118,8 @@ int engine_make_entry(struct colony_engine *engine, struct colony_template *temp
             colony_template_free(template);
     }
     if (rc == 0)
+        rc = engine_schedule_link(entry);
+    if (rc == 0)
         rc = engine_gates_link(entry);
     if (rc == 0)
         rc = engine_set_slots(entry, template->numprocesses);
@@ -198,7 +200,9 @@ int engine_exchange_template(struct template_entry *entry, struct colony_templat
     engine_swap_template(entry, template);
     if (is_resized)
         entry->scaled = -1;
-    rc = engine_gates_link(entry);
+    rc = engine_schedule_link(entry);
+    if (rc == 0)
+        rc = engine_gates_link(entry);
     return rc < 0 ? rc : engine_set_slots(entry, wanted_slots(entry));
 }
 
@@ -215,6 +219,7 @@ int engine_renew_template(struct template_entry *entry, struct colony_template *
         start_slots(entry);
     else if (entry->is_wanted)
         fill_slots(entry);
+    engine_schedule_look(entry);
     engine_gates_look(entry);
     return rc;
 }
@@ -247,6 +252,7 @@ void engine_remove_entry(struct template_entry *entry)
     engine_publish(entry, EVENT_DELETE);
     entry->is_wanted = false;
     entry->is_removed = true;
+    engine_schedule_forget(entry);
     for (uint32_t i = entry->slot_count; i-- > 0;)
         engine_slot_leave(entry->slots[i], true);
     engine_gates_stop(entry);

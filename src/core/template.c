@@ -107,6 +107,8 @@ const struct colony__setting colony__template_settings[] = {
      "when and how soon it is started again after it ended: always unless given"},
     {"flapping",     &colony__flapping, COLONY__LIVE, NULL, DRAFT_AT(restart), colony__flapping_settings,
      "gaffer's way to say `restart`: what ends too often is stopped for a while"},
+    {"schedule",     &colony__schedule, COLONY__LIVE, NULL, DRAFT_AT(schedule), colony__schedule_settings,
+     "run it again and again: each so long (`10s`), or at the times of a cron expression"},
     {"depends_on",   &colony__depends_on, COLONY__LIVE, "{}", WHOLE, colony__dependency_settings,
      "other templates that it waits for, and what they must be: started, ready or completed"},
     {"ready",        &colony__ready, 0, NULL, DRAFT_AT(ready), colony__ready_settings,
@@ -206,6 +208,8 @@ static int read_settings(struct colony__draft *draft, const struct colony_value 
     if (rc == 0)
         rc = colony__restart_check(draft, reading);
     if (rc == 0)
+        rc = colony__schedule_check(draft, reading);
+    if (rc == 0)
         rc = colony__ready_check(draft, reading);
     if (rc == 0)
         rc = colony__streams_check(draft, reading);
@@ -228,6 +232,7 @@ static void set_parts(struct colony__draft *draft)
     template->restart = has_restart ? &draft->restart : &colony_restart_default;
     template->ready = is_given(draft, "ready") ? &draft->ready : &colony_ready_none;
     template->limits = is_given(draft, "limits") ? &draft->limits : &colony_limits_none;
+    template->schedule = is_given(draft, "schedule") ? &draft->schedule : NULL;
     template->restart_above =
         is_given(draft, "restart_above") ? &draft->restart_above : &colony_restart_above_none;
 }
@@ -272,6 +277,7 @@ static void clear(struct colony__draft *draft)
         free(template->dependencies[i].name);
     free(template->dependencies);
     free(draft->ready.text);
+    colony_schedule_clear(&draft->schedule);
     free(template->name);
     free(template->group);
     free(template->cmd);

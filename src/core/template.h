@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "core/restart.h"
+#include "core/schedule.h"
 
 struct cJSON;
 struct colony_error;
@@ -144,6 +145,7 @@ struct colony_template {
     const struct colony_ready_settings *ready;
     const struct colony_limits *limits;
     const struct colony_restart_above *restart_above;
+    const struct colony_schedule *schedule; /* NULL: it runs all the time */
     struct colony_rlimit *rlimits;
     struct colony_dependency *dependencies;
     uint32_t rlimit_count;

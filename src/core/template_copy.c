@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/template.h"
+#include "core/zone.h"
 
 const struct colony_ready_settings colony_ready_none;
 const struct colony_limits colony_limits_none;
@@ -98,6 +99,22 @@ static const struct colony_ready_settings *put_ready(struct block *block,
     return copy;
 }
 
+static const struct colony_schedule *put_schedule(struct block *block,
+                                                  const struct colony_schedule *schedule)
+{
+    struct colony_schedule *copy;
+    struct colony_zone *zone = NULL;
+
+    if (!schedule)
+        return NULL;
+    copy = put(block, schedule, sizeof *schedule);
+    if (schedule->zone)
+        zone = put(block, schedule->zone, colony_zone_size(schedule->zone));
+    if (copy)
+        copy->zone = zone;
+    return copy;
+}
+
 static const struct colony_identity *put_identity(struct block *block,
                                                   const struct colony_identity *identity)
 {
@@ -129,6 +146,7 @@ static void put_template(struct block *block, const struct colony_template *temp
     copy.limits = put_unless(block, template->limits, sizeof *copy.limits, &colony_limits_none);
     copy.restart_above = put_unless(block, template->restart_above, sizeof *copy.restart_above,
                                     &colony_restart_above_none);
+    copy.schedule = put_schedule(block, template->schedule);
     copy.dependencies = put_dependencies(block, template);
     copy.argv = put_words(block, template->argv);
     copy.env = put_words(block, template->env);

@@ -25,6 +25,7 @@ struct colony__draft {
     struct colony_ready_settings ready;
     struct colony_limits limits;
     struct colony_restart_above restart_above;
+    struct colony_schedule schedule;
 };
 
 /* The member of a template's source that holds what its env files said: colony's alone. */
@@ -38,6 +39,7 @@ extern const struct colony__setting colony__dependency_settings[]; /* of each of
 extern const struct colony__setting colony__ready_settings[];
 extern const struct colony__setting colony__limits_settings[];
 extern const struct colony__setting colony__restart_above_settings[];
+extern const struct colony__setting colony__schedule_settings[];
 
 /* Without a reader: read with others, see command_internal.h and identity_internal.h. */
 extern const struct colony__setting_type colony__name;
@@ -64,6 +66,7 @@ extern const struct colony__setting_type colony__depends_on;    /* the draft */
 extern const struct colony__setting_type colony__ready;         /* struct colony_ready_settings */
 extern const struct colony__setting_type colony__ready_fd;      /* int; detail is a range */
 extern const struct colony__setting_type colony__restart_above; /* struct colony_restart_above */
+extern const struct colony__setting_type colony__schedule;      /* struct colony_schedule */
 
 /* colony_template_new as @reading says. */
 int colony__template_read(struct colony_template **out, const char *name,
@@ -71,6 +74,8 @@ int colony__template_read(struct colony_template **out, const char *name,
 
 /* What contradicts what. -EINVAL with the reason. */
 int colony__restart_check(const struct colony__draft *draft, const struct colony__reading *reading);
+int colony__schedule_check(const struct colony__draft *draft,
+                           const struct colony__reading *reading);
 int colony__ready_check(const struct colony__draft *draft, const struct colony__reading *reading);
 int colony__streams_check(const struct colony__draft *draft, const struct colony__reading *reading);
 int colony__limits_check(const struct colony__draft *draft, const struct colony__reading *reading);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "templates.h"
 
+#include "core/zone.h"
+
 #define FULL                                                                                       \
     "cmd: run\nargs: [a, 'b c']\ncwd: /tmp\nenv: {A: b}\nenv_inherit: [HOME]\ngid: 7\nuid: 0\n"    \
     "groups: [1, 2]\nrlimits: {nofile: 64}\nlimits: {memory: 64MiB}\n"                             \
-    "restart: {when: on-failure}\nrestart_above: {memory: 1MiB}\n"                                 \
+    "restart: {when: never}\nrestart_above: {memory: 1MiB}\n"                                      \
+    "schedule: {cron: '@daily', timezone: Europe/Berlin}\n"                                        \
     "ready: {exec: 'test -e x'}\ndepends_on: {db: ready, cache: started}\n"
 
 /* All that a template may point to, changed by nobody. */
@@ -22,9 +25,11 @@ static void assert_full(const struct colony_template *template)
     assert_int_equal(template->rlimit_count, 1);
     assert_int_equal(template->rlimits[0].hard, 64);
     assert_int_equal(template->limits->memory_bytes, 64 << 20);
-    assert_int_equal(template->restart->when, RESTART_ON_FAILURE);
+    assert_int_equal(template->restart->when, RESTART_NEVER);
     assert_int_equal(template->restart_above->memory_bytes, 1 << 20);
     assert_string_equal(template->ready->text, "test -e x");
+    assert_int_equal(template->schedule->cron.hours, 1);
+    assert_int_equal(colony_zone_offset(template->schedule->zone, 1767225600), 3600);
     assert_int_equal(template->dependency_count, 2);
     assert_string_equal(template->dependencies[0].name, "db");
     assert_string_equal(template->dependencies[1].name, "cache");

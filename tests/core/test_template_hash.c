@@ -41,6 +41,7 @@ static const struct change {
     {"priority", "1", true},
     {"restart", "never", true},
     {"flapping", "{}", true},
+    {"schedule", "10s", true},
     {"depends_on", "db", true},
     {"ready", "notify", false},
     {"start_timeout", "1", true},

@@ -96,6 +96,13 @@ static const struct row {
     {"flapping/window", "wfz"},
     {"flapping/retry_in", "wfz"},
     {"flapping/max_retry", "wz"},
+    {"schedule", "wfz"},
+    {"schedule/every", "wf"},
+    {"schedule/cron", ""},
+    {"schedule/timezone", ""}, /* alone they are not enough */
+    {"schedule/timeout", ""},
+    {"schedule/overlap", ""},
+    {"schedule/jitter", ""},
     {"depends_on", "sltmz"},
     {"depends_on/condition", "z"},
     {"depends_on/needed", "bcz"},

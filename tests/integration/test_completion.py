@@ -43,7 +43,8 @@ def help_of(*args):
 
 
 def test_commands_are_those_of_help():
-    assert set(complete("")) == {"app", "check", "completion", "ctl", "help", "serve", "top",
+    assert set(complete("")) == {"app", "check", "completion", "ctl", "help", "schedule", "serve",
+                                 "top",
                                  "version"}
     assert complete("ser") == {"serve": "keep processes alive"}
     assert complete("complet") == {"completion": "print what completes commands in your shell"}
@@ -285,5 +286,6 @@ def test_a_wrong_shell_is_one_line_and_exit_2(args, says):
 def test_kinds_of_events_and_columns_are_offered():
     assert {"exit", "spawn", "flap"} <= set(complete("ctl", "watch", ""))
     assert set(complete("ctl", "events", "sp")) == {"spawn"}
+    assert set(complete("schedule", "--overlap", "")) == {"skip", "queue", "kill"}
     assert set(complete("top", "--sort", "")) == {"name", "cpu", "mem", "restarts", "uptime",
                                                   "state"}

@@ -302,7 +302,7 @@ def helps_of(command):
 
 
 def test_these_commands_have_a_page_of_their_own():
-    assert {"app", "ctl", "serve", "top"} <= {page.id for page in command_pages()}
+    assert {"app", "ctl", "schedule", "serve", "top"} <= {page.id for page in command_pages()}
 
 
 @pytest.mark.parametrize("command,page", command_pages())
