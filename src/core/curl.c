@@ -10,7 +10,7 @@
 
 #define SONAME "libcurl.so.4"
 
-COLONY_LIBRARY_NOTE(curl_note, "curl", "requests that colony makes: webhooks", SONAME);
+COLONY_LIBRARY_NOTE(curl_note, "curl", "requests that colony makes: webhooks, checks", SONAME);
 
 #define SYMBOL(function) {#function, offsetof(struct colony_curl, function)},
 
@@ -21,13 +21,13 @@ static bool is_open;
 
 int colony_curl_get(const struct colony_curl **out, struct colony_error *err)
 {
-    static const struct colony_library library = {SONAME, "libcurl4", "webhooks"};
+    static const struct colony_library library = {SONAME, "libcurl4", "HTTP requests"};
     int rc = is_open ? 0 : colony_library_open(&library, symbols, &functions, err);
 
     if (rc < 0)
         return rc;
     if (!is_open && functions.curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return colony_fail(err, -ENOMEM, "cannot use webhooks: libcurl could not be made ready");
+        return colony_fail(err, -ENOMEM, "cannot use HTTP requests: libcurl could not be made ready");
     is_open = true;
     *out = &functions;
     return 0;
