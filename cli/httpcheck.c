@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Out of memory a table must say so instead of ending the program. */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "checker.h"
@@ -250,7 +252,12 @@ static void add_target(struct httpcheck *check, struct change *change)
     (void)uv_timer_init(&check->checker->loop, &target->timer); /* never fails */
     target->timer.data = target;
     HASH_ADD_KEYPTR(hh, check->targets, target->name, strlen(target->name), target);
-    arm(target, target->settings.grace_ms);
+    if (target->hh.tbl) {
+        arm(target, target->settings.grace_ms);
+        return;
+    }
+    colony_log(SEVERITY_ERROR, "cannot check %s: out of memory", target->name);
+    uv_close((uv_handle_t *)&target->timer, on_target_closed);
 }
 
 static void apply(struct httpcheck *check, struct change *change)

@@ -64,13 +64,16 @@ const struct colony__openapi_part colony__openapi_schemas[] = {
         "restarts": {"type": "integer"}, "retry_in": {"type": ["number", "null"]},
         "last_exit": {"$ref": "#/components/schemas/Exit"}, "failure": {"type": "string"},
         "cause": {"type": "string"}, "status": {"type": "string"},
+        "health": {"enum": ["unknown", "healthy", "unhealthy", null]},
+        "health_note": {"type": "string", "description": "how its last check failed"},
         "since": {"type": ["string", "null"], "format": "date-time"}, "output": {"type": "string"},
         "dropped_bytes": {"type": "integer"}, "dropped_lines": {"type": "integer"},
         "cpu": {"type": ["number", "null"]}, "mem": {"type": ["integer", "null"]},
         "cpu_time": {"type": ["number", "null"], "description": "seconds"}}})},
     {"Status", JSON({"type": "object", "required": ["active", "running", "numprocesses", "max_processes"], "properties": {
         "active": {"type": "boolean"}, "running": {"type": "integer"},
-        "numprocesses": {"type": "integer"}, "max_processes": {"type": "integer"}}})},
+        "numprocesses": {"type": "integer"}, "max_processes": {"type": "integer"},
+        "healthy": {"type": "integer", "description": "with `health` only"}}})},
     {"Template", JSON({"type": "object", "required": ["cmd"], "properties": {
         "name": {"type": "string"}, "cmd": {"type": "string"},
         "args": {"type": ["array", "string", "null"]}, "env": {"type": ["object", "null"]},

@@ -14,6 +14,8 @@
 struct count {
     uint32_t slots;
     uint32_t running;
+    uint32_t healthy;
+    bool is_checked; /* by `health` */
 };
 
 static bool is_digits(const char *text)
@@ -149,6 +151,8 @@ static void count_slot(const struct colony_slot_info *info, void *data)
 
     count->slots += !info->is_leaving;
     count->running += info->id != 0;
+    count->is_checked |= info->health != NULL;
+    count->healthy += info->health && strcmp(info->health, "healthy") == 0;
 }
 
 int colony__get_status(struct colony__connection *connection, const struct colony__request *request,
@@ -168,6 +172,8 @@ int colony__get_status(struct colony__connection *connection, const struct colon
     colony__json_add_number(&json, "running", count.running);
     colony__json_add_number(&json, "numprocesses", count.slots);
     colony__json_add_number(&json, "max_processes", count.slots);
+    if (count.is_checked)
+        colony__json_add_number(&json, "healthy", count.healthy);
     colony__json_close(&json, '}');
     return colony__respond_json(connection, 200, &json);
 }

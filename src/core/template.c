@@ -106,9 +106,11 @@ const struct colony__setting colony__template_settings[] = {
     {"flapping",     &colony__flapping, COLONY__LIVE, NULL, DRAFT_AT(restart), colony__flapping_settings,
      "gaffer's way to say `restart`: what ends too often is stopped for a while"},
     {"depends_on",   &colony__depends_on, COLONY__LIVE, "{}", WHOLE, colony__dependency_settings,
-     "other templates that it waits for, and what they must be: started, ready or completed"},
+     "other templates that it waits for, and what they must be: started, ready, healthy or completed"},
     {"ready",        &colony__ready, 0, NULL, DRAFT_AT(ready), colony__ready_settings,
      "how it tells that it is ready; as soon as it runs unless given"},
+    {"health",       &colony__health, 0, NULL, DRAFT_AT(health), colony__health_settings,
+     "how colony finds out that it is well, once it is ready; nobody looks unless given"},
     {"start_timeout", SECONDS, COLONY__LIVE, "0", AT(start_timeout_ms), NULL,
      "what is not ready after so long has failed; 0: it may take for ever"},
     {"watchdog",     SECONDS, 0, "0", AT(watchdog_ms), NULL,
@@ -205,6 +207,8 @@ static int read_settings(struct colony__draft *draft, const struct colony_value 
         rc = colony__restart_check(draft, reading);
     if (rc == 0)
         rc = colony__ready_check(draft, reading);
+    if (rc == 0)
+        rc = colony__health_check(draft, reading);
     return rc < 0 ? rc : colony__limits_check(draft, reading);
 }
 
@@ -223,6 +227,7 @@ static void set_parts(struct colony__draft *draft)
     template->rlimits = draft->rlimits;
     template->restart = has_restart ? &draft->restart : &colony_restart_default;
     template->ready = is_given(draft, "ready") ? &draft->ready : &colony_ready_none;
+    template->health = is_given(draft, "health") ? &draft->health : &colony_health_none;
     template->limits = is_given(draft, "limits") ? &draft->limits : &colony_limits_none;
     template->restart_above =
         is_given(draft, "restart_above") ? &draft->restart_above : &colony_restart_above_none;
@@ -268,6 +273,7 @@ static void clear(struct colony__draft *draft)
         free(template->dependencies[i].name);
     free(template->dependencies);
     free(draft->ready.text);
+    free(draft->health.text);
     free(template->name);
     free(template->group);
     free(template->cmd);

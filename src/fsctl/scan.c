@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Out of memory a table must say so instead of ending the program. */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "core/error.h"
@@ -73,7 +75,11 @@ static struct entry *find_entry(struct colony_scan *scan, const char *name)
     }
     entry->file.name = entry->name;
     HASH_ADD_KEYPTR(hh, scan->entries, entry->name, strlen(entry->name), entry);
-    return entry;
+    if (entry->hh.tbl)
+        return entry;
+    free(entry->name);
+    free(entry);
+    return NULL;
 }
 
 static void drop_entry(struct colony_scan *scan, struct entry *entry)
