@@ -61,7 +61,7 @@ static int find_ncolonys(struct colony_heart_places *places, struct colony_error
     rc = colony_value_parse_json(&config, text, strlen(text), &reason);
     if (rc == 0)
         rc = colony_beat_settings_read(config, &settings, &reason);
-    if (rc > 0) {
+    if (rc > 0 && settings.status) {
         if (name && (name[0] == '\0' || strchr(name, '/')))
             name = NULL; /* it names no file */
         rc = add_place(places, settings.status, name, settings.period_ms);

@@ -65,9 +65,7 @@ int colony_heartbeat_touch(const char *path, const char *name, struct colony_err
     fd = open(file, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
     if (fd < 0)
         return colony_fail_os(err, -errno, "cannot touch %s", file);
-    if (fstat(fd, &st) < 0)
-        rc = colony_fail_os(err, -errno, "cannot touch %s", file);
-    else if (!S_ISREG(st.st_mode))
+    if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
         rc = fail_kind(file, st.st_mode, err);
     else if (futimens(fd, NULL) < 0)
         rc = colony_fail_os(err, -errno, "cannot touch %s", file);

@@ -162,7 +162,7 @@ static int add_extras(const struct builder *builder, const char *source)
     struct colony_value **tail = &builder->map->child;
     int rc = parse_extras(&extras, source, builder->err);
 
-    if (rc < 0)
+    if (rc < 0 || !extras)
         return rc;
     if (extras->type != VALUE_MAP)
         rc = colony_fail(builder->err, -EINVAL, "cannot use --extras: they must be an object");

@@ -81,6 +81,7 @@ static int read_all(int fd, size_t size, char **text)
             int rc = -errno;
 
             free(*text);
+            *text = NULL;
             return rc;
         }
         if (count == 0)
@@ -205,8 +206,8 @@ int colony_places_list(const char *folder, char ***names, size_t *count, struct 
         qsort(list.names, list.count, sizeof *list.names, compare);
     if (rc == 0)
         rc = add_name(&list, ""); /* room for the NULL */
-    if (rc < 0) {
-        while (list.count > 0)
+    if (rc < 0 || !list.names) {
+        while (list.names && list.count > 0)
             free(list.names[--list.count]);
         free(list.names);
         return colony_fail_os(err, rc, "cannot list %s", folder);
@@ -261,11 +262,9 @@ static bool is_there(int folder, const char *name, const char *text)
 {
     char *there = NULL;
     int size = read_file(folder, name, &there);
-    bool is_same =
-        size >= 0 && (size_t)size == strlen(text) && memcmp(there, text, (size_t)size) == 0;
+    bool is_same = there && (size_t)size == strlen(text) && memcmp(there, text, (size_t)size) == 0;
 
-    if (size >= 0)
-        free(there);
+    free(there);
     return is_same;
 }
 

@@ -217,7 +217,7 @@ void colony_scan_free(struct colony_scan *scan)
 {
     if (!scan)
         return;
-    while (scan->entries)
-        drop_entry(scan, scan->entries);
+    scan->look++; /* which has seen none of them */
+    drop_unseen(scan);
     free(scan);
 }

@@ -5,13 +5,15 @@ import os
 import pathlib
 import re
 import shutil
+import socket
 import stat
 import subprocess
 import tempfile
+import time
 
 import pytest
 
-from conftest import BINARY, needs_root
+from conftest import BINARY, eventually, needs_root
 
 
 class Places:
@@ -256,3 +258,40 @@ def test_help_and_completion_know_both_kinds_of_actions(places):
     assert offered("restart", "--name=") == {"--name=web"}
     assert {"--cmd", "--extras", "--dry-run"} <= offered("add", "--")
     assert offered("add", "--cmd", "x", "--arg", "y", "--ex") == {"--extras"}
+
+
+def test_the_example_writes_what_a_supervisor_and_the_checker_need(places):
+    root = pathlib.Path(__file__).parents[2]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    shutil.rmtree(places.config)
+    shutil.rmtree(places.messages)
+    made = subprocess.run([root / "examples/ncolony/add", places.config.parent], text=True,
+                          capture_output=True, timeout=20,
+                          env={**os.environ, "COLONY": BINARY, "PORT": str(port)})
+    assert (made.returncode, made.stdout, made.stderr) == (0, "echo\nweb\n", "")
+    web = json.loads(places.text("web"))
+    assert web["args"] == ["python3", "-m", "http.server", "--bind", "127.0.0.1", str(port)]
+    assert json.loads(places.text("echo"))["args"] == [
+        BINARY, "schedule", "--arg=echo", "--arg=hello", "--frequency=10", "--timeout=5",
+        "--grace=10"]
+    check = web["ncolony.httpcheck"]
+    assert check["url"] == f"http://127.0.0.1:{port}/"
+    check.update(period=0.1, timeout=0.1)  # as the example, a hundred times as fast
+    (places.config / "web.new").write_text(json.dumps(web))
+    (places.config / "web.new").rename(places.config / "web")
+    with subprocess.Popen(web["args"], cwd=places.config, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as server:
+        eventually(lambda: socket.create_connection(("127.0.0.1", port)).close() is None)
+        with subprocess.Popen([BINARY, "httpcheck", "--messages", places.messages, "--config",
+                               places.config, "--freq", "0.05"], stderr=subprocess.DEVNULL) as one:
+            time.sleep(1)  # nothing is to happen
+            assert places.sent() == []
+            server.kill()
+            eventually(lambda: places.sent()[0] == {"type": "RESTART", "name": "web"})
+            one.terminate()
+            assert one.wait(10) == 0
+    places.ctl("restart", "--name=echo")
+    places.ctl("restart-all")
+    assert {"type": "RESTART", "name": "echo"} in places.sent()
+    assert {"type": "RESTART-ALL"} in places.sent()
