@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <utlist.h>
+
 #include "core/engine_internal.h"
 #include "core/heartbeat.h"
 #include "core/http_client.h"
@@ -23,8 +25,9 @@
 #include "core/ready.h"
 
 enum {
-    LOOKS_MAX = 2,        /* at once: the pool has four threads, and others need some */
-    LOOK_LATER_MS = 100,  /* when there are so many */
+    OWN_LOOKS_MAX = 1,
+    USERS_LOOKS_MAX = 2,
+    LOOK_LATER_MS = 1000, /* when there is no memory for one */
     HEART_FINENESS = 100, /* of a period: what is looked at too early is looked at twice */
 };
 
@@ -34,9 +37,12 @@ enum health_state {
     HEALTH_BAD,
 };
 
+struct lane;
+
 /* A look at a heart, which goes on by itself when nobody waits for it any more. */
 struct look {
     uv_work_t work;
+    struct lane *lane;
     struct slot_health *health; /* NULL: nobody waits */
     int rc;
     int64_t at_ms;
@@ -55,13 +61,23 @@ struct slot_health {
     uint32_t bad;           /* failures in a row */
     struct colony_heartbeat heart;
     struct look *look;
+    bool is_waiting; /* in its lane */
+    struct slot_health *prev;
+    struct slot_health *next;
     struct colony_ready *probe;            /* NULL: it is a heart */
     struct colony_ready_settings settings; /* of the probe */
     struct colony_template template;       /* that has nothing but those */
     char note[CAUSE_SIZE];                 /* how the last check failed, or "" */
 };
 
-static __thread unsigned looks; /* under way on this loop */
+/*
+ * Looks of this loop's engine, a few at a time and the rest in turn: the pool has four threads, and
+ * others need some. Hearts that users have chosen the place of cannot hold up colony's own.
+ */
+static __thread struct lane {
+    unsigned count; /* under way */
+    struct slot_health *waiting;
+} own_lane, users_lane;
 
 static const struct colony_health_settings *settings_of(const struct slot_health *health)
 {
@@ -252,29 +268,64 @@ static void judge(struct slot_health *health, int64_t at_ms)
 }
 
 /* What cannot be looked at is not judged. */
+static void put_off(struct slot_health *health, const struct colony_error *err)
+{
+    const struct slot *slot = health->slot;
+
+    if (err->code != 0 && strncmp(health->note, err->message, sizeof health->note - 1) != 0)
+        colony_log(SEVERITY_ERROR, "cannot check %s.%u: %s", slot->entry->template->name,
+                   slot->number, err->message);
+    (void)snprintf(health->note, sizeof health->note, "%.*s", CAUSE_SIZE - 1, err->message);
+    health->is_checking = false;
+    health->due_boot_ms = engine_boot_ms() + settings_of(health)->period_ms;
+    engine_run_arm(health->slot);
+}
+
+static void begin_look(struct slot_health *health);
+
+/* NOLINTBEGIN(readability-function-size,readability-function-cognitive-complexity,
+   clang-analyzer-*): the macros of utlist are counted as if written here */
+static void wait_for_lane(struct lane *lane, struct slot_health *health)
+{
+    DL_APPEND(lane->waiting, health);
+    health->is_waiting = true;
+}
+
+static void leave_lane(struct lane *lane, struct slot_health *health)
+{
+    if (health->is_waiting)
+        DL_DELETE(lane->waiting, health);
+    health->is_waiting = false;
+}
+/* NOLINTEND(readability-function-size,readability-function-cognitive-complexity,
+   clang-analyzer-*) */
+
+static struct lane *lane_of(const struct slot_health *health)
+{
+    return settings_of(health)->text ? &users_lane : &own_lane;
+}
+
 static void on_looked(uv_work_t *work, int status)
 {
     struct look *done = work->data;
     struct slot_health *health = done->health;
+    struct lane *lane = done->lane;
+    struct slot_health *next;
 
-    looks--;
+    lane->count--;
     if (health) {
         health->look = NULL;
-        if (status == 0 && (done->rc == 0 || done->rc == -ENOENT)) {
+        if (status == 0 && (done->rc == 0 || done->rc == -ENOENT))
             judge(health, done->rc == 0 ? done->at_ms : 0);
-        } else {
-            if (strcmp(health->note, done->err.message) != 0)
-                colony_log(SEVERITY_ERROR, "cannot check %s.%u: %s",
-                           health->slot->entry->template->name, health->slot->number,
-                           done->err.message);
-            (void)snprintf(health->note, sizeof health->note, "%.*s", CAUSE_SIZE - 1,
-                           done->err.message);
-            health->is_checking = false;
-            health->due_boot_ms = health->begun_boot_ms + settings_of(health)->period_ms;
-            engine_run_arm(health->slot);
-        }
+        else
+            put_off(health, &done->err);
     }
     free(done);
+    next = lane->waiting;
+    if (!next)
+        return;
+    leave_lane(lane, next);
+    begin_look(next);
 }
 
 static void look_later(struct slot_health *health)
@@ -286,13 +337,20 @@ static void look_later(struct slot_health *health)
 
 static void begin_look(struct slot_health *health)
 {
-    struct look *new = looks < LOOKS_MAX ? calloc(1, sizeof *new) : NULL;
+    struct lane *lane = lane_of(health);
+    struct look *new;
 
+    if (lane->count >= (lane == &own_lane ? OWN_LOOKS_MAX : USERS_LOOKS_MAX)) {
+        wait_for_lane(lane, health);
+        return;
+    }
+    new = calloc(1, sizeof *new);
     if (!new) {
         look_later(health);
         return;
     }
     new->health = health;
+    new->lane = lane;
     new->work.data = new;
     if (find_heart(health->slot, new->path, sizeof new->path) < 0 ||
         uv_queue_work(health->slot->entry->engine->loop, &new->work, look, on_looked) < 0) {
@@ -300,7 +358,7 @@ static void begin_look(struct slot_health *health)
         look_later(health);
         return;
     }
-    looks++;
+    lane->count++;
     health->look = new;
 }
 
@@ -370,6 +428,7 @@ void engine_health_end(struct slot_health *health)
         (void)uv_cancel((uv_req_t *)&health->look->work); /* one that runs comes back by itself */
         health->look->health = NULL;
     }
+    leave_lane(lane_of(health), health);
     health->is_checking = false; /* first: what the end of a try tells is not heard */
     if (health->probe)
         colony_ready_end(health->probe);

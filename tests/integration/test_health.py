@@ -14,6 +14,7 @@ import time
 import pytest
 
 from conftest import BINARY, alive, children, eventually, needs_root
+from test_spawn import hung  # noqa: F401 (a fixture)
 
 SLEEP = {"cmd": "sleep", "args": ["104729"]}
 FAST = {"period": 0.2, "grace": 0, "timeout": 0.2}
@@ -384,3 +385,25 @@ def test_under_user_a_heart_is_of_the_engines_user_or_refused_with_what_to_do(co
     assert colony.output("own") == b""
     failure = colony.wait_state("other", "failed")["failure"]
     assert "cannot give the heart" in failure and "use `heartbeat: PATH`" in failure
+
+
+@pytest.mark.parametrize("mode", ["unread", "unanswered"])
+def test_a_heart_on_a_disk_that_hangs_holds_up_nobody_else(colony, hung, server, mode):  # noqa: F811
+    disk, folder, prefix = hung(mode)
+    stuck = {**SLEEP, "numprocesses": 4, "health": {
+        "heartbeat": str(folder / "heart"), "period": 0.1, "grace": 0}}
+    colony.start({"processes": {"stuck": stuck, "web": {
+        **SLEEP, "health": {**FAST, "http": server.url}}}}, prefix=prefix)
+    becomes(colony, "web", "healthy")
+    time.sleep(0.5)  # all four have had their turn
+    began = time.monotonic()
+    assert colony.answers() and time.monotonic() - began < 0.5
+    count = server.count
+    eventually(lambda: server.count > count + 2)
+    assert {slot["health"] for slot in colony.slots("stuck")} == {"unknown"}
+    colony.ctl("reload", timeout=10)
+    if mode == "unanswered":
+        disk.kill()  # before, not even SIGKILL gets a thread out of there
+    began = time.monotonic()
+    assert colony.stop() == 0
+    assert time.monotonic() - began < 8
