@@ -114,8 +114,7 @@ def test_a_heart_of_ones_own_path(colony):
     colony.start({"processes": {"it": {**SLEEP, "health": {
         "heartbeat": str(heart), "period": 0.4, "grace": 0, "then": "report"}}}})
     assert becomes(colony, "it", "unhealthy")["health_note"] == "has never touched its heart"
-    heart.touch()
-    becomes(colony, "it", "healthy")
+    eventually(lambda: heart.touch() or health(colony, "it") == "healthy")
     becomes(colony, "it", "unhealthy")
     os.utime(heart, (time.time() + 86400, time.time() + 86400))
     becomes(colony, "it", "healthy")
