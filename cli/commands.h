@@ -10,11 +10,14 @@
 struct colony_usage;
 
 int colony_cmd_app(int argc, char **argv);
+int colony_cmd_beat(int argc, char **argv);
+int colony_cmd_beatcheck(int argc, char **argv);
 int colony_cmd_check(int argc, char **argv);
 int colony_cmd_complete(int argc, char **argv); /* what the completion scripts call */
 int colony_cmd_completion(int argc, char **argv);
 int colony_cmd_ctl(int argc, char **argv);
 int colony_cmd_engine(int argc, char **argv);
+int colony_cmd_httpcheck(int argc, char **argv);
 int colony_cmd_keeper(int argc, char **argv);
 int colony_cmd_schedule(int argc, char **argv);
 int colony_cmd_serve(int argc, char **argv);
@@ -23,9 +26,12 @@ int colony_cmd_top(int argc, char **argv);
 /* What completion knows of them. */
 extern const struct colony_usage colony_usage; /* of `colony` itself */
 extern const struct colony_usage colony_app_usage;
+extern const struct colony_usage colony_beat_usage;
+extern const struct colony_usage colony_beatcheck_usage;
 extern const struct colony_usage colony_check_usage;
 extern const struct colony_usage colony_completion_usage;
 extern const struct colony_usage colony_ctl_usage;
+extern const struct colony_usage colony_httpcheck_usage;
 extern const struct colony_usage colony_schedule_usage;
 extern const struct colony_usage colony_serve_usage;
 extern const struct colony_usage colony_top_usage;

@@ -19,6 +19,8 @@
 #include "core/events.h"
 #include "core/signals.h"
 #include "ctl_internal.h"
+#include "files_ctl.h"
+#include "fsctl/places.h"
 #include "options.h"
 
 enum {
@@ -116,6 +118,19 @@ static void set_deadline(int ms)
     (void)setitimer(ITIMER_REAL, &timer, NULL);
 }
 
+/* The files of ncolony's folder. */
+static void offer_files(const struct cursor *cursor, const char *suffix)
+{
+    char **names = NULL;
+    size_t count = 0;
+
+    if (colony_places_list(cursor->ctl->config, &names, &count, NULL) < 0)
+        return;
+    for (size_t i = 0; i < count; i++)
+        offer(cursor, names[i], suffix, "");
+    colony_places_free(names);
+}
+
 /* @data: the path of a list of names. */
 static void offer_live(const struct cursor *cursor, const char *data, const char *suffix)
 {
@@ -124,6 +139,10 @@ static void offer_live(const struct cursor *cursor, const char *data, const char
 
     if (!cursor->ctl)
         return;
+    if (cursor->ctl->config) {
+        offer_files(cursor, suffix);
+        return;
+    }
     set_deadline(LIVE_MS);
     if (colony__ctl_find_target(cursor->ctl) == EXIT_OK)
         names = colony__ctl_peek(cursor->ctl, data);
@@ -262,13 +281,18 @@ int colony_cmd_complete(int argc, char **argv)
     struct cursor cursor = {.word = argc > 1 ? argv[argc - 1] : ""};
     struct colony_usage usage = colony_usage;
     struct colony_place place;
+    bool is_files = false;               /* its actions' options are no fields of struct ctl */
     int count = argc > 1 ? argc - 1 : 1; /* of words before it, and the command's name */
 
     for (;;) {
         struct colony_usage child;
         int index;
 
-        colony_options_locate(&usage, cursor.ctl, count, argv, &place);
+        colony_options_locate(&usage, is_files ? NULL : cursor.ctl, count, argv, &place);
+        if (cursor.ctl && ctl.messages && ctl.config && usage.child) {
+            usage.child = colony_files_ctl_usage.child;
+            is_files = true;
+        }
         if (!usage.child || place.operand_count == 0)
             break;
         index = colony_options_find_child(&usage, argv[1]);

@@ -12,6 +12,7 @@
 #include "core/signals.h"
 #include "core/template.h"
 #include "ctl_internal.h"
+#include "files_ctl.h"
 
 /* clang-format off */
 #define AT(field) offsetof(struct ctl, field)
@@ -33,6 +34,12 @@
     {"timeout", 0, "SECONDS", "wait so long only (exit 75)", OPTION_DURATION, AT(timeout_ms), NULL}
 
 static const struct colony_option plain_options[] = {WHERE, END};
+static const struct colony_option own_options[] = {
+    WHERE,
+    {"messages", 0, "DIR", "with --config DIR: ncolony's actions on its folders", OPTION_TEXT, AT(messages), NULL},
+    {"config",   0, "DIR", "the folder of the processes' files",                 OPTION_TEXT, AT(config),   NULL},
+    END,
+};
 static const struct colony_option show_options[] = {JSON, WHERE, END};
 static const struct colony_option stop_options[] = {WAIT("return when it is done; the default"), WHERE, END};
 static const struct colony_option start_options[] = {WAIT("return when all are up (exit 1: one failed)"), WHERE, END};
@@ -232,14 +239,18 @@ const struct colony_usage colony_ctl_usage = {
                 "colony ctl --state /srv/shop/state status\n"
                 "colony ctl --endpoint http://127.0.0.1:5000 ps\n"
                 "colony ctl --endpoint https://shop.example:5443 --token-file token ps\n",
-    .options = plain_options,
+    .options = own_options,
     .operands_min = 1,
     .operands_max = COLONY_OPERANDS_ANY,
     .child = get_action,
     .children = "actions",
     .notes =
         "`GROUP:*` is all templates whose names begin with `GROUP:`; quote it from the shell.\n"
-        "An action's `_` may be written `-`, too: add-process.\n",
+        "An action's `_` may be written `-`, too: add-process.\n"
+        "\n"
+        "With --messages DIR --config DIR before it, an action is one of ncolony's: add, remove,\n"
+        "restart, restart-all, restart-group, list, show. It works on those folders alone;\n"
+        "`colony ctl --messages DIR --config DIR help` tells more.\n",
 };
 
 /* For what is not a socket of this machine's. */
@@ -308,6 +319,19 @@ static int run_action(struct ctl *ctl, size_t index, int argc, char **argv)
     return exit_code == EXIT_OK ? action->run(ctl, argc, argv) : exit_code;
 }
 
+/* On ncolony's folders, for which it needs no colony. */
+static int run_files(const struct ctl *ctl, int argc, char **argv)
+{
+    if (!ctl->messages || !ctl->config)
+        return colony__ctl_fail(EXIT_USAGE, "cannot use --%s without --%s DIR",
+                                ctl->messages ? "messages" : "config",
+                                ctl->messages ? "config" : "messages");
+    if (ctl->endpoint_text || ctl->state_dir)
+        return colony__ctl_fail(EXIT_USAGE, "cannot use --%s together with --messages and --config",
+                                ctl->state_dir ? "state" : "endpoint");
+    return colony_files_ctl(ctl->messages, ctl->config, argc, argv);
+}
+
 int colony_cmd_ctl(int argc, char **argv)
 {
     struct ctl ctl = {.lines = UINT64_MAX,
@@ -320,6 +344,8 @@ int colony_cmd_ctl(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN); /* noticed as a failed write */
     if (!colony_options_parse(&colony_ctl_usage, &ctl, &argc, argv, &exit_code))
         return exit_code;
+    if (ctl.messages || ctl.config)
+        return run_files(&ctl, argc, argv);
     if (strcmp(argv[1], "help") == 0 && argc == 2) {
         colony_options_help(&colony_ctl_usage);
         return EXIT_OK;

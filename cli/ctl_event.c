@@ -31,6 +31,8 @@ static const struct word {
     {"stop_pid", "is being stopped",             false, true},
     {"flap",     "dies too often",               true,  false},
     {"fail",     "cannot start",                 false, false},
+    {"healthy",  "is healthy",                   false, false},
+    {"unhealthy", "is unhealthy",                false, false},
     {"log",      "has trouble with its log",     true,  false},
 }, states[] = {
     {"stopped",   "was stopped",                 false, true},

@@ -63,6 +63,8 @@ struct ctl {
     const char *since;
     bool is_raw;
     struct ctl_settings settings;
+    const char *messages; /* ncolony's folders: then its own actions are meant */
+    const char *config;
     struct colony_target target;
 };
 

@@ -49,6 +49,8 @@ enum field {
     FIELD_FAILURE,
     FIELD_CAUSE,
     FIELD_STATUS,
+    FIELD_HEALTH,
+    FIELD_HEALTH_NOTE,
     FIELD_OUTPUT,
     FIELD_DROPPED_BYTES,
     FIELD_STREAMS,
@@ -66,9 +68,10 @@ struct fields {
 static void find_fields(struct fields *fields, const struct cJSON *slot)
 {
     static const char *const keys[FIELD_COUNT] = {
-        "name",     "slot",          "id",        "os_pid",  "state", "uptime",
-        "restarts", "retry_in",      "last_exit", "failure", "cause", "status",
-        "output",   "dropped_bytes", "streams",   "cpu",     "mem"};
+        "name",     "slot",        "id",        "os_pid",        "state",   "uptime",
+        "restarts", "retry_in",    "last_exit", "failure",       "cause",   "status",
+        "health",   "health_note", "output",    "dropped_bytes", "streams", "cpu",
+        "mem"};
     const struct cJSON *item;
     size_t next = 0;
 
@@ -229,6 +232,10 @@ static void write_note(char note[CTL_NOTE_MAX], const struct fields *fields,
     if (has_number(fields, FIELD_RETRY_IN)) {
         write_duration(retry, fields, FIELD_RETRY_IN);
         (void)snprintf(text, sizeof text, "starts again in %s", retry);
+        add_note(note, text);
+    }
+    if (strcmp(text_of(fields, FIELD_HEALTH), "unhealthy") == 0) {
+        (void)snprintf(text, sizeof text, "unhealthy: %.300s", text_of(fields, FIELD_HEALTH_NOTE));
         add_note(note, text);
     }
     if (strcmp(text_of(fields, FIELD_OUTPUT), "lost") == 0)

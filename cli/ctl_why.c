@@ -184,6 +184,10 @@ static void print_present(const struct story *story, const struct cJSON *slot,
         print_waits(waits);
     else
         print_cause(story, slot);
+    if (strcmp(colony__ctl_text(slot, "health"), "unhealthy") == 0) {
+        printf(", but unhealthy: ");
+        colony__ctl_print_text(colony__ctl_text(slot, "health_note"));
+    }
     if (state && state->needs_start) {
         printf("; `colony ctl start ");
         colony__ctl_print_text(story->name);

@@ -31,12 +31,15 @@ static const struct colony_usage version_usage;
 /* clang-format off */
 static const struct command commands[] = {
     {"app",        colony_cmd_app,        &colony_app_usage,        "run the application of a Procfile"},
+    {"beat",       colony_cmd_beat,       &colony_beat_usage,       "touch a heart: tell that a program lives"},
+    {"beatcheck",  colony_cmd_beatcheck,  &colony_beatcheck_usage,  "have ncolony's processes restarted that do not beat"},
     {"check",      colony_cmd_check,      &colony_check_usage,      "validate a configuration"},
     {"complete",   colony_cmd_complete,   NULL,                     "called by what completion prints"},
     {"completion", colony_cmd_completion, &colony_completion_usage, "print what completes commands in your shell"},
     {"ctl",        colony_cmd_ctl,        &colony_ctl_usage,        "control a running colony"},
     {"engine",     colony_cmd_engine,     NULL,                     "started by keeper"},
     {"help",       cmd_help,              &help_usage,              "tell more of a command"},
+    {"httpcheck",  colony_cmd_httpcheck,  &colony_httpcheck_usage,  "have ncolony's processes restarted that do not answer"},
     {"keeper",     colony_cmd_keeper,     NULL,                     "started by serve"},
     {"schedule",   colony_cmd_schedule,   &colony_schedule_usage,   "run a command again and again"},
     {"serve",      colony_cmd_serve,      &colony_serve_usage,      "keep processes alive"},

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "../cli/commands.h"
+#include "../cli/files_ctl.h"
 #include "../cli/options.h"
 #include "api/route_internal.h"
 #include "core/error.h"
@@ -103,6 +104,19 @@ static bool write_actions(enum form form, const char *name)
     return true;
 }
 
+/* `@file-actions@`: those of `colony ctl --messages DIR --config DIR`. */
+static bool write_file_actions(enum form form, const char *argument)
+{
+    static const struct colony_option none[] = {{.type = OPTION_END}};
+    struct colony_usage action;
+
+    if (form != FORM_SCDOC)
+        return false;
+    for (size_t i = 0; colony_files_ctl_usage.child(i, &action); i++)
+        write_action(&action, none);
+    return argument[0] == '\0';
+}
+
 /* `@exits@` */
 static bool write_exits(enum form form, const char *argument)
 {
@@ -152,6 +166,7 @@ static const struct {
     bool (*write)(enum form form, const char *argument); /* false: there is no such thing */
 } parts[] = {
     {"actions",  write_actions},  {"commands", write_commands}, {"exits",    write_exits},
+    {"file-actions", write_file_actions},
     {"later",    write_later},    {"live",     write_live},     {"options",  write_options},
     {"routes",   write_routes},   {"sections", write_sections}, {"settings", write_settings},
     {"tables",   write_tables},   {"title",    write_title},

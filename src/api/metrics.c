@@ -167,6 +167,12 @@ static bool get_signal(const struct row *row, struct figure *out)
     return row->info.has_exit && row->info.exit_known;
 }
 
+static bool get_healthy(const struct row *row, struct figure *out)
+{
+    *out = whole(row->info.health && strcmp(row->info.health, "healthy") == 0);
+    return row->info.health && strcmp(row->info.health, "unknown") != 0;
+}
+
 static bool get_dropped_bytes(const struct row *row, struct figure *out)
 {
     *out = whole(row->info.dropped_bytes);
@@ -229,6 +235,8 @@ static const struct slot_family {
      "Exit status of its last process, unless a signal ended it."},
     {"colony_slot_last_exit_signal", "gauge", get_signal, false,
      "Signal that ended its last process, 0 for none."},
+    {"colony_slot_healthy", "gauge", get_healthy, false,
+     "1 when its process was found well by `health`, 0 when it was not."},
     {"colony_slot_output_dropped_bytes_total", "counter", get_dropped_bytes, false,
      "Bytes of output lost because the log could not be written."},
     {"colony_slot_output_dropped_lines_total", "counter", get_dropped_lines, false,

@@ -65,6 +65,8 @@ const struct colony__openapi_part colony__openapi_schemas[] = {
         "next_in": {"type": ["number", "null"], "description": "seconds until its schedule runs it next"},
         "last_exit": {"$ref": "#/components/schemas/Exit"}, "failure": {"type": "string"},
         "cause": {"type": "string"}, "status": {"type": "string"},
+        "health": {"enum": ["unknown", "healthy", "unhealthy", null]},
+        "health_note": {"type": "string", "description": "how its last check failed"},
         "since": {"type": ["string", "null"], "format": "date-time"}, "output": {"type": "string"},
         "dropped_bytes": {"type": "integer"}, "dropped_lines": {"type": "integer"},
         "streams": {"enum": ["none", "open", "lost"], "description": "custom_streams of its process"},
@@ -74,7 +76,8 @@ const struct colony__openapi_part colony__openapi_schemas[] = {
     {"Status", JSON({"type": "object", "required": ["active", "running", "numprocesses", "max_processes"], "properties": {
         "active": {"type": "boolean"}, "running": {"type": "integer"},
         "numprocesses": {"type": "integer"}, "max_processes": {"type": "integer"},
-        "next_in": {"type": "number", "description": "seconds until its schedule runs it next"}}})},
+        "next_in": {"type": "number", "description": "seconds until its schedule runs it next"},
+        "healthy": {"type": "integer", "description": "with `health` only"}}})},
     {"Template", JSON({"type": "object", "required": ["cmd"], "properties": {
         "name": {"type": "string"}, "cmd": {"type": "string"},
         "args": {"type": ["array", "string", "null"]}, "env": {"type": ["object", "null"]},

@@ -16,6 +16,8 @@ struct count {
     uint32_t running;
     bool has_next;
     uint64_t next_in_ms;
+    uint32_t healthy;
+    bool is_checked; /* by `health` */
 };
 
 static bool is_digits(const char *text)
@@ -154,6 +156,8 @@ static void count_slot(const struct colony_slot_info *info, void *data)
     if (info->has_next && (!count->has_next || info->next_in_ms < count->next_in_ms))
         count->next_in_ms = info->next_in_ms;
     count->has_next |= info->has_next;
+    count->is_checked |= info->health != NULL;
+    count->healthy += info->health && strcmp(info->health, "healthy") == 0;
 }
 
 int colony__get_status(struct colony__connection *connection, const struct colony__request *request,
@@ -175,6 +179,8 @@ int colony__get_status(struct colony__connection *connection, const struct colon
     colony__json_add_number(&json, "max_processes", count.slots);
     if (count.has_next)
         colony__json_add_seconds(&json, "next_in", count.next_in_ms);
+    if (count.is_checked)
+        colony__json_add_number(&json, "healthy", count.healthy);
     colony__json_close(&json, '}');
     return colony__respond_json(connection, 200, &json);
 }

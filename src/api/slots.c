@@ -67,6 +67,11 @@ void colony__slot_open_json(struct colony__json *json, const struct colony_slot_
     colony__json_add_text(json, "failure", info->failure);
     colony__json_add_text(json, "cause", info->cause);
     colony__json_add_text(json, "status", info->status);
+    if (info->health)
+        colony__json_add_text(json, "health", info->health);
+    else
+        colony__json_add_null(json, "health");
+    colony__json_add_text(json, "health_note", info->health_note);
     colony__json_add_time(json, "since", info->since_ms);
     colony__json_add_text(json, "output", info->output);
     colony__json_add_number(json, "dropped_bytes", info->dropped_bytes);

@@ -296,16 +296,16 @@ static void send_first(struct colony__webhook *hook)
     for (char *const *line = hook->settings->headers; *line && count < HEADERS_MAX; line++)
         headers[count++] = *line;
     hook->queue.is_first_held = true;
-    rc = colony_http_client_post(
+    rc = colony_http_client_send(
         hook->client,
-        &(const struct colony_http_post){.url = hook->settings->url,
-                                         .headers = headers,
-                                         .body = event->body,
-                                         .size = event->size,
-                                         .ca = hook->settings->ca,
-                                         .timeout_ms = hook->settings->timeout_ms,
-                                         .cb = on_done,
-                                         .data = hook},
+        &(const struct colony_http_request){.url = hook->settings->url,
+                                            .headers = headers,
+                                            .body = event->body,
+                                            .size = event->size,
+                                            .ca = hook->settings->ca,
+                                            .timeout_ms = hook->settings->timeout_ms,
+                                            .cb = on_done,
+                                            .data = hook},
         &hook->job);
     if (rc < 0)
         on_shortage(hook, rc);

@@ -40,8 +40,8 @@ struct colony_curl {
 };
 
 /*
- * The first call opens the library and makes it ready; no other thread may call it meanwhile.
- * -ENOENT, -ENOTSUP with what to install; -ENOMEM.
+ * The first call opens the library and makes it ready. Any thread, until it is. -ENOENT, -ENOTSUP
+ * with what to install; -ENOMEM.
  */
 int colony_curl_get(const struct colony_curl **out, struct colony_error *err);
 

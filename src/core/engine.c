@@ -319,6 +319,7 @@ void colony_engine_close(struct colony_engine *engine, int exit_code, colony_eng
     for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
         for (uint32_t i = 0; i < entry->slot_count; i++)
             engine_run_free(entry->slots[i]);
+    engine_http_close(engine);
     for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
         while (entry->slot_count > 0) {
             struct slot *slot = entry->slots[entry->slot_count - 1];

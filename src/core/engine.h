@@ -44,13 +44,15 @@ struct colony_slot_info {
     bool has_exit;        /* a process of it has ended */
     bool exit_known;      /* false: the kernel could not tell the status */
     int exit_status;
-    int term_signal;        /* 0: none */
-    const char *failure;    /* why the last spawn failed ("chdir /nope: No such…"), or "" */
-    const char *cause;      /* of its state: "http uid 0", "waits for db to be ready", … or "" */
-    const char *status;     /* what the process said of itself (STATUS= of sd_notify), or "" */
-    uint64_t since_ms;      /* wall clock: when it came to its state */
-    const char *output;     /* "captured", "direct", "none", "lost", "stalled" or "dropping" */
-    uint64_t dropped_bytes; /* output lost because the log could not be written */
+    int term_signal;         /* 0: none */
+    const char *failure;     /* why the last spawn failed ("chdir /nope: No such…"), or "" */
+    const char *cause;       /* of its state: "http uid 0", "waits for db to be ready", … or "" */
+    const char *status;      /* what the process said of itself (STATUS= of sd_notify), or "" */
+    const char *health;      /* "unknown", "healthy" or "unhealthy"; NULL: nobody looks */
+    const char *health_note; /* how its last check failed, or "" */
+    uint64_t since_ms;       /* wall clock: when it came to its state */
+    const char *output;      /* "captured", "direct", "none", "lost", "stalled" or "dropping" */
+    uint64_t dropped_bytes;  /* output lost because the log could not be written */
     uint64_t dropped_lines;
     const char *streams;   /* custom ones of its process: "none", "open" or "lost" */
     uint64_t unread_bytes; /* that custom streams brought while nobody followed them */

@@ -47,6 +47,7 @@ static struct colony_template *make_template(const struct slot *slot)
     changed.restart = &once;
     changed.dependency_count = 0;
     changed.ready = &colony_ready_none;
+    changed.health = &colony_health_none;
     changed.watchdog_ms = 0;
     changed.max_age_ms = 0;
     changed.essential = false;

@@ -201,6 +201,19 @@ static uint32_t count_ready(const struct template_entry *entry)
     return entry->counts[SLOT_READY] + count_completed(entry);
 }
 
+/* A job that is done was well enough. */
+static bool is_healthy(const struct template_entry *entry)
+{
+    for (uint32_t i = 0; i < entry->slot_count; i++) {
+        const struct slot *slot = entry->slots[i];
+
+        if (!slot->is_leaving && slot->state != SLOT_COMPLETED &&
+            !engine_health_is_good(engine_run_health(slot)))
+            return false;
+    }
+    return true;
+}
+
 static bool has_condition(const struct template_entry *entry, enum colony_condition condition)
 {
     uint32_t slots = engine_count_slots(entry);
@@ -214,6 +227,9 @@ static bool has_condition(const struct template_entry *entry, enum colony_condit
         return count_ready(entry) == slots;
     case CONDITION_COMPLETED:
         return count_completed(entry) == slots;
+    case CONDITION_HEALTHY:
+        return count_ready(entry) == slots &&
+               (entry->template->health->kind == HEALTH_NONE || is_healthy(entry));
     }
     return false;
 }
@@ -261,12 +277,26 @@ static const char *describe_state(const struct template_entry *entry)
     return "without processes";
 }
 
+/* What the target of a gate is doing instead. */
+static const char *describe_target(const struct gate *gate)
+{
+    const struct template_entry *target = gate->target;
+
+    if (target->stop_is_due)
+        return "to be stopped";
+    if (gate->dependency->condition == CONDITION_HEALTHY &&
+        target->template->health->kind != HEALTH_NONE && has_condition(target, CONDITION_READY))
+        return "not found so";
+    return describe_state(target);
+}
+
 static void describe_gate(const struct gate *gate, char *text, size_t size)
 {
     static const char *const conditions[] = {
         [CONDITION_STARTED] = "be started",
         [CONDITION_READY] = "be ready",
         [CONDITION_COMPLETED] = "complete",
+        [CONDITION_HEALTHY] = "be healthy",
     };
     const char *name = gate->dependency->name;
 
@@ -274,8 +304,7 @@ static void describe_gate(const struct gate *gate, char *text, size_t size)
         (void)snprintf(text, size, "waits for %.60s, which does not exist", name);
     else
         (void)snprintf(text, size, "waits for %.60s to %s: it is %s", name,
-                       conditions[gate->dependency->condition],
-                       gate->target->stop_is_due ? "to be stopped" : describe_state(gate->target));
+                       conditions[gate->dependency->condition], describe_target(gate));
 }
 
 /* The first reason; "" when there is none. */
@@ -445,6 +474,13 @@ void engine_gates_stop(struct template_entry *entry)
 void engine_gates_look(struct template_entry *entry)
 {
     start_waiting(entry, entry->why);
+    open_gates(entry);
+    stop_due(entry->engine);
+}
+
+/* A process of it was found well. */
+void engine_gates_on_healthy(struct template_entry *entry)
+{
     open_gates(entry);
     stop_due(entry->engine);
 }

@@ -171,6 +171,8 @@ struct colony_engine {
     struct colony_clock_watch *clock_watch; /* NULL: nobody has needed it */
     uint64_t away_ms;          /* while it takes over: so long there may have been no engine */
     struct colony_table table; /* the keeper's, read-only */
+    struct colony_http_client *http; /* engine_http.c; NULL: nobody has asked for it */
+    struct colony_table table;       /* the keeper's, read-only */
     struct colony_notes notes;
     struct colony_hello hello;
     struct colony_held_socket sockets[KEEPER_SOCKETS_MAX];
@@ -264,7 +266,7 @@ bool engine_schedule_is_done(const struct slot *slot);
 
 /* engine_run.c: ready, watchdog, age and limits of a living process. */
 int engine_run_prepare(struct slot *slot);
-int engine_run_expect(struct slot *slot);
+int engine_run_expect(struct slot *slot, struct colony_error *err);
 int engine_run_take_fd(struct slot *slot, int fd);
 int engine_run_take_log(struct slot *slot);
 void engine_run_set_template(struct slot *slot);
@@ -274,6 +276,22 @@ void engine_run_end(struct slot *slot);
 void engine_run_free(struct slot *slot);
 void engine_run_arm(struct slot *slot);
 const char *engine_run_status(const struct slot *slot);
+const struct slot_health *engine_run_health(const struct slot *slot);
+uid_t engine_run_uid(const struct slot *slot);
+
+/* engine_health.c: whether it is well. NULL: nobody looks. */
+int engine_health_new(struct slot_health **out, struct slot *slot);
+void engine_health_free(struct slot_health *health);
+void engine_health_set_template(struct slot_health *health);
+int engine_health_expect(const struct slot *slot, struct colony_error *err);
+void engine_health_begin(struct slot_health *health, uint64_t now);
+void engine_health_check(struct slot_health *health);
+void engine_health_end(struct slot_health *health);
+uint64_t engine_health_due(const struct slot_health *health);
+bool engine_health_is_good(const struct slot_health *health);
+/* "unknown", "healthy" or "unhealthy"; NULL. */
+const char *engine_health_state(const struct slot *slot);
+const char *engine_health_note(const struct slot_health *health);
 
 /* engine_gates.c: what depends on what. */
 int engine_gates_link(struct template_entry *entry);
@@ -282,6 +300,7 @@ void engine_gates_break_circles(struct colony_engine *engine);
 void engine_gates_unlink(struct template_entry *entry);
 void engine_gates_leave(struct template_entry *entry);
 bool engine_gates_are_open(const struct template_entry *entry);
+void engine_gates_on_healthy(struct template_entry *entry);
 void engine_gates_on_move(struct slot *slot, enum colony_slot_state from);
 void engine_gates_stop(struct template_entry *entry);
 void engine_gates_look(struct template_entry *entry);
@@ -293,6 +312,10 @@ int engine_check_run(void *slot, char *const *argv, uint64_t timeout_ms,
 void engine_check_cancel(void *slot);
 void engine_check_on_move(struct slot *slot);
 void engine_check_drop(struct slot *owner);
+
+/* engine_http.c: what requests are made by; made at its first use. */
+struct colony_http_client *engine_http(void *slot, struct colony_error *err);
+void engine_http_close(struct colony_engine *engine);
 
 /* engine_spawn.c: orders to the keeper. */
 bool engine_may_drop_groups(void);

@@ -107,6 +107,8 @@ static void describe_slot(struct slot *slot, struct colony_slot_info *info)
         .failure = slot->failure ? slot->failure : "",
         .cause = slot->cause,
         .status = engine_run_status(slot),
+        .health = engine_health_state(slot),
+        .health_note = engine_health_note(engine_run_health(slot)),
         .since_ms = slot->since_ms,
         .output = describe_output(slot),
         .streams = describe_custom(slot),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * engine_run.c - what a living process is watched for, beside its end: whether it is ready, its
- * watchdog, its age, and what it uses. Most templates ask for none of it and have no slot_run.
+ * engine_run.c - what a living process is watched for, beside its end: whether it is ready and well
+ * (engine_health.c), its watchdog, its age, and what it uses. Most templates ask for none of it and
+ * have no slot_run.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ enum {
 struct slot_run {
     struct slot *slot;
     struct colony_ready *ready; /* NULL: nothing tells */
+    struct slot_health *health; /* engine_health.c; NULL: nobody looks */
     struct colony_stats_watch *watch;
     uint64_t start_deadline_ms; /* CLOCK_BOOTTIME, as all here; 0: none */
     uint64_t watchdog_deadline_ms;
@@ -43,13 +45,19 @@ static uint64_t timeout_of(const struct colony_template *template)
 static bool is_watched(const struct colony_template *template)
 {
     return template->ready->kind != READY_NONE || template->watchdog_ms > 0 ||
-           template->max_age_ms > 0 || timeout_of(template) > 0 ||
+           template->health->kind != HEALTH_NONE || template->max_age_ms > 0 ||
+           timeout_of(template) > 0 ||
            template->restart_above->memory_bytes > 0 || template->restart_above->cpu_percent > 0;
 }
 
 static bool needs_ready(const struct colony_template *template)
 {
     return template->ready->kind != READY_NONE || template->watchdog_ms > 0;
+}
+
+const struct slot_health *engine_run_health(const struct slot *slot)
+{
+    return slot->run ? slot->run->health : NULL;
 }
 
 const char *engine_run_status(const struct slot *slot)
@@ -68,7 +76,8 @@ static bool lives(const struct slot *slot)
 static uint64_t nearest(const struct slot_run *run)
 {
     const uint64_t deadlines[] = {run->start_deadline_ms, run->watchdog_deadline_ms,
-                                  run->age_deadline_ms, run->timeout_deadline_ms};
+                                  run->age_deadline_ms, run->timeout_deadline_ms,
+                                  engine_health_due(run->health)};
     uint64_t first = 0;
 
     for (size_t i = 0; i < sizeof deadlines / sizeof deadlines[0]; i++)
@@ -126,6 +135,8 @@ static void on_deadline(struct colony_timer *timer)
         engine_slot_because(slot, "took longer than its timeout of %.1f s",
                             (double)timeout_of(template) / 1000);
         engine_slot_fail(slot);
+    } else if (is_over(engine_health_due(run->health), now)) {
+        engine_health_check(run->health);
     } else { /* one was put off */
         engine_run_arm(slot);
     }
@@ -154,6 +165,8 @@ void engine_run_arm(struct slot *slot)
         template->max_age_ms > 0 ? slot->started_boot_ms + template->max_age_ms : 0;
     run->timeout_deadline_ms =
         timeout_of(template) > 0 ? slot->started_boot_ms + timeout_of(template) : 0;
+    if (!is_starting)
+        engine_health_begin(run->health, now);
     first = nearest(run);
     if (first != 0)
         engine_slot_time(slot, on_deadline, first > now ? first - now : 0);
@@ -294,8 +307,8 @@ static void watch_usage(struct slot *slot)
 /* Before a process: what will watch it is there. */
 int engine_run_prepare(struct slot *slot)
 {
-    static const struct colony_ready_runner runner = {.run = engine_check_run,
-                                                      .cancel = engine_check_cancel};
+    static const struct colony_ready_runner runner = {
+        .run = engine_check_run, .cancel = engine_check_cancel, .http = engine_http};
     const struct colony_template *template = slot->entry->template;
     struct colony_ready_runner own = runner;
     struct colony_ready_options options = {
@@ -314,9 +327,12 @@ int engine_run_prepare(struct slot *slot)
         return -ENOMEM;
     slot->run->slot = slot;
     own.slot = slot;
-    if (needs_ready(template))
+    if (template->health->kind != HEALTH_NONE)
+        rc = engine_health_new(&slot->run->health, slot);
+    if (rc == 0 && needs_ready(template))
         rc = colony_ready_new(&slot->run->ready, &options);
     if (rc < 0) {
+        engine_health_free(slot->run->health);
         free(slot->run);
         slot->run = NULL;
     }
@@ -324,13 +340,15 @@ int engine_run_prepare(struct slot *slot)
 }
 
 /* Before the order goes out: what the process says may come before the news that it runs. */
-int engine_run_expect(struct slot *slot)
+int engine_run_expect(struct slot *slot, struct colony_error *err)
 {
     int rc = engine_run_prepare(slot);
 
     if (rc == 0 && slot->run && slot->run->ready)
         rc = colony_ready_expect(slot->run->ready, slot->log);
-    return rc;
+    if (rc < 0)
+        return colony_fail(err, rc, "cannot watch it: out of memory or descriptors");
+    return engine_health_expect(slot, err);
 }
 
 /* The keeper's end of what the process tells by; taken over. */
@@ -359,6 +377,8 @@ void engine_run_set_template(struct slot *slot)
 {
     if (slot->run && slot->run->ready)
         colony_ready_set_template(slot->run->ready, slot->entry->template);
+    if (slot->run)
+        engine_health_set_template(slot->run->health);
     if (!lives(slot))
         return;
     if (engine_run_prepare(slot) < 0)
@@ -370,7 +390,7 @@ void engine_run_set_template(struct slot *slot)
     engine_run_arm(slot);
 }
 
-static uid_t uid_of(const struct slot *slot)
+uid_t engine_run_uid(const struct slot *slot)
 {
     const struct colony_identity *identity = slot->entry->template->identity;
     const struct colony_keeper_options *keeper = slot->entry->engine->keeper;
@@ -385,7 +405,7 @@ void engine_run_begin(struct slot *slot, bool is_adopted)
     int rc = engine_run_prepare(slot);
 
     if (rc == 0 && slot->run && slot->run->ready)
-        rc = colony_ready_begin(slot->run->ready, uid_of(slot), slot->log, is_adopted);
+        rc = colony_ready_begin(slot->run->ready, engine_run_uid(slot), slot->log, is_adopted);
     if (rc < 0)
         colony_log(SEVERITY_ERROR, "cannot find out when %s.%u is ready: %s",
                    slot->entry->template->name, slot->number, strerror(-rc));
@@ -409,11 +429,12 @@ void engine_run_end(struct slot *slot)
         return;
     if (run->ready)
         colony_ready_end(run->ready);
+    engine_health_end(run->health);
     engine_check_drop(slot);
     colony_stats_unwatch(slot->entry->engine->stats, run->watch);
     if (lives(slot))
         engine_slot_stop_timer(slot); /* of its deadlines */
-    *run = (struct slot_run){.slot = slot, .ready = run->ready};
+    *run = (struct slot_run){.slot = slot, .ready = run->ready, .health = run->health};
 }
 
 static void on_ready_closed(void *data)
@@ -434,5 +455,6 @@ void engine_run_free(struct slot *slot)
         engine->open_handles++;
         colony_ready_close(run->ready, on_ready_closed, engine);
     }
+    engine_health_free(run->health);
     free(run);
 }

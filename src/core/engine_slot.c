@@ -84,13 +84,11 @@ static void enter_starting(struct slot *slot)
         return;
     }
     /* Why the last try failed stays to be seen until one succeeds: this may take its time, too. */
-    if (engine_run_expect(slot) == 0 && engine_order_spawn(slot, &err) == 0) {
+    if (engine_run_expect(slot, &err) == 0 && engine_order_spawn(slot, &err) == 0) {
         slot->is_spawning = true;
         return;
     }
     engine_run_end(slot);
-    if (err.code == 0)
-        (void)colony_fail(&err, -ENOMEM, "cannot watch it: out of memory or descriptors");
     free(slot->failure);
     slot->failure = strdup(err.message);
     colony_log(SEVERITY_ERROR, "%s", err.message);

@@ -26,11 +26,15 @@ struct colony_events {
 };
 
 static const char *const type_names[EVENT_TYPE_COUNT] = {
-    [EVENT_CREATE] = "create",     [EVENT_UPDATE] = "update", [EVENT_DELETE] = "delete",
-    [EVENT_START] = "start",       [EVENT_STOP] = "stop",     [EVENT_RESTART] = "restart",
-    [EVENT_SPAWN] = "spawn",       [EVENT_REAP] = "reap",     [EVENT_EXIT] = "exit",
-    [EVENT_STOP_PID] = "stop_pid", [EVENT_FLAP] = "flap",     [EVENT_FAIL] = "fail",
-    [EVENT_STATE] = "state",       [EVENT_LOG] = "log",       [EVENT_STRAY] = "stray",
+    [EVENT_CREATE] = "create",       [EVENT_UPDATE] = "update",
+    [EVENT_DELETE] = "delete",       [EVENT_START] = "start",
+    [EVENT_STOP] = "stop",           [EVENT_RESTART] = "restart",
+    [EVENT_SPAWN] = "spawn",         [EVENT_REAP] = "reap",
+    [EVENT_EXIT] = "exit",           [EVENT_STOP_PID] = "stop_pid",
+    [EVENT_FLAP] = "flap",           [EVENT_FAIL] = "fail",
+    [EVENT_STATE] = "state",         [EVENT_LOG] = "log",
+    [EVENT_STRAY] = "stray",         [EVENT_HEALTHY] = "healthy",
+    [EVENT_UNHEALTHY] = "unhealthy",
 };
 
 const char *colony_event_name(enum colony_event_type type)

@@ -20,21 +20,23 @@ struct colony_events;
 struct colony_subscription;
 
 enum colony_event_type {
-    EVENT_CREATE,   /* template */
-    EVENT_UPDATE,   /* template */
-    EVENT_DELETE,   /* template */
-    EVENT_START,    /* template: asked to start */
-    EVENT_STOP,     /* template: asked to stop */
-    EVENT_RESTART,  /* template: asked to restart */
-    EVENT_SPAWN,    /* process: runs */
-    EVENT_REAP,     /* process: stopped because there are too many */
-    EVENT_EXIT,     /* process: ended */
-    EVENT_STOP_PID, /* process: is being stopped */
-    EVENT_FLAP,     /* template: dies too often */
-    EVENT_FAIL,     /* process: could not be spawned; @text says which step failed */
-    EVENT_STATE,    /* slot: @from → @to */
-    EVENT_LOG,      /* slot: its log stalled, dropped output or recovered; @text says */
-    EVENT_STRAY,    /* a process nobody waits for was reaped */
+    EVENT_CREATE,    /* template */
+    EVENT_UPDATE,    /* template */
+    EVENT_DELETE,    /* template */
+    EVENT_START,     /* template: asked to start */
+    EVENT_STOP,      /* template: asked to stop */
+    EVENT_RESTART,   /* template: asked to restart */
+    EVENT_SPAWN,     /* process: runs */
+    EVENT_REAP,      /* process: stopped because there are too many */
+    EVENT_EXIT,      /* process: ended */
+    EVENT_STOP_PID,  /* process: is being stopped */
+    EVENT_FLAP,      /* template: dies too often */
+    EVENT_FAIL,      /* process: could not be spawned; @text says which step failed */
+    EVENT_STATE,     /* slot: @from → @to */
+    EVENT_HEALTHY,   /* process: a check found it well, for the first time or again */
+    EVENT_UNHEALTHY, /* process: checks failed too often; @text says how */
+    EVENT_LOG,       /* slot: its log stalled, dropped output or recovered; @text says */
+    EVENT_STRAY,     /* a process nobody waits for was reaped */
     EVENT_TYPE_COUNT,
 };
 

@@ -242,13 +242,13 @@ int colony_http_client_new(struct colony_http_client **out, struct uv_loop_s *lo
         return rc;
     client = calloc(1, sizeof *client);
     if (!client)
-        return colony_fail(err, -ENOMEM, "cannot use webhooks: out of memory");
+        return colony_fail(err, -ENOMEM, "cannot make HTTP requests: out of memory");
     client->multi = lib->curl_multi_init();
     if (!client->multi || uv_timer_init(loop, &client->timer) < 0) {
         if (client->multi)
             (void)lib->curl_multi_cleanup(client->multi);
         free(client);
-        return colony_fail(err, -ENOMEM, "cannot use webhooks: out of memory");
+        return colony_fail(err, -ENOMEM, "cannot make HTTP requests: out of memory");
     }
     client->lib = lib;
     client->loop = loop;
@@ -277,22 +277,26 @@ static int add_header(struct colony_http_job *job, const char *line)
 #define SET(option, value) failed |= lib->curl_easy_setopt(easy, option, value) != CURLE_OK
 
 /* -ENOMEM: it is what a setting that is known can fail for. */
-static int set_up(struct colony_http_job *job, const struct colony_http_post *post)
+static int set_up(struct colony_http_job *job, const struct colony_http_request *request)
 {
     const struct colony_curl *lib = job->client->lib;
     CURL *easy = job->easy;
     bool failed = false;
 
-    SET(CURLOPT_URL, post->url);
-    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)post->size);
-    SET(CURLOPT_POSTFIELDS, post->body);
+    SET(CURLOPT_URL, request->url);
+    if (request->body) {
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->size);
+        SET(CURLOPT_POSTFIELDS, request->body);
+    } else {
+        SET(CURLOPT_PROXY, ""); /* what is asked for shall answer itself */
+    }
     SET(CURLOPT_HTTPHEADER, job->headers);
     SET(CURLOPT_USERAGENT, "colony/" COLONY_VERSION);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    SET(CURLOPT_TIMEOUT_MS, (long)post->timeout_ms);
+    SET(CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_NOPROGRESS, 1L);
     SET(CURLOPT_WRITEFUNCTION, on_answer);
@@ -300,8 +304,8 @@ static int set_up(struct colony_http_job *job, const struct colony_http_post *po
     SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
     SET(CURLOPT_ERRORBUFFER, job->reason);
     SET(CURLOPT_PRIVATE, job);
-    if (post->ca)
-        SET(CURLOPT_CAINFO, post->ca);
+    if (request->ca)
+        SET(CURLOPT_CAINFO, request->ca);
     /* A name server that does not answer must not hold up whoever gives up on it. */
     (void)lib->curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     return failed ? -ENOMEM : 0;
@@ -309,8 +313,8 @@ static int set_up(struct colony_http_job *job, const struct colony_http_post *po
 
 #undef SET
 
-int colony_http_client_post(struct colony_http_client *client, const struct colony_http_post *post,
-                            struct colony_http_job **out)
+int colony_http_client_send(struct colony_http_client *client,
+                            const struct colony_http_request *request, struct colony_http_job **out)
 {
     struct colony_http_job *job = calloc(1, sizeof *job);
     int rc = 0;
@@ -318,19 +322,19 @@ int colony_http_client_post(struct colony_http_client *client, const struct colo
     if (!job)
         return -ENOMEM;
     job->client = client;
-    job->cb = post->cb;
-    job->data = post->data;
+    job->cb = request->cb;
+    job->data = request->data;
     job->easy = client->lib->curl_easy_init();
     if (!job->easy) {
         free(job);
         return -ENOMEM;
     }
-    for (const char *const *line = post->headers; *line && rc == 0; line++)
+    for (const char *const *line = request->headers; line && *line && rc == 0; line++)
         rc = add_header(job, *line);
     if (rc == 0)
         rc = add_header(job, "Expect:"); /* without it there is no waiting for 100 Continue */
     if (rc == 0)
-        rc = set_up(job, post);
+        rc = set_up(job, request);
     if (rc == 0 && client->lib->curl_multi_add_handle(client->multi, job->easy) != CURLM_OK)
         rc = -ENOMEM;
     if (rc < 0) {

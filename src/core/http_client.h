@@ -29,11 +29,11 @@ struct colony_http_result {
 /* The job is gone when this is called, and new ones may be begun. */
 typedef void (*colony_http_done_cb)(const struct colony_http_result *result, void *data);
 
-/* A POST. All but @body is borrowed for the call; @body until it is done or cancelled. */
-struct colony_http_post {
+/* A POST, or a GET. All but @body is borrowed for the call; @body until it is done or cancelled. */
+struct colony_http_request {
     const char *url;
-    const char *const *headers; /* "Name: value" up to NULL */
-    const char *body;
+    const char *const *headers; /* "Name: value" up to NULL; or NULL */
+    const char *body;           /* NULL: a GET, by no proxy */
     size_t size;
     const char *ca; /* file of authorities; NULL: the system's */
     uint64_t timeout_ms;
@@ -45,7 +45,8 @@ struct colony_http_post {
 int colony_http_client_new(struct colony_http_client **out, struct uv_loop_s *loop,
                            struct colony_error *err);
 /* -ENOMEM. */
-int colony_http_client_post(struct colony_http_client *client, const struct colony_http_post *post,
+int colony_http_client_send(struct colony_http_client *client,
+                            const struct colony_http_request *request,
                             struct colony_http_job **out);
 /* Its cb is not called. */
 void colony_http_job_cancel(struct colony_http_job *job);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +128,8 @@ struct own_texts {
     char mark[COLONY_INSTANCE_SIZE + COLONY_RECORD_NAME_SIZE + 32];
     char notify[sizeof "NOTIFY_SOCKET=" + COLONY_NOTIFY_PATH_SIZE];
     char watchdog[sizeof "WATCHDOG_USEC=" + 24];
+    char heart[sizeof "COLONY_HEARTBEAT=" + PATH_MAX];
+    char heart_period[sizeof "COLONY_HEARTBEAT_USEC=" + 24];
     char port[sizeof "PORT=" + 12];
 };
 
@@ -168,6 +171,39 @@ static int add_port(struct variables *list, const struct colony_template *templa
     return 0;
 }
 
+int colony_payload_heart_path(char *path, size_t size, const struct colony_template *template,
+                              uint32_t slot, const char *state_dir)
+{
+    const char *own = template->health->text;
+    int length =
+        own ? snprintf(path, size, "%s", own)
+            : snprintf(path, size, "%s/hearts/%s.%" PRIu32, state_dir, template->name, slot);
+
+    return length < 0 || (size_t)length >= size ? -ENAMETOOLONG : 0;
+}
+
+/* What it is to touch, and how often at least. */
+static int add_heart(struct variables *list, const struct colony_template *template, uint32_t slot,
+                     const struct colony_payload_context *context)
+{
+    static const char name[] = "COLONY_HEARTBEAT=";
+    struct own_texts *own = &list->own;
+    int rc;
+
+    if (template->health->kind != HEALTH_HEARTBEAT)
+        return 0;
+    memcpy(own->heart, name, sizeof name);
+    rc = colony_payload_heart_path(own->heart + sizeof name - 1, PATH_MAX, template, slot,
+                                   context->state_dir);
+    if (rc < 0)
+        return rc;
+    add(list, own->heart, SOURCE_COLONY);
+    (void)snprintf(own->heart_period, sizeof own->heart_period, "COLONY_HEARTBEAT_USEC=%" PRIu64,
+                   template->health->period_ms * 1000);
+    add(list, own->heart_period, SOURCE_COLONY);
+    return 0;
+}
+
 static int add_own(struct variables *list, const struct colony_template *template, uint32_t slot,
                    const struct colony_payload_context *context)
 {
@@ -181,8 +217,9 @@ static int add_own(struct variables *list, const struct colony_template *templat
                    template->detach ? "COLONY_DETACHED_ID" : "COLONY_ID", context->instance,
                    template->name, slot);
     add(list, own->mark, SOURCE_COLONY);
-    if (!colony_payload_has_notify(template))
-        return 0;
+    rc = add_heart(list, template, slot, context);
+    if (rc < 0 || !colony_payload_has_notify(template))
+        return rc;
     length = snprintf(own->notify, sizeof own->notify, "NOTIFY_SOCKET=");
     rc = colony_notify_path(own->notify + length, COLONY_NOTIFY_PATH_SIZE, context->state_dir,
                             template->name, slot);
@@ -242,7 +279,7 @@ static int collect(struct variables *list, const struct colony_template *templat
                    const struct colony_payload_context *context)
 {
     const size_t most =
-        count_of(environ) + count_of(template->env_file) + count_of(template->env) + 4;
+        count_of(environ) + count_of(template->env_file) + count_of(template->env) + 6;
     int rc;
 
     list->items = calloc(most, sizeof *list->items);

@@ -57,4 +57,8 @@ void colony_payload_clear(struct colony_payload_bytes *bytes);
  * errors of memfd_create(2) and write(2). */
 int colony_payload_seal(const struct colony_payload_bytes *bytes);
 
+/* The file that a process of @template touches (HEALTH_HEARTBEAT). -ENAMETOOLONG. */
+int colony_payload_heart_path(char *path, size_t size, const struct colony_template *template,
+                              uint32_t slot, const char *state_dir);
+
 #endif

@@ -223,6 +223,7 @@ static const struct kind kinds[] = {
     [READY_TCP]    = {colony__ready_tcp_init, colony__ready_tcp_begin, colony__ready_tcp_end},
     [READY_EXEC]   = {init_check,             begin_check,             end_check},
     [READY_DELAY]  = {NULL,                   begin_delay,             NULL},
+    [READY_HTTP]   = {colony__ready_http_init, colony__ready_http_begin, colony__ready_http_end},
 };
 /* clang-format on */
 

@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct colony_error;
+struct colony_http_client;
 struct colony_log;
 struct colony_ready;
 struct colony_template;
@@ -23,7 +25,7 @@ enum colony_ready_news {
     READY_NEWS_EXTEND,  /* EXTEND_TIMEOUT_USEC=…: @ms from now on */
     READY_NEWS_ALIVE,   /* WATCHDOG=1 came */
     READY_NEWS_TRIGGER, /* WATCHDOG=trigger: it asks to be treated as one that hangs */
-    READY_NEWS_TRIED,   /* a try of tcp or exec failed: @text says how; for `why` */
+    READY_NEWS_TRIED,   /* a try of tcp, http or exec failed: @text says how; for `why` */
 };
 
 typedef void (*colony_ready_cb)(enum colony_ready_news news, const char *text, uint64_t ms,
@@ -38,12 +40,14 @@ struct colony_ready_runner {
     int (*run)(void *slot, char *const *argv, uint64_t timeout_ms, colony_check_cb cb, void *data);
     void (*cancel)(void *slot); /* @cb of the check under way is not called any more */
     void *slot;
+    /* What READY_HTTP asks by; borrowed. NULL: it cannot be had, and why. */
+    struct colony_http_client *(*http)(void *slot, struct colony_error *err);
 };
 
 struct colony_ready_options {
     struct uv_loop_s *loop;
     const struct colony_template *template;   /* kept; outlives the object */
-    const struct colony_ready_runner *runner; /* copied; for READY_EXEC */
+    const struct colony_ready_runner *runner; /* copied; for READY_EXEC and READY_HTTP */
     colony_ready_cb cb;
     void *data;
 };

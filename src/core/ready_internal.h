@@ -2,7 +2,7 @@
 /*
  * ready_internal.h - one object that finds out whether a process is ready, as its parts see it:
  * ready.c (the object, descriptors, commands, delays), ready_notify.c (the notify socket),
- * ready_message.c (what stands in a datagram), ready_line.c (output) and ready_tcp.c.
+ * ready_message.c (what stands in a datagram), ready_line.c (output), ready_tcp.c, ready_http.c.
  */
 #ifndef COLONY_CORE_READY_INTERNAL_H
 #define COLONY_CORE_READY_INTERNAL_H
@@ -53,6 +53,7 @@ struct colony_ready {
     char **argv;                     /* READY_EXEC */
     struct colony__ready_line *line; /* READY_LINE */
     struct colony__ready_tcp *tcp;   /* READY_TCP */
+    struct colony_http_job *job;     /* READY_HTTP; NULL: none is under way */
 
     unsigned open; /* handles and requests that must be closed before it is freed */
     colony_ready_close_cb close_cb; /* of colony_ready_close */
@@ -110,6 +111,10 @@ int colony__ready_tcp_init(struct colony_ready *ready);
 int colony__ready_tcp_begin(struct colony_ready *ready);
 void colony__ready_tcp_end(struct colony_ready *ready);
 void colony__ready_tcp_free(struct colony__ready_tcp *tcp);
+
+int colony__ready_http_init(struct colony_ready *ready);
+int colony__ready_http_begin(struct colony_ready *ready);
+void colony__ready_http_end(struct colony_ready *ready);
 
 /* "HOST:PORT" or "[V6]:PORT". -EINVAL: it is neither. */
 struct colony__ready_address {

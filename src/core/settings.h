@@ -142,6 +142,9 @@ const struct colony_tls_settings *colony_http_tls(const struct colony_http_setti
 int colony_http_set_tls(struct colony_http_settings *http, const char *certfile,
                         const char *keyfile);
 
+/* http:// or https://, a host, and no blanks. */
+bool colony_is_http_url(const char *url);
+
 /* What people may know of a webhook's URL, which may have a secret in it: "https://host:port". */
 void colony_webhook_origin(const char *url, char *text, size_t size);
 

@@ -189,7 +189,7 @@ static const char *find_host(const char *url, size_t *size)
     return length > 0 && *host != ':' ? host : NULL;
 }
 
-static bool is_url(const char *url)
+bool colony_is_http_url(const char *url)
 {
     size_t size;
 
@@ -244,7 +244,7 @@ static int check_hook(const struct colony__reading *reading, const struct colony
     const struct colony_value *url = colony_value_get(value, "url");
     const struct colony_value *events = colony_value_get(value, "events");
 
-    if (!is_url(hook->url)) /* not quoted: it may have a secret in it */
+    if (!colony_is_http_url(hook->url)) /* not quoted: it may have a secret in it */
         return colony__setting_fail(reading, url ? url : value, -EINVAL,
                                     "cannot use `url`: it must be http:// or https://, a host, "
                                     "and no blanks");

@@ -123,13 +123,21 @@ void colony_state_dir_close(struct colony_state_dir *state)
 int colony_state_dir_make_engines(const struct colony_state_dir *state, uid_t uid, gid_t gid,
                                   struct colony_error *err)
 {
-    static const char *const names[] = {"log", "engine", NULL};
+    static const struct {
+        const char *name;
+        mode_t mode;
+    } folders[] = {{"log", 0700}, {"engine", 0700}, {"hearts", 0711}};
 
-    for (const char *const *name = names; *name; name++) {
-        if (mkdirat(state->fd, *name, 0700) < 0 && errno != EEXIST)
-            return colony_fail_os(err, -errno, "cannot make %s/%s", state->path, *name);
-        if (geteuid() == 0 && fchownat(state->fd, *name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
-            return colony_fail_os(err, -errno, "cannot give %s/%s to its user", state->path, *name);
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        const char *name = folders[i].name;
+
+        if (mkdirat(state->fd, name, folders[i].mode) < 0 && errno != EEXIST)
+            return colony_fail_os(err, -errno, "cannot make %s/%s", state->path, name);
+        /* The umask may have taken some away; one that is another's already stays as it is. */
+        if (fchmodat(state->fd, name, folders[i].mode, 0) < 0 && errno != EPERM)
+            return colony_fail_os(err, -errno, "cannot use %s/%s", state->path, name);
+        if (geteuid() == 0 && fchownat(state->fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+            return colony_fail_os(err, -errno, "cannot give %s/%s to its user", state->path, name);
     }
     return 0;
 }

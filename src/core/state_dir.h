@@ -3,7 +3,7 @@
  * state_dir.h - the folder in which one colony keeps everything (DESIGN §5).
  *
  * lock, table, instance, cgroup, notify/: the keeper's; settings.json: what serve applied; log/,
- * engine/: the engine's, which puts what a reload applied into engine/settings.json.
+ * engine/, hearts/: the engine's, which puts what a reload applied into engine/settings.json.
  */
 #ifndef COLONY_CORE_STATE_DIR_H
 #define COLONY_CORE_STATE_DIR_H
@@ -30,7 +30,8 @@ int colony_state_dir_open(struct colony_state_dir *state, const char *path,
                           struct colony_error *err);
 void colony_state_dir_close(struct colony_state_dir *state);
 
-/* Makes log/ and engine/ (0700) for the engine's user. */
+/* Makes log/ and engine/ (0700) and hearts/ (0711: processes touch what is in it) for the engine's
+ * user. */
 int colony_state_dir_make_engines(const struct colony_state_dir *state, uid_t uid, gid_t gid,
                                   struct colony_error *err);
 

@@ -110,9 +110,11 @@ const struct colony__setting colony__template_settings[] = {
     {"schedule",     &colony__schedule, COLONY__LIVE, NULL, DRAFT_AT(schedule), colony__schedule_settings,
      "run it again and again: each so long (`10s`), or at the times of a cron expression"},
     {"depends_on",   &colony__depends_on, COLONY__LIVE, "{}", WHOLE, colony__dependency_settings,
-     "other templates that it waits for, and what they must be: started, ready or completed"},
+     "other templates that it waits for, and what they must be: started, ready, healthy or completed"},
     {"ready",        &colony__ready, 0, NULL, DRAFT_AT(ready), colony__ready_settings,
      "how it tells that it is ready; as soon as it runs unless given"},
+    {"health",       &colony__health, 0, NULL, DRAFT_AT(health), colony__health_settings,
+     "how colony finds out that it is well, once it is ready; nobody looks unless given"},
     {"start_timeout", SECONDS, COLONY__LIVE, "0", AT(start_timeout_ms), NULL,
      "what is not ready after so long has failed; 0: it may take for ever"},
     {"watchdog",     SECONDS, 0, "0", AT(watchdog_ms), NULL,
@@ -213,6 +215,8 @@ static int read_settings(struct colony__draft *draft, const struct colony_value 
         rc = colony__ready_check(draft, reading);
     if (rc == 0)
         rc = colony__streams_check(draft, reading);
+    if (rc == 0)
+        rc = colony__health_check(draft, reading);
     return rc < 0 ? rc : colony__limits_check(draft, reading);
 }
 
@@ -231,6 +235,7 @@ static void set_parts(struct colony__draft *draft)
     template->rlimits = draft->rlimits;
     template->restart = has_restart ? &draft->restart : &colony_restart_default;
     template->ready = is_given(draft, "ready") ? &draft->ready : &colony_ready_none;
+    template->health = is_given(draft, "health") ? &draft->health : &colony_health_none;
     template->limits = is_given(draft, "limits") ? &draft->limits : &colony_limits_none;
     template->schedule = is_given(draft, "schedule") ? &draft->schedule : NULL;
     template->restart_above =
@@ -278,6 +283,7 @@ static void clear(struct colony__draft *draft)
     free(template->dependencies);
     free(draft->ready.text);
     colony_schedule_clear(&draft->schedule);
+    free(draft->health.text);
     free(template->name);
     free(template->group);
     free(template->cmd);

@@ -72,6 +72,7 @@ enum colony_condition {
     CONDITION_STARTED,   /* each of its slots has a process */
     CONDITION_READY,     /* each of its slots is ready; without `ready:` that is started */
     CONDITION_COMPLETED, /* each of its slots ended with a success and is not restarted */
+    CONDITION_HEALTHY,   /* each of its slots was found healthy; without `health:` that is ready */
 };
 
 /* What a running dependent does when a dependency is stopped or has failed for good. */
@@ -99,6 +100,7 @@ enum colony_ready_kind {
     READY_TCP,    /* something accepts connections at `text`, HOST:PORT */
     READY_EXEC,   /* the command `text` exits with 0 */
     READY_DELAY,  /* it has run for delay_ms */
+    READY_HTTP,   /* a GET of the URL `text` is answered with a status below 400 */
 };
 
 struct colony_ready_settings {
@@ -106,8 +108,32 @@ struct colony_ready_settings {
     int fd; /* READY_FD: 3 to 7 */
     char *text;
     uint64_t delay_ms;
-    uint64_t interval_ms; /* between tries of tcp and exec; default 1 s */
+    uint64_t interval_ms; /* between tries of tcp, http and exec; default 1 s */
     uint64_t try_ms;      /* how long one try may take; default 5 s */
+};
+
+/* By what is found out whether a process that is ready is well. */
+enum colony_health_kind {
+    HEALTH_NONE,      /* nobody looks */
+    HEALTH_HEARTBEAT, /* it touches the file `text` within each period; NULL: one of colony's own */
+    HEALTH_HTTP,      /* as READY_HTTP, READY_TCP and READY_EXEC */
+    HEALTH_TCP,
+    HEALTH_EXEC,
+};
+
+enum colony_health_then {
+    HEALTH_RESTART, /* it is stopped, and the restart policy follows */
+    HEALTH_REPORT,  /* it is told, and nothing else is done */
+};
+
+struct colony_health_settings {
+    enum colony_health_kind kind;
+    enum colony_health_then then;
+    char *text;
+    uint64_t period_ms;  /* between checks; default 10 s */
+    uint64_t timeout_ms; /* how long one may take; default 5 s */
+    uint64_t grace_ms;   /* from ready to the first check; default period_ms */
+    uint32_t max_bad;    /* failures in a row that are no matter; default 2, of hearts 0 */
 };
 
 /* Of the slot's cgroup; 0: no limit. */
@@ -143,6 +169,7 @@ struct colony_template {
     const struct colony_identity *identity;      /* NULL: as colony itself runs */
     const struct colony_restart_policy *restart; /* of `restart` or `flapping` */
     const struct colony_ready_settings *ready;
+    const struct colony_health_settings *health;
     const struct colony_limits *limits;
     const struct colony_restart_above *restart_above;
     const struct colony_schedule *schedule; /* NULL: it runs all the time */
@@ -178,6 +205,7 @@ struct colony_template {
 
 /* What a template has that gives none of these. */
 extern const struct colony_ready_settings colony_ready_none;
+extern const struct colony_health_settings colony_health_none;
 extern const struct colony_limits colony_limits_none;
 extern const struct colony_restart_above colony_restart_above_none;
 

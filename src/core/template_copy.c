@@ -9,6 +9,7 @@
 #include "core/zone.h"
 
 const struct colony_ready_settings colony_ready_none;
+const struct colony_health_settings colony_health_none;
 const struct colony_limits colony_limits_none;
 const struct colony_restart_above colony_restart_above_none;
 
@@ -115,6 +116,21 @@ static const struct colony_schedule *put_schedule(struct block *block,
     return copy;
 }
 
+static const struct colony_health_settings *put_health(struct block *block,
+                                                       const struct colony_health_settings *health)
+{
+    struct colony_health_settings *copy;
+    char *text;
+
+    if (health == &colony_health_none)
+        return health;
+    copy = put(block, health, sizeof *health);
+    text = put_text(block, health->text);
+    if (copy)
+        copy->text = text;
+    return copy;
+}
+
 static const struct colony_identity *put_identity(struct block *block,
                                                   const struct colony_identity *identity)
 {
@@ -155,6 +171,7 @@ static void put_template(struct block *block, const struct colony_template *temp
     copy.redirect_output = put_words(block, template->redirect_output);
     copy.custom_streams = put_words(block, template->custom_streams);
     copy.ready = put_ready(block, template->ready);
+    copy.health = put_health(block, template->health);
     copy.name = put_text(block, template->name);
     copy.group = put_text(block, template->group);
     copy.cmd = put_cmd(block, template, copy.argv);

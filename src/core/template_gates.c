@@ -15,6 +15,7 @@
 static const char *const condition_names[] = {[CONDITION_STARTED] = "started",
                                               [CONDITION_READY] = "ready",
                                               [CONDITION_COMPLETED] = "completed",
+                                              [CONDITION_HEALTHY] = "healthy",
                                               NULL};
 static const char *const when_down_names[] = {
     [WHEN_DOWN_STOP] = "stop", [WHEN_DOWN_KEEP] = "keep", [WHEN_DOWN_RESTART] = "restart", NULL};
@@ -22,7 +23,7 @@ static const char *const when_down_names[] = {
 /* clang-format off */
 const struct colony__setting colony__dependency_settings[] = {
     {"condition", &colony__setting_choice, 0, "started", AT(condition), condition_names,
-     "what it must be: started, ready or completed"},
+     "what it must be: started, ready, healthy or completed"},
     {"needed",    &colony__setting_flag,   0, "true",    AT(is_needed), NULL,
      "false: it is only waited for; when it is missing, stopped or failed, that holds up nobody"},
     {"when_down", &colony__setting_choice, 0, NULL,      AT(when_down), when_down_names,

@@ -23,6 +23,7 @@ struct colony__draft {
     struct colony_rlimit rlimits[COLONY_RLIMITS_MAX];
     struct colony_restart_policy restart;
     struct colony_ready_settings ready;
+    struct colony_health_settings health;
     struct colony_limits limits;
     struct colony_restart_above restart_above;
     struct colony_schedule schedule;
@@ -37,6 +38,7 @@ extern const struct colony__setting colony__restart_settings[];
 extern const struct colony__setting colony__flapping_settings[];
 extern const struct colony__setting colony__dependency_settings[]; /* of each of its members */
 extern const struct colony__setting colony__ready_settings[];
+extern const struct colony__setting colony__health_settings[];
 extern const struct colony__setting colony__limits_settings[];
 extern const struct colony__setting colony__restart_above_settings[];
 extern const struct colony__setting colony__schedule_settings[];
@@ -65,6 +67,10 @@ extern const struct colony__setting_type colony__flapping; /* the same, in gaffe
 extern const struct colony__setting_type colony__depends_on;    /* the draft */
 extern const struct colony__setting_type colony__ready;         /* struct colony_ready_settings */
 extern const struct colony__setting_type colony__ready_fd;      /* int; detail is a range */
+extern const struct colony__setting_type colony__ready_tcp;     /* char *: HOST:PORT */
+extern const struct colony__setting_type colony__ready_http;    /* char *: an URL */
+extern const struct colony__setting_type colony__ready_exec;    /* char *: a command */
+extern const struct colony__setting_type colony__health;        /* struct colony_health_settings */
 extern const struct colony__setting_type colony__restart_above; /* struct colony_restart_above */
 extern const struct colony__setting_type colony__schedule;      /* struct colony_schedule */
 
@@ -78,6 +84,7 @@ int colony__schedule_check(const struct colony__draft *draft,
                            const struct colony__reading *reading);
 int colony__ready_check(const struct colony__draft *draft, const struct colony__reading *reading);
 int colony__streams_check(const struct colony__draft *draft, const struct colony__reading *reading);
+int colony__health_check(const struct colony__draft *draft, const struct colony__reading *reading);
 int colony__limits_check(const struct colony__draft *draft, const struct colony__reading *reading);
 
 /* Takes the member COLONY__ENV_FILE_SAVED out of @source; the caller's. NULL: there is none. */

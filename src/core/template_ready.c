@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/pattern_internal.h"
 #include "core/setting_internal.h"
+#include "core/settings.h"
 #include "core/template.h"
 #include "core/template_internal.h"
 #include "core/value_internal.h"
@@ -72,6 +73,16 @@ static int read_tcp(const struct colony__reading *reading, const struct colony__
     return 0;
 }
 
+static int read_http(const struct colony__reading *reading, const struct colony__setting *row,
+                     const struct colony_value *value, void *field)
+{
+    int rc = colony__setting_text.read(reading, row, value, field);
+
+    if (rc == 0 && !colony_is_http_url(value->text)) /* which may have a secret in it */
+        return colony__setting_fail_type(reading, row, value);
+    return rc;
+}
+
 static int read_exec(const struct colony__reading *reading, const struct colony__setting *row,
                      const struct colony_value *value, void *field)
 {
@@ -95,9 +106,11 @@ static const struct colony__setting_type type_notify = {"true or false", false, 
 const struct colony__setting_type colony__ready_fd = {"a whole number", false, read_fd, NULL};
 static const struct colony__setting_type type_line = {"a regular expression", false, read_line,
                                                       NULL};
-static const struct colony__setting_type type_tcp = {"a text such as \"localhost:80\"", false,
-                                                     read_tcp, NULL};
-static const struct colony__setting_type type_exec = {"a command", false, read_exec, NULL};
+const struct colony__setting_type colony__ready_tcp = {"a text such as \"localhost:80\"", false,
+                                                       read_tcp, NULL};
+const struct colony__setting_type colony__ready_http = {"a text such as \"http://localhost:80/\"",
+                                                        false, read_http, NULL};
+const struct colony__setting_type colony__ready_exec = {"a command", false, read_exec, NULL};
 
 /* clang-format off */
 const struct colony__setting colony__ready_settings[] = {
@@ -106,11 +119,13 @@ const struct colony__setting colony__ready_settings[] = {
      "it writes a line to this descriptor"},
     {"line",     &type_line,   0, NULL, AT(text), NULL,
      "a line of its output matches this POSIX extended regular expression (without \\1)"},
-    {"tcp",      &type_tcp,    0, NULL, AT(text), NULL, "HOST:PORT accepts connections"},
-    {"exec",     &type_exec,   0, NULL, AT(text), NULL, "this command exits with 0"},
+    {"tcp",      &colony__ready_tcp,  0, NULL, AT(text), NULL, "HOST:PORT accepts connections"},
+    {"http",     &colony__ready_http, 0, NULL, AT(text), NULL,
+     "a GET of this URL is answered with a status below 400"},
+    {"exec",     &colony__ready_exec, 0, NULL, AT(text), NULL, "this command exits with 0"},
     {"delay",    SECONDS,      0, NULL, AT(delay_ms), NULL, "it has run for so long"},
     {"interval", SECONDS,      0, "1",  AT(interval_ms),
-     LEAST(TRY_MS_MIN), "time between tries of tcp and exec"},
+     LEAST(TRY_MS_MIN), "time between tries of tcp, http and exec"},
     {"try",      SECONDS,      0, "5",  AT(try_ms),
      LEAST(TRY_MS_MIN), "how long one of them may take"},
     {0},
@@ -121,7 +136,7 @@ static const struct {
     enum colony_ready_kind kind;
 } kinds[] = {
     {"notify", READY_NOTIFY}, {"fd", READY_FD}, {"line", READY_LINE}, {"tcp", READY_TCP},
-    {"exec", READY_EXEC}, {"delay", READY_DELAY},
+    {"http", READY_HTTP}, {"exec", READY_EXEC}, {"delay", READY_DELAY},
 };
 /* clang-format on */
 
@@ -146,8 +161,8 @@ static int read_kind(const struct colony__reading *reading, const struct colony_
     }
     if (!first)
         return colony__setting_fail(reading, map, -EINVAL,
-                                    "cannot use `ready`: give one of notify, fd, line, tcp, exec "
-                                    "and delay");
+                                    "cannot use `ready`: give one of notify, fd, line, tcp, http, "
+                                    "exec and delay");
     return 0;
 }
 

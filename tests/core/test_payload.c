@@ -32,6 +32,7 @@ static struct colony_template template_of(char **env_file, char **env)
         .env_file = env_file,
         .env_inherit = no_texts,
         .ready = &colony_ready_none,
+        .health = &colony_health_none,
         .limits = &colony_limits_none,
     };
 }
@@ -210,6 +211,23 @@ TEST(test_a_socket_is_given_to_those_that_are_to_notify)
     assert_false(colony_payload_has_notify(&template));
 }
 
+TEST(test_a_heart_is_told_with_its_period)
+{
+    struct colony_health_settings health = {.kind = HEALTH_HEARTBEAT, .period_ms = 1500};
+    struct colony_template template = template_of(NULL, NULL);
+
+    template.health = &health;
+    assert_environment(&template, "COLONY_HEARTBEAT=/state/hearts/web.3 (colony)\n"
+                                  "COLONY_HEARTBEAT_USEC=1500000 (colony)\n"
+                                  "COLONY_ID=0123456789abcdef/web/3 (colony)\n");
+    health.text = (char *)"/run/heart";
+    assert_environment(&template, "COLONY_HEARTBEAT=/run/heart (colony)\n"
+                                  "COLONY_HEARTBEAT_USEC=1500000 (colony)\n"
+                                  "COLONY_ID=0123456789abcdef/web/3 (colony)\n");
+    health.kind = HEALTH_EXEC;
+    assert_environment(&template, "COLONY_ID=0123456789abcdef/web/3 (colony)\n");
+}
+
 TEST(test_a_state_folder_with_too_long_a_path_says_what_to_do)
 {
     char folder[120] = "/";
@@ -328,6 +346,7 @@ int main(void)
         PAYLOAD_TEST(test_what_is_inherited_by_name_can_be_overruled),
         PAYLOAD_TEST(test_nothing_overrules_what_colony_says),
         PAYLOAD_TEST(test_a_socket_is_given_to_those_that_are_to_notify),
+        PAYLOAD_TEST(test_a_heart_is_told_with_its_period),
         PAYLOAD_TEST(test_a_state_folder_with_too_long_a_path_says_what_to_do),
         PAYLOAD_TEST(test_limits_and_oom_score_reach_the_plan),
         PAYLOAD_TEST(test_the_program_is_looked_for_in_the_path_that_won),

@@ -225,7 +225,8 @@ static void cancel_check(void *slot)
 static void init_check(struct readied *readied, struct runner *runner, char *command,
                        uint64_t try_ms)
 {
-    const struct colony_ready_runner run = {run_check, cancel_check, runner};
+    const struct colony_ready_runner run = {
+        .run = run_check, .cancel = cancel_check, .slot = runner};
 
     CHECK(uv_loop_init(&readied->loop) == 0);
     runner_loop = &readied->loop;
@@ -319,7 +320,8 @@ FORKED_TEST(test_a_command_that_cannot_be_is_refused)
 {
     static char *commands[] = {"", "  ", "a 'b", "a \\"};
     struct runner runner = {0};
-    const struct colony_ready_runner run = {run_check, cancel_check, &runner};
+    const struct colony_ready_runner run = {
+        .run = run_check, .cancel = cancel_check, .slot = &runner};
     struct readied readied = {0};
     struct colony_ready_settings settings = {.kind = READY_EXEC};
 

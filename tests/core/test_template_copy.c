@@ -8,7 +8,7 @@
     "groups: [1, 2]\nrlimits: {nofile: 64}\nlimits: {memory: 64MiB}\n"                             \
     "restart: {when: never}\nrestart_above: {memory: 1MiB}\n"                                      \
     "schedule: {cron: '@daily', timezone: Europe/Berlin}\n"                                        \
-    "ready: {exec: 'test -e x'}\ndepends_on: {db: ready, cache: started}\n"
+    "ready: {exec: 'test -e x'}\nhealth: {tcp: 'a:1'}\ndepends_on: {db: ready, cache: started}\n"
 
 /* All that a template may point to, changed by nobody. */
 static void assert_full(const struct colony_template *template)
@@ -30,6 +30,7 @@ static void assert_full(const struct colony_template *template)
     assert_string_equal(template->ready->text, "test -e x");
     assert_int_equal(template->schedule->cron.hours, 1);
     assert_int_equal(colony_zone_offset(template->schedule->zone, 1767225600), 3600);
+    assert_string_equal(template->health->text, "a:1");
     assert_int_equal(template->dependency_count, 2);
     assert_string_equal(template->dependencies[0].name, "db");
     assert_string_equal(template->dependencies[1].name, "cache");
@@ -83,6 +84,7 @@ TEST(test_what_is_not_given_takes_no_room)
     assert_null(left->identity);
     assert_ptr_equal(left->restart, &colony_restart_default);
     assert_ptr_equal(left->ready, &colony_ready_none);
+    assert_ptr_equal(left->health, &colony_health_none);
     assert_ptr_equal(left->limits, &colony_limits_none);
     assert_ptr_equal(left->restart_above, &colony_restart_above_none);
     assert_ptr_equal(left->env, right->env);

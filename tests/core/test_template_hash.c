@@ -44,6 +44,7 @@ static const struct change {
     {"schedule", "10s", true},
     {"depends_on", "db", true},
     {"ready", "notify", false},
+    {"health", "{exec: x}", false},
     {"start_timeout", "1", true},
     {"watchdog", "1", false},
     {"restart_above", "{cpu: 5}", true},

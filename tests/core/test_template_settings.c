@@ -212,7 +212,7 @@ TEST(test_dependencies_that_cannot_be_are_refused)
         {"depends_on: [7]", "cannot use `depends_on`: it must be a name"},
         {"depends_on: [[a]]", "cannot use `depends_on`: it must be a name"},
         {"depends_on: [~]", "cannot use `depends_on`: it must be a name"},
-        {"depends_on: {a: soon}", "must be one of started, ready, completed"},
+        {"depends_on: {a: soon}", "must be one of started, ready, completed, healthy"},
         {"depends_on: {a: [ready]}", "must be one of started"},
         {"depends_on: {a: {condition: 1}}", "must be one of started"},
         {"depends_on: {a: {needed: 1}}", "`needed`"},
@@ -249,7 +249,7 @@ static void assert_ready(const char *yaml, const struct colony_ready_settings *w
     colony_template_free(template);
 }
 
-TEST(test_ready_is_told_in_six_ways)
+TEST(test_ready_is_told_in_seven_ways)
 {
     struct colony_ready_settings wanted = {.kind = READY_NONE};
 
@@ -274,15 +274,96 @@ TEST(test_ready_is_told_in_six_ways)
     wanted.text = "curl -f 'http://a b'";
     assert_ready("cmd: x\nready: {exec: \"curl -f 'http://a b'\", interval: 10ms, try: 0.25}",
                  &wanted);
+    wanted.kind = READY_HTTP;
+    wanted.text = "https://[::1]:8443/up?x=1";
+    assert_ready("cmd: x\nready: {http: 'https://[::1]:8443/up?x=1', interval: 10ms, try: 0.25}",
+                 &wanted);
     wanted = (struct colony_ready_settings){
         .kind = READY_DELAY, .delay_ms = 3000, .interval_ms = 1000, .try_ms = 5000};
     assert_ready("cmd: x\nready: {delay: 3}", &wanted);
 }
 
+static void assert_health(const char *yaml, const struct colony_health_settings *wanted)
+{
+    struct colony_template *template = web(yaml);
+    const struct colony_health_settings *got = template->health;
+
+    assert_int_equal(got->kind, wanted->kind);
+    assert_int_equal(got->then, wanted->then);
+    assert_int_equal(got->period_ms, wanted->period_ms);
+    assert_int_equal(got->timeout_ms, wanted->timeout_ms);
+    assert_int_equal(got->grace_ms, wanted->grace_ms);
+    assert_int_equal(got->max_bad, wanted->max_bad);
+    if (wanted->text)
+        assert_string_equal(got->text, wanted->text);
+    else
+        assert_null(got->text);
+    colony_template_free(template);
+}
+
+TEST(test_health_is_checked_in_four_ways)
+{
+    struct colony_health_settings wanted = {.kind = HEALTH_NONE};
+
+    assert_health("cmd: x", &wanted);
+    wanted = (struct colony_health_settings){
+        .kind = HEALTH_HEARTBEAT, .period_ms = 10000, .timeout_ms = 5000, .grace_ms = 10000};
+    assert_health("cmd: x\nhealth: {heartbeat: true}", &wanted);
+    wanted.text = "/run/it";
+    wanted.period_ms = 1500;
+    wanted.grace_ms = 60000;
+    assert_health("cmd: x\nhealth: {heartbeat: /run/it, period: 1.5, grace: 1m}", &wanted);
+    wanted = (struct colony_health_settings){.kind = HEALTH_TCP,
+                                             .text = "localhost:80",
+                                             .period_ms = 2000,
+                                             .timeout_ms = 5000,
+                                             .grace_ms = 2000,
+                                             .max_bad = 2};
+    assert_health("cmd: x\nhealth: {tcp: 'localhost:80', heartbeat: false, period: 2}", &wanted);
+    wanted.kind = HEALTH_HTTP;
+    wanted.text = "http://localhost/";
+    wanted.grace_ms = 0;
+    wanted.max_bad = 0;
+    wanted.then = HEALTH_REPORT;
+    assert_health("cmd: x\nhealth: {http: 'http://localhost/', period: 2, grace: 0, max_bad: 0, "
+                  "then: report}",
+                  &wanted);
+    wanted.kind = HEALTH_EXEC;
+    wanted.text = "check 'a b'";
+    assert_health("cmd: x\nhealth: {exec: \"check 'a b'\", period: 2, grace: 0, max_bad: 0, then: "
+                  "report}",
+                  &wanted);
+}
+
+TEST(test_health_that_cannot_be_is_refused)
+{
+    static const char *const cases[][2] = {
+        {"health: {}", "give one of heartbeat, http, tcp and exec"},
+        {"health: {period: 1}", "give one of"},
+        {"health: {heartbeat: false}", "give one of"},
+        {"health: true", "`health`: it must be a map"},
+        {"health: {tcp: 'a:1', exec: b}", "`exec` together with `tcp`"},
+        {"health: {heartbeat: relative}", "`heartbeat`: it must be true, or the whole path"},
+        {"health: {heartbeat: 5}", "`heartbeat`"},
+        {"health: {http: nonsense}", "`http`"},
+        {"health: {tcp: '80'}", "`tcp`"},
+        {"health: {exec: ''}", "`exec`"},
+        {"health: {exec: x, period: 0}", "`period`"},
+        {"health: {exec: x, period: 10ms}", "`period`"},
+        {"health: {exec: x, timeout: 0}", "`timeout`"},
+        {"health: {exec: x, max_bad: -1}", "`max_bad`"},
+        {"health: {exec: x, then: kill}", "`then`: it must be one of restart, report"},
+        {"health: {exec: x, perod: 1}", "did you mean `period`"},
+        {"detach: true\nhealth: {exec: x}", "`detach`"},
+    };
+
+    ASSERT_ALL_REFUSED(cases);
+}
+
 TEST(test_ready_that_cannot_be_is_refused)
 {
     static const char *const cases[][2] = {
-        {"ready: {}", "give one of notify, fd, line, tcp, exec and delay"},
+        {"ready: {}", "give one of notify, fd, line, tcp, http, exec and delay"},
         {"ready: {notify: false}", "give one of"},
         {"ready: {interval: 1}", "give one of"},
         {"ready: true", "`ready`: it must be `notify` or a map"},
@@ -298,6 +379,10 @@ TEST(test_ready_that_cannot_be_is_refused)
         {"log: {direct: true}\nready: {line: up}", "`log: direct`"},
         {"detach: true\nready: {line: up}", "`detach`"},
         {"ready: {tcp: '80'}", "`tcp`"},
+        {"ready: {http: 'localhost:80'}", "`http`"},
+        {"ready: {http: 'ftp://localhost/'}", "`http`"},
+        {"ready: {http: 'http://a b/'}", "`http`"},
+        {"ready: {http: 'http://'}", "`http`"},
         {"ready: {tcp: 'a:'}", "`tcp`"},
         {"ready: {tcp: ':80'}", "`tcp`"},
         {"ready: {tcp: '::1:80'}", "`tcp`"},
@@ -469,8 +554,10 @@ int main(void)
         cmocka_unit_test(test_a_dependency_may_be_a_name),
         cmocka_unit_test(test_dependencies_may_be_a_list_or_a_map),
         cmocka_unit_test(test_dependencies_that_cannot_be_are_refused),
-        cmocka_unit_test(test_ready_is_told_in_six_ways),
+        cmocka_unit_test(test_ready_is_told_in_seven_ways),
         cmocka_unit_test(test_ready_that_cannot_be_is_refused),
+        cmocka_unit_test(test_health_is_checked_in_four_ways),
+        cmocka_unit_test(test_health_that_cannot_be_is_refused),
         cmocka_unit_test(test_limits_and_what_restarts_are_read),
         cmocka_unit_test(test_nothing_is_limited_unless_given),
         cmocka_unit_test(test_limits_that_cannot_be_are_refused),

@@ -43,9 +43,8 @@ def help_of(*args):
 
 
 def test_commands_are_those_of_help():
-    assert set(complete("")) == {"app", "check", "completion", "ctl", "help", "schedule", "serve",
-                                 "top",
-                                 "version"}
+    assert set(complete("")) == {"app", "beat", "beatcheck", "check", "completion", "ctl", "help",
+                                 "httpcheck", "schedule", "serve", "top", "version"}
     assert complete("ser") == {"serve": "keep processes alive"}
     assert complete("complet") == {"completion": "print what completes commands in your shell"}
     assert complete("nonsense", "") == {}

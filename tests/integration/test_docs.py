@@ -302,7 +302,7 @@ def helps_of(command):
 
 
 def test_these_commands_have_a_page_of_their_own():
-    assert {"app", "ctl", "schedule", "serve", "top"} <= {page.id for page in command_pages()}
+    assert {"app", "beat", "beatcheck", "ctl", "httpcheck", "schedule", "serve", "top"} <= {page.id for page in command_pages()}
 
 
 @pytest.mark.parametrize("command,page", command_pages())
@@ -310,11 +310,30 @@ def test_a_page_has_all_of_its_command_and_nothing_else(command, page):
     text = generate("scdoc", page).replace("\\", "")
     told, actions = helps_of(command)
     offered = options_in(told).union(*map(options_in, actions.values()))
+    offered |= set().union(*map(options_in, file_actions().values())) if command == "ctl" else set()
     terms_there = re.findall(r"^\t*\*(?:-\w, )?(--[a-z-]+)\*", text, re.M)
     assert set(terms_there) | {"--help"} == offered | {"--help"}
     listed = re.search(r"^# ACTIONS\n(.*?)^# ", text, re.S | re.M)
     assert re.findall(r"^\*(\w+)\*(?: _.*_)?\n\t", listed[1] if listed else "", re.M) == \
         list(actions)
+
+
+def file_actions():
+    """--help of each action of `colony ctl` on ncolony's folders."""
+    both = ["ctl", "--messages", "/m", "--config", "/c"]
+    return {action: run(BINARY, *both, action, "--help").stdout for action in
+            re.findall(r"^  ([\w-]+)", run(BINARY, *both, "help").stdout.split("actions:\n")[1]
+                       .split("\n\n")[0], re.M)}
+
+
+def test_the_page_of_ctl_has_ncolonys_actions():
+    text = generate("scdoc", ROOT / "packaging/man/colony-ctl.1.scd").replace("\\", "")
+    part = re.search(r"^# ACTIONS ON FOLDERS\n(.*?)^# ", text, re.S | re.M)[1]
+    assert re.findall(r"^\*([\w-]+)\*(?: _.*_)?\n\t", part, re.M) == list(file_actions())
+    for action, told in file_actions().items():
+        own = re.split(r"^\*[\w-]+\*", part.split(f"\n*{action}*", 1)[1], flags=re.M)[0]
+        for option in options_in(told) - {"--help"}:
+            assert f"{option}*" in own, f"{action} {option}"
 
 
 @pytest.mark.parametrize("command,page", command_pages())

@@ -22,9 +22,10 @@ def test_the_folder_can_be_passed_and_nothing_in_it_is_anothers(colony):
     assert {"lock", "table", "instance", "settings.json", "log"} <= set(modes)
     open_to_others = {
         name: oct(mode) for name, mode in modes.items()
-        if mode & 0o077 and name not in ("colony.sock", "notify")
+        if mode & 0o077 and name not in ("colony.sock", "notify", "hearts")
     }
     assert not open_to_others
+    assert modes["hearts"] & 0o777 == 0o711, "processes touch what is in it"
     assert stat.S_IMODE(modes["colony.sock"]) == 0o660
 
 

@@ -228,6 +228,8 @@ def test_the_engine_can_write_nothing_of_the_keepers(colony):
         info = path.lstat()
         if path.name in ("log", "engine"):
             assert info.st_uid == nobody and info.st_mode & 0o777 == 0o700
+        elif path.name == "hearts":
+            assert info.st_uid == nobody and info.st_mode & 0o777 == 0o711
         else:
             assert info.st_uid == 0, path
             assert path.is_socket() or not info.st_mode & 0o022, path

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * files_ctl.c - ncolony's actions on its two folders (ORIGINALS §2). No colony is asked, and none
+ * need run: what is written is found by whoever watches the folders.
+ */
+#include "files_ctl.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "core/error.h"
+#include "core/template.h"
+#include "core/value.h"
+#include "ctl_internal.h"
+#include "fsctl/definition.h"
+#include "fsctl/places.h"
+#include "options.h"
+
+/* One run: the folders, then all that any action's options can set. */
+struct files_ctl {
+    const char *messages;
+    const char *config;
+    const char *name; /* of a process or group, by --name or as an operand */
+    const char *cmd;
+    struct colony_option_list args;
+    struct colony_option_list env;
+    struct colony_option_list env_inherit;
+    uint64_t uid; /* UINT64_MAX: not given */
+    uint64_t gid;
+    const char *extras;
+    bool is_dry;
+    bool is_json;
+};
+
+struct action {
+    const char *name;
+    int (*run)(const struct files_ctl *ctl);
+    const char *arguments;
+    bool has_name; /* which must be given */
+    const struct colony_option *options;
+    const char *help;
+    const char *examples;
+};
+
+static int fail(const struct colony_error *err)
+{
+    /* A name that nobody has is told as one where it is looked up. */
+    int code =
+        err->code == -ENOENT ? (int)EXIT_FAILED : (int)colony_error_info(err->code)->exit_code;
+
+    return colony__ctl_fail(code, "%s", err->message);
+}
+
+/* --- the actions ------------------------------------------------------------------------------ */
+
+static int add(const struct files_ctl *ctl)
+{
+    const struct colony_definition definition = {
+        .cmd = ctl->cmd,
+        .args = ctl->args.items,
+        .env = ctl->env.items,
+        .env_inherit = ctl->env_inherit.items,
+        .uid = ctl->uid,
+        .gid = ctl->gid,
+        .extras = ctl->extras,
+    };
+    struct colony_error err = {0};
+    char *text = NULL;
+    int rc;
+
+    if (!ctl->cmd)
+        return colony__ctl_fail(EXIT_USAGE, "cannot add %s: say what to run: --cmd CMD", ctl->name);
+    rc = colony_places_check_name(ctl->name, &err);
+    if (rc == 0)
+        rc = colony_definition_write(&text, &definition, &err);
+    if (rc < 0)
+        return fail(&err);
+    if (ctl->is_dry)
+        printf("%s\n", text);
+    else
+        rc = colony_places_put(ctl->config, ctl->name, text, &err);
+    free(text);
+    return rc < 0 ? fail(&err) : EXIT_OK;
+}
+
+static int fail_no_name(const struct files_ctl *ctl, const char *doing)
+{
+    struct colony_error err = {0};
+    const char *nearest = NULL;
+    char **names = NULL;
+    size_t count = 0;
+    int rc = colony_places_list(ctl->config, &names, &count, &err);
+
+    if (rc < 0)
+        return fail(&err);
+    nearest = colony_name_nearest(ctl->name, (const char *const *)names);
+    if (nearest)
+        (void)colony__ctl_fail(EXIT_NO_SUCH_NAME,
+                               "cannot %s %s: no such file in %s: did you mean %s?", doing,
+                               ctl->name, ctl->config, nearest);
+    else
+        (void)colony__ctl_fail(EXIT_NO_SUCH_NAME, "cannot %s %s: no such file in %s", doing,
+                               ctl->name, ctl->config);
+    colony_places_free(names);
+    return EXIT_NO_SUCH_NAME;
+}
+
+static int remove_name(const struct files_ctl *ctl)
+{
+    struct colony_error err = {0};
+    int rc = colony_places_check_folder(ctl->config, &err);
+
+    if (rc == 0)
+        rc = colony_places_remove(ctl->config, ctl->name, &err);
+    if (rc == -ENOENT)
+        return fail_no_name(ctl, "remove");
+    return rc < 0 ? fail(&err) : EXIT_OK;
+}
+
+static int send(const struct files_ctl *ctl, const char *type, const char *key)
+{
+    struct colony_error err = {0};
+    char *text = NULL;
+    int rc = colony_places_message(&text, type, key, ctl->name, &err);
+
+    if (rc == 0 && ctl->is_dry)
+        printf("%s\n", text);
+    else if (rc == 0)
+        rc = colony_places_send(ctl->messages, text, &err);
+    free(text);
+    return rc < 0 ? fail(&err) : EXIT_OK;
+}
+
+/* The file's content, which the caller frees; EXIT_OK, or told. */
+static int read_name(const struct files_ctl *ctl, const char *doing, char **text, size_t *size)
+{
+    struct colony_error err = {0};
+    int rc = colony_places_check_name(ctl->name, &err);
+
+    if (rc == 0)
+        rc = colony_places_check_folder(ctl->config, &err);
+    if (rc == 0)
+        rc = colony_places_read(ctl->config, ctl->name, text, size, &err);
+    if (rc == -ENOENT && *text == NULL)
+        return fail_no_name(ctl, doing);
+    return rc < 0 ? fail(&err) : EXIT_OK;
+}
+
+static int restart(const struct files_ctl *ctl)
+{
+    char *text = NULL;
+    size_t size = 0;
+    int exit_code = read_name(ctl, "restart", &text, &size);
+
+    free(text);
+    return exit_code == EXIT_OK ? send(ctl, "RESTART", "name") : exit_code;
+}
+
+static int restart_all(const struct files_ctl *ctl)
+{
+    return send(ctl, "RESTART-ALL", NULL);
+}
+
+static int restart_group(const struct files_ctl *ctl)
+{
+    if (ctl->name[0] == '\0')
+        return colony__ctl_fail(EXIT_USAGE, "cannot restart a group without a name");
+    return send(ctl, "RESTART-GROUP", "group");
+}
+
+static int list_names(const struct files_ctl *ctl)
+{
+    struct colony_error err = {0};
+    char **names = NULL;
+    size_t count = 0;
+    struct cJSON *json;
+    int exit_code = EXIT_OK;
+
+    if (colony_places_list(ctl->config, &names, &count, &err) < 0)
+        return fail(&err);
+    if (!ctl->is_json) {
+        for (size_t i = 0; i < count; i++)
+            printf("%s\n", names[i]);
+    } else {
+        json = cJSON_CreateStringArray((const char *const *)names, (int)count);
+        exit_code = colony__ctl_print_tree(json);
+        cJSON_Delete(json);
+    }
+    colony_places_free(names);
+    return exit_code;
+}
+
+/* As it stands there: JSON that can be read has no bytes that could upset a terminal. */
+static int show(const struct files_ctl *ctl)
+{
+    struct colony_error err = {0};
+    struct colony_value *value = NULL;
+    char *text = NULL;
+    size_t size = 0;
+    int exit_code = read_name(ctl, "show", &text, &size);
+
+    if (exit_code != EXIT_OK)
+        return exit_code;
+    if (colony_value_parse_json(&value, text, size, &err) < 0)
+        exit_code =
+            colony__ctl_fail(EXIT_BAD_CONFIG, "%s/%s: %s", ctl->config, ctl->name, err.message);
+    else
+        printf("%s%s", text, size > 0 && text[size - 1] == '\n' ? "" : "\n");
+    colony_value_free(value);
+    free(text);
+    return exit_code;
+}
+
+/* --- the tables ------------------------------------------------------------------------------- */
+
+/* clang-format off */
+#define AT(field) offsetof(struct files_ctl, field)
+#define NAME(word) {"name", 0, word, "the name, in place of the operand", OPTION_TEXT, AT(name), NULL}
+#define DRY {"dry-run", 0, NULL, "only print the JSON that would be written", OPTION_FLAG, AT(is_dry), NULL}
+#define END {NULL, 0, NULL, NULL, OPTION_END, 0, NULL}
+
+static const struct colony_option add_options[] = {
+    NAME("NEW_NAME"),
+    {"cmd",         0, "CMD",  "the program to run",                          OPTION_TEXT,   AT(cmd),         NULL},
+    {"arg",         0, "TEXT", "an argument of it, may repeat: --arg=-v",     OPTION_LIST,   AT(args),        NULL},
+    {"env",         0, "K=V",  "environment variable, may repeat",            OPTION_LIST,   AT(env),         NULL},
+    {"env-inherit", 0, "K",    "variable to take from its supervisor, may repeat", OPTION_LIST, AT(env_inherit), NULL},
+    {"uid",         0, "UID",  "user to run as, a number",                    OPTION_NUMBER, AT(uid),         NULL},
+    {"gid",         0, "GID",  "group to run as, a number",                   OPTION_NUMBER, AT(gid),         NULL},
+    {"extras",      0, "FILE", "more for the file: a path, or a JSON object", OPTION_TEXT,   AT(extras),      NULL},
+    DRY, END,
+};
+static const struct colony_option name_options[] = {NAME("NAME"), END};
+static const struct colony_option restart_options[] = {NAME("NAME"), DRY, END};
+static const struct colony_option group_options[] = {
+    {"group", 0, "G", "the group, in place of the operand", OPTION_TEXT, AT(name), NULL}, DRY, END,
+};
+static const struct colony_option all_options[] = {DRY, END};
+static const struct colony_option list_options[] = {
+    {"json", 0, NULL, "print JSON", OPTION_FLAG, AT(is_json), NULL}, END,
+};
+
+#define HERE "colony ctl --messages /messages --config /conf "
+
+static const struct action actions[] = {
+    {"add",           add,           "[NEW_NAME]", true, add_options, "write a process's file; the same content changes nothing",
+     HERE "add web --cmd python3 --arg=-m --arg=http.server\n"
+     HERE "add --name=web --cmd=/srv/web --env PORT=80 --extras '{\"group\": [\"shop\"]}'\n"},
+    {"remove",        remove_name,   "[NAME]", true, name_options,    "remove a process's file: it is stopped",
+     HERE "remove web\n"},
+    {"restart",       restart,       "[NAME]", true, restart_options, "ask for a restart of a process",
+     HERE "restart web\n" HERE "restart --name=web\n"},
+    {"restart-all",   restart_all,   "",       false, all_options,    "ask for a restart of every process",
+     HERE "restart-all\n"},
+    {"restart-group", restart_group, "[G]",    true, group_options,   "ask for a restart of all whose `group` has G",
+     HERE "restart-group shop\n"},
+    {"list",          list_names,    "",       false, list_options,   "list the names of the files",
+     HERE "list\n" HERE "list --json\n"},
+    {"show",          show,          "[NAME]", true, name_options,    "print a process's file",
+     HERE "show web\n"},
+};
+/* clang-format on */
+
+enum {
+    ACTION_COUNT = sizeof actions / sizeof actions[0],
+};
+
+static bool get_action(size_t index, struct colony_usage *child)
+{
+    if (index >= ACTION_COUNT)
+        return false;
+    *child = (struct colony_usage){
+        .command = actions[index].name,
+        .arguments = actions[index].arguments,
+        .summary = actions[index].help,
+        .examples = actions[index].examples,
+        .options = actions[index].options,
+    };
+    return true;
+}
+
+const struct colony_usage colony_files_ctl_usage = {
+    .command = "colony ctl --messages DIR --config DIR",
+    .arguments = "ACTION [ARGUMENT...]",
+    .summary = "Write, remove and list the files of processes and send messages, as ncolony does.\n"
+               "No colony need run: who watches the two folders finds what is written.",
+    .examples = HERE "add web --cmd python3 --arg=-m --arg=http.server\n" HERE "restart web\n",
+    .operands_min = 1,
+    .operands_max = COLONY_OPERANDS_ANY,
+    .child = get_action,
+    .children = "actions",
+};
+
+static const struct action *find_action(const char *name)
+{
+    const char *names[ACTION_COUNT + 1] = {NULL};
+    const char *nearest;
+
+    for (size_t i = 0; i < ACTION_COUNT; i++) {
+        if (colony_options_is_name(name, strlen(name), actions[i].name))
+            return &actions[i];
+        names[i] = actions[i].name;
+    }
+    nearest = colony_name_nearest(name, names);
+    colony_options_complain(&colony_files_ctl_usage, "no such action: %s: %s%s", name,
+                            nearest ? "did you mean " : "see its help", nearest ? nearest : "");
+    return NULL;
+}
+
+/* The name by either spelling; NULL: told. */
+static const char *choose_name(const struct colony_usage *usage, const char *option,
+                               const char *operand)
+{
+    if (option && operand && strcmp(option, operand) != 0)
+        colony_options_complain(usage, "two names: %s and %s", option, operand);
+    else if (!option && !operand)
+        colony_options_complain(usage, "which? see %s --help", usage->command);
+    else
+        return option ? option : operand;
+    return NULL;
+}
+
+static int run_action(struct files_ctl *ctl, const struct action *action, int argc, char **argv)
+{
+    char command[96];
+    char summary[128];
+    const struct colony_usage usage = {
+        .command = command,
+        .arguments = action->arguments,
+        .summary = summary,
+        .examples = action->examples,
+        .options = action->options,
+        .operands_max = action->has_name,
+    };
+    int exit_code;
+
+    (void)snprintf(command, sizeof command, "%s %s", colony_files_ctl_usage.command, action->name);
+    (void)snprintf(summary, sizeof summary, "%c%s.", action->help[0] - 'a' + 'A', action->help + 1);
+    if (!colony_options_parse(&usage, ctl, &argc, argv, &exit_code))
+        return exit_code;
+    if (action->has_name)
+        ctl->name = choose_name(&usage, ctl->name, argc > 1 ? argv[1] : NULL);
+    if (action->has_name && !ctl->name)
+        return EXIT_USAGE;
+    return action->run(ctl);
+}
+
+int colony_files_ctl(const char *messages, const char *config, int argc, char **argv)
+{
+    struct files_ctl ctl = {
+        .messages = messages, .config = config, .uid = UINT64_MAX, .gid = UINT64_MAX};
+    const struct action *action;
+
+    if (strcmp(argv[1], "help") == 0 && argc == 2) {
+        colony_options_help(&colony_files_ctl_usage);
+        return EXIT_OK;
+    }
+    action = find_action(argv[1]);
+    return action ? run_action(&ctl, action, argc - 1, argv + 1) : EXIT_USAGE;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * places.h - ncolony's two folders as those see them who write them: a file for each process in
+ * the one, messages in the other (ORIGINALS §2). Whoever reads them is not asked, and need not run.
+ *
+ * What is written stands as NAME.PID-N.new until it is complete, which readers pass over, and is
+ * renamed then. All of it blocks on the disk: not for the loop thread.
+ */
+#ifndef COLONY_FSCTL_PLACES_H
+#define COLONY_FSCTL_PLACES_H
+
+#include <stddef.h>
+
+struct colony_error;
+
+enum {
+    COLONY_PLACES_FILE_MAX = 1 << 20, /* bytes of one file, as its readers have it */
+};
+
+/* 0 when a file of the folder may be called so: as colony_name_check has it, but digits alone are
+ * a name, and what ends in `.new` or begins with a dot is none. -EINVAL with the reason. */
+int colony_places_check_name(const char *name, struct colony_error *err);
+
+/*
+ * Makes @text the content of @folder/@name, for whoever the umask lets read it: other programs
+ * scan that folder, too. 1: done; 0: that is what stands there, and nothing was touched.
+ */
+int colony_places_put(const char *folder, const char *name, const char *text,
+                      struct colony_error *err);
+
+/* -ENOENT: there is none. */
+int colony_places_remove(const char *folder, const char *name, struct colony_error *err);
+
+/* The file's content, which the caller frees. -ENOENT; -EFBIG; -EINVAL: it is no file. */
+int colony_places_read(const char *folder, const char *name, char **text, size_t *size,
+                       struct colony_error *err);
+
+/* 0: @folder can be opened. */
+int colony_places_check_folder(const char *folder, struct colony_error *err);
+
+/* The names of all files that stand for a process, in order, up to NULL; for colony_places_free. */
+int colony_places_list(const char *folder, char ***names, size_t *count, struct colony_error *err);
+void colony_places_free(char **names);
+
+/* The JSON of a message; @key ("name", "group") and @value may be NULL. The caller frees *text. */
+int colony_places_message(char **text, const char *type, const char *key, const char *value,
+                          struct colony_error *err);
+
+/* Puts @text into @folder under a name that no other message has, after those sent before. */
+int colony_places_send(const char *folder, const char *text, struct colony_error *err);
+
+#endif
