@@ -15,6 +15,7 @@
 #include "options.h"
 
 struct colony_clock_watch;
+struct colony_heart;
 struct colony_error;
 
 enum {
@@ -125,6 +126,7 @@ struct schedule {
     uv_timer_t timer; /* until the next run; at last for the last words */
     uv_signal_t signals[SCHEDULE_SIGNALS];
     struct colony_clock_watch *clock;
+    struct colony_heart *heart; /* NULL: nobody wants to know that we live */
     struct schedule_run run;
     struct schedule_output output;
     bool is_overdue;   /* what runs still ran when the next was due, and this was told */

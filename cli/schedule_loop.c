@@ -15,6 +15,7 @@
 #include "core/clock_watch.h"
 #include "core/error.h"
 #include "core/signals.h"
+#include "heart.h"
 #include "schedule_internal.h"
 
 enum {
@@ -38,6 +39,7 @@ static void close_all(struct schedule *schedule)
         uv_close((uv_handle_t *)&schedule->signals[i], NULL);
     uv_close((uv_handle_t *)&schedule->timer, NULL);
     colony_clock_watch_close(schedule->clock, NULL);
+    colony_heart_stop(schedule->heart);
     schedule_run_close(&schedule->run);
     schedule_output_close(&schedule->output);
 }
@@ -255,6 +257,8 @@ int schedule_loop(struct schedule *schedule)
         colony_options_complain(&colony_schedule_usage, "%s", err.message);
         return EXIT_FAILED;
     }
+    if (colony_heart_start(&schedule->heart, &schedule->loop, &err) < 0) /* judged by others */
+        colony_options_complain(&colony_schedule_usage, "%s", err.message);
     colony_schedule_begin(&schedule->when, &schedule->plan, &now, some_number());
     arm(schedule);
     (void)uv_run(&schedule->loop, UV_RUN_DEFAULT);

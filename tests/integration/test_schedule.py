@@ -3,6 +3,7 @@
 
 import contextlib
 import datetime
+import json
 import os
 import select
 import signal
@@ -274,3 +275,21 @@ def test_it_costs_nothing_while_it_waits(schedule):
 def children_of(pid):
     with open(f"/proc/{pid}/task/{pid}/children", encoding="utf-8") as file:
         return file.read().split()
+
+
+def test_it_beats_for_ncolonys_beatcheck(schedule, tmp_path):
+    status = tmp_path / "status"
+    config = {"ncolony.beatcheck": {"period": 0.3, "grace": 1, "status": str(status)}}
+    one = schedule("--arg", "true", "--frequency", "1000",
+                   env={**os.environ, "NCOLONY_CONFIG": json.dumps(config), "NCOLONY_NAME": "it"})
+    first = eventually(lambda: status.exists() and status.stat().st_mtime_ns)
+    eventually(lambda: status.stat().st_mtime_ns > first)
+    assert one.end() == (0, "", "")
+
+
+def test_a_heart_that_cannot_be_is_told_and_it_goes_on(schedule):
+    one = schedule("--arg", "echo", "--arg", "here", "--frequency", "1000",
+                   env={**os.environ, "NCOLONY_CONFIG": "{"})
+    assert "here" in one.line()
+    code, _, err = one.end()
+    assert code == 0 and "NCOLONY_CONFIG" in err
