@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 enum {
-    FLIGHTS_KEPT = 4, /* idle ones */
+    FLIGHTS_KEPT = 8, /* idle ones */
     STAGE_MS = 1,     /* then a child has surely taken its descriptors, unless the CPU is lacking */
 };
 
