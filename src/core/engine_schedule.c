@@ -164,14 +164,18 @@ static void run(struct slot *slot)
 
 static void run_all(struct template_entry *entry)
 {
+    bool is_any_due = false; /* of those that are ended for it */
+
     for (uint32_t i = 0; i < entry->slot_count;) {
         struct slot *slot = entry->slots[i];
 
         run(slot);
+        is_any_due |= slot->stop_is_due;
         if (i < entry->slot_count && entry->slots[i] == slot)
             i++; /* it has not been retired */
     }
-    engine_gates_stop(entry); /* of those that are ended for it */
+    if (is_any_due)
+        engine_gates_stop(entry);
 }
 
 static void on_time(struct colony_timer *timer)

@@ -245,6 +245,16 @@ def test_what_depends_on_it_waits_for_one_success(colony):
     colony.wait_state("after", "running", seconds=5)
 
 
+def test_what_depends_on_its_start_runs_on_between_its_runs(colony):
+    colony.start({"processes": {
+        "it": job(noted(colony), "0.3s"),
+        "after": {"cmd": "sleep 1000", "depends_on": {"it": "started"}}}})
+    after = colony.wait_state("after", "running")
+    wait_starts(colony, 4)
+    assert colony.slot("after")["os_pid"] == after["os_pid"]
+    assert colony.slot("after")["state"] == "running"
+
+
 def test_what_it_depends_on_is_waited_for_at_its_time(colony):
     colony.start({"processes": {
         "db": {"cmd": "sleep 1000", "start": False},
