@@ -170,7 +170,6 @@ struct colony_engine {
     struct colony_meters *meters;
     struct colony_clock_watch *clock_watch; /* NULL: nobody has needed it */
     uint64_t away_ms;          /* while it takes over: so long there may have been no engine */
-    struct colony_table table; /* the keeper's, read-only */
     struct colony_http_client *http; /* engine_http.c; NULL: nobody has asked for it */
     struct colony_table table;       /* the keeper's, read-only */
     struct colony_notes notes;
