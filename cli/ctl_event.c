@@ -31,6 +31,7 @@ static const struct word {
     {"stop_pid", "is being stopped",             false, true},
     {"flap",     "dies too often",               true,  false},
     {"fail",     "cannot start",                 false, false},
+    {"refuse",   "was refused",                  true,  false},
     {"log",      "has trouble with its log",     true,  false},
 }, states[] = {
     {"stopped",   "was stopped",                 false, true},

@@ -30,7 +30,8 @@ static const char *const type_names[EVENT_TYPE_COUNT] = {
     [EVENT_START] = "start",       [EVENT_STOP] = "stop",     [EVENT_RESTART] = "restart",
     [EVENT_SPAWN] = "spawn",       [EVENT_REAP] = "reap",     [EVENT_EXIT] = "exit",
     [EVENT_STOP_PID] = "stop_pid", [EVENT_FLAP] = "flap",     [EVENT_FAIL] = "fail",
-    [EVENT_STATE] = "state",       [EVENT_LOG] = "log",       [EVENT_STRAY] = "stray",
+    [EVENT_STATE] = "state",       [EVENT_LOG] = "log",       [EVENT_REFUSE] = "refuse",
+    [EVENT_STRAY] = "stray",
 };
 
 const char *colony_event_name(enum colony_event_type type)

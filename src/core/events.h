@@ -34,6 +34,7 @@ enum colony_event_type {
     EVENT_FAIL,     /* process: could not be spawned; @text says which step failed */
     EVENT_STATE,    /* slot: @from → @to */
     EVENT_LOG,      /* slot: its log stalled, dropped output or recovered; @text says */
+    EVENT_REFUSE,   /* a file of a configuration directory or a message; @text says why */
     EVENT_STRAY,    /* a process nobody waits for was reaped */
     EVENT_TYPE_COUNT,
 };
