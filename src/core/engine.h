@@ -28,10 +28,11 @@ typedef void (*colony_engine_close_cb)(void *data);
 
 /* A look at one slot; pointers are borrowed until the loop's next turn. */
 struct colony_slot_info {
-    const char *name; /* of its template */
-    uint32_t slot;    /* from 1 */
-    bool is_wanted;   /* it runs, or will as soon as it may */
-    bool is_leaving;  /* there are too many: it is gone once it is stopped */
+    const char *name;   /* of its template */
+    const char *origin; /* who owns that, as colony_engine_origin has it */
+    uint32_t slot;      /* from 1 */
+    bool is_wanted;     /* it runs, or will as soon as it may */
+    bool is_leaving;    /* there are too many: it is gone once it is stopped */
     enum colony_slot_state state;
     uint64_t id;            /* internal id of its process; 0: none lives */
     pid_t os_pid;           /* 0: none lives */
