@@ -178,6 +178,7 @@ static void read_file(struct colony__directory *directory, struct colony__batch 
     struct colony_file_config config = {0};
     struct colony_error err = {0};
     char path[PATH_MAX];
+    const struct colony__entry_place place = {dirfd(directory->stream), known->name, path};
     struct colony_file_text from = {.name = known->name, .path = path};
     char *text = NULL;
     int rc;
@@ -185,8 +186,7 @@ static void read_file(struct colony__directory *directory, struct colony__batch 
     (void)snprintf(path, sizeof path, "%.3800s/%s", directory->settings->config, known->name);
     rc = colony_name_check_file(known->name, &err);
     if (rc == 0)
-        rc = colony__entry_read(&text, &from.size, dirfd(directory->stream), known->name, path,
-                                &err);
+        rc = colony__entry_read(&text, &from.size, &place, &err);
     from.text = text;
     *bytes += from.size;
     if (rc == 0)

@@ -140,29 +140,30 @@ static int read_open(char **text, size_t *size, int fd, const struct stat *befor
     return 0;
 }
 
-int colony__entry_read(char **text, size_t *size, int folder, const char *name, const char *path,
+int colony__entry_read(char **text, size_t *size, const struct colony__entry_place *place,
                        struct colony_error *err)
 {
     struct stat info;
     int fd;
     int rc;
 
-    if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
-        return colony_fail_os(err, -errno, "cannot look at %s", path);
-    rc = colony__entry_check(&info, path, err);
+    if (fstatat(place->folder, place->name, &info, AT_SYMLINK_NOFOLLOW) < 0)
+        return colony_fail_os(err, -errno, "cannot look at %s", place->path);
+    rc = colony__entry_check(&info, place->path, err);
     if (rc < 0)
         return rc;
-    fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    fd = openat(place->folder, place->name,
+                O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
-        return colony_fail_os(err, -errno, "cannot open %s", path);
+        return colony_fail_os(err, -errno, "cannot open %s", place->path);
     if (fstat(fd, &info) < 0)
-        rc = colony_fail_os(err, -errno, "cannot look at %s", path);
+        rc = colony_fail_os(err, -errno, "cannot look at %s", place->path);
     if (rc == 0)
-        rc = colony__entry_check(&info, path, err); /* it may be another one by now */
+        rc = colony__entry_check(&info, place->path, err); /* it may be another one by now */
     if (rc == 0) {
         rc = read_open(text, size, fd, &info);
         if (rc < 0)
-            (void)colony_fail_os(err, rc, "cannot read %s", path);
+            (void)colony_fail_os(err, rc, "cannot read %s", place->path);
     }
     (void)close(fd);
     return rc;

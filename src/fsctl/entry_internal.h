@@ -48,12 +48,19 @@ bool colony__entry_is_fresh(const struct colony__identity *identity);
  */
 int colony__entry_check(const struct stat *info, const char *path, struct colony_error *err);
 
+/* Where a file is. */
+struct colony__entry_place {
+    int folder; /* of the directory */
+    const char *name;
+    const char *path; /* what messages call it */
+};
+
 /*
- * The whole file @name of @folder, NUL-terminated; the caller frees *text. Nothing is followed, and
+ * The whole file at @place, NUL-terminated; the caller frees *text. Nothing is followed, and
  * what is no regular file is not opened. -ENOENT: it is gone; -EAGAIN: it changed meanwhile;
  * -EINVAL, -EFBIG as above; -ENOMEM, -EACCES, …
  */
-int colony__entry_read(char **text, size_t *size, int folder, const char *name, const char *path,
+int colony__entry_read(char **text, size_t *size, const struct colony__entry_place *place,
                        struct colony_error *err);
 
 #endif

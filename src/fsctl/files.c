@@ -156,6 +156,7 @@ static void end_look(struct files *files)
     uint64_t now = now_ms(files);
     bool has_more = files->job->post.has_more;
 
+    files->looks_total++;
     files->is_soon |= files->job->post.has_pending;
     colony__post_clear(&files->job->post);
     (void)uv_timer_start(&files->timer, on_due, next_look_ms(files), 0);

@@ -44,8 +44,8 @@ static void fail_put(struct files *files, const char *name, const struct colony_
     files->waiting += err->code == -ENOENT;
     if (err->code == -ENOENT && files->is_quiet)
         return;
-    (void)colony_fail(&told, err->code, "cannot use %.200s/%.200s: %s",
-                      files->job->settings.config, name, err->message);
+    (void)colony_fail(&told, err->code, "cannot use %.200s/%.200s: %s", files->job->settings.config,
+                      name, err->message);
     refuse_file(files, name, told.message);
 }
 

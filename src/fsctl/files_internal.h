@@ -36,6 +36,7 @@ struct files {
     struct colony__pid_list noted;                /* to be written */
     struct colony__pid_list written;              /* there are */
     char told[3][COLONY_ERROR_TEXT_MAX];          /* what is wrong with directories and watch */
+    uint64_t looks_total;
     uint64_t messages_total;
     uint64_t refused_total;
     struct colony_meters meters;

@@ -43,6 +43,13 @@ static void each_file(colony_figure_cb cb, void *to, void *data)
         cb(NULL, 0, colony__directory_count(files->job->directory), to);
 }
 
+static void each_look(colony_figure_cb cb, void *to, void *data)
+{
+    const struct files *files = data;
+
+    cb(NULL, 0, files->looks_total, to);
+}
+
 static void each_message(colony_figure_cb cb, void *to, void *data)
 {
     const struct files *files = data;
@@ -59,6 +66,7 @@ static void each_refused(colony_figure_cb cb, void *to, void *data)
 
 static const struct colony_meter meters[] = {
     {"colony_files", "gauge", "Files in the configuration directory.", each_file},
+    {"colony_files_looks_total", "counter", "Looks at both directories.", each_look},
     {"colony_files_messages_total", "counter", "Messages that were acted on.", each_message},
     {"colony_files_refused_total", "counter", "Files and messages that could not be used.",
      each_refused},

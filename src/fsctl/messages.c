@@ -156,7 +156,7 @@ static void list(struct listing *listing, const char *name)
         free(listing->names[--listing->count]);
     memmove(&listing->names[place + 1], &listing->names[place],
             (listing->count - place) * sizeof listing->names[0]);
-    listing->names[place] = copy;
+    listing->names[place] = copy; /* NOLINT(clang-analyzer-unix.Malloc): take_listing frees it */
     listing->count++;
 }
 
@@ -246,6 +246,7 @@ static void read_letter(struct colony__messages *messages, int folder,
 {
     struct colony_error err = {0};
     char path[PATH_MAX];
+    const struct colony__entry_place place = {folder, letter->name, path};
     struct stat info;
     char *text = NULL;
     size_t size = 0;
@@ -257,7 +258,7 @@ static void read_letter(struct colony__messages *messages, int folder,
         return;
     }
     colony__entry_identify(&letter->identity, &info);
-    rc = colony__entry_read(&text, &size, folder, letter->name, path, &err);
+    rc = colony__entry_read(&text, &size, &place, &err);
     if (rc == 0)
         rc = colony__message_parse(&letter->message, text, size, path, &err);
     free(text);

@@ -130,14 +130,14 @@ int colony__pids_write(struct colony__pid_list *list, const char *path, struct c
     int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int rc = folder < 0 ? colony_fail_os(err, -errno, "cannot write pid files into %s", path) : 0;
 
-    while (list->files) {
-        struct colony__pid_file *file = list->files;
-        int reason = folder < 0 ? 0 : settle(folder, file);
+    for (const struct colony__pid_file *file = list->files; file && folder >= 0;
+         file = file->hh.next) {
+        int reason = settle(folder, file);
 
         if (reason < 0 && rc == 0)
             rc = colony_fail_os(err, reason, "cannot write the pid file %s/%s", path, file->name);
-        forget(list, file);
     }
+    colony__pids_clear(list);
     if (folder >= 0)
         (void)close(folder);
     return rc;
