@@ -226,7 +226,8 @@ static int fall_back_to_last_settings(struct serve *serve, const struct colony_e
                                       struct colony_error *err)
 {
     char path[PATH_MAX];
-    int rc = find_state_dir(serve, path, sizeof path, err);
+    bool has_place = serve->config || serve->state || !serve->conf; /* else it is not known */
+    int rc = has_place ? find_state_dir(serve, path, sizeof path, err) : -ENOENT;
 
     if (rc == 0 && access(path, F_OK) < 0)
         rc = -errno; /* nothing ever ran there, and nothing is made for what cannot be used */

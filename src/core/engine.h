@@ -168,6 +168,10 @@ void colony_engine_keep_file(struct colony_engine *engine, const char *name);
 int colony_engine_drop_file(struct colony_engine *engine, const char *name, const char *why,
                             struct colony_error *err);
 
+/* Whether what @name is may be changed by anybody: 0, or -EBUSY as above. -ENOENT. */
+int colony_engine_check_change(struct colony_engine *engine, const char *name,
+                               struct colony_error *err);
+
 /*
  * @change more or fewer slots than now, or @count of them when @change is 0; fewer stop the highest
  * numbered ones, at 0 it ends. *count is how many there are then. -EINVAL: over COLONY_SLOTS_MAX;

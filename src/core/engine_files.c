@@ -25,6 +25,15 @@ int engine_check_free(const struct template_entry *entry, struct colony_error *e
                        entry->template->name, folder ? folder : "", entry->template->name);
 }
 
+int colony_engine_check_change(struct colony_engine *engine, const char *name,
+                               struct colony_error *err)
+{
+    const struct template_entry *entry = engine_visible_entry(engine, name);
+
+    return entry ? engine_check_free(entry, err)
+                 : colony_fail(err, -ENOENT, "no such process: %s", name);
+}
+
 /* In the foreground what these print is seen where colony itself is. */
 bool engine_is_forwarded(const struct template_entry *entry)
 {

@@ -62,7 +62,13 @@ void files_add_meters(struct files *files);
 int files_watch_pids(struct files *files);
 void files_forget_pids(struct files *files);
 
-/* files.c: there is something to be written. */
+/* files_look.c. While nothing is under way: a look, or what comes next. */
+void files_begin_look(struct files *files);
+void files_go_on(struct files *files);
+/* There is something to look at or to write. */
 void files_look_soon(struct files *files);
+
+/* files.c: the last thing there is. */
+void files_close_handles(struct files *files);
 
 #endif

@@ -157,6 +157,17 @@ def test_a_regular_look_finds_what_nobody_told_of(files, tmp_path):
     files.another("web", pid)
 
 
+def test_a_reload_looks_at_the_directories_too(files):
+    files.start()
+    told = files.colony.ctl("reload").stdout
+    assert "the directories are looked at again" in told
+    looks = int(files.colony.http("GET", "/metrics").text.split("\ncolony_files_looks_total ")[1]
+                .split()[0])
+    os.kill(files.colony.keeper, signal.SIGHUP)
+    eventually(lambda: f"\ncolony_files_looks_total {looks}\n" not in
+               files.colony.http("GET", "/metrics").text)
+
+
 def test_many_files_at_once(files):
     files.start()
     ready = files.colony.folder / "ready"
@@ -261,6 +272,19 @@ def test_what_a_file_would_undo_is_refused_with_its_name(files):
     assert files.colony.slot("web")["state"] == "stopped"
     files.colony.ctl("start", "web")
     files.running("web")
+
+
+def test_a_group_with_a_file_in_it_is_removed_as_a_whole_or_not_at_all(files):
+    files.write("g:web", "sleep", "1000")
+    files.start()
+    files.running("g:web")
+    files.add("g:a", "sleep 1000")
+    answer = files.colony.http("DELETE", "/groups/g")
+    assert answer.status == 409 and f"{files.conf}/g:web" in answer.text
+    assert sorted(files.names()) == ["g:a", "g:web"]
+    (files.conf / "g:web").unlink()
+    files.wait_names("g:a")
+    assert files.colony.http("DELETE", "/groups/g").status == 200
 
 
 def test_a_file_of_the_settings_does_not_take_a_name_over(files):
