@@ -28,8 +28,9 @@ enum known_state {
 
 struct known {
     enum known_state state;
-    bool is_fresh; /* it may have changed without showing it */
-    unsigned seen; /* the pass that saw it last */
+    bool is_fresh;       /* it may have changed without showing it */
+    unsigned seen;       /* the pass that saw it last */
+    uint64_t pending_ms; /* KNOWN_PENDING: since when */
     struct colony__identity identity;
     struct colony_file_config config; /* its groups; the template is handed on */
     bool has_given;                   /* a template */
@@ -168,7 +169,9 @@ static void take(struct colony__batch *batch, struct known *known,
 
 static bool may_not_be_all(const struct known *known, int rc)
 {
-    return rc == -EBADMSG && known->state != KNOWN_PENDING;
+    return rc == -EBADMSG &&
+           (known->state != KNOWN_PENDING ||
+            colony__entry_now_ms() - known->pending_ms < COLONY__ENTRY_PATIENCE_MS);
 }
 
 /* @bytes: those read for the batch. */
@@ -200,6 +203,8 @@ static void read_file(struct colony__directory *directory, struct colony__batch 
         known->state = KNOWN_NEW;
         batch->has_pending = true;
     } else if (may_not_be_all(known, rc)) {
+        if (known->state != KNOWN_PENDING)
+            known->pending_ms = colony__entry_now_ms();
         known->state = KNOWN_PENDING;
         batch->has_pending = true;
     } else {

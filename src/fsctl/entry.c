@@ -22,6 +22,14 @@ static bool ends_with(const char *name, size_t length, const char *end)
     return length > end_length && strcmp(name + length - end_length, end) == 0;
 }
 
+uint64_t colony__entry_now_ms(void)
+{
+    struct timespec now = {0};
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 bool colony__entry_is_ignored(const char *name)
 {
     size_t length = strlen(name);

@@ -17,6 +17,7 @@ struct stat;
 
 enum {
     COLONY__ENTRY_BYTES_MAX = 1 << 20, /* of a file; what has more is not read */
+    COLONY__ENTRY_PATIENCE_MS = 700,   /* for what is being written, since it was first seen so */
 };
 
 /* By which a file is known to be what it was. */
@@ -28,6 +29,9 @@ struct colony__identity {
     struct timespec modified;
     struct timespec changed;
 };
+
+/* Of a clock that nobody sets. */
+uint64_t colony__entry_now_ms(void);
 
 /* What a writer has not finished and what editors leave: `*.new`, `.*`, `*~`, `#*#`. */
 bool colony__entry_is_ignored(const char *name);

@@ -18,8 +18,9 @@
 struct kept {
     char name[COLONY__FILE_NAME_SIZE];
     struct colony__identity identity;
-    bool is_stuck; /* it was acted on, or refused, and cannot be put away; else not all there */
-    bool is_seen;  /* it is still there */
+    uint64_t since_ms; /* when it was first seen so */
+    bool is_stuck;     /* it was acted on, or refused, and cannot be put away; else not all there */
+    bool is_seen;      /* it is still there */
 };
 
 struct colony__messages {
@@ -77,8 +78,11 @@ static void keep(struct colony__messages *messages, const struct colony__letter 
                  bool is_stuck)
 {
     struct kept *kept = find_kept(messages, letter->name);
+    uint64_t since_ms = colony__entry_now_ms();
     struct kept *grown;
 
+    if (kept && !kept->is_stuck && colony__entry_is_same(&kept->identity, &letter->identity))
+        since_ms = kept->since_ms;
     if (!kept) {
         if (messages->kept_count == COLONY__STUCK_MAX)
             return; /* nothing new is looked at while there are so many */
@@ -88,7 +92,8 @@ static void keep(struct colony__messages *messages, const struct colony__letter 
         messages->kept = grown;
         kept = &grown[messages->kept_count++];
     }
-    *kept = (struct kept){.identity = letter->identity, .is_stuck = is_stuck, .is_seen = true};
+    *kept = (struct kept){
+        .identity = letter->identity, .since_ms = since_ms, .is_stuck = is_stuck, .is_seen = true};
     memcpy(kept->name, letter->name, sizeof kept->name);
 }
 
@@ -221,7 +226,8 @@ static bool was_pending(const struct colony__messages *messages,
 {
     const struct kept *kept = find_kept(messages, letter->name);
 
-    return kept && !kept->is_stuck && colony__entry_is_same(&kept->identity, &letter->identity);
+    return kept && !kept->is_stuck && colony__entry_is_same(&kept->identity, &letter->identity) &&
+           colony__entry_now_ms() - kept->since_ms >= COLONY__ENTRY_PATIENCE_MS;
 }
 
 static void settle(struct colony__messages *messages, struct colony__letter *letter, int rc,
