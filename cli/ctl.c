@@ -13,6 +13,7 @@
 #include "core/template.h"
 #include "ctl_internal.h"
 #include "files_ctl.h"
+#include "fsctl/files.h"
 
 /* clang-format off */
 #define AT(field) offsetof(struct ctl, field)
@@ -22,6 +23,7 @@
     {"endpoint",   0, "ADDR", "unix:PATH or http[s]://HOST:PORT; also $COLONY_ENDPOINT", OPTION_TEXT, AT(endpoint_text), NULL}, \
     {"connect",    0, "ADDR", NULL,                                                      OPTION_TEXT, AT(endpoint_text), NULL}, \
     {"state",      0, "DIR",  "the colony that was started with --state DIR",            OPTION_TEXT, AT(state_dir),     NULL}, \
+    {"conf",       0, "DIR",  "the colony that was started with nothing but --conf DIR and --messages", OPTION_TEXT, AT(conf_dir), NULL}, \
     {"token-file", 0, "FILE", "the token to show; also $COLONY_TOKEN itself",            OPTION_TEXT, AT(token_file),    NULL}, \
     {"cacert",     0, "FILE", "https: who may have signed its certificate",              OPTION_TEXT, AT(cacert),        NULL}, \
     {"cert",       0, "FILE", "https: a certificate of our own",                         OPTION_TEXT, AT(cert),          NULL}, \
@@ -269,14 +271,22 @@ static int add_credentials(struct ctl *ctl, struct colony_error *err)
 int colony__ctl_find_target(struct ctl *ctl)
 {
     const char *text = ctl->endpoint_text;
+    const char *state_dir = ctl->state_dir;
     struct colony_error err = {0};
     char path[PATH_MAX + 32];
+    char state[PATH_MAX];
     int rc;
 
-    if (text && ctl->state_dir)
-        return colony__ctl_fail(EXIT_USAGE, "cannot use both --endpoint and --state");
-    if (ctl->state_dir) {
-        (void)snprintf(path, sizeof path, "unix:%.*s/colony.sock", PATH_MAX, ctl->state_dir);
+    if ((text != NULL) + (ctl->state_dir != NULL) + (ctl->conf_dir != NULL) > 1)
+        return colony__ctl_fail(EXIT_USAGE,
+                                "cannot use more than one of --endpoint, --state and --conf");
+    if (ctl->conf_dir) {
+        if (colony_files_state_dir(state, sizeof state, ctl->conf_dir, &err) < 0)
+            return colony__ctl_fail(EXIT_UNREACHABLE, "%s", err.message);
+        state_dir = state;
+    }
+    if (state_dir) {
+        (void)snprintf(path, sizeof path, "unix:%.*s/colony.sock", PATH_MAX, state_dir);
         text = path;
     }
     if (!text)

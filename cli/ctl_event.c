@@ -33,6 +33,7 @@ static const struct word {
     {"fail",     "cannot start",                 false, false},
     {"healthy",  "is healthy",                   false, false},
     {"unhealthy", "is unhealthy",                false, false},
+    {"refuse",   "was refused",                  true,  false},
     {"log",      "has trouble with its log",     true,  false},
 }, states[] = {
     {"stopped",   "was stopped",                 false, true},

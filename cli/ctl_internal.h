@@ -45,6 +45,7 @@ struct ctl_settings {
 struct ctl {
     const char *endpoint_text;
     const char *state_dir;
+    const char *conf_dir;
     const char *cacert;
     const char *cert;
     const char *key;

@@ -20,10 +20,12 @@
 #include "core/log.h"
 #include "core/settings.h"
 #include "core/state_dir.h"
+#include "fsctl/files.h"
 
 /* The front-ends. One more is one more row. */
 static const struct colony_controller *const controllers[] = {
     &colony_http_controller,
+    &colony_files_controller,
     &colony_webhooks_controller,
 };
 

@@ -29,8 +29,27 @@
 #define AT(member) offsetof(struct serve, member)
 
 static const struct colony_option serve_options[] = {
-    {"config", 'c', "FILE", "read settings from FILE, YAML or gaffer's .ini", OPTION_TEXT,
-     AT(config), NULL},
+    {"config", 'c', "FILE", "read settings from FILE, YAML or gaffer's .ini; a directory: --conf",
+     OPTION_TEXT, AT(config), NULL},
+    {"conf", 0, "DIR", "run what the files of DIR say, as ncolony does; with --messages",
+     OPTION_TEXT, AT(conf), NULL},
+    {"messages", 0, "DIR", "do what the files of DIR ask for", OPTION_TEXT, AT(messages), NULL},
+    {"frequency", 0, "SECONDS", "look at both so often, whatever is told of changes; default 10",
+     OPTION_TEXT, AT(frequency), NULL},
+    {"pid", 0, "DIR", "keep a file with the pid of each of these processes in DIR", OPTION_TEXT,
+     AT(pid), NULL},
+    {"threshold", 't', "SECONDS", "what ended sooner waits before it is started again; default 1",
+     OPTION_TEXT, AT(threshold), NULL},
+    {"killtime", 'k', "SECONDS", "how long a process may take to stop; default 5", OPTION_TEXT,
+     AT(killtime), NULL},
+    {"minrestartdelay", 'm', "SECONDS",
+     "the first such wait, each after it is twice as long; "
+     "default 1",
+     OPTION_TEXT, AT(minrestartdelay), NULL},
+    {"maxrestartdelay", 'M', "SECONDS", "the longest such wait; default 3600", OPTION_TEXT,
+     AT(maxrestartdelay), NULL},
+    {"create", 0, NULL, "make these directories if they are missing", OPTION_FLAG, AT(create),
+     NULL},
     {"state", 0, "DIR", "keep state and the control socket in DIR; no TCP unless --bind says so",
      OPTION_TEXT, AT(state), NULL},
     {"bind", 0, "ADDR", "control over HOST:PORT or unix:PATH, may repeat; none: no TCP",
@@ -62,6 +81,7 @@ const struct colony_usage colony_serve_usage = {
                "/colony.yaml, and the files in " COLONY_ETC "/conf.d.",
     .examples = "colony serve --config colony.yaml\n"
                 "colony serve --config colony.yaml --state ./state\n"
+                "colony serve --config /conf --messages /messages\n"
                 "colony serve --config colony.yaml --bind 127.0.0.1:5001 --daemon "
                 "--pidfile colony.pid\n",
     .options = serve_options,
@@ -163,6 +183,9 @@ static int load_settings(struct serve *serve, struct colony_error *err)
 {
     int rc;
 
+    rc = serve_settle_directories(serve, err);
+    if (rc < 0)
+        return rc;
     if (!serve->config && !serve->state)
         serve->config = colony_settings_default_path();
     rc = serve->config ? colony_settings_load(&serve->settings, serve->config, err)
@@ -170,6 +193,8 @@ static int load_settings(struct serve *serve, struct colony_error *err)
 
     if (rc == 0)
         rc = apply_options(serve->settings, serve, err);
+    if (rc == 0)
+        rc = serve_apply_directories(serve->settings, serve, err);
     if (rc == 0)
         rc = colony_http_check(&serve->settings->http, err);
     return rc < 0 ? rc : colony_webhooks_check(serve->settings, err);
@@ -201,7 +226,8 @@ static int fall_back_to_last_settings(struct serve *serve, const struct colony_e
                                       struct colony_error *err)
 {
     char path[PATH_MAX];
-    int rc = find_state_dir(serve, path, sizeof path, err);
+    bool has_place = serve->config || serve->state || !serve->conf; /* else it is not known */
+    int rc = has_place ? find_state_dir(serve, path, sizeof path, err) : -ENOENT;
 
     if (rc == 0 && access(path, F_OK) < 0)
         rc = -errno; /* nothing ever ran there, and nothing is made for what cannot be used */

@@ -14,6 +14,15 @@ struct colony_settings;
 
 struct serve {
     const char *config;
+    const char *conf; /* directory of processes; NULL: none */
+    const char *messages;
+    const char *pid;
+    const char *frequency;
+    const char *threshold;
+    const char *killtime;
+    const char *minrestartdelay;
+    const char *maxrestartdelay;
+    bool create;
     const char *state;
     struct colony_option_list bind;
     const char *certfile;
@@ -32,6 +41,12 @@ struct serve {
     struct colony_state_dir state_dir;
     struct colony_keeper_options keeper;
 };
+
+/* serve_files.c: before settings are loaded, and after. With nothing but its directories given, a
+ * colony has a state folder of its own. */
+int serve_settle_directories(struct serve *serve, struct colony_error *err);
+int serve_apply_directories(struct colony_settings *settings, const struct serve *serve,
+                            struct colony_error *err);
 
 /* serve_place.c */
 int serve_apply_user(struct colony_settings *settings, const char *name, struct colony_error *err);

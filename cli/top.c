@@ -37,6 +37,7 @@ static const struct colony_option top_options[] = {
     {"endpoint",   0, "ADDR", "unix:PATH or http[s]://HOST:PORT; also $COLONY_ENDPOINT", OPTION_TEXT, AT(ctl.endpoint_text), NULL},
     {"connect",    0, "ADDR", NULL,                                                      OPTION_TEXT, AT(ctl.endpoint_text), NULL},
     {"state",      0, "DIR",  "the colony that was started with --state DIR",            OPTION_TEXT, AT(ctl.state_dir),     NULL},
+    {"conf",       0, "DIR",  "the colony that was started with nothing but --conf DIR and --messages", OPTION_TEXT, AT(ctl.conf_dir), NULL},
     {"token-file", 0, "FILE", "the token to show; also $COLONY_TOKEN itself",            OPTION_TEXT, AT(ctl.token_file),    NULL},
     {"cacert",     0, "FILE", "https: who may have signed its certificate",              OPTION_TEXT, AT(ctl.cacert),        NULL},
     {"cert",       0, "FILE", "https: a certificate of our own",                         OPTION_TEXT, AT(ctl.cert),          NULL},

@@ -22,7 +22,8 @@ const struct colony__action colony__action_restart = {.apply = colony_engine_res
                                                       .goal = GOAL_STARTED,
                                                       .wants_new = true,
                                                       .has_report = true};
-const struct colony__action colony__action_delete = {.apply = colony_engine_remove_template};
+const struct colony__action colony__action_delete = {.check = colony_engine_check_change,
+                                                     .apply = colony_engine_remove_template};
 
 static int apply(struct colony__connection *connection, const struct colony__action *action,
                  const struct colony__subjects *subjects, struct colony_error *err)
@@ -30,6 +31,8 @@ static int apply(struct colony__connection *connection, const struct colony__act
     struct colony_engine *engine = colony__connection_engine(connection);
     int rc = 0;
 
+    for (size_t i = 0; i < subjects->count && rc == 0 && action->check; i++)
+        rc = action->check(engine, subjects->items[i].name, err);
     for (size_t i = 0; i < subjects->count && rc == 0; i++)
         rc =
             action->apply(engine, subjects->items[i].name, colony__connection_why(connection), err);

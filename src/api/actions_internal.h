@@ -11,6 +11,8 @@
 
 /* Each is one function of the engine and what `?wait=` means for it. */
 struct colony__action {
+    /* Whether it may be done, asked of all before it is done to any; NULL: always */
+    int (*check)(struct colony_engine *engine, const char *name, struct colony_error *err);
     int (*apply)(struct colony_engine *engine, const char *name, const char *why,
                  struct colony_error *err);
     bool can_wait;

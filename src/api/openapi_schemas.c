@@ -57,8 +57,8 @@ const struct colony__openapi_part colony__openapi_schemas[] = {
             "action": {"enum": ["start", "stop", "restart", "update", "ignore"]},
             "name": {"type": "string"}, "why": {"type": "string"}}}}}})},
     {"Slot", JSON({"type": "object", "required": ["name", "slot", "state"], "properties": {
-        "name": {"type": "string"}, "slot": {"type": "integer"}, "id": {"type": ["integer", "null"]},
-        "os_pid": {"type": ["integer", "null"]},
+        "name": {"type": "string"}, "origin": {"type": "string"}, "slot": {"type": "integer"},
+        "id": {"type": ["integer", "null"]}, "os_pid": {"type": ["integer", "null"]},
         "state": {"enum": ["stopped", "waiting", "starting", "running", "ready", "stopping", "exited", "backoff", "failed", "completed"]},
         "uptime": {"type": ["number", "null"]}, "started": {"type": ["number", "null"]},
         "restarts": {"type": "integer"}, "retry_in": {"type": ["number", "null"]},

@@ -54,6 +54,7 @@ void colony__slot_open_json(struct colony__json *json, const struct colony_slot_
 
     colony__json_open(json, NULL, '{');
     colony__json_add_text(json, "name", info->name);
+    colony__json_add_text(json, "origin", info->origin);
     colony__json_add_number(json, "slot", info->slot);
     add_number_or_null(json, "id", lives, info->id);
     add_number_or_null(json, "os_pid", lives, (uint64_t)info->os_pid);

@@ -28,10 +28,11 @@ typedef void (*colony_engine_close_cb)(void *data);
 
 /* A look at one slot; pointers are borrowed until the loop's next turn. */
 struct colony_slot_info {
-    const char *name; /* of its template */
-    uint32_t slot;    /* from 1 */
-    bool is_wanted;   /* it runs, or will as soon as it may */
-    bool is_leaving;  /* there are too many: it is gone once it is stopped */
+    const char *name;   /* of its template */
+    const char *origin; /* who owns that, as colony_engine_origin has it */
+    uint32_t slot;      /* from 1 */
+    bool is_wanted;     /* it runs, or will as soon as it may */
+    bool is_leaving;    /* there are too many: it is gone once it is stopped */
     enum colony_slot_state state;
     uint64_t id;            /* internal id of its process; 0: none lives */
     pid_t os_pid;           /* 0: none lives */
@@ -141,7 +142,7 @@ int colony_engine_find_process(struct colony_engine *engine, uint64_t id,
 
 /*
  * Adds and starts @template; takes ownership of it, also when it fails. @origin: who owns its
- * settings ("file", "http"; kept as it is). -EEXIST; -ELOOP and -ENOENT for its dependencies
+ * settings ("http", "file", …; kept as it is). -EEXIST; -ELOOP and -ENOENT for its dependencies
  * (gates.h); -ENOTSUP for limits this machine has not.
  */
 int colony_engine_add_template(struct colony_engine *engine, struct colony_template *template,
@@ -158,6 +159,24 @@ int colony_engine_update_template(struct colony_engine *engine, struct colony_te
 /* Stops it and forgets it. -ENOENT. */
 int colony_engine_remove_template(struct colony_engine *engine, const char *name, const char *why,
                                   struct colony_error *err);
+
+/*
+ * The same for files of a configuration directory (`files:`): the template of one comes or changes,
+ * and nothing happens where it is as it was; the file is gone. What these own only they change: for
+ * others updating, removing and scaling it is -EBUSY, with the file's name. -EEXIST: the name
+ * belongs to somebody else; -ENOENT. A template that was recorded is not started by a new engine
+ * before its file was seen again, that is before one of these.
+ */
+int colony_engine_put_file(struct colony_engine *engine, struct colony_template *template,
+                           const char *why, struct colony_error *err);
+/* The file is there, and cannot be used as it is now: what it said last goes on. */
+void colony_engine_keep_file(struct colony_engine *engine, const char *name);
+int colony_engine_drop_file(struct colony_engine *engine, const char *name, const char *why,
+                            struct colony_error *err);
+
+/* Whether what @name is may be changed by anybody: 0, or -EBUSY as above. -ENOENT. */
+int colony_engine_check_change(struct colony_engine *engine, const char *name,
+                               struct colony_error *err);
 
 /*
  * @change more or fewer slots than now, or @count of them when @change is 0; fewer stop the highest
@@ -183,6 +202,11 @@ int colony_engine_stop_template(struct colony_engine *engine, const char *name, 
                                 struct colony_error *err);
 int colony_engine_restart_template(struct colony_engine *engine, const char *name, const char *why,
                                    struct colony_error *err);
+
+/* A restart that counts as an end: what has run too briefly waits as long as its policy says. One
+ * that would not be started again then is restarted. */
+int colony_engine_cycle_template(struct colony_engine *engine, const char *name, const char *why,
+                                 struct colony_error *err);
 
 /* Stops the one process with the internal id @id; its slot stays stopped. -ENOENT. */
 int colony_engine_stop_process(struct colony_engine *engine, uint64_t id, const char *why,
@@ -282,7 +306,8 @@ typedef void (*colony_variable_cb)(const char *name, const char *value, const ch
 int colony_engine_each_variable(struct colony_engine *engine, const char *name,
                                 colony_variable_cb cb, void *data);
 
-/* "file" or "http"; NULL: no such template. */
+/* Who owns its settings: "http", "file" (of a configuration directory) or "config" (the settings
+ * file); NULL: no such template. */
 const char *colony_engine_origin(struct colony_engine *engine, const char *name);
 
 /* History and samples. NULL store: it could not be opened, and the log says why. */

@@ -248,8 +248,14 @@ static void adopt_if_recorded(struct slot *slot)
 static void start_if_wanted(struct slot *slot)
 {
     if (!slot->has_record && !slot->is_spawning && slot->state == SLOT_STOPPED &&
-        slot->entry->is_wanted && !slot->is_leaving && !slot->entry->engine->is_stopping)
+        slot->entry->is_wanted && !slot->entry->is_unconfirmed && !slot->is_leaving &&
+        !slot->entry->engine->is_stopping)
         engine_slot_start(slot);
+}
+
+void engine_start_entry(struct template_entry *entry)
+{
+    each_slot(entry, start_if_wanted);
 }
 
 /* Starts what should run and does not, in the order of priorities. */

@@ -106,6 +106,21 @@ int colony_engine_restart_template(struct colony_engine *engine, const char *nam
     return 0;
 }
 
+int colony_engine_cycle_template(struct colony_engine *engine, const char *name, const char *why,
+                                 struct colony_error *err)
+{
+    const struct template_entry *entry = engine_visible_entry(engine, name);
+    int rc = colony_engine_restart_template(engine, name, why, err);
+
+    if (rc < 0 || entry->template->restart->when != RESTART_ALWAYS)
+        return rc;
+    for (uint32_t i = 0; i < entry->slot_count; i++)
+        entry->slots[i]->is_failing =
+            !entry->slots[i]->is_leaving &&
+            (entry->slots[i]->stop_is_due || entry->slots[i]->state == SLOT_STOPPING);
+    return 0;
+}
+
 /* A template whose last slot a user stopped is stopped. */
 static void settle_wanted(struct template_entry *entry)
 {

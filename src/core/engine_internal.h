@@ -24,6 +24,11 @@
 #include "core/template.h"
 #include "core/timers.h"
 
+/* Who owns the settings of a template (DESIGN §4). */
+#define ENGINE_ORIGIN_CONFIG "config" /* the settings file: what a reload goes by */
+#define ENGINE_ORIGIN_FILE "file"     /* a file of a configuration directory (engine_files.c) */
+#define ENGINE_ORIGIN_HTTP "http"
+
 #define ENGINE_CHECK_MARK "\x1f" /* begins the name of a check, and no other's */
 
 enum {
@@ -113,7 +118,7 @@ struct slot {
 struct template_entry {
     struct colony_engine *engine;
     struct colony_template *template; /* owned */
-    const char *origin;               /* "file", "http", or "" for what nobody knows any more */
+    const char *origin;               /* one of the names below, or "" for what nobody knows */
     struct slot **slots;              /* by number */
     struct slot *first_slot;          /* all of them, while there is but one */
     uint32_t slot_count;
@@ -122,10 +127,11 @@ struct template_entry {
     uint32_t up_count;                 /* slots with a process, or about to have one */
     bool is_wanted;                    /* by the settings or a user: what the store remembers */
     bool is_check;                     /* runs commands for another one's sake (engine_check.c) */
-    bool is_removed;                   /* nobody sees it any more; freed with its last slot */
-    bool is_given_up;                  /* flapped too often, all slots together */
-    bool stop_is_due; /* of its slots that say so, once no dependent needs it (engine_gates.c) */
-    bool is_queued;   /* to be looked at for that */
+    bool is_unconfirmed; /* as recorded, until its file was seen again: what does not run waits */
+    bool is_removed;     /* nobody sees it any more; freed with its last slot */
+    bool is_given_up;    /* flapped too often, all slots together */
+    bool stop_is_due;    /* of its slots that say so, once no dependent needs it (engine_gates.c) */
+    bool is_queued;      /* to be looked at for that */
     struct slot *check_of;               /* of a check: the slot it is for */
     int64_t scaled;                      /* slots a user asked for; -1: as its settings say */
     uint64_t file_hash;                  /* of the settings file's template; 0: it has none */
@@ -169,7 +175,7 @@ struct colony_engine {
     } reload_parts[RELOAD_PARTS_MAX];
     struct colony_meters *meters;
     struct colony_clock_watch *clock_watch; /* NULL: nobody has needed it */
-    uint64_t away_ms;          /* while it takes over: so long there may have been no engine */
+    uint64_t away_ms; /* while it takes over: so long there may have been no engine */
     struct colony_http_client *http; /* engine_http.c; NULL: nobody has asked for it */
     struct colony_table table;       /* the keeper's, read-only */
     struct colony_notes notes;
@@ -332,6 +338,7 @@ void engine_on_message(const struct colony_message *message, const int *fds, siz
 /* engine_adopt.c: how an engine carries on where another ended. */
 void engine_on_welcome(struct colony_engine *engine);
 void engine_start_wanted(struct colony_engine *engine);
+void engine_start_entry(struct template_entry *entry);
 
 /* engine_index.c */
 struct template_entry *engine_find_entry(struct colony_engine *engine, const char *name);
@@ -348,11 +355,21 @@ void engine_remove_living(struct slot *slot);
 int engine_make_entry(struct colony_engine *engine, struct colony_template *template,
                       const char *origin, struct template_entry **out);
 int engine_set_slots(struct template_entry *entry, uint32_t count);
+/* Would the templates make sense with @template among them, in place of its namesake? */
+int engine_check_template(struct colony_engine *engine, const struct colony_template *template,
+                          struct colony_error *err);
 uint32_t engine_count_slots(const struct template_entry *entry);
 void engine_want_again(struct template_entry *entry);
 int engine_exchange_template(struct template_entry *entry, struct colony_template *template);
 int engine_renew_template(struct template_entry *entry, struct colony_template *template);
 void engine_remove_entry(struct template_entry *entry);
+
+/* engine_files.c: templates that belong to a file of a configuration directory. */
+bool engine_is_of_directory(const struct template_entry *entry);
+/* -EBUSY with the file's name: others may not change what it says. */
+bool engine_is_forwarded(const struct template_entry *entry);
+bool engine_has_bare_lines(const struct template_entry *entry); /* `NAME: line` */
+int engine_check_free(const struct template_entry *entry, struct colony_error *err);
 
 /* engine_record.c: the store's side of it. */
 int engine_load_templates(struct colony_engine *engine, struct colony_error *err);

@@ -97,6 +97,7 @@ static void describe_slot(struct slot *slot, struct colony_slot_info *info)
     }
     *info = (struct colony_slot_info){
         .name = slot->entry->template->name,
+        .origin = slot->entry->origin,
         .slot = slot->number,
         .state = slot->state,
         .restarts = slot->restarts,

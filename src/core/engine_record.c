@@ -13,9 +13,6 @@
 #include "core/log.h"
 #include "core/store.h"
 
-static const char origin_file[] = "file";
-static const char origin_http[] = "http";
-
 /* Writing. */
 
 /* False: its settings are those of the file, which are saved elsewhere. */
@@ -173,7 +170,7 @@ static void apply_to_file(struct template_entry *entry, const struct colony_stor
             engine_remove_entry(entry);
         return;
     }
-    if (row->settings && is_current) {
+    if (row->settings && is_current && strcmp(row->origin, ENGINE_ORIGIN_FILE) != 0) {
         rc = restore_template(&template, row);
         if (rc == 0)
             rc = engine_exchange_template(entry, template);
@@ -183,6 +180,20 @@ static void apply_to_file(struct template_entry *entry, const struct colony_stor
     entry->is_wanted = !row->is_stopped;
     if (row->file_numprocesses == entry->file_numprocesses)
         apply_wishes(entry, row);
+}
+
+static const char *origin_of(const struct colony_store_template *row)
+{
+    return strcmp(row->origin, ENGINE_ORIGIN_FILE) == 0 ? ENGINE_ORIGIN_FILE : ENGINE_ORIGIN_HTTP;
+}
+
+/* Not what the settings file has no more, nor what was in a directory nobody looks at any more. */
+static bool is_to_be_restored(const struct colony_engine *engine,
+                              const struct colony_store_template *row)
+{
+    if (!row->settings || strcmp(row->origin, ENGINE_ORIGIN_CONFIG) == 0)
+        return false;
+    return strcmp(row->origin, ENGINE_ORIGIN_FILE) != 0 || engine->settings->directories.config;
 }
 
 static void apply_row(const struct colony_store_template *row, void *data)
@@ -196,16 +207,17 @@ static void apply_row(const struct colony_store_template *row, void *data)
         apply_to_file(entry, row);
         return;
     }
-    if (!row->settings || strcmp(row->origin, origin_file) == 0) { /* the file has it no more */
+    if (!is_to_be_restored(engine, row)) {
         (void)colony_store_remove_template(engine->store, row->name);
         return;
     }
     rc = restore_template(&template, row);
     if (rc == 0)
-        rc = engine_make_entry(engine, template, origin_http, &entry);
-    if (rc == 0)
+        rc = engine_make_entry(engine, template, origin_of(row), &entry);
+    if (rc == 0) {
+        entry->is_unconfirmed = engine_is_of_directory(entry);
         apply_wishes(entry, row);
-    else if (colony_is_shortage(rc))
+    } else if (colony_is_shortage(rc))
         engine->load_rc = rc;
     else
         engine->has_forgotten = true; /* the row stays: another version may know what it says */
@@ -221,7 +233,7 @@ static int add_file_templates(struct colony_engine *engine, struct colony_error 
         struct colony_template *template = settings->templates[i];
 
         settings->templates[i] = NULL;
-        rc = engine_add_entry(engine, template, origin_file, &entry);
+        rc = engine_add_entry(engine, template, ENGINE_ORIGIN_CONFIG, &entry);
         if (rc < 0) {
             colony_template_free(template);
             break;

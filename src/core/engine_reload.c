@@ -152,6 +152,13 @@ static int check(struct reload *reload)
 
     if (!settings)
         return 0;
+    for (size_t i = 0; i < settings->template_count; i++) {
+        const struct template_entry *entry =
+            engine_visible_entry(engine, settings->templates[i]->name);
+
+        if (entry && engine_check_free(entry, &reload->err) < 0)
+            return reload->err.code;
+    }
     all = calloc(settings->template_count + HASH_COUNT(engine->entries) + 1,
                  sizeof(const struct colony_template *));
     if (!all)
@@ -183,7 +190,7 @@ static void apply_template(struct reload *reload, struct colony_template *templa
         entry->file_hash = hash;
         rc = engine_renew_template(entry, template);
     } else {
-        rc = engine_make_entry(engine, template, "file", &entry);
+        rc = engine_make_entry(engine, template, ENGINE_ORIGIN_CONFIG, &entry);
         if (rc == 0) {
             engine_set_why(entry, reload->why);
             engine_publish(entry, EVENT_CREATE);
@@ -194,7 +201,7 @@ static void apply_template(struct reload *reload, struct colony_template *templa
         colony_log(SEVERITY_ERROR, "cannot apply all of the settings: out of memory");
     if (!entry || entry->is_removed)
         return;
-    entry->origin = "file";
+    entry->origin = ENGINE_ORIGIN_CONFIG;
     entry->file_hash = hash;
     entry->file_numprocesses = numprocesses;
     entry->seen_load_id = reload->settings->load_id;

@@ -65,8 +65,7 @@ static void fill_slots(struct template_entry *entry)
             engine_slot_want(entry->slots[i]);
 }
 
-/* Would the templates make sense with @template among them, in place of its namesake? */
-static int check_template(struct colony_engine *engine, const struct colony_template *template,
+int engine_check_template(struct colony_engine *engine, const struct colony_template *template,
                           struct colony_error *err)
 {
     size_t count = 1;
@@ -91,6 +90,7 @@ static int check_template(struct colony_engine *engine, const struct colony_temp
 static void revive(struct template_entry *entry)
 {
     entry->is_removed = false;
+    entry->is_unconfirmed = false;
     entry->scaled = -1;
     entry->is_wanted = entry->template->start;
     entry->is_given_up = false;
@@ -148,7 +148,7 @@ static int check_new(struct colony_engine *engine, const struct colony_template 
     if (engine_visible_entry(engine, template->name))
         return colony_fail(err, -EEXIST, "cannot add %s: there is one of that name already",
                            template->name);
-    return check_template(engine, template, err);
+    return engine_check_template(engine, template, err);
 }
 
 int colony_engine_add_template(struct colony_engine *engine, struct colony_template *template,
@@ -234,7 +234,9 @@ int colony_engine_update_template(struct colony_engine *engine, struct colony_te
         colony_template_free(template);
         return err->code;
     }
-    rc = check_template(engine, template, err);
+    rc = engine_check_free(entry, err);
+    if (rc == 0)
+        rc = engine_check_template(engine, template, err);
     if (rc < 0) {
         colony_template_free(template);
         return rc;
@@ -268,6 +270,8 @@ int colony_engine_remove_template(struct colony_engine *engine, const char *name
 
     if (!entry)
         return err->code;
+    if (engine_check_free(entry, err) < 0)
+        return err->code;
     engine_record_removed(entry);
     engine_remove_entry(entry);
     return 0;
@@ -281,6 +285,8 @@ int colony_engine_scale_template(struct colony_engine *engine, const char *name,
     int64_t wanted;
 
     if (!entry)
+        return err->code;
+    if (engine_check_free(entry, err) < 0)
         return err->code;
     wanted = change == 0 ? *count : (int64_t)engine_count_slots(entry) + change;
     if (wanted < 0)

@@ -34,7 +34,7 @@ static const char *const type_names[EVENT_TYPE_COUNT] = {
     [EVENT_FLAP] = "flap",           [EVENT_FAIL] = "fail",
     [EVENT_STATE] = "state",         [EVENT_LOG] = "log",
     [EVENT_STRAY] = "stray",         [EVENT_HEALTHY] = "healthy",
-    [EVENT_UNHEALTHY] = "unhealthy",
+    [EVENT_UNHEALTHY] = "unhealthy", [EVENT_REFUSE] = "refuse",
 };
 
 const char *colony_event_name(enum colony_event_type type)

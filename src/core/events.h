@@ -36,6 +36,7 @@ enum colony_event_type {
     EVENT_HEALTHY,   /* process: a check found it well, for the first time or again */
     EVENT_UNHEALTHY, /* process: checks failed too often; @text says how */
     EVENT_LOG,       /* slot: its log stalled, dropped output or recovered; @text says */
+    EVENT_REFUSE,    /* a file of a configuration directory or a message; @text says why */
     EVENT_STRAY,     /* a process nobody waits for was reaped */
     EVENT_TYPE_COUNT,
 };

@@ -21,8 +21,11 @@ struct forward {
 
 static void end_line(struct forward *forward)
 {
-    colony_log(SEVERITY_INFO, "%s.%u: %.*s", forward->name, forward->slot, (int)forward->used,
-               forward->line);
+    if (forward->slot > 0)
+        colony_log(SEVERITY_INFO, "%s.%u: %.*s", forward->name, forward->slot, (int)forward->used,
+                   forward->line);
+    else
+        colony_log(SEVERITY_INFO, "%s: %.*s", forward->name, (int)forward->used, forward->line);
     forward->used = 0;
 }
 

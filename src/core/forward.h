@@ -9,7 +9,7 @@ struct colony_log_options;
 
 /*
  * Has each line of the log that is opened with @options also logged as `NAME.SLOT: line`, until
- * that log is closed. -ENOMEM: then @options are as they were.
+ * that log is closed; @slot 0: `NAME: line`. -ENOMEM: then @options are as they were.
  */
 int colony_forward_init(struct colony_log_options *options, const char *name, uint32_t slot);
 /* For a log that could not be opened. */

@@ -20,6 +20,12 @@ struct span {
     size_t length;
 };
 
+struct place {
+    size_t offset;
+    unsigned line; /* from 1 */
+    unsigned column;
+};
+
 struct json_reader {
     const char *text; /* NUL-terminated */
     size_t size;
@@ -30,11 +36,45 @@ struct json_reader {
     size_t number_count;
     size_t number_capacity;
     size_t number_next;
+    const char *name; /* of the file; NULL: no places are told */
+    size_t *starts;   /* with a name: where each key and value begins, in the order of the text */
+    size_t start_count;
+    size_t start_capacity;
+    size_t start_next;
     struct colony_error *err;
+    struct place place; /* of the last start taken: places are asked for in order */
 };
+
+/* Goes on from @from, which is at or before @offset. */
+static struct place find_place(const struct json_reader *reader, struct place from, size_t offset)
+{
+    struct place place = from.line > 0 ? from : (struct place){.line = 1, .column = 1};
+
+    for (; place.offset < offset && place.offset < reader->size; place.offset++) {
+        unsigned char byte = (unsigned char)reader->text[place.offset];
+
+        if (byte == '\n') {
+            place.line++;
+            place.column = 1;
+        } else if ((byte & 0xc0) != 0x80) { /* bytes after the first of a character do not count */
+            place.column++;
+        }
+    }
+    return place;
+}
+
+static int fail_at(const struct json_reader *reader, int code, size_t offset, const char *reason)
+{
+    struct place place = find_place(reader, (struct place){0}, offset);
+
+    return colony_fail(reader->err, code, "%s:%u:%u: cannot read this JSON: %s", reader->name,
+                       place.line, place.column, reason);
+}
 
 static int fail_syntax(const struct json_reader *reader, size_t offset, const char *reason)
 {
+    if (reader->name)
+        return fail_at(reader, -EBADMSG, offset, reason);
     return colony_fail(reader->err, -EBADMSG, "cannot read this JSON: %s at byte %zu", reason,
                        offset + 1);
 }
@@ -107,9 +147,51 @@ static int scan_number(struct json_reader *reader)
     return 0;
 }
 
+/* Notes that a key or a value begins here, where places are told. */
+static int note_start(struct json_reader *reader)
+{
+    size_t *starts;
+
+    if (!reader->name)
+        return 0;
+    starts = colony_array_room(reader->starts, reader->start_count, &reader->start_capacity,
+                               sizeof *starts);
+    if (!starts)
+        return -ENOMEM;
+    reader->starts = starts;
+    reader->starts[reader->start_count++] = reader->at;
+    return 0;
+}
+
+/* The place of the next key or value. */
+static void take_start(struct json_reader *reader, struct colony_value *node)
+{
+    if (!reader->name || reader->start_next == reader->start_count)
+        return;
+    reader->place = find_place(reader, reader->place, reader->starts[reader->start_next++]);
+    if (node->line > 0)
+        return; /* the place of a member is that of its key */
+    node->line = reader->place.line;
+    node->column = reader->place.column;
+}
+
+static bool is_letter(char byte)
+{
+    return byte >= 'a' && byte <= 'z';
+}
+
+/* true, false or null: what cJSON takes has no other letters. */
+static bool begins_word(const struct json_reader *reader)
+{
+    return is_letter(reader->text[reader->at]) &&
+           (reader->at == 0 || !is_letter(reader->text[reader->at - 1]));
+}
+
 static int scan_open(struct json_reader *reader)
 {
-    if (++reader->depth > COLONY_VALUE_DEPTH_MAX)
+    if (++reader->depth > COLONY_VALUE_DEPTH_MAX && reader->name)
+        return fail_at(reader, -EINVAL, reader->at, "too many lists and maps in each other");
+    if (reader->depth > COLONY_VALUE_DEPTH_MAX)
         return colony_fail(reader->err, -EINVAL,
                            "cannot read this JSON: more than %d lists and maps in each other "
                            "at byte %zu",
@@ -122,7 +204,11 @@ static int scan_open(struct json_reader *reader)
 static int scan_token(struct json_reader *reader)
 {
     char byte = reader->text[reader->at];
+    bool is_start = byte == '"' || byte == '-' || (byte >= '0' && byte <= '9') || byte == '{' ||
+                    byte == '[' || begins_word(reader);
 
+    if (is_start && note_start(reader) < 0)
+        return -ENOMEM;
     if (byte == '"')
         return scan_string(reader);
     if (byte == '-' || (byte >= '0' && byte <= '9'))
@@ -184,7 +270,7 @@ static int convert_children(struct json_reader *reader, const cJSON *json,
         tail = &(*tail)->next;
     }
     if (node->type == VALUE_MAP)
-        return colony__value_check_keys(node, NULL, reader->err);
+        return colony__value_check_keys(node, reader->name, reader->err);
     return 0;
 }
 
@@ -194,7 +280,9 @@ static int fill_node(struct json_reader *reader, const cJSON *json, struct colon
         node->key = strdup(json->string);
         if (!node->key)
             return -ENOMEM;
+        take_start(reader, node);
     }
+    take_start(reader, node);
     if (cJSON_IsNumber(json))
         return take_number(reader, node);
     if (cJSON_IsArray(json) || cJSON_IsObject(json))
@@ -256,10 +344,10 @@ static int read_json(struct json_reader *reader, struct colony_value **out)
     return rc;
 }
 
-int colony_value_parse_json(struct colony_value **out, const char *text, size_t size,
-                            struct colony_error *err)
+int colony_value_parse_json_file(struct colony_value **out, const char *text, size_t size,
+                                 const char *name, struct colony_error *err)
 {
-    struct json_reader reader = {.size = size, .err = err};
+    struct json_reader reader = {.size = size, .name = name, .err = err};
     char *copy = malloc(size + 1); /* cJSON 1.7.15 reads past a text without a NUL */
     int rc;
 
@@ -273,6 +361,13 @@ int colony_value_parse_json(struct colony_value **out, const char *text, size_t 
     if (rc == -ENOMEM)
         (void)colony_fail(err, rc, "cannot read this JSON: out of memory");
     free(reader.numbers);
+    free(reader.starts);
     free(copy);
     return rc;
+}
+
+int colony_value_parse_json(struct colony_value **out, const char *text, size_t size,
+                            struct colony_error *err)
+{
+    return colony_value_parse_json_file(out, text, size, NULL, err);
 }

@@ -36,15 +36,12 @@ static const char *find_fault(const char *name)
         return "it has a control byte";
     if (colony_utf8_length(name, length) < length)
         return "it is not UTF-8";
-    if (strspn(name, "0123456789") == length)
-        return "it is only digits, as the ids of processes are";
     return NULL;
 }
 
-int colony_name_check(const char *name, struct colony_error *err)
+/* NULL @fault: there is none. */
+static int fail(const char *name, const char *fault, struct colony_error *err)
 {
-    const char *fault = find_fault(name);
-
     if (!fault)
         return 0;
     /* What is too long or is no text is not shown. */
@@ -52,6 +49,20 @@ int colony_name_check(const char *name, struct colony_error *err)
         colony_utf8_length(name, strlen(name)) < strlen(name))
         return colony_fail(err, -EINVAL, "cannot use this name: %s", fault);
     return colony_fail(err, -EINVAL, "cannot use the name `%s`: %s", name, fault);
+}
+
+int colony_name_check_file(const char *name, struct colony_error *err)
+{
+    return fail(name, find_fault(name), err);
+}
+
+int colony_name_check(const char *name, struct colony_error *err)
+{
+    const char *fault = find_fault(name);
+
+    if (!fault && name[strspn(name, "0123456789")] == '\0')
+        fault = "it is only digits, as the ids of processes are";
+    return fail(name, fault, err);
 }
 
 static unsigned least(unsigned a, unsigned b, unsigned c)

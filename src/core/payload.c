@@ -216,7 +216,8 @@ static int add_own(struct variables *list, const struct colony_template *templat
     (void)snprintf(own->mark, sizeof own->mark, "%s=%s/%s/%u",
                    template->detach ? "COLONY_DETACHED_ID" : "COLONY_ID", context->instance,
                    template->name, slot);
-    add(list, own->mark, SOURCE_COLONY);
+    if (template->mark)
+        add(list, own->mark, SOURCE_COLONY);
     rc = add_heart(list, template, slot, context);
     if (rc < 0 || !colony_payload_has_notify(template))
         return rc;

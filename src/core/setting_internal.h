@@ -28,7 +28,8 @@ struct colony__reading {
     const char *file;                         /* stands before LINE:COLUMN; NULL: no places */
     const struct colony_settings_file *files; /* unless NULL: `value->file` says which of these */
     bool strict;                              /* an unknown key is an error, else it is ignored */
-    bool is_saved; /* colony wrote it itself: what env files said then stands in it */
+    bool is_of_directory; /* a file of a configuration directory: digits alone may be its name */
+    bool is_saved;        /* colony wrote it itself: what env files said then stands in it */
     struct colony_error *err;
 };
 

@@ -56,6 +56,7 @@ void colony_settings_free(struct colony_settings *settings)
     colony__http_clear(&settings->http);
     colony__user_clear(&settings->user);
     colony__webhooks_clear(&settings->webhooks);
+    colony__files_clear(&settings->directories);
     for (size_t i = 0; i < settings->file_count; i++)
         free(settings->files[i].path);
     free(settings->files);

@@ -77,6 +77,30 @@ struct colony_history_settings {
     uint64_t age_ms_max; /* 0: however old */
 };
 
+/* Whether the output of a process goes to colony's own log too. */
+enum colony_forward {
+    FORWARD_FOREGROUND, /* `serve` makes one of the others of it */
+    FORWARD_ALWAYS,
+    FORWARD_NEVER,
+};
+
+enum {
+    COLONY_FREQUENCY_MS_MIN = 10, /* of looks at directories */
+};
+
+/* `files:` - control by the files of two directories, as ncolony has it. */
+struct colony_files_settings {
+    char *config;   /* one file a process; NULL: none of this is wanted */
+    char *messages; /* one file a message */
+    char *pid;      /* one file a process that runs, with its pid; NULL: none */
+    uint64_t frequency_ms;
+    uint64_t threshold_ms; /* what ended sooner waits before it is started again */
+    uint64_t kill_ms;      /* its grace */
+    uint64_t min_delay_ms;
+    uint64_t max_delay_ms;
+    enum colony_forward forward;
+};
+
 /* Where events are posted to (`webhooks:`). */
 struct colony_webhook_settings {
     char *url;
@@ -126,7 +150,8 @@ struct colony_settings {
     struct colony_user_settings user;
     struct colony_history_settings history;
     struct colony_webhooks_settings webhooks;
-    struct colony_template **templates; /* in file order */
+    struct colony_files_settings directories; /* `files:` */
+    struct colony_template **templates;       /* in file order */
     size_t template_count;
     struct colony_settings_file *files; /* that was read first, then what it includes */
     size_t file_count;
@@ -144,6 +169,10 @@ int colony_http_set_tls(struct colony_http_settings *http, const char *certfile,
 
 /* http:// or https://, a host, and no blanks. */
 bool colony_is_http_url(const char *url);
+
+/* Whether what is said of `files:` goes together. -EINVAL. */
+int colony_files_check_settings(const struct colony_files_settings *files,
+                                struct colony_error *err);
 
 /* What people may know of a webhook's URL, which may have a secret in it: "https://host:port". */
 void colony_webhook_origin(const char *url, char *text, size_t size);

@@ -34,6 +34,7 @@ void colony__sections_hash(struct colony_settings *settings);
 extern const struct colony__setting colony__user_settings[];
 extern const struct colony__setting colony__http_settings[];
 extern const struct colony__setting colony__webhook_settings[];
+extern const struct colony__setting colony__files_settings[];
 extern const struct colony__setting_type colony__http_endpoints; /* rows of a table for each */
 
 /* The section @name, or NULL. */
@@ -97,5 +98,10 @@ int colony__webhooks_read(struct colony_settings *settings, const struct colony_
                           const struct colony__reading *reading);
 struct cJSON *colony__webhooks_write(const struct colony_settings *settings);
 void colony__webhooks_clear(struct colony_webhooks_settings *webhooks);
+
+int colony__files_read(struct colony_settings *settings, const struct colony_value *value,
+                       const struct colony__reading *reading);
+struct cJSON *colony__files_write(const struct colony_settings *settings);
+void colony__files_clear(struct colony_files_settings *files);
 
 #endif

@@ -140,11 +140,11 @@ const struct colony__section colony__sections[COLONY_SECTIONS_MAX] = {
     {"processes",   colony__processes_read, colony__processes_write, "what it keeps alive", colony__template_settings, false},
     {"history",     read_history,           write_history,           "what it remembers of events", history_settings, false},
     {"webhooks",    colony__webhooks_read,  colony__webhooks_write,  "events sent to URLs", colony__webhook_settings, false},
+    {"files",       colony__files_read,     colony__files_write,     "control by files in directories", colony__files_settings, true},
     {"exit_with",   read_exit_with,         write_exit_with,         "whose end ends colony", NULL, false},
     {"cluster",     NULL, NULL, "several machines as one", NULL, false},
     {"controllers", NULL, NULL, "front-ends loaded from files", NULL, false},
     {"events",      NULL, NULL, "handlers of events", NULL, false},
-    {"files",       NULL, NULL, "control by files in directories", NULL, false},
     {"juggler",     NULL, NULL, "events sent to Juggler", NULL, false},
     {"master",      NULL, NULL, "the daemon of status and events", NULL, false},
     {"ping",        NULL, NULL, "what /ping answers", NULL, false},
@@ -193,6 +193,9 @@ int colony__sections_default(struct colony_settings *settings,
         rc = colony__settings_read(reading, log_settings, &nothing, settings);
     if (rc == 0)
         rc = colony__settings_read(reading, history_settings, &nothing, settings);
+    if (rc == 0)
+        rc = colony__settings_read(reading, colony__files_settings, &nothing,
+                                   &settings->directories);
     if (rc < 0)
         return rc;
     settings->name = strdup("colony");

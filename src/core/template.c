@@ -64,6 +64,8 @@ const struct colony__setting colony__template_settings[] = {
     {"env_inherit",  &colony__env_names, 0, "[]", AT(env_inherit), NULL,
      "names of variables that are passed on from colony's own environment"},
     {"os_env",       FLAG,  0, "true", AT(os_env), NULL, "pass on all of colony's environment"},
+    {"mark",         FLAG,  0, "true", AT(mark),
+     NULL, "put COLONY_ID into the environment: without cgroups, what it leaves behind is found by it"},
     {"uid",          &colony__user, 0, NULL, WHOLE, NULL, "user to run as"},
     {"gid",          &colony__group, 0, NULL, WHOLE, NULL,
      "group to run as; the user's own unless given"},
@@ -150,8 +152,9 @@ static int check_name(const char *name, const struct colony_value *place,
                       const struct colony__reading *reading)
 {
     struct colony_error reason;
+    bool may_be_digits = reading->is_of_directory || reading->is_saved;
 
-    if (colony_name_check(name, &reason) == 0)
+    if ((may_be_digits ? colony_name_check_file : colony_name_check)(name, &reason) == 0)
         return 0;
     return colony__setting_fail(reading, place, -EINVAL, "%s", reason.message);
 }
@@ -325,6 +328,16 @@ int colony_template_new(struct colony_template **out, const char *name,
                         struct colony_error *err)
 {
     const struct colony__reading reading = {.file = file, .strict = strict, .err = err};
+
+    return colony__template_read(out, name, source, &reading);
+}
+
+int colony_template_new_of_file(struct colony_template **out, const char *name,
+                                const struct colony_value *source, const char *file,
+                                struct colony_error *err)
+{
+    const struct colony__reading reading = {
+        .file = file, .strict = true, .is_of_directory = true, .err = err};
 
     return colony__template_read(out, name, source, &reading);
 }

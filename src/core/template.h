@@ -192,6 +192,7 @@ struct colony_template {
     int nice;
     int oom_score_adj;
     bool os_env;
+    bool mark;           /* COLONY_ID is put into the environment */
     bool redirect_input; /* stdin is a pipe that can be written to */
     bool has_umask;
     bool has_nice;
@@ -229,6 +230,14 @@ int colony_template_new(struct colony_template **out, const char *name,
                         struct colony_error *err);
 
 /*
+ * The same, strictly, for a file of a configuration directory: its name may be digits alone, as it
+ * may for colony_template_restore.
+ */
+int colony_template_new_of_file(struct colony_template **out, const char *name,
+                                const struct colony_value *source, const char *file,
+                                struct colony_error *err);
+
+/*
  * Makes a template again from the source of one: the files of `env_file` are not read again.
  * Unknown keys are kept. Fails as colony_template_new, and with -EBADMSG when @source is no JSON.
  */
@@ -258,6 +267,8 @@ void colony_template_difference(const struct colony_template *left,
  * -EINVAL with the reason otherwise.
  */
 int colony_name_check(const char *name, struct colony_error *err);
+/* The same for a file of a configuration directory, which may be digits alone. */
+int colony_name_check_file(const char *name, struct colony_error *err);
 
 /* The name in the NULL-terminated list @names that is most like @word, or NULL when none is near
  * (edit distance at most 1 + a third of its length). */

@@ -60,6 +60,11 @@ int colony_value_parse_yaml(struct colony_value **out, const char *text, size_t 
 int colony_value_parse_json(struct colony_value **out, const char *text, size_t size,
                             struct colony_error *err);
 
+/* The same as colony_value_parse_json with places, and messages that begin with `NAME:LINE:COLUMN:
+ * ` (all but those for want of memory). */
+int colony_value_parse_json_file(struct colony_value **out, const char *text, size_t size,
+                                 const char *name, struct colony_error *err);
+
 /* Reads the whole file @path as YAML. -EFBIG above 16 MiB, -ENOENT, -EACCES, … when it can't. */
 int colony_value_load_yaml(struct colony_value **out, const char *path, struct colony_error *err);
 

@@ -19,6 +19,7 @@ import time
 import capture
 import commands
 import crash_loops
+import directories
 import echo
 import feeds
 import load
@@ -55,6 +56,8 @@ GROUPS = {
     "feeds": Group(feeds.feeds, ("follow-cpu", "follow-lines", "watch-events")),
     "websocket": Group(echo.round_trips, ("echo", "echo-p99")),
     "ctl": Group(commands.ps, ("ps", "ps-p99"), 2),
+    "files": Group(directories.files, ("files-start", "files-latency", "files-rescan",
+                                       "files-messages")),
     "stats": Group(samples.stats, ("stats",)),
     "version": Group(commands.version, ("version",)),
 }

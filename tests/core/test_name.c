@@ -28,6 +28,15 @@ TEST(test_common_names_are_taken)
         assert_int_equal(colony_name_check(good[i], NULL), 0);
 }
 
+TEST(test_a_file_may_have_a_name_of_digits)
+{
+    assert_int_equal(colony_name_check_file("8080", NULL), 0);
+    assert_refused("8080", "only digits");
+    assert_int_equal(colony_name_check_file("..", NULL), -EINVAL);
+    assert_int_equal(colony_name_check_file("a/b", NULL), -EINVAL);
+    assert_int_equal(colony_name_check_file("", NULL), -EINVAL);
+}
+
 TEST(test_bad_names_are_refused)
 {
     assert_refused("", "empty");
@@ -96,6 +105,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_common_names_are_taken),
+        cmocka_unit_test(test_a_file_may_have_a_name_of_digits),
         cmocka_unit_test(test_bad_names_are_refused),
         cmocka_unit_test(test_names_that_are_not_utf8_are_refused),
         cmocka_unit_test(test_names_have_at_most_200_bytes),

@@ -34,6 +34,7 @@ static struct colony_template template_of(char **env_file, char **env)
         .ready = &colony_ready_none,
         .health = &colony_health_none,
         .limits = &colony_limits_none,
+        .mark = true,
     };
 }
 
@@ -108,6 +109,16 @@ TEST(test_only_the_mark_is_there_when_nothing_is_asked_for)
     assert_environment(&template, "COLONY_ID=0123456789abcdef/web/3 (colony)\n");
     template.detach = true;
     assert_environment(&template, "COLONY_DETACHED_ID=0123456789abcdef/web/3 (colony)\n");
+}
+
+TEST(test_without_a_mark_the_environment_is_what_is_asked_for)
+{
+    static char *env[] = {"A=b", NULL};
+    struct colony_template template = template_of(NULL, env);
+
+    template.mark = false;
+    assert_environment(&template, "A=b (env)\n");
+    assert_plan_agrees(&template);
 }
 
 TEST(test_each_process_has_a_port_of_its_own_that_wins_over_env)
@@ -339,6 +350,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         PAYLOAD_TEST(test_only_the_mark_is_there_when_nothing_is_asked_for),
+        PAYLOAD_TEST(test_without_a_mark_the_environment_is_what_is_asked_for),
         PAYLOAD_TEST(test_each_process_has_a_port_of_its_own_that_wins_over_env),
         PAYLOAD_TEST(test_a_port_above_the_last_one_is_told),
         PAYLOAD_TEST(test_each_name_appears_once_and_the_later_source_wins),

@@ -17,6 +17,7 @@ static const struct change {
     {"env", "{A: b}", false},
     {"env_inherit", "[A]", false},
     {"os_env", "false", false},
+    {"mark", "false", false},
     {"uid", "root", false},
     {"gid", "0", false},
     {"groups", "[0]", false},

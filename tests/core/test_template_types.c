@@ -46,6 +46,7 @@ static const struct row {
     {"env_file", "lz"}, /* the file is not there */
     {"env_inherit", "wnfhxisltz"},
     {"os_env", "bcz"},
+    {"mark", "bcz"},
     {"uid", "Wz"}, /* which machine has a user 5? */
     {"gid", "wz"},
     {"groups", "lz"},

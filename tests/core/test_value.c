@@ -314,6 +314,61 @@ TEST(test_json_that_does_not_parse_is_a_bad_message)
         assert_json_fails(bad[i], 0, -EBADMSG, "cannot read this JSON");
 }
 
+static void assert_file_fails(const char *text, const char *why)
+{
+    struct colony_value *value = NULL;
+    struct colony_error err = {0};
+
+    assert_true(colony_value_parse_json_file(&value, text, strlen(text), "a", &err) < 0);
+    assert_null(value);
+    if (strncmp(err.message, why, strlen(why)) != 0)
+        fail_msg("`%s` does not begin with `%s`", err.message, why);
+}
+
+TEST(test_json_of_a_file_tells_where_it_cannot_be_read)
+{
+    assert_file_fails("", "a:1:1: cannot read");
+    assert_file_fails("{\n  \"a\": 01}", "a:2:8: cannot read this JSON: not a number");
+    assert_file_fails("{\"\xc3\xa9\": \"x\n\"}", "a:1:9: cannot read this JSON: a control byte");
+    assert_file_fails("{\"a\": 1,\n\n \"b\": 2, \"a\": 3}",
+                      "a:3:10: cannot use the key `a` twice: it is on line 1");
+    assert_file_fails("{\"a\": ", "a:1:");
+}
+
+TEST(test_json_of_a_file_has_places)
+{
+    static const char text[] = "{\"a\": [true, null,\n \"x\", -1.5, {\"b\": {}}, []],\n"
+                               "\t\"\xc3\xa9\": false, \"z\": [[1], \"\\\"\"]}";
+    static const unsigned places[][2] = {{1, 1},  {1, 2},  {1, 8},  {1, 14}, {2, 2},
+                                         {2, 7},  {2, 13}, {2, 14}, {2, 24}, {3, 2},
+                                         {3, 14}, {3, 20}, {3, 21}, {3, 25}};
+    struct colony_value *root = NULL;
+    const struct colony_value *path[4];
+    size_t depth = 1;
+    size_t count = 0;
+
+    assert_int_equal(colony_value_parse_json_file(&root, text, strlen(text), "a", NULL), 0);
+    path[0] = root;
+    while (depth > 0) { /* each node, parents first */
+        const struct colony_value *node = path[depth - 1];
+
+        assert_true(count < sizeof places / sizeof places[0]);
+        if (node->line != places[count][0] || node->column != places[count][1])
+            fail_msg("node %zu is at %u:%u", count, node->line, node->column);
+        count++;
+        if (node->child) {
+            path[depth++] = node->child;
+            continue;
+        }
+        while (depth > 0 && !path[depth - 1]->next)
+            depth--;
+        if (depth > 0)
+            path[depth - 1] = path[depth - 1]->next;
+    }
+    assert_int_equal(count, sizeof places / sizeof places[0]);
+    colony_value_free(root);
+}
+
 TEST(test_json_need_not_end_with_a_nul)
 {
     static const char text[] = "{\"1\":1,2345";
@@ -506,6 +561,8 @@ int main(void)
         cmocka_unit_test(test_depth_of_blocks_is_limited),
         cmocka_unit_test(test_number_of_values_is_limited),
         cmocka_unit_test(test_json_that_does_not_parse_is_a_bad_message),
+        cmocka_unit_test(test_json_of_a_file_tells_where_it_cannot_be_read),
+        cmocka_unit_test(test_json_of_a_file_has_places),
         cmocka_unit_test(test_json_need_not_end_with_a_nul),
         cmocka_unit_test(test_json_of_every_type_is_read),
         cmocka_unit_test(test_a_copy_is_the_same_and_its_own),

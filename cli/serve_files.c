@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve_files.c - what the command line says of the directories of `files:`. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "core/settings.h"
+#include "fsctl/files.h"
+#include "serve_internal.h"
+
+/* `--config DIR` is ncolony's way to say `--conf DIR`. */
+static int settle_config(struct serve *serve, struct colony_error *err)
+{
+    struct stat info;
+
+    if (!serve->config || stat(serve->config, &info) < 0 || !S_ISDIR(info.st_mode))
+        return 0;
+    if (serve->conf)
+        return colony_fail(err, -EISDIR,
+                           "cannot use both --config %s and --conf %s: each is a directory",
+                           serve->config, serve->conf);
+    serve->conf = serve->config;
+    serve->config = NULL;
+    return 0;
+}
+
+/* One that is about to be made has its real path only then. */
+static int make_directory(const struct serve *serve, struct colony_error *err)
+{
+    if (!serve->create || mkdir(serve->conf, 0700) == 0 || errno == EEXIST)
+        return 0;
+    return colony_fail_os(err, -errno, "cannot make the directory of processes %s", serve->conf);
+}
+
+int serve_settle_directories(struct serve *serve, struct colony_error *err)
+{
+    static char state[PATH_MAX];
+    int rc = settle_config(serve, err);
+
+    if (rc < 0 || !serve->conf || serve->config || serve->state)
+        return rc;
+    rc = make_directory(serve, err);
+    if (rc == 0)
+        rc = colony_files_state_dir(state, sizeof state, serve->conf, err);
+    if (rc < 0)
+        return rc;
+    serve->state = state;
+    colony_log(SEVERITY_INFO, "keeps its state in %s and is reached with `colony ctl --conf %s`",
+               state, serve->conf);
+    return 0;
+}
+
+static int set_path(char **field, const char *path, struct colony_error *err)
+{
+    char *copy;
+
+    if (!path)
+        return 0;
+    copy = strdup(path);
+    if (!copy)
+        return colony_fail_os(err, -ENOMEM, "cannot start");
+    free(*field);
+    *field = copy;
+    return 0;
+}
+
+static int set_times(struct colony_files_settings *files, const struct serve *serve,
+                     struct colony_error *err)
+{
+    const struct {
+        const char *name;
+        const char *text;
+        uint64_t *field;
+    } times[] = {
+        {"frequency", serve->frequency, &files->frequency_ms},
+        {"threshold", serve->threshold, &files->threshold_ms},
+        {"killtime", serve->killtime, &files->kill_ms},
+        {"minrestartdelay", serve->minrestartdelay, &files->min_delay_ms},
+        {"maxrestartdelay", serve->maxrestartdelay, &files->max_delay_ms},
+    };
+
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
+        if (times[i].text && colony_settings_parse_duration(times[i].text, times[i].field) < 0)
+            return colony_fail(err, -EINVAL,
+                               "cannot use --%s %s: it must be a time such as 5, 0.5, 500ms or 2m",
+                               times[i].name, times[i].text);
+    if (files->frequency_ms < COLONY_FREQUENCY_MS_MIN)
+        return colony_fail(err, -EINVAL, "cannot use --frequency %s: it must be at least 10ms",
+                           serve->frequency);
+    return 0;
+}
+
+int serve_apply_directories(struct colony_settings *settings, const struct serve *serve,
+                            struct colony_error *err)
+{
+    struct colony_files_settings *files = &settings->directories;
+    int rc = set_path(&files->config, serve->conf, err);
+
+    if (rc == 0)
+        rc = set_path(&files->messages, serve->messages, err);
+    if (rc == 0)
+        rc = set_path(&files->pid, serve->pid, err);
+    if (rc == 0)
+        rc = set_times(files, serve, err);
+    if (rc == 0)
+        rc = colony_files_check_settings(files, err);
+    if (rc == 0)
+        rc = colony_files_prepare(files, serve->create, err);
+    if (files->forward == FORWARD_FOREGROUND)
+        files->forward = serve->daemon ? FORWARD_NEVER : FORWARD_ALWAYS;
+    return rc;
+}

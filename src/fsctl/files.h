@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * files.h - control by the files of two directories, as ncolony has it (ORIGINALS §2,
+ * docs/files.md): a file for each process, and a file for each message.
+ */
+#ifndef COLONY_FSCTL_FILES_H
+#define COLONY_FSCTL_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct colony_controller;
+struct colony_error;
+struct colony_files_settings;
+
+/* Does nothing where settings have no directories. */
+extern const struct colony_controller colony_files_controller;
+
+/*
+ * Makes the paths of the directories real ones, and with @create the directories that are missing
+ * (0700). -ENOENT, -ENOTDIR and so on with what to do. Before the engine is started.
+ */
+int colony_files_prepare(struct colony_files_settings *files, bool create,
+                         struct colony_error *err);
+
+/*
+ * The state folder of a colony that was started with nothing but its directories: the same for the
+ * same configuration directory, and for no other, whatever path leads there. @config must be there.
+ */
+int colony_files_state_dir(char *path, size_t size, const char *config, struct colony_error *err);
+
+#endif

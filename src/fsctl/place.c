@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* place.c - where the directories are, and where the state of a colony on them is. */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/error.h"
+#include "core/paths.h"
+#include "core/settings.h"
+#include "fsctl/files.h"
+
+static int prepare(char **path, const char *what, bool create, struct colony_error *err)
+{
+    struct stat info;
+    char *real;
+
+    if (!*path)
+        return 0;
+    if (create && mkdir(*path, 0700) < 0 && errno != EEXIST)
+        return colony_fail_os(err, -errno, "cannot make the directory of %s %s", what, *path);
+    if (stat(*path, &info) < 0 && errno == ENOENT)
+        return colony_fail(err, -ENOENT,
+                           "cannot use the directory of %s %s: there is none (make it, or say "
+                           "--create)",
+                           what, *path);
+    real = realpath(*path, NULL);
+    if (!real || stat(real, &info) < 0) {
+        int rc = colony_fail_os(err, -errno, "cannot use the directory of %s %s", what, *path);
+
+        free(real);
+        return rc;
+    }
+    free(*path);
+    *path = real;
+    if (!S_ISDIR(info.st_mode))
+        return colony_fail(err, -ENOTDIR, "cannot use the directory of %s %s: it is no directory",
+                           what, real);
+    return 0;
+}
+
+int colony_files_prepare(struct colony_files_settings *files, bool create, struct colony_error *err)
+{
+    int rc = prepare(&files->config, "processes", create, err);
+
+    if (rc == 0)
+        rc = prepare(&files->messages, "messages", create, err);
+    if (rc == 0)
+        rc = prepare(&files->pid, "pid files", create, err);
+    if (rc == 0 && files->config && strcmp(files->config, files->messages) == 0)
+        rc = colony_fail(err, -EINVAL, "cannot use %s for both processes and messages",
+                         files->config);
+    return rc;
+}
+
+static uint64_t hash(const char *text)
+{
+    uint64_t sum = 0xcbf29ce484222325U; /* FNV-1a */
+
+    for (; *text != '\0'; text++)
+        sum = (sum ^ (unsigned char)*text) * 0x100000001b3U;
+    return sum;
+}
+
+int colony_files_state_dir(char *path, size_t size, const char *config, struct colony_error *err)
+{
+    char *real = realpath(config, NULL);
+    char folder[PATH_MAX];
+    int length;
+    int rc;
+
+    if (!real)
+        return colony_fail_os(err, -errno, "cannot use the directory of processes %s", config);
+    rc = colony_default_state_dir(folder, sizeof folder);
+    if (rc < 0) {
+        free(real);
+        return colony_fail(err, rc,
+                           "cannot find a state folder: you have no home, give one with "
+                           "--state DIR");
+    }
+    length = snprintf(path, size, "%s/files/%.32s-%016" PRIx64, folder, strrchr(real, '/') + 1,
+                      hash(real));
+    free(real);
+    if (length < 0 || (size_t)length >= size)
+        return colony_fail_os(err, -ENAMETOOLONG, "cannot name the state folder of %s", config);
+    return 0;
+}
