@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "api/endpoint.h"
@@ -27,6 +28,11 @@
 #include "serve_internal.h"
 
 #define AT(member) offsetof(struct serve, member)
+
+enum {
+    LISTEN_PAUSE_MS = 10,
+    LISTEN_TRIES = 50,
+};
 
 static const struct colony_option serve_options[] = {
     {"config", 'c', "FILE", "read settings from FILE, YAML or gaffer's .ini; a directory: --conf",
@@ -269,18 +275,29 @@ static int open_state(struct serve *serve, struct colony_error *err)
     return rc;
 }
 
+/*
+ * The lock on the state folder may be free a moment before the sockets are: the kernel closes what
+ * an engine had that was killed, one descriptor after the other, and not before its last thread has
+ * come back from the disk.
+ */
 static int listen_on(struct serve *serve, const char *bind, int tls, struct colony_error *err)
 {
+    const struct timespec pause = {.tv_nsec = LISTEN_PAUSE_MS * 1000000L};
     const struct colony_endpoint endpoint = {bind, tls};
     struct colony_keeper_options *keeper = &serve->keeper;
     struct colony_held_socket *held = &keeper->sockets[keeper->socket_count];
-    int rc;
+    int rc = 0;
 
     if (keeper->socket_count == KEEPER_SOCKETS_MAX)
         return colony_fail(err, -E2BIG, "cannot listen on %s: %d addresses at most", bind,
                            KEEPER_SOCKETS_MAX);
-    rc = colony_endpoint_listen(&held->fd, held->name, sizeof held->name, &endpoint,
-                                &serve->settings->http, err);
+    for (int i = 0; i < LISTEN_TRIES; i++) {
+        rc = colony_endpoint_listen(&held->fd, held->name, sizeof held->name, &endpoint,
+                                    &serve->settings->http, err);
+        if (rc != -EADDRINUSE)
+            break;
+        (void)nanosleep(&pause, NULL);
+    }
     keeper->socket_count += rc == 0;
     return rc;
 }
