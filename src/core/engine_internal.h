@@ -60,23 +60,24 @@ struct slot {
     struct template_entry *entry;
     uint32_t number; /* from 1 */
     enum colony_slot_state state;
-    uint32_t moves;   /* how often the state changed */
-    bool is_wanted;   /* it should run */
-    bool is_once;     /* but not again once it has ended, whatever the policy says */
-    bool is_leaving;  /* there are too many, or its template goes: freed once it is stopped */
-    bool is_stale;    /* its template was replaced: it gets a new record, pipe and log */
-    bool stop_is_due; /* as soon as no dependent needs it */
-    bool is_due;      /* engine_schedule.c: it is time for its next run */
-    bool is_overdue;  /* it still ran when that was, and this was told */
-    bool is_failing; /* the stop under way is colony's answer to a failure: the policy follows it */
-    bool is_spawning; /* the keeper has been asked */
-    bool is_retired;  /* out of its template, freed on the loop's next turn */
-    bool has_record;
-    bool output_lost;
-    bool strays_counted;   /* of the stop under way */
-    uint8_t adopted_state; /* enum colony_record_state it was told in, until WELCOME */
-    const char *cause;     /* of its state; engine_set_text */
-    uint64_t since_ms;     /* wall clock, of its state */
+    uint32_t moves;       /* how often the state changed */
+    bool is_wanted : 1;   /* it should run */
+    bool is_once : 1;     /* but not again once it has ended, whatever the policy says */
+    bool is_leaving : 1;  /* there are too many, or its template goes: freed once it is stopped */
+    bool is_stale : 1;    /* its template was replaced: it gets a new record, pipe and log */
+    bool stop_is_due : 1; /* as soon as no dependent needs it */
+    bool is_due : 1;      /* engine_schedule.c: it is time for its next run */
+    bool is_overdue : 1;  /* it still ran when that was, and this was told */
+    bool is_failing : 1;  /* the stop under way is colony's answer to a failure: the policy follows
+                             it */
+    bool is_spawning : 1; /* the keeper has been asked */
+    bool is_retired : 1;  /* out of its template, freed on the loop's next turn */
+    bool has_record : 1;
+    bool output_lost : 1;
+    bool strays_counted : 1; /* of the stop under way */
+    uint8_t adopted_state;   /* enum colony_record_state it was told in, until WELCOME */
+    const char *cause;       /* of its state; engine_set_text */
+    uint64_t since_ms;       /* wall clock, of its state */
 
     /* the record of its process, or of its last one */
     uint32_t index;
@@ -107,10 +108,10 @@ struct slot {
 
     /* its last end */
     int sent_signo; /* what somebody asked us to send its process; 0: nothing */
-    bool has_exit;
-    bool exit_known;
-    bool exit_is_told;  /* that of the process in its record */
-    bool is_left_alone; /* see struct slot_note */
+    bool has_exit : 1;
+    bool exit_known : 1;
+    bool exit_is_told : 1;  /* that of the process in its record */
+    bool is_left_alone : 1; /* see struct slot_note */
     int32_t wait_status;
     char *failure; /* why the last spawn failed; NULL: it did not */
 };
@@ -125,13 +126,15 @@ struct template_entry {
     uint32_t open_slots;               /* whose memory the loop has not let go of */
     uint32_t counts[SLOT_STATE_COUNT]; /* slots in each state, those that are leaving left out */
     uint32_t up_count;                 /* slots with a process, or about to have one */
-    bool is_wanted;                    /* by the settings or a user: what the store remembers */
-    bool is_check;                     /* runs commands for another one's sake (engine_check.c) */
-    bool is_unconfirmed; /* as recorded, until its file was seen again: what does not run waits */
-    bool is_removed;     /* nobody sees it any more; freed with its last slot */
-    bool is_given_up;    /* flapped too often, all slots together */
-    bool stop_is_due;    /* of its slots that say so, once no dependent needs it (engine_gates.c) */
-    bool is_queued;      /* to be looked at for that */
+    bool is_wanted : 1;                /* by the settings or a user: what the store remembers */
+    bool is_check : 1;                 /* runs commands for another one's sake (engine_check.c) */
+    bool is_unconfirmed : 1; /* as recorded, until its file was seen again: what does not run waits
+                              */
+    bool is_removed : 1;     /* nobody sees it any more; freed with its last slot */
+    bool is_given_up : 1;    /* flapped too often, all slots together */
+    bool
+        stop_is_due : 1; /* of its slots that say so, once no dependent needs it (engine_gates.c) */
+    bool is_queued : 1;  /* to be looked at for that */
     struct slot *check_of;               /* of a check: the slot it is for */
     int64_t scaled;                      /* slots a user asked for; -1: as its settings say */
     uint64_t file_hash;                  /* of the settings file's template; 0: it has none */

@@ -21,6 +21,7 @@ extern char **environ;
 
 enum {
     PORT_MAX = 65535,
+    BUFFER_BYTES_FIRST = 2048, /* most texts fit: no holes are left between what stays */
 };
 
 static const char default_path[] = "/usr/local/bin:/usr/bin:/bin";
@@ -48,7 +49,8 @@ static void put(struct buffer *buffer, const void *data, size_t size)
         return;
     }
     if (buffer->size + size > buffer->capacity) {
-        size_t capacity = (buffer->size + size) * 2;
+        size_t wanted = (buffer->size + size) * 2;
+        size_t capacity = wanted > BUFFER_BYTES_FIRST ? wanted : BUFFER_BYTES_FIRST;
         char *grown = realloc(buffer->data, capacity);
 
         if (!grown) {

@@ -12,7 +12,7 @@
 enum {
     WORD_BYTES_MAX = 64,
     CAUSE_BYTES_MAX = 1024,
-    BLOCK_BYTES = 8192 - 32, /* more than the largest event */
+    BLOCK_BYTES = 32768 - 32, /* more than the largest event */
 };
 
 /* Memory for some events. Any thread may free those; only one puts new ones in. */

@@ -245,12 +245,17 @@ static void set_parts(struct colony__draft *draft)
         is_given(draft, "restart_above") ? &draft->restart_above : &colony_restart_above_none;
 }
 
+enum {
+    SOURCE_BYTES_FIRST = 2048,
+};
+
 static int set_source(struct colony__draft *draft)
 {
     cJSON *json = colony_value_to_json(draft->source);
     struct colony_template *template = &draft->template;
 
-    template->source = json ? cJSON_PrintUnformatted(json) : NULL;
+    /* Not cut to size: it goes when the template is copied, and small pieces would leave holes. */
+    template->source = json ? cJSON_PrintBuffered(json, SOURCE_BYTES_FIRST, false) : NULL;
     template->hash = colony__template_hash(draft->source);
     template->process_hash = colony__template_process_hash(draft->source);
     cJSON_Delete(json);
