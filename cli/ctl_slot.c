@@ -68,10 +68,9 @@ struct fields {
 static void find_fields(struct fields *fields, const struct cJSON *slot)
 {
     static const char *const keys[FIELD_COUNT] = {
-        "name",     "slot",        "id",        "os_pid",        "state",   "uptime",
-        "restarts", "retry_in",    "last_exit", "failure",       "cause",   "status",
-        "health",   "health_note", "output",    "dropped_bytes", "streams", "cpu",
-        "mem"};
+        "name",     "slot",          "id",      "os_pid", "state",  "uptime", "restarts",
+        "retry_in", "last_exit",     "failure", "cause",  "status", "health", "health_note",
+        "output",   "dropped_bytes", "streams", "cpu",    "mem"};
     const struct cJSON *item;
     size_t next = 0;
 

@@ -280,6 +280,7 @@ static bool get_action(size_t index, struct colony_usage *child)
         .summary = actions[index].help,
         .examples = actions[index].examples,
         .options = actions[index].options,
+        .operands_max = actions[index].has_name,
     };
     return true;
 }
@@ -296,55 +297,31 @@ const struct colony_usage colony_files_ctl_usage = {
     .children = "actions",
 };
 
-static const struct action *find_action(const char *name)
-{
-    const char *names[ACTION_COUNT + 1] = {NULL};
-    const char *nearest;
-
-    for (size_t i = 0; i < ACTION_COUNT; i++) {
-        if (colony_options_is_name(name, strlen(name), actions[i].name))
-            return &actions[i];
-        names[i] = actions[i].name;
-    }
-    nearest = colony_name_nearest(name, names);
-    colony_options_complain(&colony_files_ctl_usage, "no such action: %s: %s%s", name,
-                            nearest ? "did you mean " : "see its help", nearest ? nearest : "");
-    return NULL;
-}
-
 /* The name by either spelling; NULL: told. */
-static const char *choose_name(const struct colony_usage *usage, const char *option,
-                               const char *operand)
+static const char *choose_name(const struct action *action, const char *option, const char *operand)
 {
+    char command[96];
+    const struct colony_usage usage = {.command = command};
+
+    (void)snprintf(command, sizeof command, "%s %s", colony_files_ctl_usage.command, action->name);
     if (option && operand && strcmp(option, operand) != 0)
-        colony_options_complain(usage, "two names: %s and %s", option, operand);
+        colony_options_complain(&usage, "two names: %s and %s", option, operand);
     else if (!option && !operand)
-        colony_options_complain(usage, "which? see %s --help", usage->command);
+        colony_options_complain(&usage, "which? see %s --help", command);
     else
         return option ? option : operand;
     return NULL;
 }
 
-static int run_action(struct files_ctl *ctl, const struct action *action, int argc, char **argv)
+static int run_action(struct files_ctl *ctl, size_t index, int argc, char **argv)
 {
-    char command[96];
-    char summary[128];
-    const struct colony_usage usage = {
-        .command = command,
-        .arguments = action->arguments,
-        .summary = summary,
-        .examples = action->examples,
-        .options = action->options,
-        .operands_max = action->has_name,
-    };
+    const struct action *action = &actions[index];
     int exit_code;
 
-    (void)snprintf(command, sizeof command, "%s %s", colony_files_ctl_usage.command, action->name);
-    (void)snprintf(summary, sizeof summary, "%c%s.", action->help[0] - 'a' + 'A', action->help + 1);
-    if (!colony_options_parse(&usage, ctl, &argc, argv, &exit_code))
+    if (!colony_options_parse_child(&colony_files_ctl_usage, index, ctl, &argc, argv, &exit_code))
         return exit_code;
     if (action->has_name)
-        ctl->name = choose_name(&usage, ctl->name, argc > 1 ? argv[1] : NULL);
+        ctl->name = choose_name(action, ctl->name, argc > 1 ? argv[1] : NULL);
     if (action->has_name && !ctl->name)
         return EXIT_USAGE;
     return action->run(ctl);
@@ -354,12 +331,16 @@ int colony_files_ctl(const char *messages, const char *config, int argc, char **
 {
     struct files_ctl ctl = {
         .messages = messages, .config = config, .uid = UINT64_MAX, .gid = UINT64_MAX};
-    const struct action *action;
+    int action;
 
     if (strcmp(argv[1], "help") == 0 && argc == 2) {
         colony_options_help(&colony_files_ctl_usage);
         return EXIT_OK;
     }
-    action = find_action(argv[1]);
-    return action ? run_action(&ctl, action, argc - 1, argv + 1) : EXIT_USAGE;
+    action = colony_options_find_child(&colony_files_ctl_usage, argv[1]);
+    if (action < 0) {
+        colony_options_complain_of_child(&colony_files_ctl_usage, argv[1]);
+        return EXIT_USAGE;
+    }
+    return run_action(&ctl, (size_t)action, argc - 1, argv + 1);
 }

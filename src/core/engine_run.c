@@ -46,8 +46,8 @@ static bool is_watched(const struct colony_template *template)
 {
     return template->ready->kind != READY_NONE || template->watchdog_ms > 0 ||
            template->health->kind != HEALTH_NONE || template->max_age_ms > 0 ||
-           timeout_of(template) > 0 ||
-           template->restart_above->memory_bytes > 0 || template->restart_above->cpu_percent > 0;
+           timeout_of(template) > 0 || template->restart_above->memory_bytes > 0 ||
+           template->restart_above->cpu_percent > 0;
 }
 
 static bool needs_ready(const struct colony_template *template)
