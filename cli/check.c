@@ -136,10 +136,10 @@ static int check_file(const char *file, bool is_json)
 
     if (is_json)
         exit_code = print_json(file, settings, &err);
-    else if (rc < 0)
-        print_error(&err);
-    else
+    else if (settings)
         print_found(file, settings);
+    else
+        print_error(&err);
     colony_settings_free(settings);
     if (rc == -ENOMEM)
         return EXIT_FAILED;

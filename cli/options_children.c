@@ -42,6 +42,7 @@ void colony_options_complain_of_child(const struct colony_usage *usage, const ch
                                 usage->children, name, usage->command);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): as colony_options_parse(), and which child of whom */
 bool colony_options_parse_child(const struct colony_usage *parent, size_t index, void *target,
                                 int *argc, char **argv, int *exit_code)
 {

@@ -462,6 +462,7 @@ static int add_file(struct feed *feed, const char *path, const struct colony__lo
     return resume(slot, from);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): what is followed, of whom, from where */
 static int add_slots(struct feed *feed, struct colony_engine *engine,
                      const struct colony_template *template, const struct numbers *numbers,
                      const char *from, struct colony_error *err)

@@ -320,7 +320,7 @@ int colony__get_template_stats(struct colony__connection *connection,
 {
     const struct colony_template *template =
         find_template(colony__connection_engine(connection), request->args[0], err);
-    struct colony__feed_wish wish;
+    struct colony__feed_wish wish = {0};
     struct measure *measure;
     int rc = template ? colony__feed_parse(request, &stats_defaults, &wish, err) : err->code;
 

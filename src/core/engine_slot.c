@@ -464,7 +464,8 @@ static bool make_room(struct template_entry *entry)
         entry->slots = &entry->first_slot;
         return true;
     }
-    grown = realloc(is_inside ? NULL : entry->slots, (entry->slot_count + 1) * sizeof *grown);
+    grown =
+        realloc(is_inside ? NULL : entry->slots, (entry->slot_count + 1) * sizeof(struct slot *));
     if (!grown)
         return false;
     if (is_inside)

@@ -231,6 +231,8 @@ int engine_order_spawn(struct slot *slot, struct colony_error *err)
     plan_custom(template, order);
     rc = attach(slot, &message, &fds, err);
     if (rc == 0) {
+        if (slot->has_record) /* it goes, and with it all that an engine after us could tell */
+            colony_log_write_held();
         rc = colony_link_send(engine->link, &message, fds.fds, fds.count);
         if (rc < 0)
             (void)colony_fail_os(err, rc, "cannot ask for %s.%u", template->name, slot->number);
@@ -280,8 +282,10 @@ void engine_order_forget(struct colony_engine *engine, uint32_t index, uint64_t 
     struct colony_message message = {.type = MESSAGE_FORGET, .index = index, .id = id};
     enum colony_record_state state = colony_record_state(&engine->table.records[index]);
 
-    if (state == RECORD_EXITED || state == RECORD_FAILED)
-        send_order(engine, &message);
+    if (state != RECORD_EXITED && state != RECORD_FAILED)
+        return;
+    colony_log_write_held();
+    send_order(engine, &message);
 }
 
 /* What must be known again after a death of the engine. SPAWN carries a note of its own. */

@@ -115,12 +115,18 @@ void colony_log_hold(void)
     is_holding = true;
 }
 
+void colony_log_write_held(void)
+{
+    if (!is_holding)
+        return;
+    if (held.size > 0)
+        write_out(held.text, held.size);
+    held.size = 0;
+}
+
 void colony_log_flush(void)
 {
-    if (held.size > 0 && is_holding)
-        write_out(held.text, held.size);
-    if (is_holding)
-        held.size = 0;
+    colony_log_write_held();
     is_holding = false;
 }
 

@@ -31,6 +31,8 @@ void colony_log(enum colony_log_severity severity, const char *format, ...)
  * none is in the way of what is urgent. One thread of a process at most.
  */
 void colony_log_hold(void);
+/* Writes what is held back so far, before something after which nobody could tell it again. */
+void colony_log_write_held(void);
 /* Writes what is held back, and holds no more. */
 void colony_log_flush(void);
 

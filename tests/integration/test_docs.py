@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 from conftest import BINARY
+from pki import Pki
 
 ROOT = pathlib.Path(__file__).parents[2]
 BUILD = pathlib.Path(BINARY).parent
@@ -105,12 +106,28 @@ def examples():
             yield pytest.param(kind, text, id=f"{page.stem}-{number}")
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """What the examples have in /etc/colony."""
+    folder = tmp_path_factory.mktemp("place")
+    pki = Pki(folder)
+    (folder / "tls").mkdir()
+    for name, source in {"cert.pem": pki.pem("server"), "key.pem": pki.key("server"),
+                         "inner.pem": pki.pem("server"), "inner.key": pki.key("server"),
+                         "clients.pem": pki.pem("ca")}.items():
+        shutil.copy(source, folder / "tls" / name)
+    for name, text in {"tokens": f"all control {'t' * 32}\n", "webhook.secret": "s" * 32}.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o600)
+    return folder
+
+
 @pytest.mark.parametrize("kind,text", examples())
-def test_each_example_passes_colony_check(kind, text, tmp_path):
+def test_each_example_passes_colony_check(kind, text, tmp_path, place):
     for name in ("shop.ini", "worker.env"):  # what the examples include
         (tmp_path / name).write_text("")
     (tmp_path / "conf.d").mkdir()
-    (tmp_path / f"example.{kind}").write_text(text)
+    (tmp_path / f"example.{kind}").write_text(text.replace("/etc/colony/", f"{place}/"))
     told = run(BINARY, "check", f"example.{kind}", cwd=tmp_path)
     assert (told.returncode, told.stderr) == (0, "")
 
