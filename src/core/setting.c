@@ -127,6 +127,26 @@ const struct colony_value *colony__setting_given(const struct colony_value *map,
     return value && value->type != VALUE_NULL ? value : NULL;
 }
 
+int colony__setting_choose(const struct colony__reading *reading, const struct colony_value *map,
+                           const struct colony__setting_way *ways, const char *why, int *kind)
+{
+    const struct colony_value *first = NULL;
+
+    for (; ways->name; ways++) {
+        const struct colony_value *member = colony__setting_given(map, ways->name);
+
+        if (!member || (member->type == VALUE_BOOL && !member->boolean))
+            continue;
+        if (first)
+            return colony__setting_fail(reading, member, -EINVAL,
+                                        "cannot use `%s` together with `%s`: %s", member->key,
+                                        first->key, why);
+        first = member;
+        *kind = ways->kind;
+    }
+    return first ? 0 : -ENOENT;
+}
+
 bool colony__setting_is_default(const struct colony__setting *row, const struct colony_value *value)
 {
     struct colony_value fallback;

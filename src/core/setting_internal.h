@@ -103,6 +103,19 @@ struct cJSON *colony__settings_write(const struct colony__setting *table, const 
 /* The member @name of @map (may be NULL), or NULL when it is not there or null. */
 const struct colony_value *colony__setting_given(const struct colony_value *map, const char *name);
 
+/* One of the settings of a map of which only one may be given. A row without a name ends them. */
+struct colony__setting_way {
+    const char *name;
+    int kind;
+};
+
+/*
+ * The kind of the one that @map has; `false` is as if it were not there. -ENOENT: none; -EINVAL,
+ * with the reason, which ends with @why: there are two.
+ */
+int colony__setting_choose(const struct colony__reading *reading, const struct colony_value *map,
+                           const struct colony__setting_way *ways, const char *why, int *kind);
+
 /* The row of a table, or NULL. */
 const struct colony__setting *colony__setting_find(const struct colony__setting *table,
                                                    const char *name);

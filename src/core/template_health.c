@@ -58,37 +58,24 @@ const struct colony__setting colony__health_settings[] = {
     {0},
 };
 
-static const struct {
-    const char *name;
-    enum colony_health_kind kind;
-} kinds[] = {
+static const struct colony__setting_way ways[] = {
     {"heartbeat", HEALTH_HEARTBEAT}, {"http", HEALTH_HTTP}, {"tcp", HEALTH_TCP}, {"exec", HEALTH_EXEC},
+    {0},
 };
 /* clang-format on */
 
 static int read_kind(const struct colony__reading *reading, const struct colony_value *map,
                      struct colony_health_settings *health)
 {
-    const struct colony_value *first = NULL;
+    int kind = 0;
+    int rc = colony__setting_choose(reading, map, ways, "it is checked in one way only", &kind);
 
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        const struct colony_value *member = colony__setting_given(map, kinds[i].name);
-
-        if (!member || (member->type == VALUE_BOOL && !member->boolean))
-            continue;
-        if (first)
-            return colony__setting_fail(reading, member, -EINVAL,
-                                        "cannot use `%s` together with `%s`: it is checked in one "
-                                        "way only",
-                                        member->key, first->key);
-        first = member;
-        health->kind = kinds[i].kind;
-    }
-    if (!first)
-        return colony__setting_fail(reading, map, -EINVAL,
-                                    "cannot use `health`: give one of heartbeat, http, tcp and "
-                                    "exec");
-    return 0;
+    if (rc == -ENOENT)
+        return colony__setting_fail(
+            reading, map, -EINVAL,
+            "cannot use `health`: give one of heartbeat, http, tcp and exec");
+    health->kind = (enum colony_health_kind)kind;
+    return rc;
 }
 
 static int read_health(const struct colony__reading *reading, const struct colony__setting *row,

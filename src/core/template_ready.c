@@ -131,39 +131,25 @@ const struct colony__setting colony__ready_settings[] = {
     {0},
 };
 
-static const struct {
-    const char *name;
-    enum colony_ready_kind kind;
-} kinds[] = {
+static const struct colony__setting_way ways[] = {
     {"notify", READY_NOTIFY}, {"fd", READY_FD}, {"line", READY_LINE}, {"tcp", READY_TCP},
     {"http", READY_HTTP}, {"exec", READY_EXEC}, {"delay", READY_DELAY},
+    {0},
 };
 /* clang-format on */
 
 static int read_kind(const struct colony__reading *reading, const struct colony_value *map,
                      struct colony_ready_settings *ready)
 {
-    const struct colony_value *first = NULL;
+    int kind = 0;
+    int rc = colony__setting_choose(reading, map, ways, "it can be ready in one way only", &kind);
 
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        const struct colony_value *member = colony__setting_given(map, kinds[i].name);
-
-        if (!member || (member->type == VALUE_BOOL && !member->boolean))
-            continue;
-        if (first)
-            return colony__setting_fail(
-                reading, member, -EINVAL,
-                "cannot use `%s` together with `%s`: it can be ready in one "
-                "way only",
-                member->key, first->key);
-        first = member;
-        ready->kind = kinds[i].kind;
-    }
-    if (!first)
-        return colony__setting_fail(reading, map, -EINVAL,
-                                    "cannot use `ready`: give one of notify, fd, line, tcp, http, "
-                                    "exec and delay");
-    return 0;
+    if (rc == -ENOENT)
+        return colony__setting_fail(
+            reading, map, -EINVAL,
+            "cannot use `ready`: give one of notify, fd, line, tcp, http, exec and delay");
+    ready->kind = (enum colony_ready_kind)kind;
+    return rc;
 }
 
 static int read_ready(const struct colony__reading *reading, const struct colony__setting *row,
