@@ -337,8 +337,12 @@ static int read_json(struct json_reader *reader, struct colony_value **out)
             return -ENOMEM;
         json = cJSON_ParseWithOpts(reader->text, &end, 1);
     }
-    if (!json)
-        return fail_syntax(reader, end ? (size_t)(end - reader->text) : 0, "a mistake");
+    if (!json) {
+        size_t place = end ? (size_t)(end - reader->text) : 0;
+        bool is_cut = strspn(reader->text + place, " \t\r\n") + place >= reader->size;
+
+        return fail_syntax(reader, place, is_cut ? "it ends too soon" : "a mistake");
+    }
     rc = convert(reader, json, out);
     cJSON_Delete(json);
     return rc;
