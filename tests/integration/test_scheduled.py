@@ -2,6 +2,7 @@
 """Templates with a `schedule`: run by the engine again and again."""
 
 import json
+import contextlib
 import os
 import pathlib
 import shutil
@@ -392,8 +393,9 @@ def clock_watches(pid):
     """Timers of the wall clock that the kernel cancels when somebody sets it."""
     found = 0
     for info in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
-        text = info.read_text()
-        found += "clockid: 0\n" in text and "settime flags: 03\n" in text
+        with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+            text = info.read_text()
+            found += "clockid: 0\n" in text and "settime flags: 03\n" in text
     return found
 
 
