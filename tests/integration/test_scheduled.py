@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Templates with a `schedule`: run by the engine again and again."""
 
-import json
 import contextlib
+import json
 import os
 import pathlib
 import shutil
