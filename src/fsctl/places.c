@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fsctl/places.h"
+#include "fsctl/entry_internal.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include "core/array.h"
 #include "core/error.h"
 #include "core/template.h"
+#include "fsctl/entry_internal.h"
 #include "fsctl/places_internal.h"
 
 #define NEW ".new"
@@ -33,6 +35,7 @@ static bool is_unfinished(const char *name)
 int colony_places_check_name(const char *name, struct colony_error *err)
 {
     size_t length = strnlen(name, COLONY_NAME_MAX + 1);
+    int rc;
 
     if (is_unfinished(name))
         return colony_fail(err, -EINVAL,
@@ -43,7 +46,11 @@ int colony_places_check_name(const char *name, struct colony_error *err)
                            name);
     if (length > 0 && length <= COLONY_NAME_MAX && strspn(name, "0123456789") == length)
         return 0; /* a name here, though not over HTTP */
-    return colony_name_check(name, err);
+    rc = colony_name_check(name, err);
+    if (rc == 0 && colony__entry_is_ignored(name))
+        rc = colony_fail(err, -EINVAL,
+                         "cannot use the name `%.200s`: what editors leave is not read", name);
+    return rc;
 }
 
 static int open_folder(const char *folder, struct colony_error *err)

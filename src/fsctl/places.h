@@ -18,7 +18,8 @@ enum {
 };
 
 /* 0 when a file of the folder may be called so: as colony_name_check has it, but digits alone are
- * a name, and what ends in `.new` or begins with a dot is none. -EINVAL with the reason. */
+ * a name, and what its readers pass over (`.new`, hidden files, what editors leave) is none.
+ * -EINVAL with the reason. */
 int colony_places_check_name(const char *name, struct colony_error *err);
 
 /*

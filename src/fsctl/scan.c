@@ -15,21 +15,17 @@
 
 #include "core/error.h"
 #include "core/log.h"
-#include "core/table.h"
 #include "core/value.h"
+#include "fsctl/entry_internal.h"
 #include "fsctl/places.h"
 #include "fsctl/places_internal.h"
-
-enum {
-    SETTLED_MS = 2000, /* a file that is younger may change again without its times telling */
-};
 
 struct entry {
     struct colony_scan_file file; /* first: it is what callbacks get */
     char *name;
-    struct stat st;                   /* as it was when it was read */
+    struct colony__identity identity; /* as it was when it was read */
     char *text;                       /* what was read last; NULL: nothing yet */
-    bool is_settled;                  /* then @st tells whether it has changed */
+    bool is_settled;                  /* then @identity tells whether it has changed */
     bool is_used;                     /* _changed was called */
     unsigned look;                    /* the last one that saw it */
     char told[COLONY_ERROR_TEXT_MAX]; /* the trouble that was told last */
@@ -94,15 +90,6 @@ static void drop_entry(struct colony_scan *scan, struct entry *entry)
 /* NOLINTEND(readability-function-size,readability-function-cognitive-complexity,
    clang-analyzer-*) */
 
-static bool is_same(const struct stat *left, const struct stat *right)
-{
-    return left->st_dev == right->st_dev && left->st_ino == right->st_ino &&
-           left->st_size == right->st_size && left->st_mtim.tv_sec == right->st_mtim.tv_sec &&
-           left->st_mtim.tv_nsec == right->st_mtim.tv_nsec &&
-           left->st_ctim.tv_sec == right->st_ctim.tv_sec &&
-           left->st_ctim.tv_nsec == right->st_ctim.tv_nsec;
-}
-
 /* Each trouble once, however often it is met. */
 static void complain(struct entry *entry, const char *message)
 {
@@ -153,9 +140,9 @@ static void read_entry(struct colony_scan *scan, struct entry *entry, int folder
 /* -ENOMEM. One that has just gone is no trouble. */
 static int look_at(struct colony_scan *scan, int folder, const char *name)
 {
+    struct colony__identity identity;
     struct entry *entry;
     struct stat st;
-    int64_t age_ms;
 
     if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return 0;
@@ -164,10 +151,10 @@ static int look_at(struct colony_scan *scan, int folder, const char *name)
         return -ENOMEM;
     entry->look = scan->look;
     entry->file.changed_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
-    age_ms = (int64_t)colony_wall_now_ms() - entry->file.changed_ms;
-    if (!entry->is_settled || !is_same(&entry->st, &st)) {
-        entry->is_settled = age_ms > SETTLED_MS;
-        entry->st = st;
+    colony__entry_identify(&identity, &st);
+    if (!entry->is_settled || !colony__entry_is_same(&entry->identity, &identity)) {
+        entry->is_settled = !colony__entry_is_fresh(&identity);
+        entry->identity = identity;
         read_entry(scan, entry, folder);
     }
     if (entry->is_used && scan->callbacks.seen)

@@ -140,7 +140,7 @@ def test_a_name_that_nobody_has_gets_the_nearest(places):
     assert places.sent() == []
 
 
-@pytest.mark.parametrize("name", ["..", ".", "a/b", "../x", "", "web.new", ".hidden", "x" * 201,
+@pytest.mark.parametrize("name", ["..", ".", "a/b", "../x", "", "web.new", ".hidden", "web~", "#web#", "x" * 201,
                                   "line\nfeed"])
 def test_what_is_no_name_is_refused(places, name):
     for args in (["add", name, "--cmd", "x"], ["add", f"--name={name}", "--cmd=x"],
