@@ -157,15 +157,9 @@ int colony_cmd_app(int argc, char **argv)
     colony__ctl_speak_as(colony_app_usage.command);
     if (!colony_options_parse(&colony_app_usage, &app, &argc, argv, &exit_code))
         return exit_code;
-    if (strcmp(argv[1], "help") == 0 && argc == 2) {
-        colony_options_help(&colony_app_usage);
-        return EXIT_OK;
-    }
-    action = colony_options_find_child(&colony_app_usage, argv[1]);
-    if (action < 0) {
-        colony_options_complain_of_child(&colony_app_usage, argv[1]);
-        return EXIT_USAGE;
-    }
+    action = colony_options_choose_child(&colony_app_usage, argc, argv, &exit_code);
+    if (action < 0)
+        return exit_code;
     exit_code = run_action(&app, (size_t)action, argc - 1, argv + 1);
     colony__app_clear(&app);
     return exit_code;

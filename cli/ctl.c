@@ -356,14 +356,8 @@ int colony_cmd_ctl(int argc, char **argv)
         return exit_code;
     if (ctl.messages || ctl.config)
         return run_files(&ctl, argc, argv);
-    if (strcmp(argv[1], "help") == 0 && argc == 2) {
-        colony_options_help(&colony_ctl_usage);
-        return EXIT_OK;
-    }
-    action = colony_options_find_child(&colony_ctl_usage, argv[1]);
-    if (action < 0) {
-        colony_options_complain_of_child(&colony_ctl_usage, argv[1]);
-        return EXIT_USAGE;
-    }
+    action = colony_options_choose_child(&colony_ctl_usage, argc, argv, &exit_code);
+    if (action < 0)
+        return exit_code;
     return run_action(&ctl, (size_t)action, argc - 1, argv + 1);
 }

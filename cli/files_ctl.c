@@ -331,16 +331,11 @@ int colony_files_ctl(const char *messages, const char *config, int argc, char **
 {
     struct files_ctl ctl = {
         .messages = messages, .config = config, .uid = UINT64_MAX, .gid = UINT64_MAX};
+    int exit_code;
     int action;
 
-    if (strcmp(argv[1], "help") == 0 && argc == 2) {
-        colony_options_help(&colony_files_ctl_usage);
-        return EXIT_OK;
-    }
-    action = colony_options_find_child(&colony_files_ctl_usage, argv[1]);
-    if (action < 0) {
-        colony_options_complain_of_child(&colony_files_ctl_usage, argv[1]);
-        return EXIT_USAGE;
-    }
+    action = colony_options_choose_child(&colony_files_ctl_usage, argc, argv, &exit_code);
+    if (action < 0)
+        return exit_code;
     return run_action(&ctl, (size_t)action, argc - 1, argv + 1);
 }

@@ -109,6 +109,13 @@ void colony_options_locate(const struct colony_usage *usage, void *target, int a
 /* The number of @usage's child called @name (colony_options_is_name); -1: there is none. */
 int colony_options_find_child(const struct colony_usage *usage, const char *name);
 
+/*
+ * The number of the child that argv[1] names. -1: return *exit_code, because it is `help` alone,
+ * which was printed, or because there is no such child, which was told.
+ */
+int colony_options_choose_child(const struct colony_usage *usage, int argc, char **argv,
+                                int *exit_code);
+
 /* Tells that @usage has no child @name, and the nearest there is. */
 void colony_options_complain_of_child(const struct colony_usage *usage, const char *name);
 

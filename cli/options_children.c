@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/error.h"
 #include "core/template.h"
 #include "options.h"
 
@@ -40,6 +41,23 @@ void colony_options_complain_of_child(const struct colony_usage *usage, const ch
     else
         colony_options_complain(usage, "no such %.*s: %s: see %s --help", noun_length,
                                 usage->children, name, usage->command);
+}
+
+int colony_options_choose_child(const struct colony_usage *usage, int argc, char **argv,
+                                int *exit_code)
+{
+    int child = colony_options_find_child(usage, argv[1]);
+
+    if (strcmp(argv[1], "help") == 0 && argc == 2) {
+        colony_options_help(usage);
+        *exit_code = EXIT_OK;
+        return -1;
+    }
+    if (child < 0) {
+        colony_options_complain_of_child(usage, argv[1]);
+        *exit_code = EXIT_USAGE;
+    }
+    return child;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): as colony_options_parse(), and which child of whom */

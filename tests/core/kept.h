@@ -11,6 +11,7 @@
 
 #include "spawned.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -401,6 +402,21 @@ static inline void expect_output(int fd, const char *wanted)
         size += (size_t)count;
     }
     assert_string_equal(text, wanted);
+}
+
+static inline unsigned count_keeper_fds(const struct kept *kept)
+{
+    char path[64];
+    unsigned count = 0;
+    DIR *folder;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/fd", (int)kept->keeper);
+    folder = opendir(path);
+    assert_non_null(folder);
+    while (readdir(folder))
+        count++;
+    (void)closedir(folder);
+    return count;
 }
 
 #endif

@@ -2,8 +2,6 @@
 /* test_keeper_orders.c - what an engine may order, and what the keeper makes of nonsense. */
 #include "kept.h"
 
-#include <dirent.h>
-
 static struct kept kept;
 
 static int set_up(void **state)
@@ -59,21 +57,6 @@ static void assert_keeper_serves(void)
 
     (void)expect_exit(told.message.index);
     say_about(MESSAGE_FORGET, told.message.index);
-}
-
-static unsigned count_keeper_fds(void)
-{
-    char path[64];
-    unsigned count = 0;
-    DIR *folder;
-
-    (void)snprintf(path, sizeof path, "/proc/%d/fd", (int)kept.keeper);
-    folder = opendir(path);
-    assert_non_null(folder);
-    while (readdir(folder))
-        count++;
-    (void)closedir(folder);
-    return count;
 }
 
 TEST(test_a_spawned_process_is_alive_with_a_pipe_to_read)
@@ -360,9 +343,9 @@ TEST(test_no_descriptor_is_left_in_the_keeper)
         (void)expect_exit(told.message.index);
         say_about(MESSAGE_FORGET, told.message.index);
         assert_keeper_serves();
-        before = round == 0 ? count_keeper_fds() : before;
+        before = round == 0 ? count_keeper_fds(&kept) : before;
     }
-    EVENTUALLY(count_keeper_fds() <= before);
+    EVENTUALLY(count_keeper_fds(&kept) <= before);
 }
 
 TEST(test_signals_are_clean_whatever_the_keeper_was_started_with)

@@ -2,8 +2,6 @@
 /* test_keeper_streams.c - custom streams: whose they are, how long they stay, what they take. */
 #include "kept.h"
 
-#include <dirent.h>
-
 enum {
     FIRST = CUSTOM_STREAM_FIRST,
 };
@@ -62,21 +60,6 @@ static struct told spawn_custom(const char *script, int *fd)
 static const struct colony_record *record(uint32_t index)
 {
     return &kept.table.records[index];
-}
-
-static unsigned count_keeper_fds(void)
-{
-    char path[64];
-    unsigned count = 0;
-    DIR *folder;
-
-    (void)snprintf(path, sizeof path, "/proc/%d/fd", (int)kept.keeper);
-    folder = opendir(path);
-    assert_non_null(folder);
-    while (readdir(folder))
-        count++;
-    (void)closedir(folder);
-    return count;
 }
 
 /* The end that a new engine is given; -1: none. */
@@ -184,12 +167,12 @@ TEST(test_an_upgrade_keeps_them)
     told = spawn_custom("echo one >&3; read x <&3; echo two >&3; exec sleep 60", &fd);
     await(fd);
     (void)close(fd);
-    fds = count_keeper_fds();
+    fds = count_keeper_fds(&kept);
     say_simple(&kept, MESSAGE_UPGRADE, 0);
     leave_engine(&kept);
     fd = meet_next_engine();
     assert_true(fd >= 0);
-    EVENTUALLY(count_keeper_fds() <= fds); /* what came over was taken, not doubled */
+    EVENTUALLY(count_keeper_fds(&kept) <= fds); /* what came over was taken, not doubled */
     assert_false(record(told.message.index)->flags & RECORD_STREAMS_LOST);
     assert_int_equal(write(fd, "\n", 1), 1);
     expect_output(fd, "one\ntwo\n");
@@ -291,9 +274,9 @@ TEST(test_nothing_is_left_open_of_those_that_ended_or_failed)
         told = expect(&kept, MESSAGE_SPAWN_FAILED);
         close_told(&told);
         if (i == 1)
-            fds = count_keeper_fds();
+            fds = count_keeper_fds(&kept);
         else if (i == 5) /* what it passed to us it closes in a moment */
-            EVENTUALLY(count_keeper_fds() <= fds);
+            EVENTUALLY(count_keeper_fds(&kept) <= fds);
         order = about(&kept, MESSAGE_FORGET, told.message.index);
         say(&kept, &order, NULL, 0);
     }
