@@ -123,16 +123,43 @@ static int open_older(const struct colony__logfile *file, struct stat *info)
     return -ENOENT;
 }
 
-/* The oldest or the newest file there is. */
-static int open_end(const struct colony__logfile *file, bool is_oldest, struct stat *info)
+static int open_newest(const struct colony__logfile *file, struct stat *info)
 {
     for (uint32_t i = 0; i <= file->rotated_max; i++) {
-        int fd = open_index(file, is_oldest ? file->rotated_max - i : i, info);
+        int fd = open_index(file, i, info);
 
         if (fd != -ENOENT)
             return fd;
     }
     return -ENOENT;
+}
+
+static bool has_above(const struct colony__logfile *file, uint32_t index)
+{
+    char path[PATH_MAX];
+    struct stat info = {0};
+
+    while (index++ < file->rotated_max) {
+        format_path(file, index, path, sizeof path);
+        if (lstat(path, &info) == 0 && S_ISREG(info.st_mode))
+            return true;
+    }
+    return false;
+}
+
+/* Counting down may miss one that is being renamed upwards; it is above then. */
+static int open_oldest(const struct colony__logfile *file, struct stat *info)
+{
+    for (int i = 0;; i++) {
+        uint32_t index = file->rotated_max;
+        int fd = open_index(file, index, info);
+
+        while (fd == -ENOENT && index > 0)
+            fd = open_index(file, --index, info);
+        if (fd < 0 || i == TRIES || !has_above(file, index))
+            return fd;
+        (void)close(fd);
+    }
 }
 
 /* The file below @index: the next one, or the nearest when some are missing for good. */
@@ -159,7 +186,7 @@ static int open_newer(const struct colony__logfile *file, struct stat *info, boo
 
         if (find_index(file, &index) < 0) {
             *is_lost = file->rotated_max > 0;
-            return open_end(file, true, info);
+            return open_oldest(file, info);
         }
         if (index == 0)
             return -ENOENT;
@@ -229,7 +256,7 @@ static int seek_back(struct colony__logfile *file, uint64_t lines)
 int colony__logfile_seek(struct colony__logfile *file, uint64_t lines)
 {
     struct stat info = {0};
-    int fd = open_end(file, false, &info);
+    int fd = open_newest(file, &info);
 
     if (fd < 0)
         return fd == -ENOENT ? 0 : fd;
@@ -245,7 +272,7 @@ int colony__logfile_seek(struct colony__logfile *file, uint64_t lines)
 static int set_end(struct colony__logfile *file)
 {
     struct stat info = {0};
-    int fd = open_end(file, false, &info);
+    int fd = open_newest(file, &info);
 
     if (fd < 0)
         return fd == -ENOENT ? 0 : fd;
@@ -295,7 +322,7 @@ int colony__logfile_resume(struct colony__logfile *file, dev_t device, ino_t ino
     if (fd != -ENOENT)
         return fd;
     file->has_gap = had_file;
-    fd = open_end(file, true, &info);
+    fd = open_oldest(file, &info);
     if (fd < 0)
         return fd == -ENOENT ? 0 : fd;
     adopt(file, fd, &info, 0);
@@ -337,7 +364,7 @@ static ssize_t turn_page(struct colony__logfile *file, char *buffer, size_t size
     struct stat info = {0};
     bool is_lost = false;
     ssize_t got = 0;
-    int fd = file->fd < 0 ? open_end(file, false, &info) : open_newer(file, &info, &is_lost);
+    int fd = file->fd < 0 ? open_oldest(file, &info) : open_newer(file, &info, &is_lost);
 
     if (fd < 0)
         return fd == -ENOENT ? 0 : fd;

@@ -186,6 +186,22 @@ TEST(test_a_log_is_followed_over_rotations)
     fixture_clear(&f);
 }
 
+TEST(test_a_log_that_was_rotated_before_its_first_look_is_read_from_its_oldest_file)
+{
+    struct fixture f;
+
+    fixture_init(&f);
+    assert_string_equal(last_lines(&f, 0), "");
+    append(&f, "1\n");
+    rotate(&f);
+    append(&f, "2\n");
+    rotate(&f);
+    append(&f, "3\n");
+    assert_string_equal(read_all(&f, 100), "1\n2\n3\n");
+    assert_false(f.file.has_gap);
+    fixture_clear(&f);
+}
+
 TEST(test_files_rotated_away_unread_leave_a_gap)
 {
     struct fixture f;
@@ -315,6 +331,8 @@ int main(void)
         cmocka_unit_test(test_lines_longer_than_a_block_are_scanned),
         cmocka_unit_test(test_reading_ends_where_the_file_ended),
         cmocka_unit_test(test_a_log_is_followed_over_rotations),
+        cmocka_unit_test(
+            test_a_log_that_was_rotated_before_its_first_look_is_read_from_its_oldest_file),
         cmocka_unit_test(test_files_rotated_away_unread_leave_a_gap),
         cmocka_unit_test(test_reading_goes_on_from_where_another_reader_was),
         cmocka_unit_test(test_a_place_that_was_rotated_away_leaves_a_gap),

@@ -25,7 +25,8 @@ def lines(colony):
 def assert_ticks_on(colony):
     count = len(lines(colony))
     eventually(lambda: len(lines(colony)) > count + 20)
-    assert lines(colony) == list(range(1, len(lines(colony)) + 1))
+    told = lines(colony)
+    assert told == list(range(1, len(told) + 1))
 
 
 def start(colony):
