@@ -503,7 +503,7 @@ def test_on_a_full_disk_processes_go_on_and_what_is_dropped_is_counted(colony, s
     began = time.monotonic()
     small_disk.free()
     eventually(lambda: len(colony.output("it")) > size, what="writing again")
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 5
     eventually(lambda: colony.output("it").endswith(b"end\n"))
     slot = colony.slot("it")
     assert (slot["os_pid"], slot["output"]) == (pid, "captured")
@@ -521,7 +521,7 @@ def test_on_a_full_disk_a_process_waits_and_loses_nothing_if_it_shall(colony, sm
     began = time.monotonic()
     small_disk.free()
     eventually(lambda: len(colony.output("it")) > size, what="writing again")
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 5
     eventually(lambda: colony.output("it").endswith(b"end\n"))
     assert colony.output("it") == b"".join(b"%06d\n" % i for i in range(1500)) + b"end\n"
     assert colony.slot("it")["dropped_bytes"] == 0

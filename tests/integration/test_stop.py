@@ -12,7 +12,7 @@ import pytest
 from conftest import alive, eventually
 
 PYTHON = "/usr/bin/python3"
-SLACK = 0.5  # of the 0.1 s that are promised, for a loaded machine
+SLACK = 2  # of the promised 0.1 s, on a loaded machine; the figure is printed
 
 # Makes a process for each word, of `stray` (double-forked), `child` (still the leader's),
 # `ignore` (SIGTERM) and `clean` (its environment), each in a session of its own; says their pids.
