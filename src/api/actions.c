@@ -23,7 +23,10 @@ const struct colony__action colony__action_restart = {.apply = colony_engine_res
                                                       .wants_new = true,
                                                       .has_report = true};
 const struct colony__action colony__action_delete = {.check = colony_engine_check_change,
-                                                     .apply = colony_engine_remove_template};
+                                                     .apply = colony_engine_remove_template,
+                                                     .can_wait = true,
+                                                     .goal = GOAL_STOPPED,
+                                                     .has_report = true};
 
 static int apply(struct colony__connection *connection, const struct colony__action *action,
                  const struct colony__subjects *subjects, struct colony_error *err)
@@ -38,6 +41,7 @@ static int apply(struct colony__connection *connection, const struct colony__act
             action->apply(engine, subjects->items[i].name, colony__connection_why(connection), err);
     return rc;
 }
+
 int colony__act(struct colony__connection *connection, const struct colony__request *request,
                 const struct colony__action *action, struct colony__subjects *subjects,
                 struct colony_error *err)

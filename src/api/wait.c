@@ -143,7 +143,7 @@ static void look_at_slot(const struct colony_slot_info *info, void *data)
         look->failed = *info;
 }
 
-/* -ENOENT when there is no such template any more. */
+/* -ENOENT when there is no such template any more; its processes may still be ending. */
 static int look_at(const struct wait *wait, const struct colony__subject *subject,
                    struct look *look)
 {
@@ -190,7 +190,9 @@ static bool is_over(struct wait *wait, const struct colony__subject *subject)
     if (wait->goal == GOAL_GONE)
         return colony_engine_find_process(wait->engine, subject->id, &info) < 0;
     if (look_at(wait, subject, &look) < 0) {
-        if (wait->goal != GOAL_STOPPED && wait->failure.code == 0)
+        if (wait->goal == GOAL_STOPPED)
+            return !colony_engine_is_leaving(wait->engine, subject->name);
+        if (wait->failure.code == 0)
             (void)colony_fail(&wait->failure, -ESRCH, "cannot start %s: somebody has removed it",
                               subject->name);
         return true;

@@ -220,7 +220,9 @@ int colony_engine_signal_process(struct colony_engine *engine, uint64_t id, int 
 
 /* True while a slot of @name is starting, running or stopping; false also when there is none. */
 bool colony_engine_is_active(struct colony_engine *engine, const char *name);
-/* What the last stop of @name did so far. -ENOENT. */
+/* True while processes of @name, which was removed, are still to end. */
+bool colony_engine_is_leaving(struct colony_engine *engine, const char *name);
+/* What the last stop of @name did so far, also the one of its removal. -ENOENT. */
 int colony_engine_stop_report(struct colony_engine *engine, const char *name,
                               struct colony_stop_report *out);
 

@@ -180,10 +180,20 @@ bool colony_engine_is_active(struct colony_engine *engine, const char *name)
     return false;
 }
 
+bool colony_engine_is_leaving(struct colony_engine *engine, const char *name)
+{
+    const struct template_entry *entry = engine_find_entry(engine, name);
+
+    for (uint32_t i = 0; entry && entry->is_removed && i < entry->slot_count; i++)
+        if (entry->slots[i]->state != SLOT_STOPPED)
+            return true;
+    return false;
+}
+
 int colony_engine_stop_report(struct colony_engine *engine, const char *name,
                               struct colony_stop_report *out)
 {
-    struct template_entry *entry = engine_visible_entry(engine, name);
+    const struct template_entry *entry = engine_find_entry(engine, name);
 
     if (!entry)
         return -ENOENT;

@@ -254,6 +254,8 @@ void engine_remove_entry(struct template_entry *entry)
     engine_publish(entry, EVENT_DELETE);
     entry->is_wanted = false;
     entry->is_removed = true;
+    if (entry->counts[SLOT_STOPPING] == 0) /* else it belongs to the same stop */
+        memset(&entry->report, 0, sizeof entry->report);
     engine_schedule_forget(entry);
     for (uint32_t i = entry->slot_count; i-- > 0;)
         engine_slot_leave(entry->slots[i], true);

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """`?wait=`: an answer when what was asked for has come about, or cannot."""
+import contextlib
+import json
+import os
+import signal
 import socket
 import threading
 import time
 
 import pytest
 
-from conftest import UnixConnection, eventually
+from conftest import UnixConnection, alive, eventually
 
 DEAF = {"cmd": "sh", "args": ["-c", "trap '' TERM; echo up; while :; do sleep 0.1; done"],
         "graceful_timeout": 60}
@@ -180,6 +184,48 @@ def test_a_process_is_waited_for_by_its_id(colony):
     first, second = colony.http("GET", "/processes/web/_pids").json()["pids"]
     assert post(colony, f"/processes/{first}/_stop?wait=20")[0] == 200
     assert colony.http("GET", "/processes/web/_pids").json()["pids"] == [second]
+
+
+def delete(colony, path):
+    answer = colony.http("DELETE", path)
+    return answer.status, answer.json()
+
+
+def test_a_removal_waits_until_nothing_is_left_and_tells_what_it_took(colony):
+    start(colony, deaf={**DEAF, "graceful_timeout": 0.5}, idle={"cmd": "true", "start": False})
+    eventually(lambda: colony.output("deaf") == b"up\n")
+    pid = colony.slot("deaf")["os_pid"]
+    status, told = delete(colony, "/processes/deaf?wait=20")
+    assert told.pop("killed") >= 1  # its `sleep` may be one more
+    assert (status, told) == (200, {"ok": True, "stopped": 1, "unclaimed": 0, "partial": False})
+    assert not os.path.exists(f"/proc/{pid}/stat")
+    assert delete(colony, "/processes/idle?wait=true")[1]["stopped"] == 0
+    assert colony.http("GET", "/processes").json() == []
+
+
+def test_a_removal_that_lasts_times_out_and_goes_on(colony):
+    start(colony, **{"g:deaf": DEAF, "g:web": {"cmd": "sleep 1000"}})
+    eventually(lambda: colony.output("g:deaf") == b"up\n")
+    pid = colony.slot("g:deaf")["os_pid"]
+    status, answer = delete(colony, "/groups/g?wait=0.2")
+    assert (status, answer["error"]) == (408, "timeout")
+    assert answer["reason"] == "cannot wait any longer for g:deaf"
+    assert colony.http("GET", "/processes").json() == [] and alive(pid)
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_what_is_removed_while_its_stop_is_waited_for_is_waited_for_on(colony):
+    start(colony, deaf={**DEAF, "graceful_timeout": 1})
+    eventually(lambda: colony.output("deaf") == b"up\n")
+    pid = colony.slot("deaf")["os_pid"]
+    with contextlib.closing(UnixConnection(colony.socket)) as connection:
+        connection.request("POST", "/processes/deaf/_stop?wait=20")
+        colony.wait_state("deaf", "stopping")
+        assert delete(colony, "/processes/deaf") == (200, {"ok": True})
+        answer = connection.getresponse()
+        told = json.loads(answer.read())
+        assert answer.status == 200 and told["stopped"] == 1 and told["killed"] >= 1
+    assert not os.path.exists(f"/proc/{pid}/stat")
 
 
 @pytest.mark.parametrize("value", ["soon", "-1", "1e3", "nan", "9999999999999999999y", "true1"])
