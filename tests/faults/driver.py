@@ -82,9 +82,10 @@ class Silence(Exception):
 
 
 def may_be_silent(case, silence):
-    """Without descriptors or memory for longer, nobody can be answered; what was begun is cut off."""
+    """Without descriptors or memory for longer, nobody can be answered; what was begun, be it only
+    its head, is cut off."""
     return case.mode != "once" or case.kind == "watch" or case.action == "engine" or \
-        re.search(r"IncompleteRead\([1-9]|once it was open", str(silence))
+        re.search(r"IncompleteRead|once it was open", str(silence))
 
 
 Case = collections.namedtuple("Case", "action role kind mode first")

@@ -83,6 +83,10 @@ class Terminal:
         self.read()
         return self.process.wait(0)
 
+    def echoes(self):
+        """What is typed now would be shown in the middle of what it draws."""
+        return bool(termios.tcgetattr(self.slave)[3] & termios.ECHO)
+
     def is_restored(self):
         """The terminal's settings are what they were."""
         return termios.tcgetattr(self.slave) == self.before
