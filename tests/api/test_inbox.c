@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/events.h"
+#include "api/inbox_internal.h"
+#include "core/error.h"
+#include "core/settings.h"
+
+#include "../test.h"
+
+struct fixture {
+    struct colony_settings *settings;
+    struct colony_inbox *inbox;
+    int answers;
+    int answer; /* the last one */
+};
+
+static void fixture_init(struct fixture *f)
+{
+    *f = (struct fixture){.answer = 1};
+    assert_int_equal(colony_settings_new(&f->settings, NULL), 0);
+    assert_int_equal(colony_inbox_new(&f->inbox, NULL, f->settings, NULL), 0);
+    assert_int_equal(colony_inbox_start(f->inbox, NULL), 0);
+}
+
+static void on_closed(void *data)
+{
+    ++*(int *)data;
+}
+
+static void fixture_clear(struct fixture *f)
+{
+    int closed = 0;
+
+    colony_inbox_stop(f->inbox);
+    colony_inbox_close(f->inbox, on_closed, &closed);
+    assert_int_equal(closed, 1);
+    colony_settings_free(f->settings);
+}
+
+static void on_done(int rc, void *data)
+{
+    struct fixture *f = data;
+
+    f->answers++;
+    f->answer = rc;
+}
+
+static int offer(struct fixture *f, enum colony_inbox_via via, const char *json, uint64_t *id,
+                 struct colony_error *err)
+{
+    return colony_inbox_offer(f->inbox,
+                              &(const struct colony_inbox_offer){.json = json,
+                                                                 .size = strlen(json),
+                                                                 .via = via,
+                                                                 .peer = "[::1]:4321",
+                                                                 .done = on_done,
+                                                                 .data = f},
+                              id, err);
+}
+
+TEST(test_any_json_is_an_event_and_has_a_number_that_rises)
+{
+    static const char *const events[] = {"{\"a\": 1}", "42", "[]", "\"x\"", "null", " true\n"};
+    struct fixture f;
+    uint64_t last = 0;
+
+    fixture_init(&f);
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
+        uint64_t id = 0;
+
+        assert_int_equal(offer(&f, INBOX_VIA_HTTP, events[i], &id, NULL), 0);
+        assert_true(id > last);
+        assert_int_equal(f.answers, (int)i + 1);
+        assert_int_equal(f.answer, 0);
+        last = id;
+    }
+    assert_int_equal(offer(&f, INBOX_VIA_UDP, "1", NULL, NULL), 0);
+    assert_int_equal(colony_inbox_counts(f.inbox).received, 7);
+    assert_int_equal(colony_inbox_counts(f.inbox).http, 6);
+    assert_int_equal(colony_inbox_counts(f.inbox).udp, 1);
+    assert_int_equal(colony_inbox_counts(f.inbox).handled, 7);
+    assert_int_equal(colony_inbox_length(f.inbox), 0);
+    fixture_clear(&f);
+}
+
+TEST(test_what_is_no_json_is_refused_with_its_place_and_counted)
+{
+    struct fixture f;
+    struct colony_error err;
+
+    fixture_init(&f);
+    assert_int_equal(offer(&f, INBOX_VIA_UDP, "{\"a\": }", NULL, &err), -EBADMSG);
+    assert_non_null(strstr(err.message, "at byte 7"));
+    assert_int_equal(offer(&f, INBOX_VIA_UDP, "", NULL, &err), -EBADMSG);
+    assert_int_equal(f.answers, 0);
+    colony_inbox_reject(f.inbox);
+    assert_int_equal(colony_inbox_counts(f.inbox).rejected, 3);
+    assert_int_equal(colony_inbox_counts(f.inbox).received, 0);
+    fixture_clear(&f);
+}
+
+TEST(test_what_is_too_large_is_refused)
+{
+    struct fixture f;
+    size_t size;
+    char *json;
+
+    fixture_init(&f);
+    size = colony_inbox_size_max(f.inbox) + 1;
+    json = malloc(size + 1);
+    assert_non_null(json);
+    memset(json, ' ', size);
+    json[0] = '1';
+    json[size] = '\0';
+    assert_int_equal(offer(&f, INBOX_VIA_HTTP, json, NULL, NULL), -EMSGSIZE);
+    json[size - 1] = '\0';
+    assert_int_equal(offer(&f, INBOX_VIA_HTTP, json, NULL, NULL), 0);
+    free(json);
+    fixture_clear(&f);
+}
+
+TEST(test_nothing_is_taken_once_it_is_stopped)
+{
+    struct fixture f;
+
+    fixture_init(&f);
+    colony_inbox_stop(f.inbox);
+    assert_int_equal(offer(&f, INBOX_VIA_HTTP, "1", NULL, NULL), -ESHUTDOWN);
+    fixture_clear(&f);
+}
+
+static const char *squeezed(const char *json)
+{
+    static char text[256];
+    size_t size;
+
+    (void)snprintf(text, sizeof text, "%s", json);
+    size = colony__event_squeeze(text, strlen(text));
+    assert_int_equal(strlen(text), size);
+    return text;
+}
+
+TEST(test_an_event_becomes_one_line_and_texts_stay_as_they_are)
+{
+    assert_string_equal(squeezed(" { \"a b\" :\n[ 1 , 2 ]\t}\r\n"), "{\"a b\":[1,2]}");
+    assert_string_equal(squeezed("[\"\\\\\", \"c d\"]"), "[\"\\\\\",\"c d\"]");
+    assert_string_equal(squeezed("[\"\\\" \\\" \", 1]"), "[\"\\\" \\\" \",1]");
+    assert_string_equal(squeezed("\" x \""), "\" x \"");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_any_json_is_an_event_and_has_a_number_that_rises),
+        cmocka_unit_test(test_what_is_no_json_is_refused_with_its_place_and_counted),
+        cmocka_unit_test(test_what_is_too_large_is_refused),
+        cmocka_unit_test(test_nothing_is_taken_once_it_is_stopped),
+        cmocka_unit_test(test_an_event_becomes_one_line_and_texts_stay_as_they_are),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
