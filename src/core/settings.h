@@ -17,6 +17,8 @@
 
 struct cJSON;
 struct colony_error;
+struct colony_events_settings; /* event_settings.h */
+struct colony_juggler_settings;
 struct colony_value;
 
 /* Files of an endpoint with TLS; certfile NULL: it has none. */
@@ -151,7 +153,9 @@ struct colony_settings {
     struct colony_history_settings history;
     struct colony_webhooks_settings webhooks;
     struct colony_files_settings directories; /* `files:` */
-    struct colony_template **templates;       /* in file order */
+    struct colony_events_settings *events;
+    struct colony_juggler_settings *juggler;
+    struct colony_template **templates; /* in file order */
     size_t template_count;
     struct colony_settings_file *files; /* that was read first, then what it includes */
     size_t file_count;
