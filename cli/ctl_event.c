@@ -8,6 +8,8 @@
 #include "core/signals.h"
 #include "ctl_internal.h"
 
+#include <stdlib.h>
+
 enum {
     SIGNAL_MAX = 64,
 };
@@ -88,6 +90,18 @@ static void write_end(char text[CTL_NOTE_MAX], const struct cJSON *event)
         (void)snprintf(text, CTL_NOTE_MAX, "ended, nobody can tell how");
 }
 
+/* Of an event from outside, what was sent. False: it is none. */
+static bool write_data(char text[CTL_NOTE_MAX], const struct cJSON *event)
+{
+    const struct cJSON *data = cJSON_GetObjectItemCaseSensitive(event, "data");
+    char *json = data ? cJSON_PrintUnformatted(data) : NULL;
+
+    if (json)
+        (void)snprintf(text, CTL_NOTE_MAX, "%s %s", colony__ctl_text(event, "event"), json);
+    free(json);
+    return json != NULL;
+}
+
 void colony__ctl_describe_event(char text[CTL_NOTE_MAX], const struct cJSON *event)
 {
     const struct word *word = find_word(event);
@@ -98,6 +112,8 @@ void colony__ctl_describe_event(char text[CTL_NOTE_MAX], const struct cJSON *eve
 
     if (is_again)
         cause = ""; /* the policy's, which the end before it has told */
+    if (write_data(text, event))
+        return;
     if (word && word->says_cause && cause[0] != '\0')
         (void)snprintf(text, CTL_NOTE_MAX, "%s", cause);
     else if (strcmp(name, "exit") == 0)

@@ -1,31 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* inbox.c - the queue: what is accepted, and how it goes from handler to handler. */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "api/inbox_internal.h"
+#include "api/json_internal.h"
 #include "core/error.h"
+#include "core/log.h"
+#include "core/table.h"
 #include "core/value.h"
 
 enum {
-    EVENTS_MAX = 10000,
-    BYTES_MAX = 64 << 20,
-    SIZE_MAX_BYTES = 1 << 20,
-};
-
-struct colony_inbox {
-    struct colony_engine *engine;
-    const struct colony_settings *settings;
-    struct colony__stage stages[INBOX_STAGES_MAX];
-    uint32_t stage_count;
-    uint64_t last_id;
-    size_t length; /* events that are not done with */
-    size_t bytes;  /* of them */
-    bool is_open;
-    struct colony_inbox_counts counts;
+    SILENT_MS = 1000,
 };
 
 /* --- from stage to stage ---------------------------------------------------------------------- */
@@ -35,12 +25,67 @@ static size_t bytes_of(const struct colony__incoming *event)
     return sizeof *event + event->size;
 }
 
-static void finish(struct colony_inbox *inbox, struct colony__incoming *event)
+void colony__incoming_answer(struct colony__incoming *event, int rc)
 {
+    colony_inbox_done_cb done = event->done;
+
+    event->done = NULL;
+    if (done)
+        done(rc, event->data);
+}
+
+void colony__inbox_remove(struct colony_inbox *inbox, struct colony__incoming *event)
+{
+    TAILQ_REMOVE(&inbox->all, event, in_all);
     inbox->length--;
     inbox->bytes -= bytes_of(event);
+    event->inbox = NULL;
+    if (!event->is_storing)
+        free(event);
+}
+
+static void finish(struct colony_inbox *inbox, struct colony__incoming *event)
+{
     inbox->counts.handled++;
-    free(event);
+    if (event->is_stored)
+        colony__inbox_forget(inbox, event);
+    colony__inbox_remove(inbox, event);
+    if (inbox->length == 0)
+        colony__inbox_idle(inbox);
+}
+
+static struct colony__stage *next_stage(struct colony_inbox *inbox,
+                                        const struct colony__incoming *event, uint32_t from)
+{
+    while (from < inbox->stage_count && !(event->wanted & (uint32_t)1 << from))
+        from++;
+    return from < inbox->stage_count ? &inbox->stages[from] : NULL;
+}
+
+static void enqueue(struct colony__stage *stage, struct colony__incoming *event)
+{
+    event->stage = stage;
+    event->next = NULL;
+    *stage->end = event;
+    stage->end = &event->next;
+}
+
+static struct colony__incoming *dequeue(struct colony__stage *stage)
+{
+    struct colony__incoming *event = stage->head;
+
+    stage->head = event->next;
+    if (!stage->head)
+        stage->end = &stage->head;
+    return event;
+}
+
+static void give_up(struct colony_inbox *inbox, struct colony__incoming *event)
+{
+    inbox->counts.dropped += !event->is_stored;
+    colony__inbox_remove(inbox, event);
+    if (inbox->length == 0)
+        colony__inbox_idle(inbox);
 }
 
 static void pump(struct colony__stage *stage);
@@ -48,87 +93,157 @@ static void pump(struct colony__stage *stage);
 /* To the first stage from @from on that wants it. */
 static void pass_on(struct colony_inbox *inbox, struct colony__incoming *event, uint32_t from)
 {
-    struct colony__stage *stage;
+    struct colony__stage *stage = next_stage(inbox, event, from);
 
-    while (from < inbox->stage_count && !(event->wanted & (uint32_t)1 << from))
-        from++;
-    if (from == inbox->stage_count) {
+    event->work = NULL;
+    event->stage = NULL;
+    event->is_in_hand = false;
+    if (!stage) {
         finish(inbox, event);
         return;
     }
-    stage = &inbox->stages[from];
-    event->stage = from;
-    event->next = NULL;
-    *stage->end = event;
-    stage->end = &event->next;
+    enqueue(stage, event);
     pump(stage);
 }
 
 static void pump(struct colony__stage *stage)
 {
     while (stage->head && stage->busy < stage->busy_max) {
-        struct colony__incoming *event = stage->head;
+        struct colony__incoming *event = dequeue(stage);
+        int rc;
 
-        stage->head = event->next;
-        if (!stage->head)
-            stage->end = &stage->head;
         stage->busy++;
-        if (stage->kind->handle(stage, event) == 0)
+        event->is_in_hand = true;
+        rc = stage->kind->handle(stage, event);
+        if (rc == 0)
             continue;
         stage->busy--;
-        pass_on(stage->inbox, event, stage->number + 1);
+        stage->counts.handled += rc > 0;
+        if (rc > 0)
+            pass_on(stage->inbox, event, stage->number + 1);
+        else
+            give_up(stage->inbox, event);
     }
 }
 
 void colony__stage_done(struct colony__stage *stage, struct colony__incoming *event)
 {
     stage->busy--;
+    stage->counts.handled++;
     pass_on(stage->inbox, event, stage->number + 1);
     pump(stage);
 }
 
+void colony__stage_give_up(struct colony__stage *stage, struct colony__incoming *event)
+{
+    stage->busy--;
+    give_up(stage->inbox, event);
+    pump(stage);
+}
+
+void colony__inbox_begin(struct colony_inbox *inbox, struct colony__incoming *event)
+{
+    pass_on(inbox, event, 0);
+}
+
+/* --- for handlers ----------------------------------------------------------------------------- */
+
+void colony__stage_failed(struct colony__stage *stage, const struct colony__incoming *event,
+                          const char *format, ...)
+{
+    uint64_t now_ms = uv_hrtime() / 1000000;
+    char reason[COLONY_ERROR_TEXT_MAX];
+    char others[64] = "";
+    va_list args;
+
+    stage->counts.failed++;
+    if (now_ms < stage->silent_until_ms) {
+        stage->silent_count++;
+        return;
+    }
+    va_start(args, format);
+    (void)vsnprintf(reason, sizeof reason, format, args);
+    va_end(args);
+    if (stage->silent_count > 0)
+        (void)snprintf(others, sizeof others, " (and %" PRIu64 " others before it)",
+                       stage->silent_count);
+    colony_log(SEVERITY_WARNING, "event %" PRIu64 ": handler %" PRIu32 " (%s): %s%s", event->id,
+               stage->number + 1, colony_handler_kind_name(stage->settings->kind), reason, others);
+    stage->silent_count = 0;
+    stage->silent_until_ms = now_ms + SILENT_MS;
+}
+
+int colony__stage_text(const struct colony__stage *stage, const struct colony__incoming *event,
+                       struct colony__buffer *text)
+{
+    struct colony__json json = {0};
+
+    if (!stage->settings->envelope)
+        return colony__buffer_append(text, event->json, event->size, COLONY__ANSWER_MAX);
+    colony__json_open(&json, NULL, '{');
+    colony__json_add_number(&json, "id", event->id);
+    colony__json_add_time(&json, "time", event->at_ms);
+    colony__json_add_text(&json, "via", colony__inbox_via_name(event->via));
+    colony__json_add_text(&json, "peer", event->peer);
+    colony__json_add_raw(&json, "event", event->json, event->size);
+    colony__json_close(&json, '}');
+    if (json.failed) {
+        colony__json_clear(&json);
+        return -ENOMEM;
+    }
+    *text = json.text;
+    return 0;
+}
+
 /* --- what comes in ---------------------------------------------------------------------------- */
 
-static uint64_t wall_us(void)
+bool colony_inbox_is_full(const struct colony_inbox *inbox)
 {
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    return inbox->length >= inbox->settings->events_max ||
+           inbox->bytes >= inbox->settings->bytes_max;
 }
 
 static int check_room(struct colony_inbox *inbox, const struct colony_inbox_offer *offer,
                       struct colony_error *err)
 {
     if (!inbox->is_open)
-        return colony_fail(err, -ESHUTDOWN, "cannot take the event: colony ends");
+        return colony_fail(err, -ESHUTDOWN, "cannot take the event: colony is ending");
     if (offer->size > colony_inbox_size_max(inbox)) {
         inbox->counts.rejected++;
         return colony_fail(err, -EMSGSIZE, "cannot take the event: it has more than %zu bytes",
                            colony_inbox_size_max(inbox));
     }
-    if (inbox->length < EVENTS_MAX && inbox->bytes + offer->size <= BYTES_MAX)
+    if (!colony_inbox_is_full(inbox) && offer->size <= inbox->settings->bytes_max - inbox->bytes)
         return 0;
     inbox->counts.dropped++;
-    return colony_fail(err, -EAGAIN, "cannot take the event: %zu wait already", inbox->length);
+    return colony_fail(err, -EAGAIN, "cannot take the event: %zu wait already, try again later",
+                       inbox->length);
 }
 
-static struct colony__incoming *make_event(struct colony_inbox *inbox,
-                                           const struct colony_inbox_offer *offer)
+static uint32_t find_wanted(const struct colony_inbox *inbox, const struct colony_value *value)
 {
-    struct colony__incoming *event = calloc(1, sizeof *event + offer->size + 1);
+    uint32_t wanted = 0;
+
+    for (uint32_t i = 0; i < inbox->stage_count; i++)
+        if (colony__event_has(value, inbox->stages[i].settings->when))
+            wanted |= (uint32_t)1 << i;
+    return wanted;
+}
+
+struct colony__incoming *colony__inbox_add(struct colony_inbox *inbox, const char *json,
+                                           size_t size, const struct colony_value *value)
+{
+    struct colony__incoming *event = calloc(1, sizeof *event + size + 1);
 
     if (!event)
         return NULL;
-    event->id = ++inbox->last_id;
-    event->at_ms = wall_us() / 1000;
-    event->via = offer->via;
-    event->done = offer->done;
-    event->data = offer->data;
-    event->wanted = UINT32_MAX;
-    (void)snprintf(event->peer, sizeof event->peer, "%s", offer->peer ? offer->peer : "");
-    memcpy(event->json, offer->json, offer->size);
-    event->size = colony__event_squeeze(event->json, offer->size);
+    event->inbox = inbox;
+    event->wanted = find_wanted(inbox, value);
+    memcpy(event->json, json, size);
+    event->size = colony__event_squeeze(event->json, size);
+    TAILQ_INSERT_TAIL(&inbox->all, event, in_all);
+    inbox->length++;
+    inbox->bytes += bytes_of(event);
     return event;
 }
 
@@ -141,20 +256,40 @@ static void count_accepted(struct colony_inbox *inbox, enum colony_inbox_via via
         inbox->counts.http++;
 }
 
-static void answer(struct colony__incoming *event, int rc)
+static int accept_event(struct colony_inbox *inbox, const struct colony_inbox_offer *offer,
+                        const struct colony_value *value, uint64_t *id)
 {
-    colony_inbox_done_cb done = event->done;
+    struct colony__incoming *event = colony__inbox_add(inbox, offer->json, offer->size, value);
+    int rc = 0;
 
-    event->done = NULL;
-    if (done)
-        done(rc, event->data);
+    if (!event)
+        return -ENOMEM;
+    event->id = ++inbox->last_id;
+    event->at_ms = colony_wall_now_ms();
+    event->via = offer->via;
+    event->done = offer->done;
+    event->data = offer->data;
+    (void)snprintf(event->peer, sizeof event->peer, "%s", offer->peer ? offer->peer : "");
+    if (inbox->settings->durable)
+        rc = colony__inbox_store(inbox, event);
+    if (rc < 0) {
+        colony__inbox_remove(inbox, event);
+        return rc;
+    }
+    count_accepted(inbox, offer->via);
+    if (id)
+        *id = event->id;
+    if (inbox->settings->durable)
+        return 0;
+    colony__incoming_answer(event, 0);
+    colony__inbox_begin(inbox, event);
+    return 0;
 }
 
 int colony_inbox_offer(struct colony_inbox *inbox, const struct colony_inbox_offer *offer,
                        uint64_t *id, struct colony_error *err)
 {
     struct colony_value *value = NULL;
-    struct colony__incoming *event;
     int rc = check_room(inbox, offer, err);
 
     if (rc < 0)
@@ -165,20 +300,12 @@ int colony_inbox_offer(struct colony_inbox *inbox, const struct colony_inbox_off
         inbox->counts.dropped += rc == -ENOMEM;
         return rc;
     }
+    rc = accept_event(inbox, offer, value, id);
     colony_value_free(value);
-    event = make_event(inbox, offer);
-    if (!event) {
-        inbox->counts.dropped++;
-        return colony_fail(err, -ENOMEM, "cannot take the event: out of memory");
-    }
-    if (id)
-        *id = event->id;
-    count_accepted(inbox, offer->via);
-    inbox->length++;
-    inbox->bytes += bytes_of(event);
-    answer(event, 0);
-    pass_on(inbox, event, 0);
-    return 0;
+    if (rc == 0)
+        return 0;
+    inbox->counts.dropped++;
+    return colony_fail_os(err, rc, "cannot take the event");
 }
 
 void colony_inbox_reject(struct colony_inbox *inbox)
@@ -200,55 +327,10 @@ size_t colony_inbox_length(const struct colony_inbox *inbox)
 
 size_t colony_inbox_limit(const struct colony_inbox *inbox)
 {
-    (void)inbox;
-    return EVENTS_MAX;
-}
-
-bool colony_inbox_is_full(const struct colony_inbox *inbox)
-{
-    return inbox->length >= EVENTS_MAX || inbox->bytes >= BYTES_MAX;
+    return inbox->settings->events_max;
 }
 
 size_t colony_inbox_size_max(const struct colony_inbox *inbox)
 {
-    (void)inbox;
-    return SIZE_MAX_BYTES;
-}
-
-/* --- its life --------------------------------------------------------------------------------- */
-
-int colony_inbox_new(struct colony_inbox **out, struct colony_engine *engine,
-                     const struct colony_settings *settings, struct colony_error *err)
-{
-    struct colony_inbox *inbox = calloc(1, sizeof *inbox);
-
-    if (!inbox)
-        return colony_fail(err, -ENOMEM, "cannot take events: out of memory");
-    inbox->engine = engine;
-    inbox->settings = settings;
-    inbox->last_id = wall_us(); /* above all that an engine before this one gave */
-    inbox->stage_count = 1;
-    inbox->stages[0] =
-        (struct colony__stage){.kind = &colony__handler_log, .inbox = inbox, .busy_max = 1};
-    inbox->stages[0].end = &inbox->stages[0].head;
-    *out = inbox;
-    return 0;
-}
-
-int colony_inbox_start(struct colony_inbox *inbox, struct colony_error *err)
-{
-    (void)err;
-    inbox->is_open = true;
-    return 0;
-}
-
-void colony_inbox_stop(struct colony_inbox *inbox)
-{
-    inbox->is_open = false;
-}
-
-void colony_inbox_close(struct colony_inbox *inbox, colony_inbox_closed_cb cb, void *data)
-{
-    free(inbox);
-    cb(data);
+    return (size_t)inbox->settings->size_max;
 }

@@ -58,6 +58,8 @@ void colony_settings_free(struct colony_settings *settings)
     colony__webhooks_clear(&settings->webhooks);
     colony__files_clear(&settings->directories);
     colony__daemon_clear(settings);
+    colony__events_free(settings->events);
+    colony__juggler_free(settings->juggler);
     for (size_t i = 0; i < settings->file_count; i++)
         free(settings->files[i].path);
     free(settings->files);
@@ -189,6 +191,8 @@ int colony__settings_load(struct colony_settings **out, const char *path, const 
         rc = check_templates(settings, &reading);
     if (rc == 0)
         rc = settle_name(settings, path);
+    if (rc == 0)
+        rc = colony__events_check(settings, &reading);
     if (rc == -ENOMEM)
         (void)colony_fail(err, rc, "cannot load %s: out of memory", path);
     if (rc < 0) {

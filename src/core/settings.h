@@ -17,6 +17,8 @@
 
 struct cJSON;
 struct colony_error;
+struct colony_events_settings; /* event_settings.h */
+struct colony_juggler_settings;
 struct colony_value;
 
 /* Files of an endpoint with TLS; certfile NULL: it has none. */
@@ -134,12 +136,14 @@ struct colony_master_settings {
 /* `ping:` and `status:` - what is asked besides colony itself. NULL: nothing. */
 struct colony_ping_settings {
     char *exec;
+    char **argv; /* the same, split; NULL-terminated */
     uint64_t timeout_ms;
     uint64_t blocked_ms; /* a turn of the loop that takes longer is a failure */
 };
 
 struct colony_status_settings {
     char *exec;
+    char **argv;
     uint64_t timeout_ms;
 };
 
@@ -175,6 +179,8 @@ struct colony_settings {
     struct colony_master_settings master;
     struct colony_ping_settings ping;
     struct colony_status_settings status;
+    struct colony_events_settings *events;
+    struct colony_juggler_settings *juggler;
     struct colony_template **templates; /* in file order */
     size_t template_count;
     struct colony_settings_file *files; /* that was read first, then what it includes */

@@ -38,6 +38,10 @@ extern const struct colony__setting colony__files_settings[];
 extern const struct colony__setting colony__master_settings[];
 extern const struct colony__setting colony__ping_settings[];
 extern const struct colony__setting colony__status_settings[];
+extern const struct colony__setting colony__events_settings[];
+extern const struct colony__setting colony__juggler_settings[];
+extern const struct colony__setting_type colony__headers;  /* char **: a map of names and texts */
+extern const struct colony__setting_type colony__handlers; /* rows of a table for each */
 extern const struct colony__setting_type colony__http_endpoints; /* rows of a table for each */
 
 /* The section @name, or NULL. */
@@ -119,5 +123,23 @@ int colony__files_read(struct colony_settings *settings, const struct colony_val
                        const struct colony__reading *reading);
 struct cJSON *colony__files_write(const struct colony_settings *settings);
 void colony__files_clear(struct colony_files_settings *files);
+
+/* Those without handlers, or without a URL: what `settings` begin with. -ENOMEM. */
+int colony__events_default(struct colony_settings *settings, const struct colony__reading *reading);
+int colony__events_read(struct colony_settings *settings, const struct colony_value *value,
+                        const struct colony__reading *reading);
+struct cJSON *colony__events_write(const struct colony_settings *settings);
+/* What is to be said of handlers and templates of files together; settings->source is still there.
+ */
+int colony__events_check(const struct colony_settings *settings,
+                         const struct colony__reading *reading);
+void colony__events_free(struct colony_events_settings *events);
+
+int colony__juggler_default(struct colony_settings *settings,
+                            const struct colony__reading *reading);
+int colony__juggler_read(struct colony_settings *settings, const struct colony_value *value,
+                         const struct colony__reading *reading);
+struct cJSON *colony__juggler_write(const struct colony_settings *settings);
+void colony__juggler_free(struct colony_juggler_settings *juggler);
 
 #endif

@@ -144,8 +144,8 @@ const struct colony__section colony__sections[COLONY_SECTIONS_MAX] = {
     {"exit_with",   read_exit_with,         write_exit_with,         "whose end ends colony", NULL, false},
     {"cluster",     NULL, NULL, "several machines as one", NULL, false},
     {"controllers", NULL, NULL, "front-ends loaded from files", NULL, false},
-    {"events",      NULL, NULL, "handlers of events", NULL, false},
-    {"juggler",     NULL, NULL, "events sent to Juggler", NULL, false},
+    {"events",      colony__events_read,    colony__events_write,    "what becomes of events that are sent to it", colony__events_settings, true},
+    {"juggler",     colony__juggler_read,   colony__juggler_write,   "states reported to Juggler", colony__juggler_settings, true},
     {"master",      colony__master_read,    colony__master_write,    "the endpoint of events and status", colony__master_settings, true},
     {"ping",        colony__ping_read,      colony__ping_write,      "what /ping asks", colony__ping_settings, false},
     {"rpc",         NULL, NULL, "control over ZeroMQ", NULL, false},
@@ -198,6 +198,10 @@ int colony__sections_default(struct colony_settings *settings,
                                    &settings->directories);
     if (rc == 0)
         rc = colony__daemon_default(settings, reading);
+    if (rc == 0)
+        rc = colony__events_default(settings, reading);
+    if (rc == 0)
+        rc = colony__juggler_default(settings, reading);
     if (rc < 0)
         return rc;
     settings->name = strdup("colony");

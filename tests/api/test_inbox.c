@@ -12,18 +12,25 @@
 #include "../test.h"
 
 struct fixture {
+    uv_loop_t loop;
     struct colony_settings *settings;
     struct colony_inbox *inbox;
     int answers;
     int answer; /* the last one */
 };
 
-static void fixture_init(struct fixture *f)
+/* No engine: none of the handlers here needs one. */
+static void fixture_init(struct fixture *f, const char *events)
 {
-    *f = (struct fixture){.answer = 1};
-    assert_int_equal(colony_settings_new(&f->settings, NULL), 0);
-    assert_int_equal(colony_inbox_new(&f->inbox, NULL, f->settings, NULL), 0);
-    assert_int_equal(colony_inbox_start(f->inbox, NULL), 0);
+    char json[512];
+
+    memset(f, 0, sizeof *f);
+    f->answer = 1;
+    (void)snprintf(json, sizeof json, "{\"events\": %s}", events);
+    assert_int_equal(uv_loop_init(&f->loop), 0);
+    assert_int_equal(colony_settings_parse_json(&f->settings, json, strlen(json), NULL), 0);
+    assert_int_equal(colony__inbox_make(&f->inbox, &f->loop, NULL, f->settings->events, NULL), 0);
+    f->inbox->is_open = true;
 }
 
 static void on_closed(void *data)
@@ -35,9 +42,11 @@ static void fixture_clear(struct fixture *f)
 {
     int closed = 0;
 
-    colony_inbox_stop(f->inbox);
     colony_inbox_close(f->inbox, on_closed, &closed);
+    assert_int_equal(closed, 0); /* never from inside close() */
+    (void)uv_run(&f->loop, UV_RUN_DEFAULT);
     assert_int_equal(closed, 1);
+    assert_int_equal(uv_loop_close(&f->loop), 0); /* no handle left behind */
     colony_settings_free(f->settings);
 }
 
@@ -68,7 +77,7 @@ TEST(test_any_json_is_an_event_and_has_a_number_that_rises)
     struct fixture f;
     uint64_t last = 0;
 
-    fixture_init(&f);
+    fixture_init(&f, "{}");
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
         uint64_t id = 0;
 
@@ -92,7 +101,7 @@ TEST(test_what_is_no_json_is_refused_with_its_place_and_counted)
     struct fixture f;
     struct colony_error err;
 
-    fixture_init(&f);
+    fixture_init(&f, "{}");
     assert_int_equal(offer(&f, INBOX_VIA_UDP, "{\"a\": }", NULL, &err), -EBADMSG);
     assert_non_null(strstr(err.message, "at byte 7"));
     assert_int_equal(offer(&f, INBOX_VIA_UDP, "", NULL, &err), -EBADMSG);
@@ -109,7 +118,7 @@ TEST(test_what_is_too_large_is_refused)
     size_t size;
     char *json;
 
-    fixture_init(&f);
+    fixture_init(&f, "{}");
     size = colony_inbox_size_max(f.inbox) + 1;
     json = malloc(size + 1);
     assert_non_null(json);
@@ -127,8 +136,8 @@ TEST(test_nothing_is_taken_once_it_is_stopped)
 {
     struct fixture f;
 
-    fixture_init(&f);
-    colony_inbox_stop(f.inbox);
+    fixture_init(&f, "{}");
+    f.inbox->is_open = false;
     assert_int_equal(offer(&f, INBOX_VIA_HTTP, "1", NULL, NULL), -ESHUTDOWN);
     fixture_clear(&f);
 }
