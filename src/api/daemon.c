@@ -15,8 +15,11 @@
 #include "api/datagrams_internal.h"
 #include "api/events.h"
 #include "api/server_internal.h"
+#include "api/tokens_internal.h"
 #include "core/controller.h"
 #include "core/error.h"
+#include "core/event_settings.h"
+#include "core/log.h"
 #include "core/settings.h"
 
 struct controller {
@@ -51,6 +54,47 @@ static const struct colony_meter meters[] = {
     {0},
 };
 /* clang-format on */
+
+/* --- its tokens ------------------------------------------------------------------------------- */
+
+/* NULL: there are none. */
+static int load_tokens(struct colony__tokens **out, const struct colony_settings *settings,
+                       struct colony_error *err)
+{
+    return settings->events->tokens ? colony__tokens_load(out, settings->events->tokens, err) : 0;
+}
+
+static int load_again(void **out, const struct colony_settings *next,
+                      const struct colony_settings *now, struct colony_error *err)
+{
+    struct colony__tokens *tokens = NULL;
+    int rc = load_tokens(&tokens, now, err); /* the section itself takes a restart */
+
+    (void)next;
+    if (rc == 0)
+        *out = tokens;
+    return rc;
+}
+
+static void apply_tokens(void *loaded, void *data)
+{
+    struct colony__daemon *daemon = data;
+
+    colony__access_set_tokens(daemon->server->access, loaded);
+}
+
+static void drop_tokens(void *loaded)
+{
+    colony__tokens_free(loaded);
+}
+
+static const struct colony_reload_part token_file = {
+    .name = "events",
+    .text = "tokens are read again",
+    .load = load_again,
+    .apply = apply_tokens,
+    .drop = drop_tokens,
+};
 
 /* --- its start -------------------------------------------------------------------------------- */
 
@@ -108,6 +152,7 @@ static int make_server(struct colony__daemon *daemon, const struct colony_settin
                                              .routes = &colony__daemon_routes,
                                              .settings = &http,
                                              .owner = daemon};
+    struct colony__tokens *tokens = NULL;
     int rc;
 
     http.body_bytes_max = colony_inbox_size_max(daemon->inbox);
@@ -118,7 +163,11 @@ static int make_server(struct colony__daemon *daemon, const struct colony_settin
             (void)colony_fail_os(err, rc, "cannot take events");
     }
     if (rc == 0)
+        rc = load_tokens(&tokens, settings, err);
+    if (rc == 0) {
+        colony__access_set_tokens(options.access, tokens);
         rc = colony__server_new(&daemon->server, &options, err);
+    }
     if (rc < 0)
         colony__access_free(options.access);
     return rc;
@@ -142,6 +191,7 @@ static int create(void **out, struct colony_engine *engine, const struct colony_
     daemon->engine = engine;
     daemon->meters = (struct colony_meters){.list = meters, .data = daemon};
     daemon->started_us = find_start_us(getppid());
+    colony__daemon_open_probes(daemon);
     if (settings->master.is_wanted)
         rc = colony_inbox_new(&daemon->inbox, engine, settings, err);
     if (rc == 0 && settings->master.is_wanted) {
@@ -174,11 +224,16 @@ static void listen_on(const char *name, int fd, void *data)
             controller->rc =
                 colony__datagrams_new(&daemon->datagrams, colony_engine_loop(daemon->engine), fd,
                                       daemon->inbox, controller->err);
-        if (controller->rc == 0)
-            colony__datagrams_start(daemon->datagrams);
+        if (controller->rc < 0)
+            return;
+        colony__datagrams_set_local(daemon->datagrams,
+                                    colony_engine_settings(daemon->engine)->events->tokens);
+        colony__datagrams_start(daemon->datagrams);
     } else if (is_named(name, COLONY_DAEMON_PREFIX)) {
         daemon->port = port_of(fd);
         controller->rc = colony__server_listen(daemon->server, fd, COLONY__NO_TLS, controller->err);
+        if (controller->rc == 0)
+            colony_log(SEVERITY_INFO, "takes events on %s", name + strlen(COLONY_DAEMON_PREFIX));
     }
 }
 
@@ -189,9 +244,12 @@ static void stop(void *data)
     if (!daemon->server)
         return;
     colony_engine_remove_meters(daemon->engine, &daemon->meters);
+    colony_engine_remove_reload_part(daemon->engine, &token_file);
     colony__server_stop(daemon->server);
     if (daemon->datagrams)
         colony__datagrams_stop(daemon->datagrams);
+    colony__probe_clear(&daemon->ping);
+    colony__probe_clear(&daemon->status);
     colony_inbox_stop(daemon->inbox);
 }
 
@@ -215,6 +273,8 @@ static int start(void *data, struct colony_error *err)
         return controller->rc;
     }
     colony_engine_add_meters(daemon->engine, &daemon->meters);
+    if (colony_engine_settings(daemon->engine)->events->tokens)
+        colony_engine_add_reload_part(daemon->engine, &token_file, daemon);
     return 0;
 }
 

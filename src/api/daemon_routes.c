@@ -11,6 +11,7 @@
 #include "api/response_internal.h"
 #include "api/server_internal.h"
 #include "core/error.h"
+#include "core/settings.h"
 
 enum {
     STORE_MS_MAX = 25000, /* a disk that hangs: the client learns it before it gives up itself */
@@ -63,13 +64,6 @@ static void put_failure(struct colony__connection *connection, struct colony__js
         colony__daemon_wrap(&json->text, message.text.data, message.text.size, false) < 0)
         json->failed = true;
     colony__json_clear(&message);
-}
-
-static void respond_text(struct colony__connection *connection, int status,
-                         struct colony__buffer *text)
-{
-    colony__respond_text(connection, status, JSON_TYPE, text->data, text->size);
-    colony__buffer_clear(text);
 }
 
 /* --- POST /events ----------------------------------------------------------------------------- */
@@ -181,28 +175,50 @@ static int post_event(struct colony__connection *connection, const struct colony
 
 /* --- GET /status and /ping -------------------------------------------------------------------- */
 
-static int get_status(struct colony__connection *connection, const struct colony__request *request,
-                      struct colony_error *err)
+void colony__daemon_respond_status(struct colony__connection *connection, const struct cJSON *more)
 {
     struct colony__buffer text = {0};
 
+    if (colony__daemon_status(&text, daemon_of(connection), more) == 0)
+        colony__respond_text(connection, 200, JSON_TYPE, text.data, text.size);
+    else
+        colony__respond_failure(connection, 503, "unavailable",
+                                "cannot tell the status: out of memory");
+    colony__buffer_clear(&text);
+}
+
+void colony__daemon_respond_pong(struct colony__connection *connection)
+{
+    colony__respond_text(connection, 200, "text/plain", "OK\n", 3);
+}
+
+static int get_status(struct colony__connection *connection, const struct colony__request *request,
+                      struct colony_error *err)
+{
+    struct colony__daemon *daemon = daemon_of(connection);
+    const struct colony_status_settings *settings = &colony_engine_settings(daemon->engine)->status;
+    const struct colony__probe_command command = {settings->argv, settings->timeout_ms};
+
     (void)request;
-    if (colony__daemon_status(&text, daemon_of(connection), NULL) < 0) {
-        colony__buffer_clear(&text);
-        return colony_fail(err, -ENOMEM, "cannot tell the status: out of memory");
-    }
-    respond_text(connection, 200, &text);
+    if (settings->argv)
+        return colony__probe_ask(&daemon->status, &command, connection, err);
+    colony__daemon_respond_status(connection, NULL);
     return 0;
 }
 
 static int get_ping(struct colony__connection *connection, const struct colony__request *request,
                     struct colony_error *err)
 {
+    struct colony__daemon *daemon = daemon_of(connection);
+    const struct colony_ping_settings *settings = &colony_engine_settings(daemon->engine)->ping;
+    const struct colony__probe_command command = {settings->argv, settings->timeout_ms};
+
     (void)request;
-    if (colony__daemon_check(daemon_of(connection), err) < 0)
-        colony__respond_failure(connection, 500, "server_error", err->message);
-    else
-        colony__respond_text(connection, 200, "text/plain", "OK\n", 3);
+    if (colony__daemon_check(daemon, err) < 0)
+        return err->code; /* which is told as a 500 */
+    if (settings->argv)
+        return colony__probe_ask(&daemon->ping, &command, connection, err);
+    colony__daemon_respond_pong(connection);
     return 0;
 }
 

@@ -7,7 +7,9 @@
 
 #include "api/daemon.h"
 #include "api/listen_internal.h"
+#include "api/tokens_internal.h"
 #include "core/error.h"
+#include "core/event_settings.h"
 #include "core/settings.h"
 
 enum {
@@ -53,23 +55,49 @@ static int open_pair(struct colony_daemon_sockets *out, const struct colony__add
     return rc;
 }
 
+/* Who may send events may have done what they lead to. */
+static int check_power(const struct colony_settings *settings,
+                       const struct colony__address *address, struct colony_error *err)
+{
+    const struct colony_events_settings *events = settings->events;
+
+    if (events->tokens || events->insecure || !colony_events_has_power(events) ||
+        colony__address_is_loopback(&address->of))
+        return 0;
+    return colony_fail(
+        err, -EACCES,
+        "cannot take events on %s: anybody there could have `exec` and `stdin` of "
+        "`events: handlers` done (write `tokens` or `insecure: true` in `events`, or "
+        "`host: localhost` in `master`)",
+        address->text);
+}
+
 static bool has_port(const struct colony_master_settings *master)
 {
     return master->port != 0;
+}
+
+static void fill_bind(struct colony__bind *bind, const struct colony_master_settings *master)
+{
+    *bind = (struct colony__bind){.is_unix = false};
+    (void)snprintf(bind->host, sizeof bind->host, "%s", master->host);
+    (void)snprintf(bind->port, sizeof bind->port, "%u", master->port);
 }
 
 int colony_daemon_listen(struct colony_daemon_sockets *out, const struct colony_settings *settings,
                          struct colony_error *err)
 {
     const struct colony_master_settings *master = &settings->master;
-    struct colony__bind bind = {.is_unix = false};
+    struct colony__bind bind;
     struct colony__address wanted;
     struct colony__address got;
     int rc;
 
-    (void)snprintf(bind.host, sizeof bind.host, "%s", master->host);
-    (void)snprintf(bind.port, sizeof bind.port, "%u", master->port);
+    fill_bind(&bind, master);
     rc = colony__listen_resolve(&bind, &wanted, err);
+    if (rc < 0)
+        return rc;
+    rc = check_power(settings, &wanted, err);
     if (rc < 0)
         return rc;
     got = wanted;
@@ -91,6 +119,19 @@ int colony_daemon_listen(struct colony_daemon_sockets *out, const struct colony_
 
 int colony_daemon_check(const struct colony_settings *settings, struct colony_error *err)
 {
-    (void)settings, (void)err;
-    return 0;
+    struct colony__tokens *tokens = NULL;
+    struct colony__address address;
+    struct colony__bind bind;
+    int rc = 0;
+
+    if (!settings->master.is_wanted)
+        return 0;
+    if (settings->events->tokens)
+        rc = colony__tokens_load(&tokens, settings->events->tokens, err);
+    colony__tokens_free(tokens);
+    if (rc < 0 || !colony_events_has_power(settings->events))
+        return rc;
+    fill_bind(&bind, &settings->master);
+    rc = colony__listen_resolve(&bind, &address, err);
+    return rc < 0 ? rc : check_power(settings, &address, err);
 }

@@ -88,16 +88,31 @@ int colony__master_read(struct colony_settings *settings, const struct colony_va
     return colony__settings_read(reading, colony__master_settings, value, &settings->master);
 }
 
+/* The table has no place for the words of a command. */
+static int split(const char *exec, char ***argv)
+{
+    struct colony__words words = {0};
+    int rc = exec ? colony__words_split(&words, exec, WORDS_SHELL, NULL) : 0;
+
+    colony__words_free(*argv);
+    *argv = words.items;
+    return rc;
+}
+
 int colony__ping_read(struct colony_settings *settings, const struct colony_value *value,
                       const struct colony__reading *reading)
 {
-    return colony__settings_read(reading, colony__ping_settings, value, &settings->ping);
+    int rc = colony__settings_read(reading, colony__ping_settings, value, &settings->ping);
+
+    return rc < 0 ? rc : split(settings->ping.exec, &settings->ping.argv);
 }
 
 int colony__status_read(struct colony_settings *settings, const struct colony_value *value,
                         const struct colony__reading *reading)
 {
-    return colony__settings_read(reading, colony__status_settings, value, &settings->status);
+    int rc = colony__settings_read(reading, colony__status_settings, value, &settings->status);
+
+    return rc < 0 ? rc : split(settings->status.exec, &settings->status.argv);
 }
 
 cJSON *colony__master_write(const struct colony_settings *settings)
@@ -122,7 +137,9 @@ void colony__daemon_clear(struct colony_settings *settings)
     free(settings->master.host);
     colony__words_free(settings->master.hidden_opts);
     free(settings->ping.exec);
+    colony__words_free(settings->ping.argv);
     free(settings->status.exec);
+    colony__words_free(settings->status.argv);
 }
 
 bool colony_master_hides(const struct colony_master_settings *master, const char *key)
