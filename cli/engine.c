@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "api/http.h"
+#include "api/juggler.h"
 #include "api/webhooks.h"
 #include "commands.h"
 #include "core/controller.h"
@@ -27,6 +28,7 @@ static const struct colony_controller *const controllers[] = {
     &colony_http_controller,
     &colony_files_controller,
     &colony_webhooks_controller,
+    &colony_juggler_controller,
 };
 
 enum {
