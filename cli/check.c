@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/daemon.h"
 #include "api/http.h"
 #include "api/webhooks.h"
 #include "commands.h"
@@ -117,6 +118,8 @@ static int load(struct colony_settings **out, const char *file, struct colony_er
     if (rc < 0)
         return rc;
     rc = colony_http_check(&settings->http, &reason);
+    if (rc == 0)
+        rc = colony_daemon_check(settings, &reason);
     if (rc == 0)
         rc = colony_webhooks_check(settings, &reason);
     if (rc == 0) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "api/response_internal.h"
+#include "api/route_internal.h"
 #include "api/server_internal.h"
 #include "api/tls_internal.h"
 #include "core/error.h"
@@ -494,6 +495,7 @@ int colony__connection_new(struct colony__connection **out, struct colony__serve
     connection->peer = *peer;
     connection->is_refused = is_refused;
     colony__parser_init(&connection->parser, server->head_max, server->body_max);
+    connection->parser.needs_length = server->routes->needs_length;
     colony__server_add(server, connection);
     rc = open_wire(connection, fd);
     if (rc < 0) {

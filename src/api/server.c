@@ -220,6 +220,7 @@ int colony__server_new(struct colony__server **out, const struct colony__server_
     server->engine = options->engine;
     server->routes = options->routes;
     server->access = options->access;
+    server->owner = options->owner;
     server->head_max = settings->header_bytes_max;
     server->body_max = settings->body_bytes_max;
     server->message_max = settings->message_bytes_max;
@@ -381,6 +382,16 @@ void colony__server_release(struct colony__server *server)
     finish_close(server);
 }
 
+/* Without a token there is more to be said than that. */
+static int refuse_rights(struct colony__connection *connection, struct colony_error *err)
+{
+    if (err->code == 0)
+        return colony_fail(err, -EACCES, "cannot do this: you may not");
+    colony__respond_failure(connection, 401, "unauthorized", err->message);
+    return 0;
+}
+
+/* @err: why the peer has no rights, if it needs a token and has none. */
 static int call_route(struct colony__server *server, struct colony__connection *connection,
                       struct colony_error *err)
 {
@@ -407,7 +418,8 @@ static int call_route(struct colony__server *server, struct colony__connection *
         return colony_fail(err, -ENOTSUP, "cannot use this method here: see Allow");
     }
     if ((connection->peer.rights & route->access) != route->access)
-        return colony_fail(err, -EACCES, "cannot do this: you may not");
+        return refuse_rights(connection, err);
+    *err = (struct colony_error){0};
     return route->handler(connection, request, err);
 }
 
@@ -423,7 +435,8 @@ void colony__server_dispatch(struct colony__server *server, struct colony__conne
                                           &connection->cors_origin, &err);
     /* A browser asks whether it may send a token without sending it. */
     if (rc == 0 && request->method != METHOD_OPTIONS &&
-        colony__access_check_token(server->access, &connection->peer, request, &err) < 0) {
+        colony__access_check_token(server->access, &connection->peer, request, &err) < 0 &&
+        !server->routes->has_public) {
         colony__respond_failure(connection, 401, "unauthorized", err.message);
         return;
     }

@@ -53,6 +53,8 @@ struct colony_events_settings {
     uint32_t events_max; /* that wait */
     uint64_t bytes_max;  /* the same in bytes */
     uint64_t size_max;   /* of one, in bytes */
+    char *tokens;        /* file of them, for events from beyond this machine; NULL: none */
+    bool insecure;       /* anybody may have commands run by events */
 };
 
 /* The setting that says what a handler is: "exec". */

@@ -339,6 +339,10 @@ const struct colony__setting colony__events_settings[] = {
      RANGE(65536, INT64_C(1) << 32), "the same in bytes"},
     {"max_event_bytes", BYTES,             0, "1048576",   EVENTS_AT(size_max),
      RANGE(16, 8 << 20), "largest event"},
+    {"tokens",          TEXT,              0, NULL,        EVENTS_AT(tokens), NULL,
+     "file of tokens: who is beyond this machine needs one to send events and to see `/status`"},
+    {"insecure",        FLAG,              0, "false",     EVENTS_AT(insecure), NULL,
+     "allow `exec` and `stdin` of events from beyond this machine without tokens"},
     {0},
 };
 /* clang-format on */
@@ -397,5 +401,6 @@ void colony__events_free(struct colony_events_settings *events)
     if (!events)
         return;
     clear_handlers(events);
+    free(events->tokens);
     free(events);
 }

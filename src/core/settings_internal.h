@@ -35,6 +35,9 @@ extern const struct colony__setting colony__user_settings[];
 extern const struct colony__setting colony__http_settings[];
 extern const struct colony__setting colony__webhook_settings[];
 extern const struct colony__setting colony__files_settings[];
+extern const struct colony__setting colony__master_settings[];
+extern const struct colony__setting colony__ping_settings[];
+extern const struct colony__setting colony__status_settings[];
 extern const struct colony__setting colony__events_settings[];
 extern const struct colony__setting colony__juggler_settings[];
 extern const struct colony__setting_type colony__headers;  /* char **: a map of names and texts */
@@ -97,6 +100,19 @@ int colony__user_read(struct colony_settings *settings, const struct colony_valu
                       const struct colony__reading *reading);
 struct cJSON *colony__user_write(const struct colony_settings *settings);
 void colony__user_clear(struct colony_user_settings *user);
+
+/* Those of the daemon endpoint (settings_daemon.c). */
+int colony__daemon_default(struct colony_settings *settings, const struct colony__reading *reading);
+int colony__master_read(struct colony_settings *settings, const struct colony_value *value,
+                        const struct colony__reading *reading);
+int colony__ping_read(struct colony_settings *settings, const struct colony_value *value,
+                      const struct colony__reading *reading);
+int colony__status_read(struct colony_settings *settings, const struct colony_value *value,
+                        const struct colony__reading *reading);
+struct cJSON *colony__master_write(const struct colony_settings *settings);
+struct cJSON *colony__ping_write(const struct colony_settings *settings);
+struct cJSON *colony__status_write(const struct colony_settings *settings);
+void colony__daemon_clear(struct colony_settings *settings);
 
 int colony__webhooks_read(struct colony_settings *settings, const struct colony_value *value,
                           const struct colony__reading *reading);
