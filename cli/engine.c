@@ -26,11 +26,8 @@
 
 /* The front-ends. One more is one more row. */
 static const struct colony_controller *const controllers[] = {
-    &colony_http_controller,
-    &colony_files_controller,
-    &colony_daemon_controller,
-    &colony_webhooks_controller,
-    &colony_juggler_controller,
+    &colony_http_controller,     &colony_files_controller,   &colony_daemon_controller,
+    &colony_webhooks_controller, &colony_juggler_controller,
 };
 
 enum {
