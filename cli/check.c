@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "api/daemon.h"
+#include "api/events.h"
 #include "api/http.h"
+#include "api/juggler.h"
 #include "api/webhooks.h"
 #include "commands.h"
 #include "core/error.h"
@@ -121,7 +123,11 @@ static int load(struct colony_settings **out, const char *file, struct colony_er
     if (rc == 0)
         rc = colony_daemon_check(settings, &reason);
     if (rc == 0)
+        rc = colony_inbox_check(settings, &reason);
+    if (rc == 0)
         rc = colony_webhooks_check(settings, &reason);
+    if (rc == 0)
+        rc = colony_juggler_check(settings, &reason);
     if (rc == 0) {
         *out = settings;
         return 0;

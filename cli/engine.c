@@ -12,6 +12,7 @@
 
 #include "api/daemon.h"
 #include "api/http.h"
+#include "api/juggler.h"
 #include "api/webhooks.h"
 #include "commands.h"
 #include "core/controller.h"
@@ -25,10 +26,8 @@
 
 /* The front-ends. One more is one more row. */
 static const struct colony_controller *const controllers[] = {
-    &colony_http_controller,
-    &colony_files_controller,
-    &colony_daemon_controller,
-    &colony_webhooks_controller,
+    &colony_http_controller,     &colony_files_controller,   &colony_daemon_controller,
+    &colony_webhooks_controller, &colony_juggler_controller,
 };
 
 enum {

@@ -26,6 +26,11 @@ static const struct event_action actions[] = {
      "colony event send '{\"type\": \"deploy\", \"version\": 7}'\n"
      "colony event send --to '[::1]:5151' 42\n"
      "echo '{\"Hello\": \"World\"}' | colony event send --udp -\n"},
+    {"juggler", colony__event_juggler, "", 0, 0, colony__event_juggler_options,
+     "report the state of a service to Juggler",
+     "colony event juggler --service backup --status OK --description 'done in 12 s'\n"
+     "colony event juggler --host db1 --service disk --status CRIT --description '98 % full' --tag prod "
+     "--url http://localhost:31579\n"},
 };
 /* clang-format on */
 

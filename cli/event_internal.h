@@ -14,6 +14,9 @@ typedef int (*event_action_cb)(size_t index, int argc, char **argv);
 extern const struct colony_option colony__event_send_options[];
 int colony__event_send(size_t index, int argc, char **argv);
 
+extern const struct colony_option colony__event_juggler_options[];
+int colony__event_juggler(size_t index, int argc, char **argv);
+
 /* One line on stderr; returns @exit_code. */
 int colony__event_fail(int exit_code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

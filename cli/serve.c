@@ -16,7 +16,9 @@
 
 #include "api/daemon.h"
 #include "api/endpoint.h"
+#include "api/events.h"
 #include "api/http.h"
+#include "api/juggler.h"
 #include "api/webhooks.h"
 #include "commands.h"
 #include "core/error.h"
@@ -219,7 +221,11 @@ static int load_settings(struct serve *serve, struct colony_error *err)
         rc = colony_http_check(&serve->settings->http, err);
     if (rc == 0)
         rc = colony_daemon_check(serve->settings, err);
-    return rc < 0 ? rc : colony_webhooks_check(serve->settings, err);
+    if (rc == 0)
+        rc = colony_inbox_check(serve->settings, err);
+    if (rc == 0)
+        rc = colony_webhooks_check(serve->settings, err);
+    return rc < 0 ? rc : colony_juggler_check(serve->settings, err);
 }
 
 static int find_state_dir(const struct serve *serve, char *path, size_t size,

@@ -49,6 +49,10 @@ struct colony_inbox_counts {
     uint64_t handled;  /* that all their handlers are done with */
 };
 
+/* Opens what the handlers need, and reads their secrets: what is wrong is told before anything
+ * runs. */
+int colony_inbox_check(const struct colony_settings *settings, struct colony_error *err);
+
 /*
  * A queue for the engine, with the handlers of `settings->events`. Borrows both. -ENOMEM, and what
  * the handlers need and do not find (a library, a secret).

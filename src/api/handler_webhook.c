@@ -12,6 +12,7 @@
 #include "api/json_internal.h"
 #include "api/webhook_internal.h"
 #include "api/webhook_queue_internal.h"
+#include "core/curl.h"
 #include "core/error.h"
 #include "core/http_client.h"
 
@@ -78,6 +79,18 @@ static int handle(struct colony__stage *stage, struct colony__incoming *event)
     return own->rc;
 }
 
+static int check(const struct colony_handler_settings *settings, struct colony_error *err)
+{
+    const struct colony_curl *lib;
+    struct colony__webhook *hook = NULL;
+    int rc = colony_curl_get(&lib, err);
+
+    if (rc == 0)
+        rc = colony__webhook_new(&hook, &settings->hook, err);
+    colony__webhook_drop(hook);
+    return rc;
+}
+
 static int start_hook(struct own *own, struct colony_error *err)
 {
     struct colony_inbox *inbox = own->stage->inbox;
@@ -139,6 +152,7 @@ static void close_handler(struct colony__stage *stage)
 }
 
 const struct colony__handler_kind colony__handler_webhook = {
+    .check = check,
     .open = open_handler,
     .handle = handle,
     .hurry = hurry,

@@ -54,6 +54,14 @@ static int bind_socket(struct own *own, const struct colony_handler_settings *se
     return own->lib->zmq_bind(own->socket, settings->socket);
 }
 
+static int check(const struct colony_handler_settings *settings, struct colony_error *err)
+{
+    const struct colony_zmq *lib;
+
+    (void)settings;
+    return colony_zmq_get(&lib, err);
+}
+
 static int open_handler(struct colony__stage *stage, struct colony_error *err)
 {
     struct own *own = calloc(1, sizeof *own);
@@ -113,6 +121,7 @@ static void close_handler(struct colony__stage *stage)
 }
 
 const struct colony__handler_kind colony__handler_zmq = {
+    .check = check,
     .open = open_handler,
     .handle = handle,
     .close = close_handler,

@@ -62,6 +62,8 @@ struct colony__stage_counts {
 
 /* All but `handle` may be NULL. */
 struct colony__handler_kind {
+    /* Whether it could be had at all: libraries, secrets. */
+    int (*check)(const struct colony_handler_settings *settings, struct colony_error *err);
     /* What it needs; told before anything is handed to it. */
     int (*open)(struct colony__stage *stage, struct colony_error *err);
     /* 1: it is done with the event; 0: it will say so, by colony__stage_done(), or that it cannot,

@@ -20,6 +20,19 @@ static const struct colony__handler_kind *const kinds[HANDLER_KIND_COUNT] = {
     [HANDLER_BUS] = &colony__handler_bus,     [HANDLER_ZMQ] = &colony__handler_zmq,
 };
 
+int colony_inbox_check(const struct colony_settings *settings, struct colony_error *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < settings->events->handler_count && rc == 0; i++) {
+        const struct colony_handler_settings *handler = &settings->events->handlers[i];
+
+        if (kinds[handler->kind]->check)
+            rc = kinds[handler->kind]->check(handler, err);
+    }
+    return rc;
+}
+
 /* --- the end ---------------------------------------------------------------------------------- */
 
 void colony__inbox_part_closed(void *data)

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "api/events.h"
 #include "api/inbox_internal.h"
 #include "core/error.h"
 #include "core/settings.h"
+#include "core/value.h"
 
 #include "../test.h"
 
@@ -142,6 +147,78 @@ TEST(test_nothing_is_taken_once_it_is_stopped)
     fixture_clear(&f);
 }
 
+/* A port that takes connections and never answers. */
+static int listen_silently(uint16_t *port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+TEST(test_a_full_queue_takes_no_more_and_what_is_left_at_the_end_is_counted)
+{
+    struct fixture f;
+    struct colony_error err;
+    char events[256];
+    uint16_t port;
+    int fd = listen_silently(&port);
+
+    (void)snprintf(events, sizeof events,
+                   "{\"max_events\": 2, \"handlers\": [{\"webhook\": \"http://127.0.0.1:%u/\", "
+                   "\"when\": {\"a\": 1}}, \"log\"]}",
+                   port);
+    fixture_init(&f, events);
+    assert_int_equal(offer(&f, INBOX_VIA_HTTP, "{\"a\": 1, \"b\": 2}", NULL, NULL), 0);
+    assert_int_equal(offer(&f, INBOX_VIA_HTTP, "{\"a\": 2}", NULL, NULL), 0);
+    assert_int_equal(colony_inbox_length(f.inbox), 1); /* the other one overtook it */
+    assert_int_equal(offer(&f, INBOX_VIA_HTTP, "{\"a\": 1}", NULL, NULL), 0);
+    assert_true(colony_inbox_is_full(f.inbox));
+    assert_int_equal(offer(&f, INBOX_VIA_UDP, "{\"a\": 2}", NULL, &err), -EAGAIN);
+    assert_non_null(strstr(err.message, "2 wait already"));
+    assert_int_equal(colony_inbox_counts(f.inbox).dropped, 1);
+    assert_int_equal(colony_inbox_counts(f.inbox).handled, 1);
+    fixture_clear(&f);
+    (void)close(fd);
+}
+
+static bool has(const char *event, const char *when)
+{
+    struct colony_value *left = NULL;
+    struct colony_value *right = NULL;
+    bool answer;
+
+    assert_int_equal(colony_value_parse_json(&left, event, strlen(event), NULL), 0);
+    assert_int_equal(colony_value_parse_json(&right, when, strlen(when), NULL), 0);
+    answer = colony__event_has(left, right);
+    colony_value_free(left);
+    colony_value_free(right);
+    return answer;
+}
+
+TEST(test_an_event_has_what_is_asked_for_if_each_key_is_there_and_equal)
+{
+    assert_true(has("{\"type\": \"deploy\", \"x\": 1}", "{\"type\": \"deploy\"}"));
+    assert_false(has("{\"type\": \"other\"}", "{\"type\": \"deploy\"}"));
+    assert_false(has("{}", "{\"type\": \"deploy\"}"));
+    assert_true(has("{\"a\": {\"b\": 1.0, \"c\": 2}}", "{\"a\": {\"b\": 1}}"));
+    assert_false(has("{\"a\": 1}", "{\"a\": \"1\"}"));
+    assert_true(has("{\"a\": [1, {\"b\": 2, \"c\": 3}]}", "{\"a\": [1, {\"b\": 2}]}"));
+    assert_false(has("{\"a\": [1, 2]}", "{\"a\": [1]}"));
+    assert_true(has("{\"a\": null, \"b\": true}", "{\"a\": null, \"b\": true}"));
+    assert_false(has("{\"b\": false}", "{\"b\": true}"));
+    assert_true(has("{\"a\": 1}", "{}"));
+    assert_false(has("42", "{}")); /* only maps match */
+    assert_false(has("[]", "{}"));
+    assert_false(has("\"deploy\"", "{\"type\": \"deploy\"}"));
+}
+
 static const char *squeezed(const char *json)
 {
     static char text[256];
@@ -168,6 +245,8 @@ int main(void)
         cmocka_unit_test(test_what_is_no_json_is_refused_with_its_place_and_counted),
         cmocka_unit_test(test_what_is_too_large_is_refused),
         cmocka_unit_test(test_nothing_is_taken_once_it_is_stopped),
+        cmocka_unit_test(test_a_full_queue_takes_no_more_and_what_is_left_at_the_end_is_counted),
+        cmocka_unit_test(test_an_event_has_what_is_asked_for_if_each_key_is_there_and_equal),
         cmocka_unit_test(test_an_event_becomes_one_line_and_texts_stay_as_they_are),
     };
 
