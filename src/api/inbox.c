@@ -80,10 +80,18 @@ static struct colony__incoming *dequeue(struct colony__stage *stage)
     return event;
 }
 
-static void give_up(struct colony_inbox *inbox, struct colony__incoming *event)
+void colony__inbox_lose(struct colony_inbox *inbox, struct colony__incoming *event)
 {
     inbox->counts.dropped += !event->is_stored;
+    inbox->lost += !event->is_stored;
+    inbox->left += event->is_stored;
+    colony__incoming_answer(event, -ECANCELED);
     colony__inbox_remove(inbox, event);
+}
+
+static void give_up(struct colony_inbox *inbox, struct colony__incoming *event)
+{
+    colony__inbox_lose(inbox, event);
     if (inbox->length == 0)
         colony__inbox_idle(inbox);
 }

@@ -102,6 +102,8 @@ struct colony_inbox {
     uint64_t last_id;
     size_t length; /* events that are not done with */
     size_t bytes;  /* of them */
+    size_t lost;   /* that were given up because colony ends, and are in no store */
+    size_t left;   /* the same, and the next engine finds them there */
     bool is_open;
     bool is_closing; /* it ends as soon as nothing is left */
     bool is_closed;
@@ -141,6 +143,8 @@ struct colony__incoming *colony__inbox_add(struct colony_inbox *inbox, const cha
 void colony__inbox_begin(struct colony_inbox *inbox, struct colony__incoming *event);
 /* Takes it out, and frees it unless the store still has it. */
 void colony__inbox_remove(struct colony_inbox *inbox, struct colony__incoming *event);
+/* The same of one that is not handled any more: it is counted, and answered if it was not yet. */
+void colony__inbox_lose(struct colony_inbox *inbox, struct colony__incoming *event);
 /* Calls its done, if it was not yet. */
 void colony__incoming_answer(struct colony__incoming *event, int rc);
 

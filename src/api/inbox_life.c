@@ -56,23 +56,17 @@ static void on_timer_closed(uv_handle_t *handle)
 static void give_up_all(struct colony_inbox *inbox)
 {
     struct colony__incoming *event;
-    size_t lost = 0;
-    size_t kept = 0;
 
     while ((event = TAILQ_FIRST(&inbox->all))) {
         if (event->is_in_hand && event->stage->kind->cancel)
             event->stage->kind->cancel(event->stage, event);
-        lost += !event->is_stored;
-        kept += event->is_stored;
-        colony__incoming_answer(event, -ECANCELED);
-        colony__inbox_remove(inbox, event);
+        colony__inbox_lose(inbox, event);
     }
-    inbox->counts.dropped += lost;
-    if (lost > 0)
+    if (inbox->lost > 0)
         colony_log(SEVERITY_WARNING, "gives up %zu events: colony ends before they were handled",
-                   lost);
-    if (kept > 0)
-        colony_log(SEVERITY_INFO, "leaves %zu events for the next start", kept);
+                   inbox->lost);
+    if (inbox->left > 0)
+        colony_log(SEVERITY_INFO, "leaves %zu events for the next start", inbox->left);
 }
 
 static void close_parts(struct colony_inbox *inbox)
