@@ -113,7 +113,7 @@ static bool shed_client(struct colony__server *server, int listening_fd)
     (void)close(server->spare_fd);
     fd = accept4(listening_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0) {
-        colony__connection_refuse_fd(fd);
+        colony__connection_refuse_fd(server, fd);
         (void)close(fd);
     }
     server->spare_fd = open_spare();
