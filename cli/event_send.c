@@ -19,6 +19,7 @@
 #include "target.h"
 
 enum {
+    INPUT_BYTES = 65536,
     EVENT_BYTES_MAX = 64 << 20, /* what a daemon takes is its own affair */
     DATAGRAM_BYTES_MAX = 65507,
 };
@@ -47,33 +48,36 @@ const struct colony_option colony__event_send_options[] = {
 
 /* --- the event -------------------------------------------------------------------------------- */
 
-static int read_input(char **out, size_t *size)
+/* Room for more in *text, of which *capacity bytes are had. */
+static int grow(char **text, size_t *capacity)
 {
-    char *text = NULL;
-    size_t capacity = 0;
-    size_t used = 0;
-    size_t count;
+    size_t wanted = *capacity > 0 ? *capacity * 2 : INPUT_BYTES;
+    char *grown = realloc(*text, wanted);
 
-    do {
-        if (used == capacity) {
-            char *grown = realloc(text, capacity = capacity ? capacity * 2 : 65536);
-
-            if (!grown) {
-                free(text);
-                return -ENOMEM;
-            }
-            text = grown;
-        }
-        count = fread(text + used, 1, capacity - used, stdin);
-        used += count;
-    } while (count > 0 && used <= EVENT_BYTES_MAX);
-    if (ferror(stdin) || used > EVENT_BYTES_MAX) {
-        free(text);
-        return ferror(stdin) ? -EIO : -EFBIG;
-    }
-    *out = text;
-    *size = used;
+    if (!grown)
+        return -ENOMEM;
+    *text = grown;
+    *capacity = wanted;
     return 0;
+}
+
+/* The caller frees *text, also after a failure. */
+static int read_input(char **text, size_t *size)
+{
+    size_t capacity = 0;
+    size_t count = 1;
+    int rc = 0;
+
+    *size = 0;
+    while (rc == 0 && count > 0 && *size <= EVENT_BYTES_MAX) {
+        if (*size == capacity)
+            rc = grow(text, &capacity);
+        count = rc == 0 ? fread(*text + *size, 1, capacity - *size, stdin) : 0;
+        *size += count;
+    }
+    if (rc == 0 && ferror(stdin))
+        rc = -EIO;
+    return rc == 0 && *size > EVENT_BYTES_MAX ? -EFBIG : rc;
 }
 
 /* Mistakes are told here: of a datagram nobody else would. */
@@ -216,11 +220,12 @@ static int send_event(struct send *send, const char *text)
     int rc = is_input ? read_input(&send->text, &size) : 0;
     int exit_code;
 
-    if (rc < 0)
-        return colony__event_fail(EXIT_FAILED, "cannot read the event: %s", strerror(-rc));
     if (is_input)
         text = send->text;
-    exit_code = check_json(text, size);
+    if (rc < 0)
+        exit_code = colony__event_fail(EXIT_FAILED, "cannot read the event: %s", strerror(-rc));
+    else
+        exit_code = check_json(text, size);
     if (exit_code == EXIT_OK)
         exit_code = send_to(send, text, size);
     free(send->text);

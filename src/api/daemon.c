@@ -98,35 +98,43 @@ static const struct colony_reload_part token_file = {
 
 /* --- its start -------------------------------------------------------------------------------- */
 
-/* Field 22 of /proc/PID/stat is in ticks since boot. */
+static uint64_t now_us(clockid_t clock)
+{
+    struct timespec now = {0};
+
+    (void)clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* On the clock of boots: field 22 of /proc/PID/stat, in ticks. 0: /proc is hidden from us. */
 static uint64_t find_start_us(pid_t pid)
 {
     const uint64_t us_per_tick = 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
-    struct timespec wall = {0};
-    struct timespec boot = {0};
-    unsigned long long ticks = 0;
     char path[32];
     char text[1024] = "";
     const char *at;
     FILE *file;
 
-    (void)clock_gettime(CLOCK_REALTIME, &wall);
-    (void)clock_gettime(CLOCK_BOOTTIME, &boot);
     (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     file = fopen(path, "re");
-    if (file) {
-        text[fread(text, 1, sizeof text - 1, file)] = '\0';
-        (void)fclose(file);
-    }
+    if (!file)
+        return 0;
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    (void)fclose(file);
     at = strrchr(text, ')'); /* its name may have anything */
     for (int field = 2; at && field < 22; field++)
         at = strchr(at + 1, ' ');
-    if (at)
-        ticks = strtoull(at + 1, NULL, 10);
-    else /* /proc is hidden from us: since this engine */
-        return (uint64_t)wall.tv_sec * 1000000 + (uint64_t)wall.tv_nsec / 1000;
-    return (uint64_t)wall.tv_sec * 1000000 + (uint64_t)wall.tv_nsec / 1000 -
-           ((uint64_t)boot.tv_sec * 1000000 + (uint64_t)boot.tv_nsec / 1000) + ticks * us_per_tick;
+    return at ? strtoull(at + 1, NULL, 10) * us_per_tick : 0;
+}
+
+/* When the keeper was started, else this engine. */
+static void note_start(struct colony__daemon *daemon)
+{
+    uint64_t boot_us = now_us(CLOCK_BOOTTIME);
+    uint64_t keeper_us = find_start_us(getppid());
+
+    daemon->started_boot_us = keeper_us > 0 && keeper_us < boot_us ? keeper_us : boot_us;
+    daemon->started_us = now_us(CLOCK_REALTIME) - (boot_us - daemon->started_boot_us);
 }
 
 static uint32_t port_of(int fd)
@@ -190,7 +198,7 @@ static int create(void **out, struct colony_engine *engine, const struct colony_
     daemon = &controller->daemon;
     daemon->engine = engine;
     daemon->meters = (struct colony_meters){.list = meters, .data = daemon};
-    daemon->started_us = find_start_us(getppid());
+    note_start(daemon);
     colony__daemon_open_probes(daemon);
     if (settings->master.is_wanted)
         rc = colony_inbox_new(&daemon->inbox, engine, settings, err);

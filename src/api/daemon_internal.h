@@ -28,8 +28,9 @@ struct colony__daemon {
     struct colony__probe status;
     struct colony_meters meters;
     uint64_t started_us; /* wall clock: when the keeper was */
-    uint32_t port;       /* that it has got */
-    bool is_judged;      /* the inbox has counted what is answered now */
+    uint64_t started_boot_us;
+    uint32_t port;  /* that it has got */
+    bool is_judged; /* the inbox has counted what is answered now */
 };
 
 /* Events that came to nothing because there was no room for them. */

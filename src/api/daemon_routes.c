@@ -234,6 +234,9 @@ const struct colony__routes colony__daemon_routes = {
     .rows = rows,
     .count = sizeof rows / sizeof rows[0],
     .put_failure = put_failure,
+    .exhausted =
+        "{\n    \"message\": \"cannot serve you: colony is out of memory or descriptors, try "
+        "again\",\n    \"result\": false\n}",
     .needs_length = true,
     .has_public = true,
 };

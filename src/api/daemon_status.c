@@ -59,16 +59,15 @@ static cJSON *make_time(uint64_t wall_us)
     return cJSON_CreateString(text);
 }
 
-static cJSON *make_uptime(uint64_t started_us)
+/* Whatever became of the clock that people read. */
+static cJSON *make_uptime(uint64_t started_boot_us)
 {
     struct timespec now = {0};
     char text[40];
-    uint64_t now_us;
     uint64_t uptime_us;
 
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-    uptime_us = now_us > started_us ? now_us - started_us : 0;
+    (void)clock_gettime(CLOCK_BOOTTIME, &now);
+    uptime_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000 - started_boot_us;
     (void)snprintf(text, sizeof text, "%" PRIu64 ".%06" PRIu64, uptime_us / 1000000,
                    uptime_us % 1000000);
     return cJSON_CreateRaw(text);
@@ -192,7 +191,7 @@ static cJSON *make_status(const struct colony__daemon *daemon, const cJSON *more
         add(status, "name", cJSON_CreateString(settings->name)) &&
         add(status, "slaves", make_slaves(daemon)) &&
         add(status, "started", make_time(daemon->started_us)) &&
-        add(status, "uptime", make_uptime(daemon->started_us)) && merge(status, more))
+        add(status, "uptime", make_uptime(daemon->started_boot_us)) && merge(status, more))
         return status;
     cJSON_Delete(status);
     return NULL;

@@ -29,8 +29,7 @@ struct colony__datagrams {
     int fd;
     struct colony_inbox *inbox;
     bool is_local; /* others could show no token */
-    uint32_t dropped_before;
-    uint64_t bad; /* since the log was told */
+    uint64_t bad;  /* since the log was told */
     char reason[COLONY_ERROR_TEXT_MAX];
     int open_handles;
     colony__datagrams_closed_cb closed_cb;
@@ -41,19 +40,14 @@ struct colony__datagrams {
     char bytes[BATCH][SIZE_MAX_BYTES]; /* of which only those pages are ever had that are used */
 };
 
-static uint32_t count_dropped(int fd)
+uint64_t colony__datagrams_dropped(const struct colony__datagrams *datagrams)
 {
     uint32_t info[SK_MEMINFO_VARS] = {0};
     socklen_t size = sizeof info;
 
-    if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size) < 0)
+    if (getsockopt(datagrams->fd, SOL_SOCKET, SO_MEMINFO, info, &size) < 0)
         return 0;
     return info[SK_MEMINFO_DROPS];
-}
-
-uint64_t colony__datagrams_dropped(const struct colony__datagrams *datagrams)
-{
-    return count_dropped(datagrams->fd) - datagrams->dropped_before;
 }
 
 void colony__datagrams_set_local(struct colony__datagrams *datagrams, bool is_local)
@@ -193,7 +187,6 @@ int colony__datagrams_new(struct colony__datagrams **out, struct uv_loop_s *loop
     datagrams->poll.data = datagrams->timer.data = datagrams;
     datagrams->open_handles = 2;
     datagrams->inbox = inbox;
-    datagrams->dropped_before = count_dropped(fd);
     prepare(datagrams);
     *out = datagrams;
     return 0;

@@ -29,7 +29,7 @@ void colony__datagrams_close(struct colony__datagrams *datagrams, colony__datagr
 /* Takes none from beyond this machine, which could show no token. */
 void colony__datagrams_set_local(struct colony__datagrams *datagrams, bool is_local);
 
-/* Those that the kernel dropped, as the socket was full, since this was made. */
+/* Those that the kernel dropped, as the socket was full, since that was made: the keeper has it. */
 uint64_t colony__datagrams_dropped(const struct colony__datagrams *datagrams);
 
 #endif

@@ -50,6 +50,7 @@ static void on_ended(const struct colony_job_end *end, void *data)
     probe->job = NULL;
     TAILQ_FOREACH(asker, &probe->askers, place)
     asker->is_due = true;
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not see that drop() takes it out */
     while ((asker = TAILQ_FIRST(&probe->askers)) && asker->is_due) {
         struct colony__connection *connection = asker->connection;
 

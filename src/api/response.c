@@ -163,7 +163,10 @@ int colony__respond_no_memory(struct colony__connection *connection)
         "{\"error\":\"unavailable\",\"reason\":\"cannot answer: out of memory; "
         "what was asked for may be done all the same\"}\n";
 
-    colony__respond_text(connection, 503, "application/json", body, sizeof body - 1);
+    const char *other = connection->server->routes->exhausted;
+
+    colony__respond_text(connection, 503, "application/json", other ? other : body,
+                         other ? strlen(other) : sizeof body - 1);
     return 0;
 }
 

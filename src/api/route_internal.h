@@ -42,6 +42,8 @@ struct colony__routes {
     const struct colony__route *rows;
     size_t count;
     colony__failure_cb put_failure; /* NULL: {"error": word, "reason": reason} */
+    const char *exhausted;          /* that body where memory or descriptors are out; NULL: in the
+                                       same form */
     bool needs_length;              /* a POST without Content-Length is refused */
     bool has_public;                /* what a row's access asks of nobody takes no token */
 };

@@ -113,7 +113,7 @@ static bool shed_client(struct colony__server *server, int listening_fd)
     (void)close(server->spare_fd);
     fd = accept4(listening_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0) {
-        colony__connection_refuse_fd(fd);
+        colony__connection_refuse_fd(server, fd);
         (void)close(fd);
     }
     server->spare_fd = open_spare();
@@ -141,12 +141,13 @@ static void refuse(struct colony__server *server, int fd, const struct colony__p
                                 "cannot serve you: there are too many connections");
 }
 
-/* Whoever is far away and as yet unknown leaves room for those who can put an end to it. */
+/* Whoever is far away and as yet unknown leaves room for those who can put an end to it, where
+ * anybody can. */
 static bool is_full(const struct colony__server *server, enum colony__rule rule)
 {
     if (server->connection_count - server->refused_count >= server->connections_max)
         return true;
-    return rule != RULE_PEER &&
+    return rule != RULE_PEER && !server->routes->has_public &&
            server->remote_count >= server->connections_max - server->connections_max / 4;
 }
 

@@ -24,8 +24,18 @@ def port_of(colony):
     return eventually(look, what="an endpoint of events")
 
 
-def ask(port, method, path, body=None, headers=None, host="::1"):
-    connection = http.client.HTTPConnection(host, port, timeout=DEADLINE)
+def free_port():
+    """One that is free as TCP and as UDP."""
+    with socket.socket(socket.AF_INET6) as one, socket.socket(socket.AF_INET6,
+                                                              socket.SOCK_DGRAM) as other:
+        one.bind(("::", 0))
+        port = one.getsockname()[1]
+        other.bind(("::", port))
+        return port
+
+
+def ask(port, method, path, body=None, headers=None, host="::1", timeout=DEADLINE):
+    connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
         connection.request(method, path, body, headers or {})
         response = connection.getresponse()

@@ -6,6 +6,7 @@ import os
 import random
 import re
 import resource
+import signal
 import socket
 import struct
 import time
@@ -209,6 +210,24 @@ def test_a_flood_costs_no_memory_and_nobody_else_is_disturbed(colony):
     assert slowest < 2
     assert resident_kib(colony.engine) - size < 8192
     assert colony.slot("web")["state"] == "running"
+
+
+def test_what_the_socket_has_no_room_for_is_counted(colony):
+    """While the engine is held, also if it is another one afterwards."""
+    port = start(colony)
+    engine = colony.engine
+    os.kill(engine, signal.SIGSTOP)
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as peer:
+        for _ in range(20000):
+            peer.sendto(b'"%s"' % (b"x" * 1000), ("::1", port))
+    os.kill(engine, signal.SIGKILL)
+
+    def all_are_told():
+        found = counts(port)
+        return found["dropped"] > 0 and found["udp"] > 0 and \
+            found["udp"] + found["dropped"] == 20000
+    eventually(all_are_told, what="a count of each")
+    assert is_well(port)
 
 
 @needs_root

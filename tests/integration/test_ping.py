@@ -3,14 +3,16 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
+import threading
 
 import pytest
 
-from conftest import eventually, needs_root
-from daemons import ask, send, start
+from conftest import BINARY, eventually, needs_root
+from daemons import ask, datagram, free_port, send, start
 
 SLEEP = {"cmd": "sleep 1000"}
 
@@ -97,6 +99,24 @@ def test_a_store_that_cannot_be_written_is_told(colony):
     finally:
         colony.stop()
         subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_colony_that_was_held_up_says_so(colony):
+    """By its own log: a pipe that nobody reads for a while."""
+    port = free_port()
+    colony.write({"master": {"host": "::1", "port": port}})
+    reader, writer = os.pipe()
+    colony.process = subprocess.Popen([BINARY, "serve", "--config", colony.config, "--state",
+                                       colony.state], stdout=writer, stderr=writer)
+    os.close(writer)
+    eventually(lambda: pong(port) == "OK", what="serving")
+    for _ in range(200):
+        datagram(port, b'"%s"' % (b"x" * 900))
+    with pytest.raises(TimeoutError):
+        ask(port, "GET", "/ping", timeout=1.2)
+    threading.Thread(target=lambda: all(iter(lambda: os.read(reader, 65536), b"")),
+                     daemon=True).start()
+    eventually(lambda: re.fullmatch(r"colony was held up for 1\d{3} ms of late", pong(port)))
 
 
 # A command.
