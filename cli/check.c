@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/daemon.h"
+#include "api/events.h"
 #include "api/http.h"
+#include "api/juggler.h"
 #include "api/webhooks.h"
 #include "commands.h"
 #include "core/error.h"
@@ -118,7 +121,13 @@ static int load(struct colony_settings **out, const char *file, struct colony_er
         return rc;
     rc = colony_http_check(&settings->http, &reason);
     if (rc == 0)
+        rc = colony_daemon_check(settings, &reason);
+    if (rc == 0)
+        rc = colony_inbox_check(settings, &reason);
+    if (rc == 0)
         rc = colony_webhooks_check(settings, &reason);
+    if (rc == 0)
+        rc = colony_juggler_check(settings, &reason);
     if (rc == 0) {
         *out = settings;
         return 0;

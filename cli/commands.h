@@ -17,6 +17,7 @@ int colony_cmd_complete(int argc, char **argv); /* what the completion scripts c
 int colony_cmd_completion(int argc, char **argv);
 int colony_cmd_ctl(int argc, char **argv);
 int colony_cmd_engine(int argc, char **argv);
+int colony_cmd_event(int argc, char **argv);
 int colony_cmd_httpcheck(int argc, char **argv);
 int colony_cmd_keeper(int argc, char **argv);
 int colony_cmd_schedule(int argc, char **argv);
@@ -31,6 +32,7 @@ extern const struct colony_usage colony_beatcheck_usage;
 extern const struct colony_usage colony_check_usage;
 extern const struct colony_usage colony_completion_usage;
 extern const struct colony_usage colony_ctl_usage;
+extern const struct colony_usage colony_event_usage;
 extern const struct colony_usage colony_httpcheck_usage;
 extern const struct colony_usage colony_schedule_usage;
 extern const struct colony_usage colony_serve_usage;

@@ -2,9 +2,11 @@
 /* ctl_event.c - one row of GET /history as texts for people. */
 #include <cjson/cJSON.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "core/events.h"
 #include "core/signals.h"
 #include "ctl_internal.h"
 
@@ -35,6 +37,7 @@ static const struct word {
     {"unhealthy", "is unhealthy",                false, false},
     {"refuse",   "was refused",                  true,  false},
     {"log",      "has trouble with its log",     true,  false},
+    {"event",    "came from outside",            false, false},
 }, states[] = {
     {"stopped",   "was stopped",                 false, true},
     {"waiting",   "waits",                       true,  false},
@@ -59,7 +62,7 @@ static const struct word *find_word(const struct cJSON *event)
     if (is_state)
         name = colony__ctl_text(event, "to");
     for (size_t i = 0; i < count; i++)
-        if (strcmp(rows[i].event, name) == 0)
+        if (colony_event_is_word(name, rows[i].event))
             return &rows[i];
     return NULL;
 }
@@ -88,6 +91,18 @@ static void write_end(char text[CTL_NOTE_MAX], const struct cJSON *event)
         (void)snprintf(text, CTL_NOTE_MAX, "ended, nobody can tell how");
 }
 
+/* Of an event from outside, what was sent. False: it is none. */
+static bool write_data(char text[CTL_NOTE_MAX], const struct cJSON *event)
+{
+    const struct cJSON *data = cJSON_GetObjectItemCaseSensitive(event, "data");
+    char *json = data ? cJSON_PrintUnformatted(data) : NULL;
+
+    if (json)
+        (void)snprintf(text, CTL_NOTE_MAX, "%s %s", colony__ctl_text(event, "event"), json);
+    free(json);
+    return json != NULL;
+}
+
 void colony__ctl_describe_event(char text[CTL_NOTE_MAX], const struct cJSON *event)
 {
     const struct word *word = find_word(event);
@@ -98,6 +113,8 @@ void colony__ctl_describe_event(char text[CTL_NOTE_MAX], const struct cJSON *eve
 
     if (is_again)
         cause = ""; /* the policy's, which the end before it has told */
+    if (write_data(text, event))
+        return;
     if (word && word->says_cause && cause[0] != '\0')
         (void)snprintf(text, CTL_NOTE_MAX, "%s", cause);
     else if (strcmp(name, "exit") == 0)

@@ -10,7 +10,9 @@
 
 #include <uv.h>
 
+#include "api/daemon.h"
 #include "api/http.h"
+#include "api/juggler.h"
 #include "api/webhooks.h"
 #include "commands.h"
 #include "core/controller.h"
@@ -24,9 +26,8 @@
 
 /* The front-ends. One more is one more row. */
 static const struct colony_controller *const controllers[] = {
-    &colony_http_controller,
-    &colony_files_controller,
-    &colony_webhooks_controller,
+    &colony_http_controller,     &colony_files_controller,   &colony_daemon_controller,
+    &colony_webhooks_controller, &colony_juggler_controller,
 };
 
 enum {
@@ -257,6 +258,7 @@ int colony_cmd_engine(int argc, char **argv)
     }
     colony_log_init("engine", (enum colony_log_severity)program.keeper.log_level,
                     (enum colony_log_style)program.keeper.log_style);
+    colony_log_set_name(program.keeper.name);
     (void)prctl(PR_SET_NAME, "colony", 0, 0, 0); /* it was run as /proc/self/exe */
     (void)signal(SIGPIPE, SIG_IGN);
     rc = run(&program, &err);

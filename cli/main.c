@@ -38,6 +38,7 @@ static const struct command commands[] = {
     {"completion", colony_cmd_completion, &colony_completion_usage, "print what completes commands in your shell"},
     {"ctl",        colony_cmd_ctl,        &colony_ctl_usage,        "control a running colony"},
     {"engine",     colony_cmd_engine,     NULL,                     "started by keeper"},
+    {"event",      colony_cmd_event,      &colony_event_usage,      "send events to daemons"},
     {"help",       cmd_help,              &help_usage,              "tell more of a command"},
     {"httpcheck",  colony_cmd_httpcheck,  &colony_httpcheck_usage,  "have ncolony's processes restarted that do not answer"},
     {"keeper",     colony_cmd_keeper,     NULL,                     "started by serve"},

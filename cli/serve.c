@@ -14,8 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "api/daemon.h"
 #include "api/endpoint.h"
+#include "api/events.h"
 #include "api/http.h"
+#include "api/juggler.h"
 #include "api/webhooks.h"
 #include "commands.h"
 #include "core/error.h"
@@ -31,7 +34,6 @@
 
 enum {
     LISTEN_PAUSE_MS = 10,
-    LISTEN_TRIES = 50,
 };
 
 static const struct colony_option serve_options[] = {
@@ -60,6 +62,8 @@ static const struct colony_option serve_options[] = {
      OPTION_TEXT, AT(state), NULL},
     {"bind", 0, "ADDR", "control over HOST:PORT or unix:PATH, may repeat; none: no TCP",
      OPTION_LIST, AT(bind), NULL},
+    {"events", 0, "ADDR", "take events and tell the status at HOST:PORT or PORT, HTTP and UDP",
+     OPTION_TEXT, AT(events), NULL},
     {"certfile", 0, "FILE", "the addresses of --bind speak TLS with this certificate", OPTION_TEXT,
      AT(certfile), NULL},
     {"keyfile", 0, "FILE", "its key, unless it is in the same file", OPTION_TEXT, AT(keyfile),
@@ -70,7 +74,9 @@ static const struct colony_option serve_options[] = {
      NULL},
     {"log-file", 0, "FILE", "write colony's own log to FILE", OPTION_TEXT, AT(log_file), NULL},
     {"log-level", 0, "LEVEL", "error, warning, info or debug", OPTION_TEXT, AT(log_level), NULL},
-    {"log-format", 0, "FORMAT", "text or json", OPTION_TEXT, AT(log_format), NULL},
+    {"log-format", 0, "FORMAT", "text, json or classic", OPTION_TEXT, AT(log_format), NULL},
+    {"name", 0, "NAME", "what this colony is called; default: FILE without its ending", OPTION_TEXT,
+     AT(name), NULL},
     {"daemon", 0, NULL, "go to the background once it serves", OPTION_FLAG, AT(daemon), NULL},
     {"pidfile", 0, "FILE", "write the keeper's pid to FILE", OPTION_TEXT, AT(pidfile), NULL},
     {"exit-with", 0, "NAME", "end, with its exit code, when the process NAME ends", OPTION_TEXT,
@@ -110,6 +116,12 @@ static int replace_text(char **field, const char *text)
 static int apply_log_options(struct colony_settings *settings, const struct serve *serve,
                              struct colony_error *err)
 {
+    static const char *const formats[] = {[LOG_FORMAT_TEXT] = "text",
+                                          [LOG_FORMAT_JSON] = "json",
+                                          [LOG_FORMAT_CLASSIC] = "classic",
+                                          NULL};
+    size_t i = 0;
+
     if (serve->verbose > 0)
         settings->log_level = LOG_DEBUG;
     if (serve->log_level) {
@@ -123,10 +135,12 @@ static int apply_log_options(struct colony_settings *settings, const struct serv
     }
     if (!serve->log_format)
         return 0;
-    if (strcmp(serve->log_format, "text") != 0 && strcmp(serve->log_format, "json") != 0)
-        return colony_fail(err, -EINVAL, "cannot log as `%s`: use text or json", serve->log_format);
-    settings->log_format =
-        strcmp(serve->log_format, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
+    while (formats[i] && strcmp(formats[i], serve->log_format) != 0)
+        i++;
+    if (!formats[i])
+        return colony_fail(err, -EINVAL, "cannot log as `%s`: use text, json or classic",
+                           serve->log_format);
+    settings->log_format = (enum colony_log_format)i;
     return 0;
 }
 
@@ -178,6 +192,8 @@ static int apply_options(struct colony_settings *settings, const struct serve *s
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot start");
     rc = apply_log_options(settings, serve, err);
+    if (rc == 0)
+        rc = serve_apply_daemon(settings, serve, err);
     if (rc == 0 && serve->user)
         rc = serve_apply_user(settings, serve->user, err);
     if (rc == 0 && serve->exit_with)
@@ -203,7 +219,13 @@ static int load_settings(struct serve *serve, struct colony_error *err)
         rc = serve_apply_directories(serve->settings, serve, err);
     if (rc == 0)
         rc = colony_http_check(&serve->settings->http, err);
-    return rc < 0 ? rc : colony_webhooks_check(serve->settings, err);
+    if (rc == 0)
+        rc = colony_daemon_check(serve->settings, err);
+    if (rc == 0)
+        rc = colony_inbox_check(serve->settings, err);
+    if (rc == 0)
+        rc = colony_webhooks_check(serve->settings, err);
+    return rc < 0 ? rc : colony_juggler_check(serve->settings, err);
 }
 
 static int find_state_dir(const struct serve *serve, char *path, size_t size,
@@ -275,6 +297,13 @@ static int open_state(struct serve *serve, struct colony_error *err)
     return rc;
 }
 
+void serve_pause(void)
+{
+    const struct timespec pause = {.tv_nsec = LISTEN_PAUSE_MS * 1000000L};
+
+    (void)nanosleep(&pause, NULL);
+}
+
 /*
  * The lock on the state folder may be free a moment before the sockets are: the kernel closes what
  * an engine had that was killed, one descriptor after the other, and not before its last thread has
@@ -282,7 +311,6 @@ static int open_state(struct serve *serve, struct colony_error *err)
  */
 static int listen_on(struct serve *serve, const char *bind, int tls, struct colony_error *err)
 {
-    const struct timespec pause = {.tv_nsec = LISTEN_PAUSE_MS * 1000000L};
     const struct colony_endpoint endpoint = {bind, tls};
     struct colony_keeper_options *keeper = &serve->keeper;
     struct colony_held_socket *held = &keeper->sockets[keeper->socket_count];
@@ -291,12 +319,12 @@ static int listen_on(struct serve *serve, const char *bind, int tls, struct colo
     if (keeper->socket_count == KEEPER_SOCKETS_MAX)
         return colony_fail(err, -E2BIG, "cannot listen on %s: %d addresses at most", bind,
                            KEEPER_SOCKETS_MAX);
-    for (int i = 0; i < LISTEN_TRIES; i++) {
+    for (int i = 0; i < SERVE_LISTEN_TRIES; i++) {
         rc = colony_endpoint_listen(&held->fd, held->name, sizeof held->name, &endpoint,
                                     &serve->settings->http, err);
         if (rc != -EADDRINUSE)
             break;
-        (void)nanosleep(&pause, NULL);
+        serve_pause();
     }
     keeper->socket_count += rc == 0;
     return rc;
@@ -330,7 +358,7 @@ static int open_endpoints(struct serve *serve, struct colony_error *err)
     for (size_t i = 0; rc == 0 && i < http->endpoint_count; i++)
         rc = listen_on(serve, http->endpoints[i].bind,
                        http->endpoints[i].tls.certfile ? (int)i + 1 : COLONY_ENDPOINT_PLAIN, err);
-    return rc;
+    return rc < 0 ? rc : serve_open_daemon(serve, err);
 }
 
 static void add_identity(struct colony_keeper_options *keeper,
@@ -350,6 +378,11 @@ static void add_identity(struct colony_keeper_options *keeper,
 
 static int fill_keeper_options(struct serve *serve, struct colony_error *err)
 {
+    static const enum colony_log_style styles[] = {
+        [LOG_FORMAT_TEXT] = LOG_STYLE_TEXT,
+        [LOG_FORMAT_JSON] = LOG_STYLE_JSON,
+        [LOG_FORMAT_CLASSIC] = LOG_STYLE_CLASSIC,
+    };
     const struct colony_settings *settings = serve->settings;
     struct colony_keeper_options *keeper = &serve->keeper;
     ssize_t length = readlink("/proc/self/exe", keeper->program, sizeof keeper->program - 1);
@@ -360,7 +393,8 @@ static int fill_keeper_options(struct serve *serve, struct colony_error *err)
     (void)snprintf(keeper->state_dir, sizeof keeper->state_dir, "%s", serve->state_dir.path);
     keeper->lock_fd = serve->state_dir.lock_fd;
     keeper->log_level = (int)settings->log_level;
-    keeper->log_style = settings->log_format == LOG_FORMAT_JSON;
+    keeper->log_style = (int)styles[settings->log_format];
+    (void)snprintf(keeper->name, sizeof keeper->name, "%s", settings->name);
     keeper->is_managed = getenv("NOTIFY_SOCKET") != NULL;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
         keeper->nofile_soft = limit.rlim_cur;
@@ -433,6 +467,7 @@ int colony_cmd_serve(int argc, char **argv)
         return exit_code; /* whoever started us knows how it went */
     if (rc == 0) {
         serve_use_log(&serve);
+        serve_tell_start(&serve);
         rc = become_keeper(&serve, &err);
     }
     colony_options_complain(&colony_serve_usage, "%s", err.message);

@@ -12,6 +12,10 @@
 struct colony_error;
 struct colony_settings;
 
+enum {
+    SERVE_LISTEN_TRIES = 50, /* with a pause between them */
+};
+
 struct serve {
     const char *config;
     const char *conf; /* directory of processes; NULL: none */
@@ -25,6 +29,8 @@ struct serve {
     bool create;
     const char *state;
     struct colony_option_list bind;
+    const char *events; /* where they are taken; NULL: as the settings say */
+    const char *name;
     const char *certfile;
     const char *keyfile;
     const char *tokens;
@@ -42,11 +48,21 @@ struct serve {
     struct colony_keeper_options keeper;
 };
 
+/* serve.c */
+void serve_pause(void);
+
 /* serve_files.c: before settings are loaded, and after. With nothing but its directories given, a
  * colony has a state folder of its own. */
 int serve_settle_directories(struct serve *serve, struct colony_error *err);
 int serve_apply_directories(struct colony_settings *settings, const struct serve *serve,
                             struct colony_error *err);
+
+/* serve_daemon.c: the endpoint of events, what colony is called, and its log as those who called it
+ * a daemon know it. */
+int serve_apply_daemon(struct colony_settings *settings, const struct serve *serve,
+                       struct colony_error *err);
+int serve_open_daemon(struct serve *serve, struct colony_error *err);
+void serve_tell_start(const struct serve *serve);
 
 /* serve_place.c */
 int serve_apply_user(struct colony_settings *settings, const char *name, struct colony_error *err);

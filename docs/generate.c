@@ -17,9 +17,10 @@
 #include "api/route_internal.h"
 #include "core/error.h"
 
+/* @options may be NULL. */
 static bool has_option(const struct colony_option *options, const char *name)
 {
-    for (; options->name; options++)
+    for (; options && options->name; options++)
         if (strcmp(options->name, name) == 0)
             return true;
     return false;

@@ -147,7 +147,7 @@ static void write_setting(enum form form, const struct colony__setting *row)
 static const struct colony__setting *table_of(const struct colony__setting *row)
 {
     bool has_table = row->type->is_table || row->type == &colony__depends_on ||
-                     row->type == &colony__http_endpoints;
+                     row->type == &colony__http_endpoints || row->type == &colony__handlers;
 
     return has_table ? row->detail : NULL;
 }

@@ -33,6 +33,7 @@ struct colony__access {
     char *hosts[TEXTS_MAX];
     char *origins[TEXTS_MAX];
     bool is_insecure;
+    bool is_open; /* it controls nothing: the peer on this machine need not be known */
     struct colony__tokens *tokens; /* NULL: none */
     int diag_fd;
 };
@@ -166,6 +167,14 @@ void colony__access_free(struct colony__access *access)
     free(access);
 }
 
+int colony__access_open(struct colony__access *access, const char *host)
+{
+    int rc = host ? add_text(access->hosts, host) : 0;
+
+    access->is_open = true;
+    return rc == -E2BIG ? 0 : rc; /* the list of the settings is full */
+}
+
 void colony__access_set_tokens(struct colony__access *access, struct colony__tokens *tokens)
 {
     colony__tokens_free(access->tokens);
@@ -228,6 +237,8 @@ enum colony__rule colony__access_rule(const struct colony__access *access, int l
     struct sockaddr_storage own = {0};
     socklen_t size = sizeof own;
 
+    if (access->is_open)
+        return RULE_NONE;
     if (getsockname(listening_fd, (struct sockaddr *)&own, &size) < 0 || own.ss_family == AF_UNIX ||
         colony__address_is_loopback(&own))
         return RULE_PEER;
@@ -247,6 +258,9 @@ static int check_tcp_peer(const struct colony__access *access, int fd,
     if (getpeername(fd, (struct sockaddr *)&address, &size) < 0)
         return -EACCES;
     colony__address_format(own, peer->own);
+    if (access->is_open) /* tokens may have come since it listens */
+        peer->rule =
+            access->tokens && !colony__address_is_loopback(&address) ? RULE_TOKEN : RULE_NONE;
     if (peer->rule != RULE_PEER) {
         colony__address_format(&address, text);
         (void)snprintf(peer->why, sizeof peer->why, "http from %s", text);

@@ -50,6 +50,12 @@ int colony__access_new(struct colony__access **out, const struct colony_http_set
                        struct colony_error *err);
 void colony__access_free(struct colony__access *access);
 
+/*
+ * Makes it that of an endpoint that controls nothing: anybody may come, from beyond this machine
+ * with a token where there are some. @host (may be NULL) is one of its names. -ENOMEM.
+ */
+int colony__access_open(struct colony__access *access, const char *host);
+
 /* Until it is told, root counts as the owner. */
 void colony__access_set_owner(struct colony__access *access, uid_t owner);
 

@@ -2,12 +2,14 @@
 #include "api/connection_internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "api/response_internal.h"
+#include "api/route_internal.h"
 #include "api/server_internal.h"
 #include "api/tls_internal.h"
 #include "core/error.h"
@@ -78,19 +80,22 @@ void colony__connection_close(struct colony__connection *connection)
     uv_close(&connection->wire.handle, on_closed);
 }
 
-#define REFUSAL                                                                                    \
-    "{\"error\":\"unavailable\",\"reason\":\"cannot serve you: colony is out of memory or "        \
-    "descriptors, try again\"}\n"
-
 /* The answer that takes neither memory nor a descriptor. */
-void colony__connection_refuse_fd(int fd)
+void colony__connection_refuse_fd(const struct colony__server *server, int fd)
 {
-    static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\n"
-                                 "Content-Type: application/json\r\n"
-                                 "Content-Length: 103\r\nConnection: close\r\n\r\n" REFUSAL;
+    static const char refusal[] =
+        "{\"error\":\"unavailable\",\"reason\":\"cannot serve you: colony "
+        "is out of memory or descriptors, try again\"}\n";
+    const char *body = server->routes->exhausted ? server->routes->exhausted : refusal;
+    char answer[512];
+    int size = snprintf(answer, sizeof answer,
+                        "HTTP/1.1 503 Service Unavailable\r\n"
+                        "Content-Type: application/json\r\n"
+                        "Content-Length: %zu\r\nConnection: close\r\n\r\n%s",
+                        strlen(body), body);
 
-    _Static_assert(sizeof REFUSAL - 1 == 103, "the length that is told");
-    (void)send(fd, answer, sizeof answer - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (size > 0 && (size_t)size < sizeof answer)
+        (void)send(fd, answer, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 void colony__connection_give_up(struct colony__connection *connection)
@@ -100,7 +105,7 @@ void colony__connection_give_up(struct colony__connection *connection)
     uv_os_fd_t fd;
 
     if (is_silent && !connection->tls && uv_fileno(&connection->wire.handle, &fd) == 0)
-        colony__connection_refuse_fd(fd);
+        colony__connection_refuse_fd(connection->server, fd);
     colony__connection_close(connection);
 }
 
@@ -476,7 +481,7 @@ int colony__connection_new(struct colony__connection **out, struct colony__serve
 
     if (!connection) {
         if (!peer->is_tls)
-            colony__connection_refuse_fd(fd);
+            colony__connection_refuse_fd(server, fd);
         (void)close(fd);
         return -ENOMEM;
     }
@@ -494,11 +499,12 @@ int colony__connection_new(struct colony__connection **out, struct colony__serve
     connection->peer = *peer;
     connection->is_refused = is_refused;
     colony__parser_init(&connection->parser, server->head_max, server->body_max);
+    connection->parser.needs_length = server->routes->needs_length;
     colony__server_add(server, connection);
     rc = open_wire(connection, fd);
     if (rc < 0) {
         if (!peer->is_tls)
-            colony__connection_refuse_fd(fd);
+            colony__connection_refuse_fd(server, fd);
         (void)close(fd);
         colony__connection_close(connection);
         return rc;

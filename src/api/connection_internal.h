@@ -113,8 +113,8 @@ void colony__connection_close(struct colony__connection *connection);
 /* Closes it for want of memory, and says so (503) unless some of an answer is on its way. */
 void colony__connection_give_up(struct colony__connection *connection);
 
-/* Says so to a client that no connection can be made for. Does not close @fd. */
-void colony__connection_refuse_fd(int fd);
+/* Says so to a client of @server that no connection can be made for. Does not close @fd. */
+void colony__connection_refuse_fd(const struct colony__server *server, int fd);
 
 /*
  * Closes it unless a request is being read or answered; that one will be the last. Whoever has

@@ -5,8 +5,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +14,7 @@
 #include <unistd.h>
 
 #include "api/bind_internal.h"
+#include "api/listen_internal.h"
 #include "core/error.h"
 #include "core/settings.h"
 
@@ -43,90 +42,28 @@ static gid_t colony_group(void)
     return group ? group->gr_gid : (gid_t)-1;
 }
 
-/* The hint names the usual cause; the rest of the line is what every tool says. */
-static int fail_in_use(struct colony_error *err, const char *where)
-{
-    return colony_fail(err, -EADDRINUSE,
-                       "cannot listen on %s: Address already in use (by another colony? --state "
-                       "and --bind give this one its own)",
-                       where);
-}
-
-static int resolve(const struct colony__bind *bind, struct sockaddr_storage *address,
-                   socklen_t *size, struct colony_error *err)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    struct addrinfo *list = NULL;
-    const struct addrinfo *chosen;
-    int rc = getaddrinfo(bind->host, bind->port, &hints, &list);
-
-    if (rc != 0)
-        return colony_fail(err, -EINVAL, "cannot listen on %s:%s: %s", bind->host, bind->port,
-                           gai_strerror(rc));
-    /* A name such as localhost has both: everybody expects 127.0.0.1. */
-    for (chosen = list; chosen->ai_next && chosen->ai_family != AF_INET;)
-        chosen = chosen->ai_next;
-    if (chosen->ai_family != AF_INET)
-        chosen = list;
-    memset(address, 0, sizeof *address);
-    memcpy(address, chosen->ai_addr, chosen->ai_addrlen);
-    *size = chosen->ai_addrlen;
-    freeaddrinfo(list);
-    return 0;
-}
-
-static int open_tcp(const struct sockaddr_storage *address, socklen_t size)
-{
-    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int on = 1;
-    int off = 0;
-    int rc = 0;
-
-    if (fd < 0)
-        return -errno;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
-        rc = -errno;
-    if (rc == 0 && address->ss_family == AF_INET6 &&
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) < 0)
-        rc = -errno;
-    if (rc == 0 && bind(fd, (const struct sockaddr *)address, size) < 0)
-        rc = -errno;
-    if (rc == 0 && listen(fd, SOMAXCONN) < 0)
-        rc = -errno;
-    if (rc == 0)
-        return fd;
-    (void)close(fd);
-    return rc;
-}
-
 static int listen_tcp(struct result *out, const struct colony__bind *bind, struct colony_error *err)
 {
-    struct sockaddr_storage address = {0};
-    socklen_t size = 0;
-    char text[COLONY__ADDRESS_TEXT_MAX];
+    struct colony__address address;
     int fd;
-    int rc = resolve(bind, &address, &size, err);
+    int rc = colony__listen_resolve(bind, &address, err);
 
     if (rc < 0)
         return rc;
-    colony__address_format(&address, text);
-    if (!colony__address_is_loopback(&address) && !out->may_be_remote)
+    if (!colony__address_is_loopback(&address.of) && !out->may_be_remote)
         return colony_fail(err, -EACCES,
                            "cannot listen on %s: an endpoint beyond this machine needs TLS "
                            "(`certfile`) and a file of tokens (`tokens`), or `insecure: true`",
-                           text);
-    fd = open_tcp(&address, size);
+                           address.text);
+    fd = colony__listen_open(&address, SOCK_STREAM);
     if (fd == -EADDRINUSE)
-        return fail_in_use(err, text);
+        return colony__listen_fail_in_use(err, address.text);
     if (fd < 0)
-        return colony_fail_os(err, fd, "cannot listen on %s", text);
-    size = sizeof address;
-    if (getsockname(fd, (struct sockaddr *)&address, &size) == 0) /* port 0 has become one */
-        colony__address_format(&address, text);
-    rc = snprintf(out->name, out->name_size, "%s%s", out->prefix, text);
+        return colony_fail_os(err, fd, "cannot listen on %s", address.text);
+    rc = snprintf(out->name, out->name_size, "%s%s", out->prefix, address.text);
     if (rc < 0 || (size_t)rc >= out->name_size) {
         (void)close(fd);
-        return colony_fail_os(err, -ENAMETOOLONG, "cannot listen on %s", text);
+        return colony_fail_os(err, -ENAMETOOLONG, "cannot listen on %s", address.text);
     }
     out->fd = fd;
     return 0;
@@ -227,7 +164,7 @@ static int remove_stale(const struct place *place, const struct sockaddr_un *add
                            place->path);
     rc = probe(address);
     if (rc == -EADDRINUSE)
-        return fail_in_use(err, place->path);
+        return colony__listen_fail_in_use(err, place->path);
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot listen on %s", place->path);
     if (unlinkat(place->folder_fd, place->base, 0) < 0 && errno != ENOENT)
@@ -283,7 +220,7 @@ static int listen_unix(struct result *out, const char *path, struct colony_error
         goto out;
     fd = open_unix(&place, &address);
     if (fd < 0) {
-        rc = fd == -EADDRINUSE ? fail_in_use(err, path)
+        rc = fd == -EADDRINUSE ? colony__listen_fail_in_use(err, path)
                                : colony_fail_os(err, fd, "cannot listen on %s", path);
         goto out;
     }

@@ -12,6 +12,7 @@
 #include "api/response_internal.h"
 #include "core/engine.h"
 #include "core/error.h"
+#include "core/events.h"
 #include "core/settings.h"
 #include "core/signals.h"
 #include "core/store.h"
@@ -50,6 +51,16 @@ static void add_exit(struct colony__json *json, const struct colony_store_event 
         colony__json_add_null(json, "term_signal");
 }
 
+/* Of an event from outside, what was sent: it is kept whole or not at all. */
+static void add_cause(struct colony__json *json, const struct colony_store_event *row)
+{
+    bool is_from_outside = colony_event_parse(row->event) == EVENT_EVENT;
+
+    if (is_from_outside)
+        colony__json_add_raw(json, "data", row->cause, strlen(row->cause));
+    colony__json_add_text(json, "cause", is_from_outside ? "" : row->cause);
+}
+
 void colony__history_add_json(struct colony__json *json, const char *key,
                               const struct colony_store_event *rows, size_t count)
 {
@@ -68,7 +79,7 @@ void colony__history_add_json(struct colony__json *json, const char *key,
         colony__json_add_text(json, "from", row->from);
         colony__json_add_text(json, "to", row->to);
         add_exit(json, row);
-        colony__json_add_text(json, "cause", row->cause);
+        add_cause(json, row);
         colony__json_close(json, '}');
     }
     colony__json_close(json, ']');

@@ -23,6 +23,10 @@ static const struct colony__failure bad_version = {505, "bad_value",
 static const struct colony__failure bad_request = {400, "bad_value",
                                                    "cannot read the request: it is not HTTP/1.1"};
 
+static const struct colony__failure no_length = {411, "length_required",
+                                                 "cannot read the request: a POST needs a "
+                                                 "Content-Length header here"};
+
 static const struct colony__failure bad_coding = {501, "bad_value",
                                                   "cannot read the request: no transfer coding but "
                                                   "chunked is known here"};
@@ -172,6 +176,8 @@ static int on_headers_complete(llhttp_t *http)
     fault = find_coding_fault(request);
     if (fault)
         return fail(parser, fault);
+    if (parser->needs_length && request->method == METHOD_POST && !(http->flags & F_CONTENT_LENGTH))
+        return fail(parser, &no_length);
     if ((http->flags & F_CONTENT_LENGTH) && http->content_length > parser->body_max)
         return fail(parser, &body_too_large);
     expect = colony__request_header(request, "Expect", NULL);

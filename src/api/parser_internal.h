@@ -40,6 +40,7 @@ struct colony__parser {
     llhttp_t http;
     size_t head_max;
     size_t body_max;
+    bool needs_length;          /* of a POST: chunked is not enough */
     struct colony__buffer head; /* target NUL, then name NUL value NUL … */
     struct colony__buffer body;
     size_t target_size; /* in @head, with the NUL; 0: not complete */

@@ -52,6 +52,7 @@ static void put_status(struct colony__connection *connection, int status)
         {405, HEAD("405 Method Not Allowed")},
         {408, HEAD("408 Request Timeout")},
         {409, HEAD("409 Conflict")},
+        {411, HEAD("411 Length Required")},
         {413, HEAD("413 Content Too Large")},
         {426, HEAD("426 Upgrade Required") "Upgrade: websocket\r\nConnection: Upgrade\r\n"
                                            "Sec-WebSocket-Version: 13\r\n"},
@@ -162,7 +163,10 @@ int colony__respond_no_memory(struct colony__connection *connection)
         "{\"error\":\"unavailable\",\"reason\":\"cannot answer: out of memory; "
         "what was asked for may be done all the same\"}\n";
 
-    colony__respond_text(connection, 503, "application/json", body, sizeof body - 1);
+    const char *other = connection->server->routes->exhausted;
+
+    colony__respond_text(connection, 503, "application/json", other ? other : body,
+                         other ? strlen(other) : sizeof body - 1);
     return 0;
 }
 
@@ -206,9 +210,13 @@ void colony__json_put_failure(struct colony__json *json, const char *word, const
 void colony__respond_failure(struct colony__connection *connection, int status, const char *word,
                              const char *reason)
 {
+    const colony__failure_cb put_failure = connection->server->routes->put_failure;
     struct colony__json json = {0};
 
-    colony__json_put_failure(&json, word, reason);
+    if (put_failure)
+        put_failure(connection, &json, word, reason);
+    else
+        colony__json_put_failure(&json, word, reason);
     (void)colony__respond_json(connection, status, &json);
 }
 

@@ -9,12 +9,14 @@
 #ifndef COLONY_API_ROUTE_INTERNAL_H
 #define COLONY_API_ROUTE_INTERNAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "api/access_internal.h"
 #include "api/request_internal.h"
 
 struct colony__connection;
+struct colony__json;
 struct colony_error;
 
 /*
@@ -32,9 +34,18 @@ struct colony__route {
     const char *help;
 };
 
+/* Writes the body of an answer that says why there is no other. */
+typedef void (*colony__failure_cb)(struct colony__connection *connection, struct colony__json *json,
+                                   const char *word, const char *reason);
+
 struct colony__routes {
     const struct colony__route *rows;
     size_t count;
+    colony__failure_cb put_failure; /* NULL: {"error": word, "reason": reason} */
+    const char *exhausted;          /* that body where memory or descriptors are out; NULL: in the
+                                       same form */
+    bool needs_length;              /* a POST without Content-Length is refused */
+    bool has_public;                /* what a row's access asks of nobody takes no token */
 };
 
 /* All of the control endpoint. */

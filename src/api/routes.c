@@ -115,4 +115,5 @@ static const struct colony__route rows[] = {
 };
 /* clang-format on */
 
-const struct colony__routes colony__control_routes = {rows, sizeof rows / sizeof rows[0]};
+const struct colony__routes colony__control_routes = {.rows = rows,
+                                                      .count = sizeof rows / sizeof rows[0]};

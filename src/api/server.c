@@ -113,7 +113,7 @@ static bool shed_client(struct colony__server *server, int listening_fd)
     (void)close(server->spare_fd);
     fd = accept4(listening_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0) {
-        colony__connection_refuse_fd(fd);
+        colony__connection_refuse_fd(server, fd);
         (void)close(fd);
     }
     server->spare_fd = open_spare();
@@ -141,12 +141,13 @@ static void refuse(struct colony__server *server, int fd, const struct colony__p
                                 "cannot serve you: there are too many connections");
 }
 
-/* Whoever is far away and as yet unknown leaves room for those who can put an end to it. */
+/* Whoever is far away and as yet unknown leaves room for those who can put an end to it, where
+ * anybody can. */
 static bool is_full(const struct colony__server *server, enum colony__rule rule)
 {
     if (server->connection_count - server->refused_count >= server->connections_max)
         return true;
-    return rule != RULE_PEER &&
+    return rule != RULE_PEER && !server->routes->has_public &&
            server->remote_count >= server->connections_max - server->connections_max / 4;
 }
 
@@ -220,6 +221,7 @@ int colony__server_new(struct colony__server **out, const struct colony__server_
     server->engine = options->engine;
     server->routes = options->routes;
     server->access = options->access;
+    server->owner = options->owner;
     server->head_max = settings->header_bytes_max;
     server->body_max = settings->body_bytes_max;
     server->message_max = settings->message_bytes_max;
@@ -381,6 +383,16 @@ void colony__server_release(struct colony__server *server)
     finish_close(server);
 }
 
+/* Without a token there is more to be said than that. */
+static int refuse_rights(struct colony__connection *connection, struct colony_error *err)
+{
+    if (err->code == 0)
+        return colony_fail(err, -EACCES, "cannot do this: you may not");
+    colony__respond_failure(connection, 401, "unauthorized", err->message);
+    return 0;
+}
+
+/* @err: why the peer has no rights, if it needs a token and has none. */
 static int call_route(struct colony__server *server, struct colony__connection *connection,
                       struct colony_error *err)
 {
@@ -407,7 +419,8 @@ static int call_route(struct colony__server *server, struct colony__connection *
         return colony_fail(err, -ENOTSUP, "cannot use this method here: see Allow");
     }
     if ((connection->peer.rights & route->access) != route->access)
-        return colony_fail(err, -EACCES, "cannot do this: you may not");
+        return refuse_rights(connection, err);
+    *err = (struct colony_error){0};
     return route->handler(connection, request, err);
 }
 
@@ -423,7 +436,8 @@ void colony__server_dispatch(struct colony__server *server, struct colony__conne
                                           &connection->cors_origin, &err);
     /* A browser asks whether it may send a token without sending it. */
     if (rc == 0 && request->method != METHOD_OPTIONS &&
-        colony__access_check_token(server->access, &connection->peer, request, &err) < 0) {
+        colony__access_check_token(server->access, &connection->peer, request, &err) < 0 &&
+        !server->routes->has_public) {
         colony__respond_failure(connection, 401, "unauthorized", err.message);
         return;
     }

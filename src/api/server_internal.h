@@ -43,6 +43,7 @@ struct colony__server_options {
     const struct colony__routes *routes;
     const struct colony_http_settings *settings; /* its limits are copied */
     struct colony__access *access;               /* becomes the server's, on success */
+    void *owner;                                 /* for the handlers; may be NULL */
 };
 
 /* The fields are for the files of this folder. */
@@ -51,6 +52,7 @@ struct colony__server {
     struct colony_engine *engine;
     const struct colony__routes *routes;
     struct colony__access *access;
+    void *owner;
     const char *plugins;                    /* folder of site plugins, borrowed; NULL: none */
     struct colony__credentials credentials; /* but the tokens, which are with @access */
     size_t head_max;

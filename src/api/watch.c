@@ -29,8 +29,8 @@ enum {
 
 /* Which events. */
 struct filter {
-    char name[COLONY_NAME_MAX + 1]; /* "": of all */
-    enum colony_event_type type;    /* EVENT_TYPE_COUNT: all */
+    char name[COLONY_NAME_MAX + 1];   /* "": of all */
+    char event[COLONY_TOPIC_MAX + 1]; /* "": all */
 };
 
 /* One channel's subject. */
@@ -54,7 +54,7 @@ static bool is_wanted(const struct filter *filter, const char *name, const char 
 {
     if (*filter->name != '\0' && (!name || strcmp(name, filter->name) != 0))
         return false;
-    return filter->type == EVENT_TYPE_COUNT || strcmp(colony_event_name(filter->type), event) == 0;
+    return *filter->event == '\0' || colony_event_is_word(event, filter->event);
 }
 
 /* A topic of gaffer's: EVENT, or proc.NAME.EVENT to who watches one template. */
@@ -80,7 +80,7 @@ static void on_event(const struct colony_event *event, void *data)
     struct topic topic;
 
     if (!colony_history_keeps(event) ||
-        !is_wanted(&watch->filter, event->name, colony_event_name(event->type)))
+        !is_wanted(&watch->filter, event->name, colony_event_word(event)))
         return;
     colony_history_row(&row, event);
     colony__event_add_json(&json, &row, event->detached);
@@ -111,8 +111,8 @@ static int subscribe(struct watch *watch)
 
     if (*filter->name != '\0')
         (void)snprintf(pattern, sizeof pattern, "proc.%s", filter->name);
-    else if (filter->type != EVENT_TYPE_COUNT)
-        (void)snprintf(pattern, sizeof pattern, "%s", colony_event_name(filter->type));
+    else if (*filter->event != '\0')
+        (void)snprintf(pattern, sizeof pattern, "%s", filter->event);
     return colony_events_subscribe(colony_engine_events(watch->engine), pattern, on_event, watch,
                                    &watch->subscription);
 }
@@ -121,11 +121,11 @@ static int subscribe(struct watch *watch)
 static int open_channel(struct colony__channel **out, struct colony__connection *connection,
                         const struct filter *filter, enum colony__feed feed)
 {
-    char subject[sizeof "watch " + sizeof filter->name + 32];
+    char subject[sizeof "watch " + sizeof filter->name + sizeof filter->event];
     struct watch *watch;
     int rc;
 
-    (void)snprintf(subject, sizeof subject, "watch %d %s", (int)filter->type, filter->name);
+    (void)snprintf(subject, sizeof subject, "watch %s %s", filter->event, filter->name);
     *out = colony__channel_find(connection->server, subject, feed);
     if (*out)
         return 0;
@@ -309,20 +309,30 @@ static int refuse_event(struct colony__connection *connection, const char *name)
 int colony__get_watch(struct colony__connection *connection, const struct colony__request *request,
                       struct colony_error *err)
 {
-    const struct filter filter = {.type = EVENT_TYPE_COUNT};
+    const struct filter filter = {.event = ""};
 
     return follow(connection, request, &filter, err);
+}
+
+/* False: there is no such event. */
+static bool set_event(struct filter *filter, const char *event)
+{
+    int type = colony_event_parse(event);
+
+    if (type < 0 || type == EVENT_STRAY || strlen(event) > COLONY_TOPIC_MAX)
+        return false; /* STRAY is never told */
+    (void)snprintf(filter->event, sizeof filter->event, "%s", event);
+    return true;
 }
 
 int colony__get_watch_event(struct colony__connection *connection,
                             const struct colony__request *request, struct colony_error *err)
 {
-    int type = colony_event_parse(request->args[0]);
+    struct filter filter = {.event = ""};
 
-    if (type < 0 || type == EVENT_STRAY) /* which is never told */
+    if (!set_event(&filter, request->args[0]))
         return refuse_event(connection, request->args[0]);
-    return follow(connection, request, &(const struct filter){.type = (enum colony_event_type)type},
-                  err);
+    return follow(connection, request, &filter, err);
 }
 
 /* Also of a template that is still to come. */
@@ -331,15 +341,13 @@ int colony__get_watch_process(struct colony__connection *connection,
 {
     const char *name = request->args[0];
     const char *event = request->args[1];
-    struct filter filter = {.type = EVENT_TYPE_COUNT};
-    int type = event ? colony_event_parse(event) : EVENT_TYPE_COUNT;
+    struct filter filter = {.event = ""};
 
-    if (type < 0 || type == EVENT_STRAY)
+    if (event && !set_event(&filter, event))
         return refuse_event(connection, event);
     if (strlen(name) > COLONY_NAME_MAX)
         return colony_fail(err, -EINVAL, "cannot watch a template: its name has over %d bytes",
                            COLONY_NAME_MAX);
     (void)snprintf(filter.name, sizeof filter.name, "%s", name);
-    filter.type = (enum colony_event_type)type;
     return follow(connection, request, &filter, err);
 }

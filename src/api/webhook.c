@@ -283,12 +283,17 @@ static void send_first(struct colony__webhook *hook)
     const struct colony__webhook_event *event = hook->queue.first;
     const char *headers[HEADERS_MAX + 1] = {"Content-Type: application/json"};
     char topic[64];
+    char id[64];
     char signature[128];
     size_t count = 1;
     int rc;
 
     (void)snprintf(topic, sizeof topic, "X-Colony-Event: %s", event->name);
     headers[count++] = topic;
+    if (event->id != 0) {
+        (void)snprintf(id, sizeof id, "X-Colony-Event-Id: %" PRIu64, event->id);
+        headers[count++] = id;
+    }
     if (hook->secret) {
         write_signature(hook, event, signature, sizeof signature);
         headers[count++] = signature;
@@ -327,14 +332,13 @@ int colony__webhook_start(struct colony__webhook *hook, struct uv_loop_s *loop,
     return 0;
 }
 
-void colony__webhook_add(struct colony__webhook *hook, const char *name, const char *body,
-                         size_t size)
+void colony__webhook_add(struct colony__webhook *hook, const struct colony__webhook_news *news)
 {
     struct colony__webhook_limits limits = limits_of(hook);
     const struct colony__webhook_event *first = hook->queue.first;
     bool is_waiting = first != NULL;
 
-    colony__webhook_queue_add(&hook->queue, &limits, name, body, size);
+    colony__webhook_queue_add(&hook->queue, &limits, news);
     if (!is_waiting && hook->queue.first) {
         send_first(hook);
     } else if (first != hook->queue.first) { /* what was tried has gone: this one begins anew */

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct colony__webhook;
+struct colony__webhook_news; /* webhook_queue_internal.h */
 struct colony_error;
 struct colony_event;
 struct colony_http_client;
@@ -49,9 +50,8 @@ void colony__webhook_use(struct colony__webhook *hook, struct colony__webhook *n
 int colony__webhook_start(struct colony__webhook *hook, struct uv_loop_s *loop,
                           struct colony_http_client *client, colony__webhook_cb idle, void *data);
 bool colony__webhook_wants(const struct colony__webhook *hook, const struct colony_event *event);
-/* Queues a copy of @body; @name lives for ever. */
-void colony__webhook_add(struct colony__webhook *hook, const char *name, const char *body,
-                         size_t size);
+/* Queues a copy of @news. */
+void colony__webhook_add(struct colony__webhook *hook, const struct colony__webhook_news *news);
 /* From now on no attempt is made twice, and one that waits for its time is made now. */
 void colony__webhook_hurry(struct colony__webhook *hook);
 /* Drops what waits and says so in the log; @closed once it is gone. */

@@ -32,26 +32,27 @@ void colony__webhook_queue_trim(struct colony__webhook_queue *queue,
 }
 
 void colony__webhook_queue_add(struct colony__webhook_queue *queue,
-                               const struct colony__webhook_limits *limits, const char *name,
-                               const char *body, size_t size)
+                               const struct colony__webhook_limits *limits,
+                               const struct colony__webhook_news *news)
 {
-    struct colony__webhook_event *event = malloc(sizeof *event + size);
+    struct colony__webhook_event *event = malloc(sizeof *event + news->size);
 
     if (!event) {
         queue->dropped++;
         return;
     }
     event->next = NULL;
-    event->name = name;
-    event->size = size;
-    memcpy(event->body, body, size);
+    event->name = news->name;
+    event->id = news->id;
+    event->size = news->size;
+    memcpy(event->body, news->body, news->size);
     if (queue->last)
         queue->last->next = event;
     else
         queue->first = event;
     queue->last = event;
     queue->count++;
-    queue->bytes += sizeof *event + size;
+    queue->bytes += sizeof *event + news->size;
     colony__webhook_queue_trim(queue, limits);
 }
 

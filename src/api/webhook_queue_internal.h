@@ -9,10 +9,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What is to be posted; the body is borrowed. */
+struct colony__webhook_news {
+    const char *name; /* "exit"; lives for ever */
+    uint64_t id;      /* of an event from outside; 0: it is none */
+    const char *body;
+    size_t size;
+};
+
 /* One event, as it is posted. */
 struct colony__webhook_event {
     struct colony__webhook_event *next;
-    const char *name; /* "exit"; lives for ever */
+    const char *name;
+    uint64_t id;
     size_t size;
     char body[];
 };
@@ -32,11 +41,11 @@ struct colony__webhook_limits {
     size_t bytes;
 };
 
-/* Adds a copy of @body. What it takes the place of, and what there is no memory for, counts as
+/* Adds a copy of @news. What it takes the place of, and what there is no memory for, counts as
  * dropped. */
 void colony__webhook_queue_add(struct colony__webhook_queue *queue,
-                               const struct colony__webhook_limits *limits, const char *name,
-                               const char *body, size_t size);
+                               const struct colony__webhook_limits *limits,
+                               const struct colony__webhook_news *news);
 /* Removes the first, which need not be there. */
 void colony__webhook_queue_pop(struct colony__webhook_queue *queue);
 /* Drops what is above the limits. */

@@ -11,6 +11,7 @@
 #include "api/event_json_internal.h"
 #include "api/json_internal.h"
 #include "api/webhook_internal.h"
+#include "api/webhook_queue_internal.h"
 #include "core/controller.h"
 #include "core/curl.h"
 #include "core/engine.h"
@@ -97,7 +98,10 @@ static void on_event(const struct colony_event *event, void *data)
         if (json.text.size == 0)
             colony__event_add_json(&json, &row, event->detached);
         if (!json.failed)
-            colony__webhook_add(hook, row.event, json.text.data, json.text.size);
+            colony__webhook_add(
+                hook, &(const struct colony__webhook_news){.name = colony_event_name(event->type),
+                                                           .body = json.text.data,
+                                                           .size = json.text.size});
         else
             colony_log(SEVERITY_ERROR, "cannot post an event: out of memory");
     }

@@ -136,6 +136,7 @@ struct template_entry {
         stop_is_due : 1; /* of its slots that say so, once no dependent needs it (engine_gates.c) */
     bool is_queued : 1;  /* to be looked at for that */
     struct slot *check_of;               /* of a check: the slot it is for */
+    struct colony_job *job;              /* engine_job.c: what it is run for; NULL: nothing */
     int64_t scaled;                      /* slots a user asked for; -1: as its settings say */
     uint64_t file_hash;                  /* of the settings file's template; 0: it has none */
     int64_t file_numprocesses;           /* as it says; -1 */
@@ -190,6 +191,7 @@ struct colony_engine {
     uint32_t living_count;
     bool drops_groups;   /* ours, where a template names no identity */
     uint32_t custom_fds; /* open for custom streams */
+    uint64_t job_count;  /* so far */
     uint32_t next_place;
     uint32_t missing_gates;          /* dependencies that name nobody */
     struct template_entry *due_head; /* whose stop is to be looked at */
@@ -320,6 +322,11 @@ int engine_check_run(void *slot, char *const *argv, uint64_t timeout_ms,
 void engine_check_cancel(void *slot);
 void engine_check_on_move(struct slot *slot);
 void engine_check_drop(struct slot *owner);
+
+/* engine_job.c: a job's slot has moved; what goes along with its SPAWN into @fds, which the caller
+ * closes: how many. */
+void engine_job_on_move(struct slot *slot);
+size_t engine_job_plan(struct colony_job *job, struct colony_spawn_order *order, int *fds);
 
 /* engine_http.c: what requests are made by; made at its first use. */
 struct colony_http_client *engine_http(void *slot, struct colony_error *err);

@@ -208,6 +208,21 @@ static void apply_template(struct reload *reload, struct colony_template *templa
     engine_record(entry);
 }
 
+/* Keys that come to be hidden are, whatever else of `master:` takes a restart. */
+static void apply_daemon(struct colony_settings *now, struct colony_settings *next)
+{
+    const struct colony_ping_settings ping = now->ping;
+    const struct colony_status_settings status = now->status;
+    char **hidden_opts = now->master.hidden_opts;
+
+    now->ping = next->ping;
+    next->ping = ping;
+    now->status = next->status;
+    next->status = status;
+    now->master.hidden_opts = next->master.hidden_opts;
+    next->master.hidden_opts = hidden_opts;
+}
+
 /* What is not templates and can change while colony runs. */
 static void apply_rest(struct reload *reload)
 {
@@ -224,6 +239,7 @@ static void apply_rest(struct reload *reload)
     engine_keep_history(reload->engine);
     now->webhooks = next->webhooks;
     next->webhooks = webhooks;
+    apply_daemon(now, next);
     if (!next->exit_with)
         return; /* the command line may have said it */
     now->exit_with = next->exit_with;
@@ -340,6 +356,9 @@ static void choose_saved(struct reload *reload)
     reload->saved.source = next->source;
     reload->saved.history = next->history;
     reload->saved.webhooks = next->webhooks;
+    reload->saved.ping = next->ping;
+    reload->saved.status = next->status;
+    reload->saved.master.hidden_opts = next->master.hidden_opts;
     if (next->exit_with)
         reload->saved.exit_with = next->exit_with;
 }

@@ -319,7 +319,9 @@ void engine_slot_handle(struct slot *slot, enum colony_slot_event event)
         engine_gates_on_move(slot, from);
     if (slot->moves == move && on_enter[to])
         on_enter[to](slot);
-    if (slot->entry->is_check)
+    if (slot->entry->job)
+        engine_job_on_move(slot);
+    else if (slot->entry->is_check)
         engine_check_on_move(slot);
 }
 

@@ -14,9 +14,10 @@
 #include "core/payload.h"
 #include "core/spawn.h"
 
-/* What goes along with an order: the payload, if it is large, and the output, if it is a file. */
+/* What goes along with an order: the payload, if it is large, and the output, if it is a file, or
+ * the input and output of a job. */
 struct order_fds {
-    int fds[2];
+    int fds[3];
     size_t count;
 };
 
@@ -230,6 +231,8 @@ int engine_order_spawn(struct slot *slot, struct colony_error *err)
     plan_ready(template, order);
     plan_custom(template, order);
     rc = attach(slot, &message, &fds, err);
+    if (rc == 0 && slot->entry->job)
+        fds.count += engine_job_plan(slot->entry->job, order, fds.fds + fds.count);
     if (rc == 0) {
         if (slot->has_record) /* it goes, and with it all that an engine after us could tell */
             colony_log_write_held();

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/events.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +37,7 @@ static const char *const type_names[EVENT_TYPE_COUNT] = {
     [EVENT_STATE] = "state",         [EVENT_LOG] = "log",
     [EVENT_STRAY] = "stray",         [EVENT_HEALTHY] = "healthy",
     [EVENT_UNHEALTHY] = "unhealthy", [EVENT_REFUSE] = "refuse",
+    [EVENT_EVENT] = "event",
 };
 
 const char *colony_event_name(enum colony_event_type type)
@@ -42,8 +45,35 @@ const char *colony_event_name(enum colony_event_type type)
     return type_names[type];
 }
 
+bool colony_event_is_word(const char *word, const char *wanted)
+{
+    size_t length = strlen(wanted);
+
+    return strncmp(word, wanted, length) == 0 && (word[length] == '\0' || word[length] == '.');
+}
+
+const char *colony_event_word(const struct colony_event *event)
+{
+    return event->topic ? event->topic : type_names[event->type];
+}
+
+void colony_event_topic(char topic[COLONY_TOPIC_MAX + 1], const char *type)
+{
+    size_t length = type ? strlen(type) : 0;
+
+    (void)snprintf(topic, COLONY_TOPIC_MAX + 1, "%s", type_names[EVENT_EVENT]);
+    if (length == 0 || length + sizeof "event." > COLONY_TOPIC_MAX || type[0] == '.')
+        return;
+    for (const char *at = type; *at != '\0'; at++)
+        if (!isalnum((unsigned char)*at) && !strchr("-_.:", *at))
+            return;
+    (void)snprintf(topic, COLONY_TOPIC_MAX + 1, "%s.%s", type_names[EVENT_EVENT], type);
+}
+
 int colony_event_parse(const char *name)
 {
+    if (colony_event_is_word(name, type_names[EVENT_EVENT]))
+        return EVENT_EVENT;
     for (int i = 0; i < EVENT_TYPE_COUNT; i++)
         if (strcmp(type_names[i], name) == 0)
             return i;
@@ -152,6 +182,8 @@ bool colony_event_matches(const char *pattern, const struct colony_event *event)
     if (strcmp(pattern, ".") == 0)
         return true;
     if (takes_part(pattern, type, &rest) && *rest == '\0')
+        return true;
+    if (event->topic && colony_event_is_word(event->topic, pattern))
         return true;
     if (!event->name || !takes_part(pattern, "proc", &rest))
         return false;

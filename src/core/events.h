@@ -3,7 +3,8 @@
  * events.h - the bus on which parts learn of each other's changes (DESIGN §4).
  *
  * An event about a template has two topics, gaffer's: EVENT and proc.NAME.EVENT, where NAME is one
- * part whatever dots it has. A pattern is a prefix of whole parts; "." is everything. Events are
+ * part whatever dots it has. An event from outside (EVENT_EVENT) has the topic `event`, or
+ * event.TYPE. A pattern is a prefix of whole parts; "." is everything. Events are
  * published after the state has changed and are valid during the call only. Subscribing and
  * unsubscribing inside a callback is safe. Loop thread only.
  */
@@ -37,17 +38,23 @@ enum colony_event_type {
     EVENT_UNHEALTHY, /* process: checks failed too often; @text says how */
     EVENT_LOG,       /* slot: its log stalled, dropped output or recovered; @text says */
     EVENT_REFUSE,    /* a file of a configuration directory or a message; @text says why */
+    EVENT_EVENT,     /* one that came from outside (`events:`): @topic, @id; @text is its JSON */
     EVENT_STRAY,     /* a process nobody waits for was reaped */
     EVENT_TYPE_COUNT,
 };
 
+enum {
+    COLONY_TOPIC_MAX = 60, /* bytes of a topic from outside */
+};
+
 struct colony_event {
     enum colony_event_type type;
-    uint64_t seq;     /* in the history; 0: it is not kept there. Set by publishing it */
-    uint64_t at_ms;   /* wall clock; set by publishing it */
-    const char *name; /* of the template; NULL when it concerns none */
-    uint32_t slot;    /* from 1; 0 when it concerns no slot */
-    uint64_t id;      /* internal id; 0 when it concerns no process */
+    const char *topic; /* EVENT_EVENT: "event" or "event.TYPE" */
+    uint64_t seq;      /* in the history; 0: it is not kept there. Set by publishing it */
+    uint64_t at_ms;    /* wall clock; set by publishing it */
+    const char *name;  /* of the template; NULL when it concerns none */
+    uint32_t slot;     /* from 1; 0 when it concerns no slot */
+    uint64_t id;       /* internal id; 0 when it concerns no process */
     pid_t os_pid;
     bool detached;               /* EVENT_SPAWN */
     bool exit_known;             /* EVENT_EXIT: else status and signal are not known */
@@ -83,7 +90,13 @@ bool colony_event_matches(const char *pattern, const struct colony_event *event)
 
 /* gaffer's word for the type: "spawn", "exit", … */
 const char *colony_event_name(enum colony_event_type type);
-/* The type of that word. -EINVAL. */
+/* The type of that word; those of events from outside may go on: "event.deploy". -EINVAL. */
 int colony_event_parse(const char *name);
+/* What an event is called: its topic, or the name of its type. */
+const char *colony_event_word(const struct colony_event *event);
+/* "event.@type" into @topic; "event" where that is no word (NULL, empty, too long, blanks). */
+void colony_event_topic(char topic[COLONY_TOPIC_MAX + 1], const char *type);
+/* Whether an event called @word is one of @wanted: the same, or "event.deploy" of "event". */
+bool colony_event_is_word(const char *word, const char *wanted);
 
 #endif

@@ -34,7 +34,7 @@ void colony_history_row(struct colony_store_event *row, const struct colony_even
         .slot = event->slot,
         .id = event->id,
         .os_pid = event->os_pid,
-        .event = colony_event_name(event->type),
+        .event = colony_event_word(event),
         .cause = event->text,
     };
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include <uv.h>
@@ -32,9 +33,11 @@ struct colony_http_job {
     CURL *easy;
     struct curl_slist *headers;
     size_t answer_bytes;
+    size_t answer_max;
     colony_http_done_cb cb;
     void *data;
     char reason[CURL_ERROR_SIZE];
+    char answer[]; /* as much of it as is wanted */
 };
 
 /* A socket of libcurl's, which closes it itself. */
@@ -46,12 +49,18 @@ struct watch {
 
 /* --- jobs ------------------------------------------------------------------------------------- */
 
-static void job_free(struct colony_http_job *job)
+/* All of it but its memory. */
+static void job_end(struct colony_http_job *job)
 {
     const struct colony_curl *lib = job->client->lib;
 
     lib->curl_easy_cleanup(job->easy);
     lib->curl_slist_free_all(job->headers);
+}
+
+static void job_free(struct colony_http_job *job)
+{
+    job_end(job);
     free(job);
 }
 
@@ -81,9 +90,12 @@ static void finish(struct colony_http_job *job, CURLcode code)
     (void)snprintf(reason, sizeof reason, "%s",
                    *job->reason != '\0' ? job->reason : lib->curl_easy_strerror(code));
     result.reason = reason;
+    result.body = job->answer;
+    result.size = job->answer_bytes < job->answer_max ? job->answer_bytes : job->answer_max;
     (void)lib->curl_multi_remove_handle(job->client->multi, job->easy);
-    job_free(job);
-    cb(&result, data); /* last: it may close the client */
+    job_end(job);
+    cb(&result, data); /* it may close the client */
+    free(job);
 }
 
 /* One job after the other, as what is told may begin and cancel others. */
@@ -107,7 +119,11 @@ static size_t on_answer(char *bytes, size_t size, size_t count, void *data)
 {
     struct colony_http_job *job = data;
 
-    (void)bytes;
+    if (job->answer_bytes < job->answer_max) {
+        size_t room = job->answer_max - job->answer_bytes;
+
+        memcpy(job->answer + job->answer_bytes, bytes, size * count < room ? size * count : room);
+    }
     job->answer_bytes += size * count;
     return job->answer_bytes > ANSWER_BYTES_MAX ? 0 : size * count;
 }
@@ -316,7 +332,7 @@ static int set_up(struct colony_http_job *job, const struct colony_http_request 
 int colony_http_client_send(struct colony_http_client *client,
                             const struct colony_http_request *request, struct colony_http_job **out)
 {
-    struct colony_http_job *job = calloc(1, sizeof *job);
+    struct colony_http_job *job = calloc(1, sizeof *job + request->answer_max);
     int rc = 0;
 
     if (!job)
@@ -324,6 +340,7 @@ int colony_http_client_send(struct colony_http_client *client,
     job->client = client;
     job->cb = request->cb;
     job->data = request->data;
+    job->answer_max = request->answer_max;
     job->easy = client->lib->curl_easy_init();
     if (!job->easy) {
         free(job);

@@ -24,6 +24,8 @@ struct colony_http_result {
     int status;             /* of the answer; 0: there was none, or not all of it */
     uint64_t retry_after_s; /* what the answer asks for; 0: nothing */
     const char *reason;     /* status 0: one line that says why; borrowed for the call */
+    const char *body;       /* of the answer, as far as it was wanted; borrowed for the call */
+    size_t size;
 };
 
 /* The job is gone when this is called, and new ones may be begun. */
@@ -37,6 +39,7 @@ struct colony_http_request {
     size_t size;
     const char *ca; /* file of authorities; NULL: the system's */
     uint64_t timeout_ms;
+    size_t answer_max;      /* of the body of the answer, that is wanted: its first bytes */
     colony_http_done_cb cb; /* never during the call */
     void *data;
 };

@@ -60,6 +60,7 @@ static const struct {
     {"cwd",             VALUE_IS_TEXT},  {"flapping",       VALUE_IS_TEXT},
     {"name",            VALUE_IS_TEXT},
     {"detach",          VALUE_IS_FLAG},  {"essential",      VALUE_IS_FLAG},
+    {"critical",        VALUE_IS_FLAG},
     {"os_env",          VALUE_IS_FLAG},  {"redirect_input", VALUE_IS_FLAG},
     {"shell",           VALUE_IS_FLAG},  {"start",          VALUE_IS_FLAG},
     {"stop_group",      VALUE_IS_FLAG},

@@ -15,12 +15,14 @@ enum {
 };
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
+static const char *const classic_names[] = {"ERROR", "WARNING", "INFO", "DEBUG"};
 
 static struct {
     const char *part;
     enum colony_log_severity level;
     enum colony_log_style style;
-} logger = {"colony", SEVERITY_INFO, LOG_STYLE_TEXT};
+    const char *name;
+} logger = {"colony", SEVERITY_INFO, LOG_STYLE_TEXT, "colony"};
 
 static _Thread_local bool is_holding;
 static struct {
@@ -33,6 +35,11 @@ void colony_log_init(const char *part, enum colony_log_severity level, enum colo
     logger.part = part;
     logger.level = level;
     logger.style = style;
+}
+
+void colony_log_set_name(const char *name)
+{
+    logger.name = name;
 }
 
 int colony_log_parse_level(const char *text)
@@ -70,6 +77,12 @@ static void blank_control_bytes(char *text)
             *text = '?';
 }
 
+/* As a daemon that logged by threads had it: the engine is its main one. */
+static const char *thread_name(void)
+{
+    return strcmp(logger.part, "keeper") == 0 ? "Keeper" : "MainThread";
+}
+
 static int format_line(char *line, size_t size, enum colony_log_severity severity, char *message)
 {
     char stamp[32];
@@ -88,6 +101,9 @@ static int format_line(char *line, size_t size, enum colony_log_severity severit
                         stamp, now.tv_nsec / 1000000, level_names[severity], logger.part, quoted);
     }
     blank_control_bytes(message);
+    if (logger.style == LOG_STYLE_CLASSIC)
+        return snprintf(line, size, "%s,%03ld %-24s%-32s%-12s%s\n", stamp, now.tv_nsec / 1000000,
+                        thread_name(), logger.name, classic_names[severity], message);
     return snprintf(line, size, "%s.%03ld %-7s %s: %s\n", stamp, now.tv_nsec / 1000000,
                     level_names[severity], logger.part, message);
 }

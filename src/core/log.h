@@ -16,12 +16,16 @@ enum colony_log_severity {
 };
 
 enum colony_log_style {
-    LOG_STYLE_TEXT, /* 2026-11-22 12:54:16.123 info    engine: text */
-    LOG_STYLE_JSON, /* {"time": …, "level": …, "part": …, "message": …} */
+    LOG_STYLE_TEXT,    /* 2026-11-22 12:54:16.123 info    engine: text */
+    LOG_STYLE_JSON,    /* {"time": …, "level": …, "part": …, "message": …} */
+    LOG_STYLE_CLASSIC, /* columns: time 24, thread 24, name 32, level 12, text */
 };
 
 /* @part ("keeper", "engine") is kept, not copied. Lines above @level are left out. */
 void colony_log_init(const char *part, enum colony_log_severity level, enum colony_log_style style);
+
+/* What the style of columns calls this colony; kept, not copied. */
+void colony_log_set_name(const char *name);
 
 void colony_log(enum colony_log_severity severity, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -57,6 +57,9 @@ void colony_settings_free(struct colony_settings *settings)
     colony__user_clear(&settings->user);
     colony__webhooks_clear(&settings->webhooks);
     colony__files_clear(&settings->directories);
+    colony__daemon_clear(settings);
+    colony__events_free(settings->events);
+    colony__juggler_free(settings->juggler);
     for (size_t i = 0; i < settings->file_count; i++)
         free(settings->files[i].path);
     free(settings->files);
@@ -143,6 +146,30 @@ static int check_templates(const struct colony_settings *settings,
     return fail_template(reading, settings, culprit, "depends_on", &reason);
 }
 
+/* Unless it was given, the name of the file without its ending, if that can be one. */
+static int settle_name(struct colony_settings *settings, const char *path)
+{
+    const struct colony_value *own = colony_value_get(settings->source, "colony");
+    const struct colony_value *given = colony_value_get(own, "name");
+    const char *slash = strrchr(path, '/');
+    const char *base = slash ? slash + 1 : path;
+    const char *dot = strrchr(base, '.');
+    char *name;
+
+    if (given && given->type != VALUE_NULL)
+        return 0;
+    name = dot && dot > base ? strndup(base, (size_t)(dot - base)) : strdup(base);
+    if (!name)
+        return -ENOMEM;
+    if (colony_name_check(name, NULL) < 0) {
+        free(name);
+        return 0;
+    }
+    free(settings->name);
+    settings->name = name;
+    return 0;
+}
+
 int colony__settings_load(struct colony_settings **out, const char *path, const char *etc,
                           struct colony_error *err)
 {
@@ -162,6 +189,10 @@ int colony__settings_load(struct colony_settings **out, const char *path, const 
         rc = colony__sections_read(settings, &reading);
     if (rc == 0)
         rc = check_templates(settings, &reading);
+    if (rc == 0)
+        rc = settle_name(settings, path);
+    if (rc == 0)
+        rc = colony__events_check(settings, &reading);
     if (rc == -ENOMEM)
         (void)colony_fail(err, rc, "cannot load %s: out of memory", path);
     if (rc < 0) {

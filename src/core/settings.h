@@ -17,6 +17,8 @@
 
 struct cJSON;
 struct colony_error;
+struct colony_events_settings; /* event_settings.h */
+struct colony_juggler_settings;
 struct colony_value;
 
 /* Files of an endpoint with TLS; certfile NULL: it has none. */
@@ -57,7 +59,7 @@ struct colony_http_settings {
     uint32_t connections_max;   /* 1,024 */
 };
 
-enum colony_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+enum colony_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON, LOG_FORMAT_CLASSIC };
 enum colony_log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 /* `user:` - the engine runs as @name; the keeper stays root and spawns only as these identities. */
@@ -123,6 +125,28 @@ struct colony_webhooks_settings {
     size_t count;
 };
 
+/* `master:` - the daemon endpoint: events and status, and nothing that controls. */
+struct colony_master_settings {
+    bool is_wanted; /* there is such a section, or --events */
+    char *host;
+    char **hidden_opts; /* of the user's own keys; NULL-terminated */
+    uint32_t port;
+};
+
+/* `ping:` and `status:` - what is asked besides colony itself. NULL: nothing. */
+struct colony_ping_settings {
+    char *exec;
+    char **argv; /* the same, split; NULL-terminated */
+    uint64_t timeout_ms;
+    uint64_t blocked_ms; /* a turn of the loop that takes longer is a failure */
+};
+
+struct colony_status_settings {
+    char *exec;
+    char **argv;
+    uint64_t timeout_ms;
+};
+
 /* A file that settings were read from. */
 struct colony_settings_file {
     char *path;   /* for messages: as it was given, or from where it was included */
@@ -142,7 +166,8 @@ struct colony_settings {
     uint64_t load_id; /* of the reading they come from: tells one load from another */
     char *exit_with;  /* `exit_with`: colony ends with this template's first process; NULL */
     char *state_dir;  /* NULL: the default of DESIGN §5 */
-    char *name;       /* the instance's name for people; default "colony" */
+    char *name;       /* the instance's name for people; that of the file without its ending unless
+                         it is given, else "colony" */
     char *log_file;   /* NULL: stderr */
     enum colony_log_level log_level;
     enum colony_log_format log_format;
@@ -151,7 +176,12 @@ struct colony_settings {
     struct colony_history_settings history;
     struct colony_webhooks_settings webhooks;
     struct colony_files_settings directories; /* `files:` */
-    struct colony_template **templates;       /* in file order */
+    struct colony_master_settings master;
+    struct colony_ping_settings ping;
+    struct colony_status_settings status;
+    struct colony_events_settings *events;
+    struct colony_juggler_settings *juggler;
+    struct colony_template **templates; /* in file order */
     size_t template_count;
     struct colony_settings_file *files; /* that was read first, then what it includes */
     size_t file_count;
@@ -162,6 +192,13 @@ struct colony_settings {
 /* Of which endpoint: 0 is those of `bind`, others are one more than their place in `endpoints`. */
 const struct colony_tls_settings *colony_http_tls(const struct colony_http_settings *http,
                                                   size_t number);
+
+/* Whether the value of the user's key @key is not to be shown. */
+bool colony_master_hides(const struct colony_master_settings *master, const char *key);
+
+/* Has the endpoint at "HOST:PORT", "[V6]:PORT" or "PORT" of all addresses. -EINVAL, -ENOMEM. */
+int colony_master_set_address(struct colony_master_settings *master, const char *text,
+                              struct colony_error *err);
 
 /* Sets the certificate of `bind` (@keyfile NULL: it is in @certfile); copies. -ENOMEM. */
 int colony_http_set_tls(struct colony_http_settings *http, const char *certfile,

@@ -7,6 +7,7 @@
 #include "core/settings.h"
 
 struct cJSON;
+struct colony_handler_settings; /* event_settings.h */
 struct colony_value;
 
 /* @value is never null. */
@@ -35,6 +36,14 @@ extern const struct colony__setting colony__user_settings[];
 extern const struct colony__setting colony__http_settings[];
 extern const struct colony__setting colony__webhook_settings[];
 extern const struct colony__setting colony__files_settings[];
+extern const struct colony__setting colony__master_settings[];
+extern const struct colony__setting colony__ping_settings[];
+extern const struct colony__setting colony__status_settings[];
+extern const struct colony__setting colony__events_settings[];
+extern const struct colony__setting colony__juggler_settings[];
+extern const struct colony__setting_type colony__headers; /* char **: a map of names and texts */
+extern const struct colony__setting colony__handler_settings[];
+extern const struct colony__setting_type colony__handlers;       /* rows of that table for each */
 extern const struct colony__setting_type colony__http_endpoints; /* rows of a table for each */
 
 /* The section @name, or NULL. */
@@ -94,6 +103,19 @@ int colony__user_read(struct colony_settings *settings, const struct colony_valu
 struct cJSON *colony__user_write(const struct colony_settings *settings);
 void colony__user_clear(struct colony_user_settings *user);
 
+/* Those of the daemon endpoint (settings_daemon.c). */
+int colony__daemon_default(struct colony_settings *settings, const struct colony__reading *reading);
+int colony__master_read(struct colony_settings *settings, const struct colony_value *value,
+                        const struct colony__reading *reading);
+int colony__ping_read(struct colony_settings *settings, const struct colony_value *value,
+                      const struct colony__reading *reading);
+int colony__status_read(struct colony_settings *settings, const struct colony_value *value,
+                        const struct colony__reading *reading);
+struct cJSON *colony__master_write(const struct colony_settings *settings);
+struct cJSON *colony__ping_write(const struct colony_settings *settings);
+struct cJSON *colony__status_write(const struct colony_settings *settings);
+void colony__daemon_clear(struct colony_settings *settings);
+
 int colony__webhooks_read(struct colony_settings *settings, const struct colony_value *value,
                           const struct colony__reading *reading);
 struct cJSON *colony__webhooks_write(const struct colony_settings *settings);
@@ -103,5 +125,28 @@ int colony__files_read(struct colony_settings *settings, const struct colony_val
                        const struct colony__reading *reading);
 struct cJSON *colony__files_write(const struct colony_settings *settings);
 void colony__files_clear(struct colony_files_settings *files);
+
+/* A text, or a map of colony__handler_settings. What was filled stays the caller's to clear. */
+int colony__handler_read(const struct colony__reading *reading, const struct colony_value *value,
+                         struct colony_handler_settings *handler);
+void colony__handler_clear(struct colony_handler_settings *handler);
+
+/* Those without handlers, or without a URL: what `settings` begin with. -ENOMEM. */
+int colony__events_default(struct colony_settings *settings, const struct colony__reading *reading);
+int colony__events_read(struct colony_settings *settings, const struct colony_value *value,
+                        const struct colony__reading *reading);
+struct cJSON *colony__events_write(const struct colony_settings *settings);
+/* What is to be said of handlers and templates of files together; settings->source is still there.
+ */
+int colony__events_check(const struct colony_settings *settings,
+                         const struct colony__reading *reading);
+void colony__events_free(struct colony_events_settings *events);
+
+int colony__juggler_default(struct colony_settings *settings,
+                            const struct colony__reading *reading);
+int colony__juggler_read(struct colony_settings *settings, const struct colony_value *value,
+                         const struct colony__reading *reading);
+struct cJSON *colony__juggler_write(const struct colony_settings *settings);
+void colony__juggler_free(struct colony_juggler_settings *juggler);
 
 #endif

@@ -140,8 +140,8 @@ static cJSON *write_headers(const struct colony__setting *row, const void *field
     return json;
 }
 
-static const struct colony__setting_type type_headers = {"a map of names and texts", false,
-                                                         read_headers, write_headers};
+const struct colony__setting_type colony__headers = {"a map of names and texts", false,
+                                                     read_headers, write_headers};
 
 /* clang-format off */
 const struct colony__setting colony__webhook_settings[] = {
@@ -153,7 +153,7 @@ const struct colony__setting colony__webhook_settings[] = {
      "file with the secret that signs what is posted"},
     {"ca",          TEXT,          0, NULL,      AT(ca), NULL,
      "authorities for the server's certificate; the system's unless given"},
-    {"headers",     &type_headers, 0, "{}",      AT(headers), NULL,
+    {"headers",     &colony__headers, 0, "{}",      AT(headers), NULL,
      "headers to send as well"},
     {"timeout",     SECONDS,       0, "10",      AT(timeout_ms), RANGE(100, 0),
      "how long one attempt may take"},

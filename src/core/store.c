@@ -56,6 +56,7 @@ struct colony_store {
     uv_cond_t wake; /* the thread; and who waits for it to be idle */
     struct store_list changes;
     struct store_list events;
+    struct store_list spool;
     struct store_list requests;
     struct store_list answered;
     struct colony_store_keep keep;
@@ -131,6 +132,7 @@ static void work_locked(struct colony_store *store, bool is_check)
 
     colony__store_list_move(&writer->changes, &store->changes);
     colony__store_list_move(&writer->events, &store->events);
+    colony__store_list_move(&writer->spool, &store->spool);
     colony__store_list_move(&requests, &store->requests);
     writer->event_count = count;
     writer->keep = store->keep;
@@ -352,23 +354,34 @@ int colony_store_open(struct colony_store **out, struct uv_loop_s *loop, const c
     return rc;
 }
 
+/* Keeps the thread from its work, which is not to change what is looked at. */
+static void begin_reading(struct colony_store *store)
+{
+    uv_mutex_lock(&store->lock);
+    store->is_read = true;
+    while (store->is_busy)
+        uv_cond_wait(&store->wake, &store->lock);
+    uv_mutex_unlock(&store->lock);
+}
+
+static void end_reading(struct colony_store *store)
+{
+    uv_mutex_lock(&store->lock);
+    store->is_read = false;
+    uv_cond_broadcast(&store->wake);
+    uv_mutex_unlock(&store->lock);
+}
+
 int colony_store_each_template(struct colony_store *store, colony_store_template_cb cb, void *data,
                                struct colony_error *err)
 {
     const struct store_template *known;
 
     (void)err; /* they were read when it was opened */
-    uv_mutex_lock(&store->lock);
-    store->is_read = true;
-    while (store->is_busy)
-        uv_cond_wait(&store->wake, &store->lock);
-    uv_mutex_unlock(&store->lock);
+    begin_reading(store);
     TAILQ_FOREACH(known, &store->writer.known.order, in_order)
     cb(&known->row, data);
-    uv_mutex_lock(&store->lock);
-    store->is_read = false;
-    uv_cond_broadcast(&store->wake);
-    uv_mutex_unlock(&store->lock);
+    end_reading(store);
     return 0;
 }
 
@@ -443,11 +456,16 @@ uint64_t colony_store_opened_seq(const struct colony_store *store)
     return store->opened_seq;
 }
 
-static void queue_request(struct colony_store *store, struct request *request)
+/* With @row it is asked whether that is safe: both are queued at once, as one may not be written
+ * without the other. */
+static void queue_request(struct colony_store *store, struct request *request,
+                          struct store_spooled *row)
 {
     TAILQ_INSERT_TAIL(&store->asked, request, in_asked);
     uv_ref((uv_handle_t *)&store->async);
     uv_mutex_lock(&store->lock);
+    if (row)
+        colony__store_list_append(&store->spool, &row->link);
     colony__store_list_append(&store->requests, &request->link);
     if (!request->history_cb)
         store->is_hurried = true;
@@ -470,8 +488,52 @@ int colony_store_sync(struct colony_store *store, colony_store_done_cb cb, void 
         return -ENOMEM;
     request->done_cb = cb;
     request->data = data;
-    queue_request(store, request);
+    queue_request(store, request, NULL);
     return 0;
+}
+
+int colony_store_spool(struct colony_store *store, const struct colony_store_spooled *row,
+                       colony_store_done_cb cb, void *data)
+{
+    struct request *request = calloc(1, sizeof *request);
+    struct store_spooled *copy = request ? colony__store_spooled_new(row) : NULL;
+
+    if (!copy) {
+        free(request);
+        return -ENOMEM;
+    }
+    request->done_cb = cb;
+    request->data = data;
+    queue_request(store, request, copy);
+    return 0;
+}
+
+int colony_store_unspool(struct colony_store *store, uint64_t id)
+{
+    struct store_spooled *removal = calloc(1, sizeof *removal);
+
+    if (!removal)
+        return -ENOMEM;
+    removal->is_removal = true;
+    removal->row.id = id;
+    uv_mutex_lock(&store->lock);
+    colony__store_list_append(&store->spool, &removal->link);
+    if (store->due_ms == 0) {
+        store->due_ms = now_ms() + STORE_BATCH_MS;
+        uv_cond_broadcast(&store->wake);
+    }
+    uv_mutex_unlock(&store->lock);
+    return 0;
+}
+
+int colony_store_each_spooled(struct colony_store *store, colony_store_spooled_cb cb, void *data)
+{
+    int rc;
+
+    begin_reading(store);
+    rc = colony__store_db_each_spooled(&store->writer.db, cb, data);
+    end_reading(store);
+    return rc;
 }
 
 int colony_store_history(struct colony_store *store, const struct colony_store_query *query,
@@ -496,7 +558,7 @@ int colony_store_history(struct colony_store *store, const struct colony_store_q
     oldest_ms = colony__store_oldest_ms(&store->keep);
     if (query->since_ms < oldest_ms)
         request->query.since_ms = oldest_ms;
-    queue_request(store, request);
+    queue_request(store, request, NULL);
     return 0;
 }
 

@@ -109,6 +109,31 @@ struct colony_store_keep {
 };
 void colony_store_set_keep(struct colony_store *store, const struct colony_store_keep *keep);
 
+/*
+ * The spool: events from outside that wait to be handled (`events.durable`). Texts are borrowed for
+ * the call, @via and @peer end in NUL.
+ */
+struct colony_store_spooled {
+    uint64_t id; /* nothing else has it */
+    uint64_t at_ms;
+    const char *via;
+    const char *peer;
+    const char *json;
+    size_t size;
+};
+typedef void (*colony_store_spooled_cb)(const struct colony_store_spooled *row, void *data);
+/*
+ * Puts @row there. @cb is called once it is safe on disk (rc 0), or could not be written: then it
+ * is not tried again (though a disk that fails at the very end may have it all the same). -ENOMEM.
+ */
+int colony_store_spool(struct colony_store *store, const struct colony_store_spooled *row,
+                       colony_store_done_cb cb, void *data);
+/* Removes the one of that id, which need not be there: within a second, or with the next write.
+ * -ENOMEM. */
+int colony_store_unspool(struct colony_store *store, uint64_t id);
+/* All that are in the file, by their ids, oldest first. Reads at once: before any is put there. */
+int colony_store_each_spooled(struct colony_store *store, colony_store_spooled_cb cb, void *data);
+
 /* @cb once all that was put before is safe on disk, or has failed. -ENOMEM. */
 int colony_store_sync(struct colony_store *store, colony_store_done_cb cb, void *data);
 

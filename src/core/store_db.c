@@ -50,6 +50,12 @@ static const char *const migrations[] = {
     " term_signal INTEGER NOT NULL,"
     " cause TEXT NOT NULL);"
     "CREATE INDEX history_name ON history (name);",
+    "CREATE TABLE spool ("
+    " id INTEGER PRIMARY KEY,"
+    " at_ms INTEGER NOT NULL,"
+    " via TEXT NOT NULL,"
+    " peer TEXT NOT NULL,"
+    " json TEXT NOT NULL);",
 };
 
 enum {
@@ -91,6 +97,11 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_HISTORY_ON] = "SELECT " HISTORY_COLUMNS " FROM history WHERE" HISTORY_ON_END,
     [STATEMENT_HISTORY_ON_OF_NAME] =
         "SELECT " HISTORY_COLUMNS " FROM history WHERE name = ?2 AND" HISTORY_ON_END,
+    /* As above: it may be there. */
+    [STATEMENT_SPOOL] = "INSERT OR REPLACE INTO spool (id, at_ms, via, peer, json) "
+                        "VALUES (?1, ?2, ?3, ?4, ?5)",
+    [STATEMENT_UNSPOOL] = "DELETE FROM spool WHERE id = ?1",
+    [STATEMENT_SPOOLED] = "SELECT id, at_ms, via, peer, json FROM spool ORDER BY id",
 };
 
 /* The file system's own word where there is one. */
@@ -101,7 +112,7 @@ static int system_error(sqlite3 *sqlite, int otherwise)
     return error > 0 ? -error : otherwise;
 }
 
-static int error_of(sqlite3 *sqlite, int code)
+int colony__store_db_error(sqlite3 *sqlite, int code)
 {
     switch (code & 0xff) {
     case SQLITE_OK:
@@ -132,7 +143,7 @@ static int error_of(sqlite3 *sqlite, int code)
 
 static int run_sql(struct store_db *db, const char *sql)
 {
-    return error_of(db->sqlite, sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL));
+    return colony__store_db_error(db->sqlite, sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL));
 }
 
 /* The one number that @sql finds. */
@@ -146,7 +157,7 @@ static int read_number(struct store_db *db, const char *sql, int64_t *number)
         code = sqlite3_step(statement);
     if (code == SQLITE_ROW)
         *number = sqlite3_column_int64(statement, 0);
-    code = error_of(db->sqlite, code);
+    code = colony__store_db_error(db->sqlite, code);
     (void)sqlite3_finalize(statement);
     return code;
 }
@@ -189,7 +200,7 @@ static int begin_session(struct store_db *db, const char *path)
     int code = sqlite3_open_v2(path, &db->sqlite, flags, NULL);
 
     if (code != SQLITE_OK)
-        return db->sqlite ? error_of(db->sqlite, code) : -ENOMEM;
+        return db->sqlite ? colony__store_db_error(db->sqlite, code) : -ENOMEM;
     /* We have asked: it may be written. So it had no descriptor, and went on without writing. */
     code = sqlite3_exec(db->sqlite, "BEGIN IMMEDIATE; ROLLBACK", NULL, NULL, NULL);
     if ((code & 0xff) == SQLITE_READONLY || sqlite3_db_readonly(db->sqlite, "main") == 1)
@@ -250,7 +261,7 @@ static int prepare_statements(struct store_db *db)
         if (code == SQLITE_ERROR)
             return STORE_DAMAGED; /* it says it is ours, and has not our tables */
         if (code != SQLITE_OK)
-            return error_of(db->sqlite, code);
+            return colony__store_db_error(db->sqlite, code);
     }
     return 0;
 }
@@ -319,7 +330,7 @@ int colony__store_db_check(struct store_db *db)
         code = sqlite3_step(statement);
     if (code == SQLITE_ROW)
         text = (const char *)sqlite3_column_text(statement, 0);
-    rc = error_of(db->sqlite, code);
+    rc = colony__store_db_error(db->sqlite, code);
     if (rc == 0 && text && strcmp(text, "ok") != 0)
         rc = STORE_DAMAGED;
     (void)sqlite3_finalize(statement);
@@ -330,13 +341,13 @@ int colony__store_db_check(struct store_db *db)
 /* Statements. */
 
 /* Runs a statement that finds nothing, and makes it ready for the next time. */
-static int finish(struct store_db *db, sqlite3_stmt *statement, int code)
+int colony__store_db_finish(struct store_db *db, sqlite3_stmt *statement, int code)
 {
     int rc;
 
     if (code == SQLITE_OK)
         code = sqlite3_step(statement);
-    rc = error_of(db->sqlite, code);
+    rc = colony__store_db_error(db->sqlite, code);
     (void)sqlite3_reset(statement);
     (void)sqlite3_clear_bindings(statement); /* texts are lent for the call only */
     return rc;
@@ -344,7 +355,7 @@ static int finish(struct store_db *db, sqlite3_stmt *statement, int code)
 
 int colony__store_db_run(struct store_db *db, enum store_statement statement)
 {
-    return finish(db, db->statements[statement], SQLITE_OK);
+    return colony__store_db_finish(db, db->statements[statement], SQLITE_OK);
 }
 
 /* Binding fails for want of memory only, and each parameter is a place of its own. */
@@ -368,14 +379,14 @@ int colony__store_db_change(struct store_db *db, const struct store_template *ch
     if (change->is_removal) {
         sqlite3_stmt *removal = db->statements[STATEMENT_REMOVE];
 
-        return finish(db, removal, bind_text(removal, 1, row->name));
+        return colony__store_db_finish(db, removal, bind_text(removal, 1, row->name));
     }
     if (bind_text(put, 1, row->name) || bind_text(put, 2, row->origin) ||
         bind_text(put, 3, row->settings) || bind_number(put, 4, (uint64_t)row->file_numprocesses) ||
         bind_number(put, 5, row->load_id) || bind_number(put, 6, (uint64_t)row->numprocesses) ||
         bind_number(put, 7, row->is_stopped) || bind_number(put, 8, row->is_deleted))
         code = sqlite3_errcode(db->sqlite);
-    return finish(db, put, code);
+    return colony__store_db_finish(db, put, code);
 }
 
 int colony__store_db_add_event(struct store_db *db, const struct colony_store_event *row)
@@ -392,7 +403,7 @@ int colony__store_db_add_event(struct store_db *db, const struct colony_store_ev
         bind_number(add, 11, (uint64_t)row->exit_status) ||
         bind_number(add, 12, (uint64_t)row->term_signal) || bind_text(add, 13, row->cause))
         code = sqlite3_errcode(db->sqlite);
-    rc = finish(db, add, code);
+    rc = colony__store_db_finish(db, add, code);
     if (rc < 0)
         return rc;
     if (db->first_seq == 0)
@@ -409,7 +420,7 @@ static int prune_old(struct store_db *db, uint64_t oldest_ms)
 
     if (bind_number(prune, 1, oldest_ms) || bind_number(prune, 2, db->last_seq + 1))
         code = sqlite3_errcode(db->sqlite);
-    rc = finish(db, prune, code);
+    rc = colony__store_db_finish(db, prune, code);
     if (rc == 0)
         db->first_seq += (uint64_t)sqlite3_changes(db->sqlite);
     return rc;
@@ -425,7 +436,7 @@ int colony__store_db_prune(struct store_db *db, uint64_t rows_max, uint64_t olde
         more = STORE_PRUNE_ROWS;
     if (rc < 0 || db->last_seq - db->first_seq + 1 < rows_max + more)
         return rc;
-    rc = finish(db, prune, bind_number(prune, 1, db->last_seq - rows_max));
+    rc = colony__store_db_finish(db, prune, bind_number(prune, 1, db->last_seq - rows_max));
     if (rc == 0)
         db->first_seq = db->last_seq - rows_max + 1;
     return rc;
@@ -463,7 +474,7 @@ int colony__store_db_each_template(struct store_db *db, colony_store_template_cb
 
         cb(&row, data);
     }
-    rc = error_of(db->sqlite, code);
+    rc = colony__store_db_error(db->sqlite, code);
     (void)sqlite3_reset(statement);
     return rc;
 }
@@ -516,7 +527,7 @@ int colony__store_db_history(struct store_db *db, const struct colony_store_quer
         code = SQLITE_OK;
     }
     if (rc == 0)
-        rc = error_of(db->sqlite, code);
+        rc = colony__store_db_error(db->sqlite, code);
     (void)sqlite3_reset(statement);
     (void)sqlite3_clear_bindings(statement);
     return rc;

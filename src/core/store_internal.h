@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * store_internal.h - the parts of the store: store.c has the loop's side and the thread,
- * store_writer.c what the thread does, store_rows.c the rows, store_db.c all that knows of sqlite.
+ * store_writer.c what the thread does, store_rows.c the rows, store_db.c all that knows of sqlite;
+ * store_spool.c is the spool in all of these.
  */
 #ifndef COLONY_CORE_STORE_INTERNAL_H
 #define COLONY_CORE_STORE_INTERNAL_H
@@ -65,6 +66,14 @@ struct store_event {
     struct colony_store_event row;
     char texts[];
 };
+/* One for the spool, or with @is_removal only its id. */
+struct store_spooled {
+    struct store_link link;
+    bool is_removal;
+    struct colony_store_spooled row; /* texts are in @texts */
+    char texts[];
+};
+
 /* store_rows.c: copies of what the caller lent, and lists of them. */
 
 /* NULL: out of memory. */
@@ -112,6 +121,9 @@ enum store_statement {
     STATEMENT_HISTORY_OF_NAME,
     STATEMENT_HISTORY_ON,
     STATEMENT_HISTORY_ON_OF_NAME,
+    STATEMENT_SPOOL,
+    STATEMENT_UNSPOOL,
+    STATEMENT_SPOOLED,
     STATEMENT_COUNT,
 };
 
@@ -136,6 +148,11 @@ bool colony__store_db_is_gone(const struct store_db *db);
 /* Looks at all of it. */
 int colony__store_db_check(struct store_db *db);
 
+/* For store_spool.c: sqlite's code as an errno; one step of a statement that finds nothing, which
+ * is then ready for the next time (@code: of binding, else it is not run). */
+int colony__store_db_error(struct sqlite3 *sqlite, int code);
+int colony__store_db_finish(struct store_db *db, struct sqlite3_stmt *statement, int code);
+
 /* BEGIN, COMMIT, ROLLBACK or CLEAR (all templates). */
 int colony__store_db_run(struct store_db *db, enum store_statement statement);
 int colony__store_db_change(struct store_db *db, const struct store_template *change);
@@ -149,6 +166,15 @@ typedef int (*store_row_cb)(const struct colony_store_event *row, void *data);
 int colony__store_db_history(struct store_db *db, const struct colony_store_query *query,
                              store_row_cb cb, void *data);
 
+/* store_spool.c */
+
+/* NULL: out of memory. */
+struct store_spooled *colony__store_spooled_new(const struct colony_store_spooled *row);
+int colony__store_db_spool(struct store_db *db, const struct store_spooled *change);
+int colony__store_db_each_spooled(struct store_db *db, colony_store_spooled_cb cb, void *data);
+/* Of what could not be written, only removals are tried again: who put the rest there is told. */
+void colony__store_spool_keep_removals(struct store_list *spool);
+
 /* store_writer.c: what the thread does. */
 
 struct store_writer {
@@ -157,6 +183,7 @@ struct store_writer {
     struct store_known known;
     struct store_list changes; /* of templates, to be written */
     struct store_list events;  /* to be written */
+    struct store_list spool;   /* to be written */
     size_t event_count;
     struct colony_store_keep keep;
     bool is_unsure;       /* what the file holds of templates: all are written anew */

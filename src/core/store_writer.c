@@ -183,6 +183,7 @@ void colony__writer_close(struct store_writer *writer)
     colony__store_known_clear(&writer->known);
     colony__store_list_clear(&writer->changes);
     colony__store_events_clear(&writer->events);
+    colony__store_list_clear(&writer->spool);
     free(writer->path);
     *writer = (struct store_writer){0};
 }
@@ -241,6 +242,16 @@ static int write_events(struct store_writer *writer)
                                   colony__store_oldest_ms(&writer->keep));
 }
 
+static int write_spool(struct store_writer *writer)
+{
+    const struct store_link *change = writer->spool.first;
+    int rc = 0;
+
+    for (; rc == 0 && change; change = change->next)
+        rc = colony__store_db_spool(&writer->db, (const struct store_spooled *)change);
+    return rc;
+}
+
 static int write_batch(struct store_writer *writer)
 {
     int rc = 0;
@@ -262,6 +273,8 @@ static int write_batch(struct store_writer *writer)
     rc = write_templates(writer);
     if (rc == 0)
         rc = write_events(writer);
+    if (rc == 0)
+        rc = write_spool(writer);
     if (rc == 0)
         rc = colony__store_db_run(&writer->db, STATEMENT_COMMIT);
     if (rc < 0) /* which also fails when sqlite has rolled back already */
@@ -312,7 +325,8 @@ int colony__writer_write(struct store_writer *writer)
 {
     int rc;
 
-    if (!writer->is_unsure && !writer->changes.first && !writer->events.first)
+    if (!writer->is_unsure && !writer->changes.first && !writer->events.first &&
+        !writer->spool.first)
         return 0;
     rc = write_batch(writer);
     if (rc == STORE_DAMAGED) {
@@ -324,7 +338,10 @@ int colony__writer_write(struct store_writer *writer)
     writer->is_unsure = rc < 0;
     if (rc == 0) {
         colony__store_events_clear(&writer->events);
+        colony__store_list_clear(&writer->spool);
         writer->event_count = 0;
+    } else {
+        colony__store_spool_keep_removals(&writer->spool);
     }
     tell_result(writer, rc);
     return rc;

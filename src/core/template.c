@@ -127,6 +127,8 @@ const struct colony__setting colony__template_settings[] = {
      "restart it when it has run for so long; 0: never"},
     {"essential",    FLAG,  COLONY__LIVE, "false", AT(essential), NULL,
      "colony ends, with its exit code, when it fails for good"},
+    {"critical",     FLAG,  COLONY__LIVE, "false", AT(critical), NULL,
+     "`/ping` of the endpoint of events and status fails unless all its processes run"},
     {0},
 };
 /* clang-format on */

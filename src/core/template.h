@@ -202,6 +202,7 @@ struct colony_template {
     bool detach;
     bool start;
     bool essential; /* colony ends, with its exit code, when this one fails for good */
+    bool critical;  /* /ping of the daemon endpoint fails unless all of it runs */
 };
 
 /* What a template has that gives none of these. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -142,6 +143,59 @@ TEST(test_an_unknown_user_in_allow_is_told)
     assert_null(access);
 }
 
+/* A connection over loopback TCP; its accepted end. */
+static int accept_one(int *client)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof address;
+    int listening = socket(AF_INET, SOCK_STREAM, 0);
+    int accepted;
+
+    assert_int_equal(bind(listening, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(listening, 1), 0);
+    assert_int_equal(getsockname(listening, (struct sockaddr *)&address, &size), 0);
+    *client = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(*client, (struct sockaddr *)&address, size), 0);
+    accepted = accept(listening, NULL, NULL);
+    assert_true(accepted >= 0);
+    (void)close(listening);
+    return accepted;
+}
+
+TEST(test_an_open_endpoint_asks_nobody_on_this_machine_who_he_is)
+{
+    struct colony__access *access = new_access();
+    struct colony__peer peer;
+    int client;
+    int accepted = accept_one(&client);
+
+    colony__access_set_owner(access, geteuid() + 1);
+    assert_int_equal(colony__access_open(access, NULL), 0);
+    assert_int_equal(colony__access_rule(access, accepted), RULE_NONE);
+    assert_int_equal(colony__access_check_peer(access, accepted, RULE_NONE, &peer), 0);
+    assert_int_equal(peer.rule, RULE_NONE);
+    assert_int_equal(peer.rights, ACCESS_READ | ACCESS_CONTROL);
+    assert_memory_equal(peer.why, "http from 127.0.0.1:", strlen("http from 127.0.0.1:"));
+    (void)close(client);
+    (void)close(accepted);
+    colony__access_free(access);
+}
+
+TEST(test_an_open_endpoint_is_known_by_its_own_name)
+{
+    static const char headers[] = "Host\0events.example:5151";
+    const struct colony__request request = {
+        .method = METHOD_GET, .headers = headers, .headers_size = sizeof headers};
+    const struct colony__peer peer = {.own = "127.0.0.2:5151"};
+    struct colony__access *access = new_access();
+    const char *origin;
+
+    assert_int_equal(colony__access_check_request(access, &peer, &request, &origin, NULL), -EACCES);
+    assert_int_equal(colony__access_open(access, "events.example"), 0);
+    assert_int_equal(colony__access_check_request(access, &peer, &request, &origin, NULL), 0);
+    colony__access_free(access);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +208,8 @@ int main(void)
         cmocka_unit_test(test_a_listed_origin_may_read_the_answer),
         cmocka_unit_test(test_a_unix_peer_is_judged_by_its_uid),
         cmocka_unit_test(test_an_unknown_user_in_allow_is_told),
+        cmocka_unit_test(test_an_open_endpoint_asks_nobody_on_this_machine_who_he_is),
+        cmocka_unit_test(test_an_open_endpoint_is_known_by_its_own_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

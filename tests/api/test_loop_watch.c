@@ -8,11 +8,18 @@
 
 enum {
     LONG_MS = 60,
+    SLOW_MS = 2 * COLONY__LOOP_SLOW_MS,
 };
 
 static void be_busy(uv_timer_t *timer)
 {
     (void)poll(NULL, 0, LONG_MS); /* what nobody may do on a loop */
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
+static void be_slow(uv_timer_t *timer)
+{
+    (void)poll(NULL, 0, SLOW_MS);
     uv_close((uv_handle_t *)timer, NULL);
 }
 
@@ -100,12 +107,46 @@ TEST(test_a_long_answer_to_input_is_counted_and_waiting_is_not)
     finish(&watch, &loop);
 }
 
+/* What a look from inside of that turn sees. */
+static void look(uv_timer_t *timer)
+{
+    *(uint64_t *)timer->data = colony__loop_watch_slowest(timer->loop->data);
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
+TEST(test_the_slowest_turn_of_late_is_known_even_before_it_is_over)
+{
+    struct colony__loop_watch watch;
+    uint64_t seen = 0;
+    uv_timer_t timers[3];
+    uv_loop_t loop;
+
+    assert_int_equal(uv_loop_init(&loop), 0);
+    loop.data = &watch;
+    colony__loop_watch_init(&watch, &loop);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(uv_timer_init(&loop, &timers[i]), 0);
+    timers[1].data = &seen;
+    assert_int_equal(colony__loop_watch_slowest(&watch), 0);
+    assert_int_equal(uv_timer_start(&timers[0], be_slow, 1, 0), 0);
+    assert_int_equal(uv_timer_start(&timers[1], look, 1, 0), 0); /* in the same turn */
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+    assert_true(seen >= SLOW_MS - 2);
+    assert_int_equal(uv_timer_start(&timers[2], be_busy, 1, 0), 0);
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+    assert_true(colony__loop_watch_slowest(&watch) >= SLOW_MS - 2);
+    watch.slow_at_ms -= COLONY__LOOP_RECENT_MS;
+    assert_int_equal(colony__loop_watch_slowest(&watch), 0);
+    finish(&watch, &loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_it_keeps_no_loop_alive),
         cmocka_unit_test(test_a_long_timer_is_counted),
         cmocka_unit_test(test_a_long_answer_to_input_is_counted_and_waiting_is_not),
+        cmocka_unit_test(test_the_slowest_turn_of_late_is_known_even_before_it_is_over),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,6 +49,32 @@ TEST(test_a_request_ends_where_the_next_begins)
     colony__parser_clear(&parser);
 }
 
+TEST(test_a_post_may_have_to_tell_its_length)
+{
+    static const struct {
+        const char *text;
+        int status; /* 0: it is taken */
+    } cases[] = {
+        {"POST / HTTP/1.1\r\n\r\n", 411},
+        {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 411},
+        {"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 0},
+        {"POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\nx", 0},
+        {"GET / HTTP/1.1\r\n\r\n", 0},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct colony__parser parser;
+        enum colony__parse result;
+
+        colony__parser_init(&parser, HEAD_MAX, BODY_MAX);
+        parser.needs_length = true;
+        result = feed(&parser, cases[i].text, NULL);
+        assert_int_equal(result, cases[i].status ? PARSE_FAILED : PARSE_DONE);
+        assert_int_equal(parser.failure.status, cases[i].status);
+        colony__parser_clear(&parser);
+    }
+}
+
 TEST(test_a_request_may_be_cut_anywhere)
 {
     static const char text[] = "PUT /path HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: "
@@ -221,6 +247,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_request_ends_where_the_next_begins),
+        cmocka_unit_test(test_a_post_may_have_to_tell_its_length),
         cmocka_unit_test(test_a_request_may_be_cut_anywhere),
         cmocka_unit_test(test_what_is_not_http_fails),
         cmocka_unit_test(test_what_others_could_read_otherwise_fails),

@@ -12,7 +12,9 @@ static const struct colony__webhook_limits three = {3, 1 << 20};
 static void add(struct colony__webhook_queue *queue, const struct colony__webhook_limits *limits,
                 const char *body)
 {
-    colony__webhook_queue_add(queue, limits, "exit", body, strlen(body));
+    colony__webhook_queue_add(
+        queue, limits,
+        &(const struct colony__webhook_news){.name = "exit", .body = body, .size = strlen(body)});
 }
 
 /* "a b c " */

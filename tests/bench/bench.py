@@ -21,6 +21,7 @@ import commands
 import crash_loops
 import directories
 import echo
+import events
 import feeds
 import load
 import look
@@ -55,6 +56,9 @@ GROUPS = {
     "tls": Group(load.secure_requests, ("tls", "tls-p50")),
     "feeds": Group(feeds.feeds, ("follow-cpu", "follow-lines", "watch-events")),
     "websocket": Group(echo.round_trips, ("echo", "echo-p99")),
+    "events": Group(events.events, ("events-udp", "events-udp-lost", "events-udp-log",
+                                    "events-udp-log-lost", "events-http", "events-http-p50",
+                                    "events-http-p99")),
     "ctl": Group(commands.ps, ("ps", "ps-p99"), 2),
     "files": Group(directories.files, ("files-start", "files-latency", "files-rescan",
                                        "files-messages")),

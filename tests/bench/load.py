@@ -63,14 +63,15 @@ def is_open(port):
         return True
 
 
-def run_wrk(port, path, seconds, scheme="http"):
+def run_wrk(port, path, seconds, scheme="http", script=None):
     """Requests a second, and the median and p99 of the latency in µs."""
+    more = ["-s", str(script)] if script else []
     result = subprocess.run(
-        ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--latency",
+        ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--latency", *more,
          f"{scheme}://127.0.0.1:{port}{path}"], capture_output=True, text=True, check=True)
     text = result.stdout
     if "Non-2xx" in text or "Socket errors" in text:
-        raise RuntimeError(f"cannot measure GET {path}: {text}")
+        raise RuntimeError(f"cannot measure {path}: {text}")
     latency = {share: float(number) * FACTORS[unit]
                for share, number, unit in re.findall(r"(\d+)%\s+([\d.]+)(us|ms|s)\b", text)}
     return float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1]), latency["50"], latency["99"]

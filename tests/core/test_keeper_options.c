@@ -69,6 +69,7 @@ static void fill_scalars(struct colony_keeper_options *options)
     fill_text(options->program, sizeof options->program, '=');
     fill_text(options->pidfile, sizeof options->pidfile, ' ');
     fill_text(options->config, sizeof options->config, 'c');
+    fill_text(options->name, sizeof options->name, 'n');
     options->lock_fd = INT_MAX;
     options->link_fd = 0;
     options->ready_fd = 17;
@@ -112,6 +113,7 @@ TEST(test_with_everything_set_all_of_it_comes_back)
     assert_string_equal(parsed.program, given.program);
     assert_string_equal(parsed.pidfile, given.pidfile);
     assert_string_equal(parsed.config, given.config);
+    assert_string_equal(parsed.name, given.name);
     assert_int_equal(parsed.lock_fd, given.lock_fd);
     assert_int_equal(parsed.link_fd, given.link_fd);
     assert_int_equal(parsed.ready_fd, given.ready_fd);

@@ -51,6 +51,7 @@ static const struct change {
     {"restart_above", "{cpu: 5}", true},
     {"max_age", "1", true},
     {"essential", "true", true},
+    {"critical", "true", true},
 };
 
 static struct colony_template *changed(const struct change *change)

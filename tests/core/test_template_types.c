@@ -136,6 +136,7 @@ static const struct row {
     {"restart_above/for", ""},
     {"max_age", "wfz"},
     {"essential", "bcz"},
+    {"critical", "bcz"},
 };
 
 static const struct row *find_row(const char *path)

@@ -8,6 +8,7 @@
 #include <ctype.h>
 
 #include "api/access_internal.h"
+#include "api/daemon_internal.h"
 #include "api/parser_internal.h"
 #include "api/route_internal.h"
 #include "core/error.h"
@@ -219,6 +220,7 @@ static void dispatch(struct colony__parser *parser)
         if (colony__access_check_request(access, &peers[i], request, &origin, &err) == 0)
             CHECK(!origin || strcasecmp(origin, origins[0]) == 0);
     (void)colony__route_find(&colony__control_routes, request, &allowed);
+    (void)colony__route_find(&colony__daemon_routes, request, &allowed);
 }
 
 static void take_request(struct reading *reading, const char *bytes)
@@ -228,6 +230,8 @@ static void take_request(struct reading *reading, const char *bytes)
 
     check_strictly(request, bytes, reading->used);
     check_headers(request);
+    CHECK(!parser->needs_length || request->method != METHOD_POST ||
+          colony__request_header(request, "Content-Length", NULL));
     digest(reading, request->headers, request->headers_size);
     digest(reading, request->body, request->body_size);
     digest(reading, colony__parser_target(parser), strlen(colony__parser_target(parser)));
@@ -238,13 +242,15 @@ static void take_request(struct reading *reading, const char *bytes)
     colony__parser_next(parser);
 }
 
-/* Reads @size bytes that arrive @step at a time. */
-static void read_all(struct reading *reading, const char *bytes, size_t size, size_t step)
+/* Reads @size bytes that arrive @step at a time; @is_daemon: as the endpoint of events does. */
+static void read_all(struct reading *reading, const char *bytes, size_t size, size_t step,
+                     bool is_daemon)
 {
     const char *begin = bytes; /* of the request */
 
     memset(reading, 0, sizeof *reading);
     colony__parser_init(&reading->parser, HEAD_MAX, BODY_MAX);
+    reading->parser.needs_length = is_daemon;
     for (const char *end = bytes + size; bytes < end && reading->failure == 0;) {
         size_t left = (size_t)(end - bytes);
         size_t given = step < left ? step : left;
@@ -274,10 +280,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct reading whole; /* too large for the stack */
     static struct reading cut;
+    static struct reading daemon;
     const char *bytes = (const char *)data;
 
-    read_all(&whole, bytes, size, size > 0 ? size : 1);
-    read_all(&cut, bytes, size, 1);
+    read_all(&whole, bytes, size, size > 0 ? size : 1, false);
+    read_all(&cut, bytes, size, 1, false);
+    read_all(&daemon, bytes, size, size > 0 ? size : 1, true);
+    CHECK(daemon.requests <= whole.requests);
     if (whole.failure == TOO_LARGE_HEAD || cut.failure == TOO_LARGE_HEAD)
         return 0; /* a head that came at once may have more blanks */
     CHECK((whole.failure != 0) ==

@@ -96,7 +96,7 @@ class Receiver:
             except queue.Empty:
                 raise AssertionError(f"{event or 'an event'} was not posted in time") from None
             told = post.json()
-            if event in (None, told["event"]) and all(told.get(k) == v for k, v in wanted.items()):
+            if event in (None, told.get("event")) and all(told.get(k) == v for k, v in wanted.items()):
                 return post
 
     def all(self):

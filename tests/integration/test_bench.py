@@ -67,6 +67,16 @@ def test_it_prints_and_writes_each_figure_beside_its_limit(tmp_path):
     assert not probes()
 
 
+def test_it_counts_the_events_of_a_flood_on_both_sides(tmp_path):
+    result = run_bench("events", "--folder", tmp_path, "--json", tmp_path / "bench.json")
+    assert result.returncode == 0, result.stderr
+    rows = {row["figure"]: row for row in json.loads((tmp_path / "bench.json").read_text())["figures"]}
+    for key in ("events-udp", "events-udp-log"):
+        for side in ("colony", "limit"):
+            assert rows[key][side]["min"] > 0
+            assert 0 <= rows[f"{key}-lost"][side]["min"] <= rows[f"{key}-lost"][side]["max"] < 100
+
+
 def test_it_names_the_figures_when_it_does_not_know_one():
     result = run_bench("restarts")
     assert result.returncode == 2

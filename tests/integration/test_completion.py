@@ -43,7 +43,7 @@ def help_of(*args):
 
 
 def test_commands_are_those_of_help():
-    assert set(complete("")) == {"app", "beat", "beatcheck", "check", "completion", "ctl", "help",
+    assert set(complete("")) == {"app", "beat", "beatcheck", "check", "completion", "ctl", "event", "help",
                                  "httpcheck", "schedule", "serve", "top", "version"}
     assert complete("ser") == {"serve": "keep processes alive"}
     assert complete("complet") == {"completion": "print what completes commands in your shell"}
