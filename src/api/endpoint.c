@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "api/bind_internal.h"
+#include "core/address.h"
 #include "core/error.h"
 #include "core/settings.h"
 
@@ -52,7 +52,7 @@ static int fail_in_use(struct colony_error *err, const char *where)
                        where);
 }
 
-static int resolve(const struct colony__bind *bind, struct sockaddr_storage *address,
+static int resolve(const struct colony_bind *bind, struct sockaddr_storage *address,
                    socklen_t *size, struct colony_error *err)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
@@ -99,18 +99,18 @@ static int open_tcp(const struct sockaddr_storage *address, socklen_t size)
     return rc;
 }
 
-static int listen_tcp(struct result *out, const struct colony__bind *bind, struct colony_error *err)
+static int listen_tcp(struct result *out, const struct colony_bind *bind, struct colony_error *err)
 {
     struct sockaddr_storage address = {0};
     socklen_t size = 0;
-    char text[COLONY__ADDRESS_TEXT_MAX];
+    char text[COLONY_ADDRESS_TEXT_MAX];
     int fd;
     int rc = resolve(bind, &address, &size, err);
 
     if (rc < 0)
         return rc;
-    colony__address_format(&address, text);
-    if (!colony__address_is_loopback(&address) && !out->may_be_remote)
+    colony_address_format(&address, text);
+    if (!colony_address_is_loopback(&address) && !out->may_be_remote)
         return colony_fail(err, -EACCES,
                            "cannot listen on %s: an endpoint beyond this machine needs TLS "
                            "(`certfile`) and a file of tokens (`tokens`), or `insecure: true`",
@@ -122,7 +122,7 @@ static int listen_tcp(struct result *out, const struct colony__bind *bind, struc
         return colony_fail_os(err, fd, "cannot listen on %s", text);
     size = sizeof address;
     if (getsockname(fd, (struct sockaddr *)&address, &size) == 0) /* port 0 has become one */
-        colony__address_format(&address, text);
+        colony_address_format(&address, text);
     rc = snprintf(out->name, out->name_size, "%s%s", out->prefix, text);
     if (rc < 0 || (size_t)rc >= out->name_size) {
         (void)close(fd);
@@ -306,8 +306,8 @@ int colony_endpoint_listen(int *fd, char *name, size_t name_size,
                             .name_size = name_size,
                             .prefix = COLONY_ENDPOINT_PREFIX,
                             .may_be_remote = settings->insecure || (is_tls && settings->tokens)};
-    struct colony__bind where;
-    int rc = colony__bind_parse(&where, endpoint->bind, err);
+    struct colony_bind where;
+    int rc = colony_bind_parse(&where, endpoint->bind, err);
 
     if (is_tls)
         (void)snprintf(result.prefix, sizeof result.prefix,

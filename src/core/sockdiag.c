@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/sockdiag_internal.h"
+#include "core/sockdiag.h"
 
 #include <errno.h>
 #include <linux/inet_diag.h>
@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "api/bind_internal.h"
+#include "core/address.h"
 
 enum {
     STATE_LISTEN = 10, /* TCP_LISTEN of linux/tcp_states.h */
@@ -31,7 +31,7 @@ struct end {
     uint32_t address[4];
 };
 
-int colony__sockdiag_open(void)
+int colony_sockdiag_open(void)
 {
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG);
 
@@ -45,7 +45,7 @@ static void end_init(struct end *end, const struct sockaddr_storage *address)
     struct sockaddr_in6 v6;
 
     memset(end, 0, sizeof *end);
-    colony__address_unmap(&plain);
+    colony_address_unmap(&plain);
     end->family = plain.ss_family;
     if (plain.ss_family == AF_INET) {
         memcpy(&v4, &plain, sizeof v4);
@@ -123,8 +123,8 @@ static int read_answer(const struct nlmsghdr *header, const struct end *peer, co
     return 0;
 }
 
-int colony__sockdiag_uid(int fd, const struct sockaddr_storage *peer,
-                         const struct sockaddr_storage *own, uid_t *uid)
+int colony_sockdiag_uid(int fd, const struct sockaddr_storage *peer,
+                        const struct sockaddr_storage *own, uid_t *uid)
 {
     static uint32_t sequence; /* of the loop thread */
     _Alignas(struct nlmsghdr) char bytes[ANSWER_SIZE];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/bind_internal.h"
+#include "core/address.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -21,7 +21,7 @@ static bool is_port(const char *text)
     return value <= 65535;
 }
 
-static int set_host(struct colony__bind *bind, const char *host, size_t size)
+static int set_host(struct colony_bind *bind, const char *host, size_t size)
 {
     if (size == 0 || size >= sizeof bind->host)
         return -EINVAL;
@@ -30,7 +30,7 @@ static int set_host(struct colony__bind *bind, const char *host, size_t size)
     return 0;
 }
 
-static int split(struct colony__bind *bind, const char *text)
+static int split(struct colony_bind *bind, const char *text)
 {
     const char *colon = strrchr(text, ':');
     const char *port = colon ? colon + 1 : text;
@@ -47,7 +47,7 @@ static int split(struct colony__bind *bind, const char *text)
     return set_host(bind, text, (size_t)(colon - text));
 }
 
-int colony__bind_parse(struct colony__bind *bind, const char *text, struct colony_error *err)
+int colony_bind_parse(struct colony_bind *bind, const char *text, struct colony_error *err)
 {
     memset(bind, 0, sizeof *bind);
     if (strncmp(text, "unix:", 5) == 0) {
@@ -66,7 +66,7 @@ int colony__bind_parse(struct colony__bind *bind, const char *text, struct colon
     return 0;
 }
 
-void colony__address_unmap(struct sockaddr_storage *address)
+void colony_address_unmap(struct sockaddr_storage *address)
 {
     struct sockaddr_in plain = {.sin_family = AF_INET};
     struct sockaddr_in6 mapped;
@@ -82,13 +82,13 @@ void colony__address_unmap(struct sockaddr_storage *address)
     memcpy(address, &plain, sizeof plain);
 }
 
-bool colony__address_is_loopback(const struct sockaddr_storage *address)
+bool colony_address_is_loopback(const struct sockaddr_storage *address)
 {
     struct sockaddr_storage plain = *address;
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
 
-    colony__address_unmap(&plain);
+    colony_address_unmap(&plain);
     if (plain.ss_family == AF_INET) {
         memcpy(&v4, &plain, sizeof v4);
         return ntohl(v4.sin_addr.s_addr) >> 24 == 127;
@@ -99,26 +99,26 @@ bool colony__address_is_loopback(const struct sockaddr_storage *address)
     return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
 }
 
-void colony__address_format(const struct sockaddr_storage *address,
-                            char text[COLONY__ADDRESS_TEXT_MAX])
+void colony_address_format(const struct sockaddr_storage *address,
+                           char text[COLONY_ADDRESS_TEXT_MAX])
 {
     struct sockaddr_storage plain = *address;
     char host[INET6_ADDRSTRLEN] = "?";
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
 
-    colony__address_unmap(&plain);
+    colony_address_unmap(&plain);
     if (plain.ss_family == AF_INET) {
         memcpy(&v4, &plain, sizeof v4);
         (void)inet_ntop(AF_INET, &v4.sin_addr, host, sizeof host);
-        (void)snprintf(text, COLONY__ADDRESS_TEXT_MAX, "%s:%u", host, ntohs(v4.sin_port));
+        (void)snprintf(text, COLONY_ADDRESS_TEXT_MAX, "%s:%u", host, ntohs(v4.sin_port));
         return;
     }
     memcpy(&v6, &plain, sizeof v6);
     (void)inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof host);
     if (v6.sin6_scope_id != 0)
-        (void)snprintf(text, COLONY__ADDRESS_TEXT_MAX, "[%s%%%u]:%u", host, v6.sin6_scope_id,
+        (void)snprintf(text, COLONY_ADDRESS_TEXT_MAX, "[%s%%%u]:%u", host, v6.sin6_scope_id,
                        ntohs(v6.sin6_port));
     else
-        (void)snprintf(text, COLONY__ADDRESS_TEXT_MAX, "[%s]:%u", host, ntohs(v6.sin6_port));
+        (void)snprintf(text, COLONY_ADDRESS_TEXT_MAX, "[%s]:%u", host, ntohs(v6.sin6_port));
 }

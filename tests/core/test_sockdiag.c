@@ -6,8 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "api/bind_internal.h"
-#include "api/sockdiag_internal.h"
+#include "core/address.h"
+#include "core/sockdiag.h"
 
 #include "../test.h"
 
@@ -76,7 +76,7 @@ static bool fixture_init(struct fixture *f, int listener_family, int client_fami
     f->listener = listen_any(listener_family);
     if (f->listener < 0)
         return false;
-    f->diag = colony__sockdiag_open();
+    f->diag = colony_sockdiag_open();
     assert_true(f->diag >= 0);
     f->client = connect_to(f->listener, client_family, is_ipv4);
     f->accepted = accept(f->listener, (struct sockaddr *)&f->peer, &size);
@@ -97,7 +97,7 @@ static void fixture_clear(struct fixture *f)
 
 static int ask(const struct fixture *f, uid_t *uid)
 {
-    return colony__sockdiag_uid(f->diag, &f->peer, &f->own, uid);
+    return colony_sockdiag_uid(f->diag, &f->peer, &f->own, uid);
 }
 
 static void check_families(int listener_family, int client_family, bool is_ipv4)
@@ -138,7 +138,7 @@ TEST(test_the_uid_of_an_ipv6_socket_that_talks_ipv4_is_found)
 TEST(test_another_user_is_told_by_his_uid)
 {
     int listener = listen_any(AF_INET);
-    struct fixture f = {.diag = colony__sockdiag_open(), .client = -1, .listener = listener};
+    struct fixture f = {.diag = colony_sockdiag_open(), .client = -1, .listener = listener};
     socklen_t size = sizeof f.peer;
     int ready[2];
     uid_t uid = 0;
@@ -209,7 +209,7 @@ TEST(test_whoever_listens_on_the_port_is_not_taken_for_the_peer)
     assert_true(fixture_init(&f, AF_INET, AF_INET, true));
     assert_int_equal(getsockname(f.listener, (struct sockaddr *)&listening, &size), 0);
     /* A connection that does not exist, from the listener's port to the client's. */
-    assert_int_equal(colony__sockdiag_uid(f.diag, &listening, &f.own, &uid), -ENOENT);
+    assert_int_equal(colony_sockdiag_uid(f.diag, &listening, &f.own, &uid), -ENOENT);
     assert_int_equal(uid, 12345);
     fixture_clear(&f);
 }

@@ -4,7 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "api/bind_internal.h"
+#include "core/address.h"
 #include "core/error.h"
 
 #include "../test.h"
@@ -33,15 +33,15 @@ TEST(test_texts_are_split)
         {"[::1]:65535", "::1", "65535"},         {"[fe80::1%eth0]:80", "fe80::1%eth0", "80"},
         {"5000", "127.0.0.1", "5000"},
     };
-    struct colony__bind bind;
+    struct colony_bind bind;
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_int_equal(colony__bind_parse(&bind, cases[i].text, NULL), 0);
+        assert_int_equal(colony_bind_parse(&bind, cases[i].text, NULL), 0);
         assert_false(bind.is_unix);
         assert_string_equal(bind.host, cases[i].host);
         assert_string_equal(bind.port, cases[i].port);
     }
-    assert_int_equal(colony__bind_parse(&bind, "unix:/run/x.sock", NULL), 0);
+    assert_int_equal(colony_bind_parse(&bind, "unix:/run/x.sock", NULL), 0);
     assert_true(bind.is_unix);
     assert_string_equal(bind.path, "/run/x.sock");
 }
@@ -54,11 +54,11 @@ TEST(test_what_is_no_address_is_refused)
         "unix:",     "unix:/x/", "http://a:80", "a:-1",      "a:123456",   "a b:80",
         "user@h:80",
     };
-    struct colony__bind bind;
+    struct colony_bind bind;
     struct colony_error err;
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        assert_int_equal(colony__bind_parse(&bind, texts[i], &err), -EINVAL);
+        assert_int_equal(colony_bind_parse(&bind, texts[i], &err), -EINVAL);
         assert_non_null(strstr(err.message, "cannot listen on"));
     }
 }
@@ -78,7 +78,7 @@ TEST(test_loopback_is_told_from_the_rest)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct sockaddr_storage address = address_of(cases[i].text, 80);
 
-        assert_int_equal(colony__address_is_loopback(&address), cases[i].is_loopback);
+        assert_int_equal(colony_address_is_loopback(&address), cases[i].is_loopback);
     }
 }
 
@@ -87,13 +87,13 @@ TEST(test_addresses_are_written_as_they_are_read)
     struct sockaddr_storage v4 = address_of("127.0.0.1", 5000);
     struct sockaddr_storage v6 = address_of("::1", 5000);
     struct sockaddr_storage mapped = address_of("::ffff:10.1.2.3", 80);
-    char text[COLONY__ADDRESS_TEXT_MAX];
+    char text[COLONY_ADDRESS_TEXT_MAX];
 
-    colony__address_format(&v4, text);
+    colony_address_format(&v4, text);
     assert_string_equal(text, "127.0.0.1:5000");
-    colony__address_format(&v6, text);
+    colony_address_format(&v6, text);
     assert_string_equal(text, "[::1]:5000");
-    colony__address_format(&mapped, text);
+    colony_address_format(&mapped, text);
     assert_string_equal(text, "10.1.2.3:80");
 }
 
