@@ -76,22 +76,22 @@ static int set_number(struct colony_rpc_client *client, int option, int number)
     return client->zmq->zmq_setsockopt(client->socket, option, &number, sizeof number);
 }
 
-static int set_keys(struct colony_rpc_client *client, const struct colony_rpc_peer *peer)
+static int set_keys(struct colony_rpc_client *client, const struct colony_rpc_target *target)
 {
     const struct {
         int option;
         const char *key;
     } keys[] = {
-        {ZMQ_CURVE_SERVERKEY, peer->server_key},
-        {ZMQ_CURVE_PUBLICKEY, peer->public_key},
-        {ZMQ_CURVE_SECRETKEY, peer->secret_key},
+        {ZMQ_CURVE_SERVERKEY, target->server_key},
+        {ZMQ_CURVE_PUBLICKEY, target->public_key},
+        {ZMQ_CURVE_SECRETKEY, target->secret_key},
     };
 
-    for (size_t i = 0; peer->server_key && i < sizeof keys / sizeof keys[0]; i++)
+    for (size_t i = 0; target->server_key && i < sizeof keys / sizeof keys[0]; i++)
         if (!keys[i].key || client->zmq->zmq_setsockopt(client->socket, keys[i].option, keys[i].key,
                                                         strlen(keys[i].key) + 1) < 0)
             return -1;
-    client->has_key = peer->server_key != NULL;
+    client->has_key = target->server_key != NULL;
     return 0;
 }
 
@@ -128,7 +128,7 @@ static int open_monitor(struct colony_rpc_client *client)
     return client->monitor ? client->zmq->zmq_connect(client->monitor, address) : -1;
 }
 
-static int open_sockets(struct colony_rpc_client *client, const struct colony_rpc_peer *peer,
+static int open_sockets(struct colony_rpc_client *client, const struct colony_rpc_target *target,
                         struct colony_error *err)
 {
     const struct colony_zmq *zmq = client->zmq;
@@ -140,30 +140,31 @@ static int open_sockets(struct colony_rpc_client *client, const struct colony_rp
     if (!client->socket || set_options(client) < 0 || set_identity(client) < 0 ||
         open_monitor(client) < 0)
         return colony_zmq_fail(zmq, err, "cannot open a ZeroMQ socket");
-    if (set_keys(client, peer) < 0)
+    if (set_keys(client, target) < 0)
         return colony_fail(err, -EINVAL, "cannot use the keys for %s: colony rpc keygen makes some",
                            client->place);
-    (void)snprintf(endpoint, sizeof endpoint, "tcp://%s", client->place);
+    (void)snprintf(endpoint, sizeof endpoint, "%s%s", strstr(client->place, "://") ? "" : "tcp://",
+                   client->place);
     if (zmq->zmq_connect(client->socket, endpoint) == 0)
         return 0;
     return colony_fail(err, -EINVAL, "cannot connect to %s: it must be HOST:PORT", client->place);
 }
 
-int colony_rpc_client_new(struct colony_rpc_client **out, const struct colony_rpc_peer *peer,
+int colony_rpc_client_new(struct colony_rpc_client **out, const struct colony_rpc_target *target,
                           struct colony_error *err)
 {
     struct colony_rpc_client *client;
     int rc;
 
-    if (strlen(peer->place) >= COLONY_RPC_PLACE_MAX)
-        return colony_fail(err, -EINVAL, "cannot connect to %.60s…: it is too long", peer->place);
+    if (strlen(target->place) >= COLONY_RPC_PLACE_MAX)
+        return colony_fail(err, -EINVAL, "cannot connect to %.60s…: it is too long", target->place);
     client = calloc(1, sizeof *client);
     if (!client)
-        return colony_fail_os(err, -ENOMEM, "cannot connect to %s", peer->place);
-    (void)snprintf(client->place, sizeof client->place, "%s", peer->place);
+        return colony_fail_os(err, -ENOMEM, "cannot connect to %s", target->place);
+    (void)snprintf(client->place, sizeof client->place, "%s", target->place);
     rc = colony_zmq_get(&client->zmq, err);
     if (rc == 0)
-        rc = open_sockets(client, peer, err);
+        rc = open_sockets(client, target, err);
     if (rc < 0) {
         colony_rpc_client_free(client);
         return rc;

@@ -23,8 +23,8 @@ enum {
 };
 
 /* Whom to ask; all is copied. */
-struct colony_rpc_peer {
-    const char *place;      /* "HOST:PORT", "[V6]:PORT" */
+struct colony_rpc_target {
+    const char *place;      /* "HOST:PORT", "[V6]:PORT", "ipc://PATH" */
     const char *server_key; /* its public key in Z85; NULL: nothing is encrypted */
     const char *public_key; /* with server_key: our own two */
     const char *secret_key;
@@ -42,7 +42,7 @@ struct colony_rpc_answer {
  * Begins to connect. -ENOENT, -ENOTSUP: libzmq is not there; -EINVAL: that is no place, or no key;
  * -ENOMEM, -EMFILE.
  */
-int colony_rpc_client_new(struct colony_rpc_client **out, const struct colony_rpc_peer *peer,
+int colony_rpc_client_new(struct colony_rpc_client **out, const struct colony_rpc_target *target,
                           struct colony_error *err);
 
 /*

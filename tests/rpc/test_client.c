@@ -170,7 +170,7 @@ static struct server *start_server(void)
 
 static struct colony_rpc_client *connect_to(const struct server *server)
 {
-    const struct colony_rpc_peer peer = {.place = server->endpoint + strlen("tcp://")};
+    const struct colony_rpc_target peer = {.place = server->endpoint + strlen("tcp://")};
     struct colony_rpc_client *client = NULL;
 
     assert_int_equal(colony_rpc_client_new(&client, &peer, NULL), 0);
@@ -325,7 +325,7 @@ TEST(test_where_nothing_listens_it_is_told_at_once)
     (void)snprintf(place, sizeof place, "%s", server->endpoint + strlen("tcp://"));
     stop_server(server);
     assert_int_equal(
-        colony_rpc_client_new(&client, &(struct colony_rpc_peer){.place = place}, NULL), 0);
+        colony_rpc_client_new(&client, &(struct colony_rpc_target){.place = place}, NULL), 0);
     assert_int_equal(colony_rpc_client_call(client, "echo", NULL, UINT64_MAX, &answer, &err),
                      -ECONNREFUSED);
     assert_non_null(strstr(err.message, "nothing listens there"));
@@ -341,13 +341,13 @@ TEST(test_what_is_no_place_is_refused)
         struct colony_error err = {0};
 
         assert_int_equal(
-            colony_rpc_client_new(&client, &(struct colony_rpc_peer){.place = places[i]}, &err),
+            colony_rpc_client_new(&client, &(struct colony_rpc_target){.place = places[i]}, &err),
             -EINVAL);
         assert_non_null(strstr(err.message, "it must be HOST:PORT"));
     }
     assert_int_equal(colony_rpc_client_new(
                          &client,
-                         &(struct colony_rpc_peer){.place = "127.0.0.1:1", .server_key = "short"},
+                         &(struct colony_rpc_target){.place = "127.0.0.1:1", .server_key = "short"},
                          NULL),
                      -EINVAL);
 }
