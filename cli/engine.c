@@ -21,6 +21,7 @@
 #include "core/settings.h"
 #include "core/state_dir.h"
 #include "fsctl/files.h"
+#include "title.h"
 
 /* The front-ends. One more is one more row. */
 static const struct colony_controller *const controllers[] = {
@@ -255,6 +256,8 @@ int colony_cmd_engine(int argc, char **argv)
                               "start `colony serve`\n");
         return EXIT_USAGE;
     }
+    if (program.keeper.title[0] != '\0')
+        title_hide_arguments(argc - 1, argv + 1);
     colony_log_init("engine", (enum colony_log_severity)program.keeper.log_level,
                     (enum colony_log_style)program.keeper.log_style);
     (void)prctl(PR_SET_NAME, "colony", 0, 0, 0); /* it was run as /proc/self/exe */

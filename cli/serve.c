@@ -194,8 +194,10 @@ static int load_settings(struct serve *serve, struct colony_error *err)
         return rc;
     if (!serve->config && !serve->state)
         serve->config = colony_settings_default_path();
-    rc = serve->config ? colony_settings_load(&serve->settings, serve->config, err)
-                       : colony_settings_new(&serve->settings, err);
+    if (serve->config)
+        rc = colony_settings_load(&serve->settings, serve->config, err);
+    else if (!serve->settings)
+        rc = colony_settings_new(&serve->settings, err);
 
     if (rc == 0)
         rc = apply_options(serve->settings, serve, err);
@@ -415,28 +417,39 @@ static int prepare(struct serve *serve, struct colony_error *err)
     return rc;
 }
 
-int colony_cmd_serve(int argc, char **argv)
+void serve_init(struct serve *serve)
 {
-    static struct serve serve; /* too large for the stack */
+    colony_log_init("serve", SEVERITY_INFO, LOG_STYLE_TEXT);
+    colony_keeper_options_init(&serve->keeper);
+    serve->state_dir.fd = serve->state_dir.lock_fd = -1;
+    serve->log_fd = -1;
+}
+
+int serve_run(struct serve *serve, const struct colony_usage *usage)
+{
     struct colony_error err = {0};
     int exit_code;
-    int rc;
+    int rc = prepare(serve, &err);
 
-    if (!colony_options_parse(&colony_serve_usage, &serve, &argc, argv, &exit_code))
-        return exit_code;
-    colony_log_init("serve", SEVERITY_INFO, LOG_STYLE_TEXT);
-    colony_keeper_options_init(&serve.keeper);
-    serve.state_dir.fd = serve.state_dir.lock_fd = -1;
-    serve.log_fd = -1;
-    rc = prepare(&serve, &err);
-    if (rc == 0 && serve.daemon && serve_go_to_background(&serve, &exit_code))
+    if (rc == 0 && serve->daemon && serve_go_to_background(serve, &exit_code))
         return exit_code; /* whoever started us knows how it went */
     if (rc == 0) {
-        serve_use_log(&serve);
-        rc = become_keeper(&serve, &err);
+        serve_use_log(serve);
+        rc = become_keeper(serve, &err);
     }
-    colony_options_complain(&colony_serve_usage, "%s", err.message);
+    colony_options_complain(usage, "%s", err.message);
     if (rc == -ENOENT)
         return EXIT_FAILED; /* a missing file is no missing name, which is what that code is for */
     return rc == -EBADMSG ? EXIT_BAD_CONFIG : (int)colony_error_info(rc)->exit_code;
+}
+
+int colony_cmd_serve(int argc, char **argv)
+{
+    static struct serve serve; /* too large for the stack */
+    int exit_code;
+
+    if (!colony_options_parse(&colony_serve_usage, &serve, &argc, argv, &exit_code))
+        return exit_code;
+    serve_init(&serve);
+    return serve_run(&serve, &colony_serve_usage);
 }

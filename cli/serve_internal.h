@@ -42,6 +42,12 @@ struct serve {
     struct colony_keeper_options keeper;
 };
 
+/* serve.c: all empty, descriptors -1; what options say is left. */
+void serve_init(struct serve *serve);
+/* Becomes the keeper of @serve, whose settings may be made already; messages begin as those of
+ * @usage. Returns only when that failed, or in the process that the user started: the exit code. */
+int serve_run(struct serve *serve, const struct colony_usage *usage);
+
 /* serve_files.c: before settings are loaded, and after. With nothing but its directories given, a
  * colony has a state folder of its own. */
 int serve_settle_directories(struct serve *serve, struct colony_error *err);
