@@ -4,7 +4,7 @@
  *
  * Connections are accepted by the server itself, which looks at who is there before a byte is read
  * (gate_internal.h), and handed on to libzmq through a socket that nobody else can open. Loop
- * thread only.
+ * thread only; SIGPIPE is to be ignored.
  */
 #ifndef COLONY_RPC_SERVER_H
 #define COLONY_RPC_SERVER_H
