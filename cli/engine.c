@@ -21,12 +21,14 @@
 #include "core/settings.h"
 #include "core/state_dir.h"
 #include "fsctl/files.h"
+#include "rpc/rpc.h"
 
 /* The front-ends. One more is one more row. */
 static const struct colony_controller *const controllers[] = {
     &colony_http_controller,
     &colony_files_controller,
     &colony_webhooks_controller,
+    &colony_rpc_controller,
 };
 
 enum {
