@@ -21,6 +21,7 @@
 #include "core/settings.h"
 #include "core/state_dir.h"
 #include "fsctl/files.h"
+#include "rpc/rpc.h"
 #include "title.h"
 
 /* The front-ends. One more is one more row. */
@@ -28,6 +29,7 @@ static const struct colony_controller *const controllers[] = {
     &colony_http_controller,
     &colony_files_controller,
     &colony_webhooks_controller,
+    &colony_rpc_controller,
 };
 
 enum {

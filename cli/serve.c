@@ -25,6 +25,7 @@
 #include "core/settings.h"
 #include "core/state_dir.h"
 #include "options.h"
+#include "rpc/rpc.h"
 #include "serve_internal.h"
 
 #define AT(member) offsetof(struct serve, member)
@@ -68,6 +69,7 @@ static const struct colony_option serve_options[] = {
      NULL},
     {"user", 0, "NAME", "run the engine as NAME; the keeper stays root", OPTION_TEXT, AT(user),
      NULL},
+    {"rpc", 0, "ADDR", "control over ZeroMQ, at HOST:PORT or HOST", OPTION_TEXT, AT(rpc), NULL},
     {"log-file", 0, "FILE", "write colony's own log to FILE", OPTION_TEXT, AT(log_file), NULL},
     {"log-level", 0, "LEVEL", "error, warning, info or debug", OPTION_TEXT, AT(log_level), NULL},
     {"log-format", 0, "FORMAT", "text or json", OPTION_TEXT, AT(log_format), NULL},
@@ -171,6 +173,10 @@ static int apply_options(struct colony_settings *settings, const struct serve *s
         rc = replace_text(&settings->log_file, serve->log_file);
     if (rc == 0)
         rc = replace_text(&settings->http.tokens, serve->tokens);
+    if (rc == 0 && serve->rpc) {
+        settings->rpc.is_wanted = true;
+        rc = replace_text(&settings->rpc.bind, serve->rpc);
+    }
     if (rc == 0 && serve->certfile)
         rc = colony_http_set_tls(&settings->http, serve->certfile, serve->keyfile);
     if (rc == 0)
@@ -205,7 +211,9 @@ static int load_settings(struct serve *serve, struct colony_error *err)
         rc = serve_apply_directories(serve->settings, serve, err);
     if (rc == 0)
         rc = colony_http_check(&serve->settings->http, err);
-    return rc < 0 ? rc : colony_webhooks_check(serve->settings, err);
+    if (rc == 0)
+        rc = colony_webhooks_check(serve->settings, err);
+    return rc < 0 ? rc : colony_rpc_check(&serve->settings->rpc, err);
 }
 
 static int find_state_dir(const struct serve *serve, char *path, size_t size,
@@ -412,6 +420,8 @@ static int prepare(struct serve *serve, struct colony_error *err)
         rc = serve_place_files(serve, err);
     if (rc == 0)
         rc = serve_open_log(serve, err);
+    if (rc == 0 && serve->settings->rpc.is_wanted)
+        rc = serve_listen_rpc(serve, err);
     if (rc == 0)
         rc = open_endpoints(serve, err); /* last: what is made here others can see */
     return rc;

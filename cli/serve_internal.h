@@ -28,6 +28,7 @@ struct serve {
     const char *certfile;
     const char *keyfile;
     const char *tokens;
+    const char *rpc;
     const char *user;
     const char *log_file;
     const char *log_level;
@@ -58,6 +59,8 @@ int serve_apply_directories(struct colony_settings *settings, const struct serve
 int serve_apply_user(struct colony_settings *settings, const char *name, struct colony_error *err);
 /* The pid file and the configuration, as paths that are good in any folder. */
 int serve_place_files(struct serve *serve, struct colony_error *err);
+/* The socket of `rpc:`, for the keeper to hold. */
+int serve_listen_rpc(struct serve *serve, struct colony_error *err);
 int serve_open_log(struct serve *serve, struct colony_error *err);
 void serve_use_log(struct serve *serve);
 /* True in the process that the user started: return *exit_code. */

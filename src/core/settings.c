@@ -57,6 +57,7 @@ void colony_settings_free(struct colony_settings *settings)
     colony__user_clear(&settings->user);
     colony__webhooks_clear(&settings->webhooks);
     colony__files_clear(&settings->directories);
+    colony__rpc_clear(&settings->rpc);
     for (size_t i = 0; i < settings->file_count; i++)
         free(settings->files[i].path);
     free(settings->files);

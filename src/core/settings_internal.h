@@ -35,6 +35,7 @@ extern const struct colony__setting colony__user_settings[];
 extern const struct colony__setting colony__http_settings[];
 extern const struct colony__setting colony__webhook_settings[];
 extern const struct colony__setting colony__files_settings[];
+extern const struct colony__setting colony__rpc_settings[];
 extern const struct colony__setting_type colony__http_endpoints; /* rows of a table for each */
 
 /* The section @name, or NULL. */
@@ -103,5 +104,10 @@ int colony__files_read(struct colony_settings *settings, const struct colony_val
                        const struct colony__reading *reading);
 struct cJSON *colony__files_write(const struct colony_settings *settings);
 void colony__files_clear(struct colony_files_settings *files);
+
+int colony__rpc_read(struct colony_settings *settings, const struct colony_value *value,
+                     const struct colony__reading *reading);
+struct cJSON *colony__rpc_write(const struct colony_settings *settings);
+void colony__rpc_clear(struct colony_rpc_settings *rpc);
 
 #endif

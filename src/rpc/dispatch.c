@@ -2,6 +2,8 @@
 #include "rpc/dispatch_internal.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,7 +16,8 @@
 #include "rpc/call_internal.h"
 
 enum {
-    ID_MAX = 256, /* bytes of an id, as JSON */
+    ID_MAX = 256,              /* bytes of an id */
+    KEY_MAX = 6 * ID_MAX + 32, /* an id as JSON, and a hash */
 };
 
 struct colony__rpc_dispatch {
@@ -255,14 +258,25 @@ static void add_place(struct colony_rpc_call *call, const struct colony__rpc_pla
     call->place_count++;
 }
 
+/* By what @request is known again: its id, and, for clients that have one id for all they ask, what
+ * it says. False: it is never the same as another. */
+static bool make_key(char key[KEY_MAX], const struct colony_value *request, const char *id)
+{
+    if (!id || strcmp(id, "null") == 0)
+        return false;
+    (void)snprintf(key, KEY_MAX, "%s %016" PRIx64, id, colony_value_hash(request));
+    return true;
+}
+
 /* True when it is known, and answered or about to be. */
 static bool repeat(struct colony__rpc_dispatch *dispatch, const struct colony__rpc_place *place,
-                   const char *id)
+                   const struct colony_value *request, const char *id)
 {
     struct colony__rpc_known known = {0};
+    char key[KEY_MAX];
 
-    if (id && strcmp(id, "null") != 0)
-        known = colony__rpc_window_find(dispatch->window, &place->sender.client, id, now_ms());
+    if (make_key(key, request, id))
+        known = colony__rpc_window_find(dispatch->window, &place->sender.client, key, now_ms());
     if (known.call) {
         add_place(known.call, place);
         return true;
@@ -279,9 +293,10 @@ static void begin(struct colony__rpc_dispatch *dispatch, const struct colony__rp
                   struct colony_value *request, char *id)
 {
     struct colony_rpc_call *call = calloc(1, sizeof *call);
-    bool can_repeat = id && strcmp(id, "null") != 0;
+    char key[KEY_MAX];
+    bool can_repeat = make_key(key, request, id);
     int rc = call ? colony__rpc_window_add(dispatch->window, &place->sender.client,
-                                           can_repeat ? id : NULL, call, &call->entry)
+                                           can_repeat ? key : NULL, call, &call->entry)
                   : -ENOMEM;
 
     if (rc < 0) {
@@ -318,7 +333,7 @@ static void take_request(struct colony__rpc_dispatch *dispatch,
         reason = "cannot take this request: id must be a short text, a number or null";
     if (reason)
         fail_at(dispatch, place, id, -32600, reason);
-    if (reason || repeat(dispatch, place, id)) {
+    if (reason || repeat(dispatch, place, request, id)) {
         colony_value_free(request);
         free(id);
         return;

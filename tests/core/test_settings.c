@@ -174,8 +174,8 @@ TEST(test_unknown_keys_of_sections_name_the_nearest)
 
 TEST(test_sections_of_later_versions_are_refused)
 {
-    static const char *const names[] = {"master",      "rpc",     "session", "events", "cluster",
-                                        "controllers", "juggler", "ping",    "status"};
+    static const char *const names[] = {"master",      "session", "events", "cluster",
+                                        "controllers", "juggler", "ping",   "status"};
     char text[64];
     char why[64];
 

@@ -230,6 +230,10 @@ TEST(test_the_same_request_is_answered_from_the_first_result)
     assert_string_equal(ask(&f, text), "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"result\":1}");
     assert_int_equal(f.served.calls, 1);
     assert_int_equal(f.counters.repeated, 1);
+    /* the same id for something else */
+    assert_string_equal(ask(&f, "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"echo\","
+                                "\"params\":[9]}"),
+                        "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"result\":9}");
     be(&f, "two"); /* another client */
     assert_string_equal(ask(&f, text), "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"result\":2}");
     be(&f, "one");

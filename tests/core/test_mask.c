@@ -2,13 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/mask_internal.h"
+#include "core/mask.h"
 
 #include "../test.h"
 
 static void check(const char *name, const char *value, const char *shown)
 {
-    char *masked = colony__mask(name, value);
+    char *masked = colony_mask(name, value);
 
     assert_string_equal(masked, shown);
     free(masked);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/mask_internal.h"
+#include "core/mask.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -57,7 +57,7 @@ static void mask_urls(char *to, const char *value)
     memcpy(to, value, strlen(value) + 1);
 }
 
-char *colony__mask(const char *name, const char *value)
+char *colony_mask(const char *name, const char *value)
 {
     char *masked;
 
