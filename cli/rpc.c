@@ -43,6 +43,21 @@ static const struct colony_option tell_options[] = {REACH, END};
 static const struct colony_option list_options[] = {JSON, END};
 static const struct colony_option no_options[] = {END};
 
+static const struct colony_option serve_options[] = {
+    {"name",     0, "NAME",    "what clients find it by; default the program's name",              OPTION_TEXT,   AT(name), NULL},
+    {"port",     0, "PORT",    "instead of the first free one of 51000 to 51100",                  OPTION_NUMBER, AT(port), NULL},
+    {"bind",     0, "HOST",    "the address; default 127.0.0.1, with --keys 0.0.0.0",              OPTION_TEXT,   AT(bind), NULL},
+    {"daemon",   0, NULL,      "go to the background once it serves",                              OPTION_FLAG,   AT(goes_to_background), NULL},
+    {"pidfile",  0, "FILE",    "write the pid of colony to FILE",                                  OPTION_TEXT,   AT(pidfile), NULL},
+    {"pst",      0, "K=V",     "where attributes pst… are saved, in the words of rpc: {pst: …}; may repeat", OPTION_LIST, AT(pst), NULL},
+    {"state",    0, "DIR",     "keep state in DIR; default one of its name in the user's state folder", OPTION_TEXT, AT(state), NULL},
+    {"keys",     0, "FILE",    "its keys (keygen): who connects needs some, too; with --allow",    OPTION_TEXT,   AT(keys), NULL},
+    {"allow",    0, "FILE",    "the public keys of those who may, each NAME read|control KEY",     OPTION_TEXT,   AT(allow), NULL},
+    {"insecure", 0, NULL,      "let anybody control it from other machines, without keys",         OPTION_FLAG,   AT(is_insecure), NULL},
+    {"log-file", 0, "FILE",    "write colony's own log to FILE",                                   OPTION_TEXT,   AT(log_file), NULL},
+    END,
+};
+
 enum { ANY = COLONY_OPERANDS_ANY };
 
 static const struct rpc_action actions[] = {
@@ -62,6 +77,8 @@ static const struct rpc_action actions[] = {
      "colony rpc stop MessageDaemon\n"},
     {"lookup", rpc_lookup, "DAEMON",                   1, 1,   ask_options,  "tell where it is",
      "colony rpc lookup MessageDaemon --json\n"},
+    {"serve",  rpc_serve,  "PROGRAM [ARG...]",         1, ANY, serve_options, "make a program a daemon: it talks JSON on its input and output; -- before one with options",
+     "colony rpc serve --name MessageDaemon -- ./message_daemon.py\ncolony rpc serve --port 51007 --daemon --pst frequency=10 -- ./message_daemon.py\n"},
     {"keygen", rpc_keygen, "[FILE]",                   0, 1,   no_options,   "make a pair of keys, and print the public one",
      "colony rpc keygen\ncolony rpc keygen /etc/colony/daemon.key\n"},
 };

@@ -47,9 +47,10 @@ struct rpc {
     uint64_t port; /* UINT64_MAX: not given */
     const char *bind;
     const char *state;
-    const char *pst;
+    struct colony_option_list pst;
     const char *pidfile;
     const char *keys;
+    const char *allow;
     const char *log_file;
     bool is_insecure;
     bool goes_to_background;

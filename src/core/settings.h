@@ -138,9 +138,10 @@ struct colony_pst_settings {
 /* `rpc:` - control over ZeroMQ. */
 struct colony_rpc_settings {
     bool is_wanted;
-    char *bind; /* "HOST:PORT", or without a port; NULL: the default of rpc/listen.h */
-    char *name; /* in the registry; NULL: that of colony */
-    char *keys; /* rpc/curve.h; both or none */
+    char *bind;    /* "HOST:PORT", or without a port; NULL: the default of rpc/listen.h */
+    char *name;    /* in the registry; NULL: that of colony */
+    char *program; /* the process that is served (rpc/program.h); NULL: colony itself */
+    char *keys;    /* rpc/curve.h; both or none */
     char *allow;
     bool insecure;
     uint64_t message_bytes_max;

@@ -43,6 +43,8 @@ const struct colony__setting colony__rpc_settings[] = {
      "HOST:PORT or HOST, which takes the first free port of 51000 to 51100; 127.0.0.1 by default"},
     {"name",              TEXT,                   0, NULL,      AT(name),              NULL,
      "what clients find it by; the name of this colony by default"},
+    {"program",           TEXT,                   0, NULL,      AT(program),           NULL,
+     "the process whose methods and attributes are served, instead of those of colony"},
     {"keys",              TEXT,                   0, NULL,      AT(keys),              NULL,
      "file with its own keys (colony rpc keygen): clients need keys, too"},
     {"allow",             TEXT,                   0, NULL,      AT(allow),             NULL,
@@ -104,6 +106,7 @@ void colony__rpc_clear(struct colony_rpc_settings *rpc)
 {
     free(rpc->bind);
     free(rpc->name);
+    free(rpc->program);
     free(rpc->keys);
     free(rpc->allow);
     free(rpc->pst.file_path);

@@ -19,6 +19,7 @@
 #include "rpc/curve.h"
 #include "rpc/engine_internal.h"
 #include "rpc/listen.h"
+#include "rpc/program.h"
 #include "rpc/pst.h"
 #include "rpc/registry.h"
 #include "rpc/rpc.h"
@@ -26,7 +27,8 @@
 
 struct rpc {
     struct rpc_engine object;
-    struct colony_rpc_server *server; /* NULL: nobody wants any of this */
+    struct colony_rpc_server *server;   /* NULL: nobody wants any of this */
+    struct colony_rpc_program *program; /* that is served instead of the engine; or NULL */
     struct colony_rpc_curve curve;
     struct colony_rpc_entry entry;
     struct colony_meters meters;
@@ -73,7 +75,9 @@ static int make_attributes(struct rpc *rpc, const struct colony_settings *settin
                    wanted->class_name == PST_SQLITE ? "db" : "json");
     rc = colony_rpc_pst_new(&pst, loop, wanted, path, "colony", err);
     if (rc == 0)
-        rc = rpc_attributes_new(&rpc->object.attributes, loop, pst, wanted->frequency_ms, err);
+        rc = rpc_attributes_new(
+            &rpc->object.attributes, loop, pst,
+            settings->rpc.program ? wanted->frequency_ms / 2 : wanted->frequency_ms, err);
     if (rc < 0)
         colony_rpc_pst_free(pst);
     return rc;
@@ -85,8 +89,8 @@ static int make_server(struct rpc *rpc, const struct colony_settings *settings, 
     const uid_t uids[] = {colony_engine_owner(rpc->object.engine), geteuid()};
     const struct colony_rpc_server_options options = {
         .loop = colony_engine_loop(rpc->object.engine),
-        .object = &rpc_engine_object,
-        .data = &rpc->object,
+        .object = rpc->program ? colony_rpc_program_object(rpc->program) : &rpc_engine_object,
+        .data = rpc->program ? (void *)rpc->program : &rpc->object,
         .folder = folder,
         .message_bytes_max = settings->rpc.message_bytes_max,
         .uids = uids,
@@ -95,6 +99,25 @@ static int make_server(struct rpc *rpc, const struct colony_settings *settings, 
     };
 
     return colony_rpc_server_new(&rpc->server, &options, err);
+}
+
+static void on_program_ready(void *data);
+static void close_controller(void *controller, colony_controller_closed_cb cb, void *data);
+
+/* Saved is what was told last: half the time for the look, half for the disk. */
+static int make_program(struct rpc *rpc, const struct colony_settings *settings,
+                        struct colony_error *err)
+{
+    const struct colony_rpc_program_options options = {
+        .engine = rpc->object.engine,
+        .name = settings->rpc.program,
+        .attributes = rpc->object.attributes,
+        .frequency_ms = settings->rpc.pst.frequency_ms / 2,
+        .ready = on_program_ready,
+        .data = rpc,
+    };
+
+    return colony_rpc_program_new(&rpc->program, &options, err);
 }
 
 static int create(void **out, struct colony_engine *engine, const struct colony_settings *settings,
@@ -114,17 +137,16 @@ static int create(void **out, struct colony_engine *engine, const struct colony_
     if (rpc->is_wanted && rpc->has_curve)
         rc = colony_rpc_curve_load(&rpc->curve, settings->rpc.keys, settings->rpc.allow, err);
     if (rc == 0 && rpc->is_wanted)
-        rc = make_server(rpc, settings, folder, err);
-    if (rc == 0 && rpc->is_wanted)
         rc = make_attributes(rpc, settings, folder, err);
+    if (rc == 0 && rpc->is_wanted && settings->rpc.program)
+        rc = make_program(rpc, settings, err);
+    if (rc == 0 && rpc->is_wanted)
+        rc = make_server(rpc, settings, folder, err);
     if (rc == 0) {
         *out = rpc;
         return 0;
     }
-    if (rpc->server)
-        colony_rpc_server_close(rpc->server, free, rpc);
-    else
-        free(rpc);
+    close_controller(rpc, NULL, NULL);
     return rc;
 }
 
@@ -159,19 +181,39 @@ static void listen_on(const char *name, int fd, void *data)
         colony_log(SEVERITY_ERROR, "%s", err.message);
         return;
     }
-    enter_registry(rpc, name + strlen(COLONY_RPC_PREFIX));
     colony_log(SEVERITY_INFO, "serves RPC on tcp://%s", name + strlen(COLONY_RPC_PREFIX));
+}
+
+/* Whoever finds it by that and connects waits until it listens. */
+static void register_one(const char *name, int fd, void *data)
+{
+    (void)fd;
+    if (strncmp(name, COLONY_RPC_PREFIX, strlen(COLONY_RPC_PREFIX)) == 0)
+        enter_registry(data, name + strlen(COLONY_RPC_PREFIX));
+}
+
+static void on_program_ready(void *data)
+{
+    struct rpc *rpc = data;
+
+    if (rpc->is_started)
+        colony_engine_each_socket(rpc->object.engine, listen_on, rpc);
 }
 
 /* Nobody comes in before what was saved is there again. */
 static void on_loaded(void *data)
 {
     struct rpc *rpc = data;
+    struct colony_error err;
 
     rpc->is_loading = false;
     rpc->has_loaded = true;
-    if (rpc->is_started)
+    if (!rpc->is_started)
+        return;
+    if (!rpc->program)
         colony_engine_each_socket(rpc->object.engine, listen_on, rpc);
+    else if (colony_rpc_program_start(rpc->program, &err) < 0)
+        colony_log(SEVERITY_ERROR, "%s", err.message);
 }
 
 #define METER(function, field)                                                                     \
@@ -212,6 +254,7 @@ static int start(void *controller, struct colony_error *err)
     rpc->is_started = true;
     rpc->meters = (struct colony_meters){.list = meters, .data = rpc};
     colony_engine_add_meters(rpc->object.engine, &rpc->meters);
+    colony_engine_each_socket(rpc->object.engine, register_one, rpc);
     if (rpc->has_loaded) {
         on_loaded(rpc);
     } else if (!rpc->is_loading) {
@@ -233,6 +276,8 @@ static void stop(void *controller)
         colony_rpc_registry_remove(&rpc->entry);
     rpc->is_registered = false;
     colony_rpc_server_stop(rpc->server);
+    if (rpc->program)
+        colony_rpc_program_stop(rpc->program);
 }
 
 static void on_attributes_closed(void *data)
@@ -246,13 +291,27 @@ static void on_attributes_closed(void *data)
         cb(closed_data);
 }
 
+static void on_program_closed(void *data)
+{
+    struct rpc *rpc = data;
+
+    if (rpc->object.attributes)
+        rpc_attributes_close(rpc->object.attributes, on_attributes_closed, rpc);
+    else
+        on_attributes_closed(rpc);
+}
+
 static void on_server_closed(void *data)
 {
     struct rpc *rpc = data;
 
-    rpc_attributes_close(rpc->object.attributes, on_attributes_closed, rpc);
+    if (rpc->program)
+        colony_rpc_program_close(rpc->program, on_program_closed, rpc);
+    else
+        on_program_closed(rpc);
 }
 
+/* What asks first, what it asks for last. */
 static void close_controller(void *controller, colony_controller_closed_cb cb, void *data)
 {
     struct rpc *rpc = controller;
@@ -262,7 +321,7 @@ static void close_controller(void *controller, colony_controller_closed_cb cb, v
     if (rpc->server)
         colony_rpc_server_close(rpc->server, on_server_closed, rpc);
     else
-        on_attributes_closed(rpc);
+        on_server_closed(rpc);
 }
 
 const struct colony_controller colony_rpc_controller = {

@@ -122,13 +122,10 @@ int colony_rpc_program_new(struct colony_rpc_program **out,
 {
     struct colony_rpc_program *program = calloc(1, sizeof *program);
 
-    if (program) {
+    if (program)
         program->name = strdup(options->name);
-        program->saved = options->saved ? options->saved : cJSON_CreateObject();
-    }
-    if (!program || !program->name || !program->saved ||
+    if (!program || !program->name ||
         uv_timer_init(colony_engine_loop(options->engine), &program->timer) < 0) {
-        cJSON_Delete(program ? program->saved : options->saved);
         if (program)
             free(program->name);
         free(program);
@@ -137,9 +134,9 @@ int colony_rpc_program_new(struct colony_rpc_program **out,
     program->timer.data = program;
     program->engine = options->engine;
     program->object = program_object;
+    program->attributes = options->attributes;
     program->frequency_ms = options->frequency_ms;
     program->ready_cb = options->ready;
-    program->save_cb = options->save;
     program->data = options->data;
     *out = program;
     return 0;
@@ -182,7 +179,6 @@ static void on_timer_closed(uv_handle_t *handle)
     colony__hello_clear(&program->hello);
     colony__lines_clear(&program->lines);
     cJSON_Delete(program->hello_params);
-    cJSON_Delete(program->saved);
     free(program->name);
     free(program);
     if (cb)

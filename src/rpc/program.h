@@ -11,11 +11,11 @@
 
 #include <stdint.h>
 
-struct cJSON;
 struct colony_engine;
 struct colony_error;
 struct colony_rpc_object;
 struct colony_rpc_program;
+struct rpc_attributes;
 
 #define COLONY_RPC_STREAM "rpc" /* the label of the custom stream */
 /* The stop signal of its template: one that does nothing. A program is told to end by SIGTERM once
@@ -26,14 +26,11 @@ typedef void (*colony_rpc_program_closed_cb)(void *data);
 
 struct colony_rpc_program_options {
     struct colony_engine *engine;
-    const char *name; /* of its template; copied */
-    /* {NAME: VALUE} of what was saved before; taken. NULL: nothing. */
-    struct cJSON *saved;
-    uint64_t frequency_ms; /* how often attributes are looked at, to be saved */
+    const char *name;                  /* of its template; copied */
+    struct rpc_attributes *attributes; /* that are saved; loaded, and borrowed for ever */
+    uint64_t frequency_ms;             /* how often they are looked at */
     /* It has said what it has, or has had its time for that: serve now. Once. */
     void (*ready)(void *data);
-    /* What is to be saved now; borrowed for the call. */
-    void (*save)(const struct cJSON *attributes, void *data);
     void *data;
 };
 

@@ -70,12 +70,11 @@ struct colony_rpc_program {
     size_t question_count;
     size_t waiting_bytes;
     uint64_t next_id;
-    struct cJSON *saved; /* {NAME: VALUE}: all that is known of attributes that are saved */
-    uint64_t junk;       /* lines that could not be used and were not told yet */
-    uint64_t junk_ms;    /* when they were told last */
+    struct rpc_attributes *attributes; /* that are saved */
+    uint64_t junk;                     /* lines that could not be used and were not told yet */
+    uint64_t junk_ms;                  /* when they were told last */
     uint64_t frequency_ms;
     void (*ready_cb)(void *data);
-    void (*save_cb)(const struct cJSON *attributes, void *data);
     void *data;
     colony_rpc_program_closed_cb closed_cb;
     void *closed_data;

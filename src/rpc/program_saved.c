@@ -18,6 +18,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "core/value.h"
+#include "rpc/attributes_internal.h"
 #include "rpc/program_internal.h"
 
 enum {
@@ -29,7 +30,6 @@ struct look {
     struct colony_rpc_program *program;
     size_t left;
     bool is_last;
-    bool has_news;
 };
 
 /* One attribute in it. */
@@ -56,12 +56,15 @@ void program_note_saved(struct colony_rpc_program *program, const char *name,
 {
     const struct colony__hello_name *known = colony__hello_find(&program->hello, name);
     cJSON *json = known && colony__hello_is_saved(known) ? colony_value_to_json(value) : NULL;
+    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+    const char *before = rpc_attributes_get(program->attributes, name);
+    struct colony_error err;
 
-    if (!json)
-        return;
-    cJSON_DeleteItemFromObjectCaseSensitive(program->saved, name);
-    if (!cJSON_AddItemToObject(program->saved, name, json))
-        cJSON_Delete(json);
+    cJSON_Delete(json);
+    if (text && !(before && strcmp(before, text) == 0) &&
+        rpc_attributes_set(program->attributes, name, text, &err) < 0)
+        colony_log(SEVERITY_ERROR, "cannot save %s of %s: %s", name, program->name, err.message);
+    cJSON_free(text);
 }
 
 /* --- the beginning ---------------------------------------------------------------------------- */
@@ -83,7 +86,7 @@ static void on_greeted(const struct program_answer *answer, void *data)
 /* One that cannot be set keeps the program's own value, which is saved then. */
 static void set_one(struct colony_rpc_program *program, const struct colony__hello_name *name)
 {
-    const cJSON *value = cJSON_GetObjectItemCaseSensitive(program->saved, name->name);
+    const char *value = rpc_attributes_get(program->attributes, name->name);
     struct wanted *wanted = value ? calloc(1, sizeof *wanted) : NULL;
     struct look *look = wanted ? calloc(1, sizeof *look) : NULL;
 
@@ -95,7 +98,7 @@ static void set_one(struct colony_rpc_program *program, const struct colony__hel
     wanted->look = look;
     (void)memcpy(wanted->name, name->name, strlen(name->name) + 1);
     program->greetings++;
-    program_ask(program, "setattr", program_params(name->name, cJSON_Duplicate(value, true)), true,
+    program_ask(program, "setattr", program_params(name->name, cJSON_CreateRaw(value)), true,
                 on_greeted, wanted);
 }
 
@@ -126,8 +129,6 @@ static void end_look(struct look *look)
 
     if (--look->left > 0)
         return;
-    if (look->has_news)
-        program->save_cb(program->saved, program->data);
     if (look->is_last)
         tell_to_end(program);
     free(look);
@@ -138,10 +139,8 @@ static void on_looked(const struct program_answer *answer, void *data)
     struct wanted *wanted = data;
     struct look *look = wanted->look;
 
-    if (answer->result) {
+    if (answer->result)
         program_note_saved(look->program, wanted->name, answer->result);
-        look->has_news = true;
-    }
     free(wanted);
     end_look(look);
 }

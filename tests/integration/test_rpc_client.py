@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from conftest import BINARY
+from conftest import BINARY, eventually
 from rpc_fake import fake, register, rpc
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -282,3 +282,56 @@ def test_keygen_makes_a_file_of_our_own_and_replaces_none(tmp_path):
     assert f"public {told.stdout.strip()}" in path.read_text()
     again = rpc("keygen", path)
     assert again.returncode == 5 and again.stdout == ""
+
+
+# With the real ssh
+
+
+@pytest.fixture
+def sshd(tmp_path):
+    """A server on a port of its own, with keys of its own, for whoever runs this test."""
+    if not os.path.exists("/usr/sbin/sshd") or not shutil.which("ssh-keygen"):
+        pytest.skip("no sshd here")
+    for name in ("host", "user"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / name], check=True)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    there = tmp_path / "there"
+    (tmp_path / "bin").mkdir()
+    os.symlink(BINARY, tmp_path / "bin" / "colony")
+    (tmp_path / "config").write_text(f"""
+Port {port}
+ListenAddress 127.0.0.1
+HostKey {tmp_path}/host
+AuthorizedKeysFile {tmp_path}/user.pub
+PidFile none
+StrictModes no
+UsePAM no
+PermitRootLogin yes
+PasswordAuthentication no
+SetEnv PATH={tmp_path}/bin:/usr/bin:/bin COLONY_RUNTIME_DIR={there}
+""")
+    if os.geteuid() == 0:
+        os.makedirs("/run/sshd", exist_ok=True)  # it has no other place for those it confines
+    server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", tmp_path / "config"],
+                              stderr=subprocess.PIPE)
+    options = [f"--ssh-option={option}" for option in (
+        f"Port={port}", f"IdentityFile={tmp_path}/user", "StrictHostKeyChecking=no",
+        f"UserKnownHostsFile={tmp_path}/known", "BatchMode=yes", "LogLevel=ERROR", "IdentitiesOnly=yes")]
+    eventually(lambda: socket.create_connection(("127.0.0.1", port), 1).close() is None, what="sshd")
+    yield there, options
+    server.terminate()
+    server.communicate(timeout=10)
+
+
+def test_a_daemon_is_found_by_the_real_ssh(sshd, runtime):
+    there, options = sshd
+    with fake({"getattr": {"value": 7}}) as daemon:
+        register(there, "Pot o' tea", daemon.port)
+        told = rpc("get", "Pot o' tea:127.0.0.1", "heat", *options, runtime=runtime)
+        assert (told.returncode, told.stdout) == (0, "7\n"), told.stderr
+        told = rpc("get", "Pan:127.0.0.1", "heat", *options, runtime=runtime)
+        assert told.returncode == 4 and "Pan" in told.stderr
+    told = rpc("get", "Pot:127.0.0.1", "heat", *options, "--ssh-option=User=nobody-of-this-name",
+               "--timeout", "10", runtime=runtime)
+    assert told.returncode == 69 and "ssh failed (status 255)" in told.stderr, told
