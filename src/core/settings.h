@@ -135,6 +135,9 @@ struct colony_pst_settings {
     uint64_t frequency_ms;
 };
 
+/* The custom stream that a program which is served talks on. */
+#define COLONY_RPC_STREAM "rpc"
+
 /* `rpc:` - control over ZeroMQ. */
 struct colony_rpc_settings {
     bool is_wanted;

@@ -2,6 +2,7 @@
 /* The section `rpc:`: control over ZeroMQ. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cjson/cJSON.h>
 
@@ -71,6 +72,25 @@ static const char *check(const struct colony_rpc_settings *rpc)
     return rpc->pst.credentials ? NULL : "cannot keep attributes in s3: `credentials` is missing";
 }
 
+/* NULL: it can be served. Its process reads and writes a stream of a label of its own. */
+static const char *check_program(const struct colony_settings *settings)
+{
+    const char *name = settings->rpc.program;
+    const struct colony_template *template = NULL;
+
+    for (size_t i = 0; name && i < settings->template_count; i++)
+        if (strcmp(settings->templates[i]->name, name) == 0)
+            template = settings->templates[i];
+    if (!name)
+        return NULL;
+    if (!template)
+        return "cannot serve `program`: there is no such process";
+    for (size_t i = 0; template->custom_streams && template->custom_streams[i]; i++)
+        if (strcmp(template->custom_streams[i], COLONY_RPC_STREAM) == 0)
+            return NULL;
+    return "cannot serve `program`: that process has no `custom_streams: [" COLONY_RPC_STREAM "]`";
+}
+
 int colony__rpc_read(struct colony_settings *settings, const struct colony_value *value,
                      const struct colony__reading *reading)
 {
@@ -89,6 +109,8 @@ int colony__rpc_read(struct colony_settings *settings, const struct colony_value
         return colony__setting_fail(reading, colony_value_get(value, "name"), -EINVAL, "%s",
                                     reason.message);
     wrong = check(&settings->rpc);
+    if (!wrong)
+        wrong = check_program(settings);
     if (wrong)
         return colony__setting_fail(reading, value, -EINVAL, "%s", wrong);
     settings->rpc.is_wanted = true;

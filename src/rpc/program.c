@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/events.h"
 #include "core/log.h"
+#include "core/settings.h"
 #include "core/template.h"
 #include "rpc/program_internal.h"
 

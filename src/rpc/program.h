@@ -17,7 +17,6 @@ struct colony_rpc_object;
 struct colony_rpc_program;
 struct rpc_attributes;
 
-#define COLONY_RPC_STREAM "rpc" /* the label of the custom stream */
 /* The stop signal of its template: one that does nothing. A program is told to end by SIGTERM once
  * it has told what is to be saved. */
 #define COLONY_RPC_STOP_SIGNAL "SIGCONT"

@@ -11,6 +11,7 @@
 #include "core/engine.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "core/settings.h"
 #include "core/value.h"
 #include "rpc/program_internal.h"
 

@@ -525,7 +525,7 @@ def test_a_program_that_ignores_sigterm_is_killed(daemon):
 
 
 def session(daemon, proxy_of):
-    """What the seed has, with nothing but the import changed."""
+    """A session of malacoda with nothing but its import changed."""
     d = proxy_of("MessageDaemon")
     assert d.insert_message("hello world") == "Message received!"
     assert d.pst_counter == 1
@@ -551,13 +551,13 @@ def proxy(monkeypatch, daemon):
     return colony_rpc
 
 
-def test_the_session_of_the_seed_in_python(daemon, proxy):
+def test_malacodas_session_in_python(daemon, proxy):
     daemon.name = "MessageDaemon"
     daemon.start([sys.executable, str(EXAMPLE)])
     session(daemon, proxy.get)
 
 
-def test_the_session_of_the_seed_against_the_example_in_c(daemon, proxy, tmp_path):
+def test_malacodas_session_against_the_example_in_c(daemon, proxy, tmp_path):
     flags = subprocess.run(["pkg-config", "--cflags", "--libs", "libcjson"], capture_output=True, text=True,
                            check=True).stdout.split()
     program = tmp_path / "message_daemon"
