@@ -27,6 +27,7 @@ import look
 import peers
 import processes
 import report
+import rpc
 import samples
 from contestants import Colony, GroupedLoop, Loop
 from figures import FIGURES, QUICK, Scale
@@ -55,6 +56,8 @@ GROUPS = {
     "tls": Group(load.secure_requests, ("tls", "tls-p50")),
     "feeds": Group(feeds.feeds, ("follow-cpu", "follow-lines", "watch-events")),
     "websocket": Group(echo.round_trips, ("echo", "echo-p99")),
+    "rpc": Group(rpc.questions, ("rpc", "rpc-p99", "rpc-calls", "rpc-program", "rpc-program-p99",
+                                 "rpc-program-calls")),
     "ctl": Group(commands.ps, ("ps", "ps-p99"), 2),
     "files": Group(directories.files, ("files-start", "files-latency", "files-rescan",
                                        "files-messages")),
