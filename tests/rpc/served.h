@@ -3,6 +3,7 @@
 #ifndef COLONY_TESTS_RPC_SERVED_H
 #define COLONY_TESTS_RPC_SERVED_H
 
+#include <errno.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
