@@ -44,10 +44,11 @@ THREADED := core/logs core/log_stalled core/store core/store_damage core/store_f
 # What the keeper is made of: libc only (tests/integration/test_keeper_links.py holds it to that).
 KEEPER := error log message keeper_options notes table spawn spawn_child spawn_plan spawner cgroup sweep adopt notify \
           keeper keeper_engine keeper_notify keeper_orders keeper_processes keeper_spawn keeper_streams keeper_takeover
-UNIT := $(filter $(if $(T),$(foreach t,$(T),tests/$(dir $(t))test_$(notdir $(t)).c),%),$(wildcard tests/core/test_*.c tests/api/test_*.c tests/fsctl/test_*.c))
+UNIT := $(filter $(if $(T),$(foreach t,$(T),tests/$(dir $(t))test_$(notdir $(t)).c),%),$(wildcard tests/core/test_*.c tests/api/test_*.c tests/fsctl/test_*.c tests/rpc/test_*.c))
 UNIT_BIN := $(UNIT:%.c=$(BUILD)/%)
 # What the bench measures beside: plain programs, whatever colony itself is built with.
-BENCH := $(addprefix $(BUILD)/bench/,probe crash loop writer capture echo fan datagrams watcher stats_pread stats_colony)
+BENCH := $(addprefix $(BUILD)/bench/,probe crash loop writer capture echo fan datagrams watcher stats_pread stats_colony \
+         router message_daemon)
 BENCH_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 $(WARN)
 COMPLETIONS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
 PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider
@@ -131,6 +132,14 @@ $(BUILD)/bench/probe $(BUILD)/bench/crash: tests/bench/probe.c Makefile
 $(BUILD)/bench/stats_colony: $(BUILD)/tests/bench/stats_colony.o $(OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/bench/router: tests/bench/router.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_CFLAGS) -o $@ $< -lzmq
+
+$(BUILD)/bench/message_daemon: examples/rpc/message_daemon.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_CFLAGS) -o $@ $< $(shell pkg-config --cflags --libs libcjson)
 
 $(BUILD)/bench/stats_pread: tests/bench/samples.h
 

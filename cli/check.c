@@ -17,6 +17,7 @@
 #include "core/settings.h"
 #include "core/value.h"
 #include "options.h"
+#include "rpc/rpc.h"
 
 struct check {
     bool is_json;
@@ -128,6 +129,8 @@ static int load(struct colony_settings **out, const char *file, struct colony_er
         rc = colony_webhooks_check(settings, &reason);
     if (rc == 0)
         rc = colony_juggler_check(settings, &reason);
+    if (rc == 0)
+        rc = colony_rpc_check(&settings->rpc, &reason);
     if (rc == 0) {
         *out = settings;
         return 0;

@@ -20,6 +20,8 @@ int colony_cmd_engine(int argc, char **argv);
 int colony_cmd_event(int argc, char **argv);
 int colony_cmd_httpcheck(int argc, char **argv);
 int colony_cmd_keeper(int argc, char **argv);
+int colony_cmd_rpc(int argc, char **argv);
+int colony_cmd_rpc_program(int argc, char **argv); /* what rpc serve has its program run as */
 int colony_cmd_schedule(int argc, char **argv);
 int colony_cmd_serve(int argc, char **argv);
 int colony_cmd_top(int argc, char **argv);
@@ -34,6 +36,7 @@ extern const struct colony_usage colony_completion_usage;
 extern const struct colony_usage colony_ctl_usage;
 extern const struct colony_usage colony_event_usage;
 extern const struct colony_usage colony_httpcheck_usage;
+extern const struct colony_usage colony_rpc_usage;
 extern const struct colony_usage colony_schedule_usage;
 extern const struct colony_usage colony_serve_usage;
 extern const struct colony_usage colony_top_usage;

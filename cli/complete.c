@@ -10,6 +10,7 @@
 #include <cjson/cJSON.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 #include "files_ctl.h"
 #include "fsctl/places.h"
 #include "options.h"
+#include "rpc/registry.h"
 
 enum {
     LIVE_MS = 300, /* what names from a running colony may cost */
@@ -155,11 +157,29 @@ static void offer_live(const struct cursor *cursor, const char *data, const char
     cJSON_Delete(names);
 }
 
+/* Those that are registered here. */
+static void offer_daemons(const struct cursor *cursor, const char *data, const char *suffix)
+{
+    struct colony_rpc_entry *entries = NULL;
+    size_t count = 0;
+
+    (void)data;
+    set_deadline(LIVE_MS);
+    if (colony_rpc_registry_list(&entries, &count, NULL) < 0)
+        count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || strcmp(entries[i - 1].name, entries[i].name) != 0)
+            offer(cursor, entries[i].name, suffix, entries[i].endpoint);
+    free(entries);
+    set_deadline(0);
+}
+
 /* clang-format off */
 static const struct kind kinds[] = {
     {"ARG",    offer_path,    "files"},
     {"CMD",    offer_path,    "files"},
     {"COLUMN", offer_words,   "name cpu mem restarts uptime state"},
+    {"DAEMON", offer_daemons, NULL},
     {"DIR",    offer_path,    "folders"},
     {"EVENT",  offer_events,  NULL},
     {"FILE",   offer_path,    "files"},
@@ -169,6 +189,7 @@ static const struct kind kinds[] = {
     {"HOW",    offer_words,   "skip queue kill"},
     {"LEVEL",  offer_words,   "error warning info debug"},
     {"NAME",   offer_live,    "/processes"},
+    {"PROGRAM", offer_path,   "files"},
     {"SHELL",  offer_words,   "bash fish zsh"},
     {"SIG",    offer_signals, NULL},
 };

@@ -23,11 +23,13 @@
 #include "core/settings.h"
 #include "core/state_dir.h"
 #include "fsctl/files.h"
+#include "rpc/rpc.h"
+#include "title.h"
 
 /* The front-ends. One more is one more row. */
 static const struct colony_controller *const controllers[] = {
     &colony_http_controller,     &colony_files_controller,   &colony_daemon_controller,
-    &colony_webhooks_controller, &colony_juggler_controller,
+    &colony_webhooks_controller, &colony_juggler_controller, &colony_rpc_controller,
 };
 
 enum {
@@ -256,6 +258,8 @@ int colony_cmd_engine(int argc, char **argv)
                               "start `colony serve`\n");
         return EXIT_USAGE;
     }
+    if (program.keeper.title[0] != '\0')
+        title_hide_arguments(argc - 1, argv + 1);
     colony_log_init("engine", (enum colony_log_severity)program.keeper.log_level,
                     (enum colony_log_style)program.keeper.log_style);
     colony_log_set_name(program.keeper.name);

@@ -7,6 +7,7 @@
 #include "core/keeper.h"
 #include "core/keeper_options.h"
 #include "core/log.h"
+#include "title.h"
 
 int colony_cmd_keeper(int argc, char **argv)
 {
@@ -17,6 +18,8 @@ int colony_cmd_keeper(int argc, char **argv)
         (void)fprintf(stderr, "colony keeper: %s\n", err.message);
         return EXIT_USAGE;
     }
+    if (options.title[0] != '\0')
+        title_hide_arguments(argc, argv); /* "keeper" too */
     colony_log_init("keeper", (enum colony_log_severity)options.log_level,
                     (enum colony_log_style)options.log_style);
     colony_log_set_name(options.name);

@@ -42,6 +42,8 @@ static const struct command commands[] = {
     {"help",       cmd_help,              &help_usage,              "tell more of a command"},
     {"httpcheck",  colony_cmd_httpcheck,  &colony_httpcheck_usage,  "have ncolony's processes restarted that do not answer"},
     {"keeper",     colony_cmd_keeper,     NULL,                     "started by serve"},
+    {"rpc",        colony_cmd_rpc,        &colony_rpc_usage,        "ask daemons over ZeroMQ, and make a program one"},
+    {"rpc-program", colony_cmd_rpc_program, NULL,                   "started by rpc serve"},
     {"schedule",   colony_cmd_schedule,   &colony_schedule_usage,   "run a command again and again"},
     {"serve",      colony_cmd_serve,      &colony_serve_usage,      "keep processes alive"},
     {"top",        colony_cmd_top,        &colony_top_usage,        "show what runs, live"},

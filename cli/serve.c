@@ -28,6 +28,7 @@
 #include "core/settings.h"
 #include "core/state_dir.h"
 #include "options.h"
+#include "rpc/rpc.h"
 #include "serve_internal.h"
 
 #define AT(member) offsetof(struct serve, member)
@@ -72,6 +73,7 @@ static const struct colony_option serve_options[] = {
      NULL},
     {"user", 0, "NAME", "run the engine as NAME; the keeper stays root", OPTION_TEXT, AT(user),
      NULL},
+    {"rpc", 0, "ADDR", "control over ZeroMQ, at HOST:PORT or HOST", OPTION_TEXT, AT(rpc), NULL},
     {"log-file", 0, "FILE", "write colony's own log to FILE", OPTION_TEXT, AT(log_file), NULL},
     {"log-level", 0, "LEVEL", "error, warning, info or debug", OPTION_TEXT, AT(log_level), NULL},
     {"log-format", 0, "FORMAT", "text, json or classic", OPTION_TEXT, AT(log_format), NULL},
@@ -185,6 +187,10 @@ static int apply_options(struct colony_settings *settings, const struct serve *s
         rc = replace_text(&settings->log_file, serve->log_file);
     if (rc == 0)
         rc = replace_text(&settings->http.tokens, serve->tokens);
+    if (rc == 0 && serve->rpc) {
+        settings->rpc.is_wanted = true;
+        rc = replace_text(&settings->rpc.bind, serve->rpc);
+    }
     if (rc == 0 && serve->certfile)
         rc = colony_http_set_tls(&settings->http, serve->certfile, serve->keyfile);
     if (rc == 0)
@@ -210,8 +216,10 @@ static int load_settings(struct serve *serve, struct colony_error *err)
         return rc;
     if (!serve->config && !serve->state)
         serve->config = colony_settings_default_path();
-    rc = serve->config ? colony_settings_load(&serve->settings, serve->config, err)
-                       : colony_settings_new(&serve->settings, err);
+    if (serve->config)
+        rc = colony_settings_load(&serve->settings, serve->config, err);
+    else if (!serve->settings)
+        rc = colony_settings_new(&serve->settings, err);
 
     if (rc == 0)
         rc = apply_options(serve->settings, serve, err);
@@ -225,7 +233,9 @@ static int load_settings(struct serve *serve, struct colony_error *err)
         rc = colony_inbox_check(serve->settings, err);
     if (rc == 0)
         rc = colony_webhooks_check(serve->settings, err);
-    return rc < 0 ? rc : colony_juggler_check(serve->settings, err);
+    if (rc == 0)
+        rc = colony_juggler_check(serve->settings, err);
+    return rc < 0 ? rc : colony_rpc_check(&serve->settings->rpc, err);
 }
 
 static int find_state_dir(const struct serve *serve, char *path, size_t size,
@@ -444,34 +454,47 @@ static int prepare(struct serve *serve, struct colony_error *err)
         rc = serve_place_files(serve, err);
     if (rc == 0)
         rc = serve_open_log(serve, err);
+    if (rc == 0 && serve->settings->rpc.is_wanted)
+        rc = serve_listen_rpc(serve, err);
     if (rc == 0)
         rc = open_endpoints(serve, err); /* last: what is made here others can see */
     return rc;
 }
 
-int colony_cmd_serve(int argc, char **argv)
+void serve_init(struct serve *serve)
 {
-    static struct serve serve; /* too large for the stack */
+    colony_log_init("serve", SEVERITY_INFO, LOG_STYLE_TEXT);
+    colony_keeper_options_init(&serve->keeper);
+    serve->state_dir.fd = serve->state_dir.lock_fd = -1;
+    serve->log_fd = -1;
+}
+
+int serve_run(struct serve *serve, const struct colony_usage *usage)
+{
     struct colony_error err = {0};
     int exit_code;
-    int rc;
+    int rc = prepare(serve, &err);
 
-    if (!colony_options_parse(&colony_serve_usage, &serve, &argc, argv, &exit_code))
-        return exit_code;
-    colony_log_init("serve", SEVERITY_INFO, LOG_STYLE_TEXT);
-    colony_keeper_options_init(&serve.keeper);
-    serve.state_dir.fd = serve.state_dir.lock_fd = -1;
-    serve.log_fd = -1;
-    rc = prepare(&serve, &err);
-    if (rc == 0 && serve.daemon && serve_go_to_background(&serve, &exit_code))
+    if (rc == 0 && serve->daemon && serve_go_to_background(serve, &exit_code))
         return exit_code; /* whoever started us knows how it went */
     if (rc == 0) {
-        serve_use_log(&serve);
-        serve_tell_start(&serve);
-        rc = become_keeper(&serve, &err);
+        serve_use_log(serve);
+        serve_tell_start(serve);
+        rc = become_keeper(serve, &err);
     }
-    colony_options_complain(&colony_serve_usage, "%s", err.message);
+    colony_options_complain(usage, "%s", err.message);
     if (rc == -ENOENT)
         return EXIT_FAILED; /* a missing file is no missing name, which is what that code is for */
     return rc == -EBADMSG ? EXIT_BAD_CONFIG : (int)colony_error_info(rc)->exit_code;
+}
+
+int colony_cmd_serve(int argc, char **argv)
+{
+    static struct serve serve; /* too large for the stack */
+    int exit_code;
+
+    if (!colony_options_parse(&colony_serve_usage, &serve, &argc, argv, &exit_code))
+        return exit_code;
+    serve_init(&serve);
+    return serve_run(&serve, &colony_serve_usage);
 }

@@ -34,6 +34,7 @@ struct serve {
     const char *certfile;
     const char *keyfile;
     const char *tokens;
+    const char *rpc;
     const char *user;
     const char *log_file;
     const char *log_level;
@@ -48,7 +49,11 @@ struct serve {
     struct colony_keeper_options keeper;
 };
 
-/* serve.c */
+/* serve.c: all empty, descriptors -1; what options say is left. */
+void serve_init(struct serve *serve);
+/* Becomes the keeper of @serve, whose settings may be made already; messages begin as those of
+ * @usage. Returns only when that failed, or in the process that the user started: the exit code. */
+int serve_run(struct serve *serve, const struct colony_usage *usage);
 void serve_pause(void);
 
 /* serve_files.c: before settings are loaded, and after. With nothing but its directories given, a
@@ -68,6 +73,8 @@ void serve_tell_start(const struct serve *serve);
 int serve_apply_user(struct colony_settings *settings, const char *name, struct colony_error *err);
 /* The pid file and the configuration, as paths that are good in any folder. */
 int serve_place_files(struct serve *serve, struct colony_error *err);
+/* The socket of `rpc:`, for the keeper to hold. */
+int serve_listen_rpc(struct serve *serve, struct colony_error *err);
 int serve_open_log(struct serve *serve, struct colony_error *err);
 void serve_use_log(struct serve *serve);
 /* True in the process that the user started: return *exit_code. */

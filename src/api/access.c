@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 #include "api/request_internal.h"
-#include "api/sockdiag_internal.h"
 #include "api/tokens_internal.h"
 #include "core/error.h"
 #include "core/settings.h"
+#include "core/sockdiag.h"
 
 enum {
     UIDS_MAX = 1024,
@@ -105,7 +105,7 @@ static int add_text(char *list[TEXTS_MAX], const char *text)
 static int add_hosts(struct colony__access *access, const struct colony_http_settings *settings)
 {
     char machine[HOST_NAME_MAX + 1] = "localhost";
-    struct colony__bind bind;
+    struct colony_bind bind;
     int rc;
 
     (void)gethostname(machine, sizeof machine - 1);
@@ -113,10 +113,10 @@ static int add_hosts(struct colony__access *access, const struct colony_http_set
     for (char **host = settings->hosts; host && *host && rc == 0; host++)
         rc = add_text(access->hosts, *host);
     for (char **text = settings->bind; text && *text && rc == 0; text++)
-        if (colony__bind_parse(&bind, *text, NULL) == 0 && !bind.is_unix)
+        if (colony_bind_parse(&bind, *text, NULL) == 0 && !bind.is_unix)
             rc = add_text(access->hosts, bind.host);
     for (size_t i = 0; i < settings->endpoint_count && rc == 0; i++)
-        if (colony__bind_parse(&bind, settings->endpoints[i].bind, NULL) == 0 && !bind.is_unix)
+        if (colony_bind_parse(&bind, settings->endpoints[i].bind, NULL) == 0 && !bind.is_unix)
             rc = add_text(access->hosts, bind.host);
     for (char **origin = settings->cors_origins; origin && *origin && rc == 0; origin++)
         rc = add_text(access->origins, *origin);
@@ -140,7 +140,7 @@ int colony__access_new(struct colony__access **out, const struct colony_http_set
         goto out;
     rc = add_hosts(access, settings);
     if (rc == 0)
-        rc = access->diag_fd = colony__sockdiag_open();
+        rc = access->diag_fd = colony_sockdiag_open();
     if (rc < 0) {
         (void)colony_fail_os(err, rc, "cannot open the control endpoint");
         goto out;
@@ -240,7 +240,7 @@ enum colony__rule colony__access_rule(const struct colony__access *access, int l
     if (access->is_open)
         return RULE_NONE;
     if (getsockname(listening_fd, (struct sockaddr *)&own, &size) < 0 || own.ss_family == AF_UNIX ||
-        colony__address_is_loopback(&own))
+        colony_address_is_loopback(&own))
         return RULE_PEER;
     if (access->tokens)
         return RULE_TOKEN;
@@ -251,23 +251,23 @@ static int check_tcp_peer(const struct colony__access *access, int fd,
                           const struct sockaddr_storage *own, struct colony__peer *peer)
 {
     struct sockaddr_storage address;
-    char text[COLONY__ADDRESS_TEXT_MAX];
+    char text[COLONY_ADDRESS_TEXT_MAX];
     socklen_t size = sizeof address;
     uid_t uid;
 
     if (getpeername(fd, (struct sockaddr *)&address, &size) < 0)
         return -EACCES;
-    colony__address_format(own, peer->own);
+    colony_address_format(own, peer->own);
     if (access->is_open) /* tokens may have come since it listens */
         peer->rule =
-            access->tokens && !colony__address_is_loopback(&address) ? RULE_TOKEN : RULE_NONE;
+            access->tokens && !colony_address_is_loopback(&address) ? RULE_TOKEN : RULE_NONE;
     if (peer->rule != RULE_PEER) {
-        colony__address_format(&address, text);
+        colony_address_format(&address, text);
         (void)snprintf(peer->why, sizeof peer->why, "http from %s", text);
         peer->rights = peer->rule == RULE_NONE ? ACCESS_READ | ACCESS_CONTROL : 0;
         return 0;
     }
-    if (colony__sockdiag_uid(access->diag_fd, &address, own, &uid) < 0 ||
+    if (colony_sockdiag_uid(access->diag_fd, &address, own, &uid) < 0 ||
         !is_allowed_uid(access, uid))
         return -EACCES;
     (void)snprintf(peer->why, sizeof peer->why, "http uid %u", uid);
@@ -309,7 +309,7 @@ static const char *bearer_token(const struct colony__request *request)
 static void name_token(struct colony__peer *peer, const char *name)
 {
     const char *from = strstr(peer->why, "from ");
-    char text[COLONY__ADDRESS_TEXT_MAX + 8];
+    char text[COLONY_ADDRESS_TEXT_MAX + 8];
 
     (void)snprintf(text, sizeof text, "%s", from ? from : "");
     (void)snprintf(peer->why, sizeof peer->why, "http token %s %s", name, text);

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "api/bind_internal.h"
+#include "core/address.h"
 
 struct colony__access;
 struct colony__request;
@@ -32,7 +32,7 @@ enum colony__rule {
 };
 
 enum {
-    COLONY__WHY_MAX = 96 + COLONY__ADDRESS_TEXT_MAX,
+    COLONY__WHY_MAX = 96 + COLONY_ADDRESS_TEXT_MAX,
 };
 
 /* What a connection is known by. A plain value. */
@@ -42,7 +42,7 @@ struct colony__peer {
     enum colony__rule rule;
     unsigned rights;           /* enum colony__rights; RULE_TOKEN: of the request at hand */
     char why[COLONY__WHY_MAX]; /* "http uid 1000", "http unix uid 0", "http token NAME from …" */
-    char own[COLONY__ADDRESS_TEXT_MAX]; /* TCP: the address it came to, "127.0.0.1:5000" */
+    char own[COLONY_ADDRESS_TEXT_MAX]; /* TCP: the address it came to, "127.0.0.1:5000" */
 };
 
 /* Looks up the users and the group named in @settings; copies what it needs. -EINVAL, -ENOMEM. */

@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include "api/daemon.h"
-#include "api/listen_internal.h"
 #include "api/tokens_internal.h"
 #include "core/error.h"
 #include "core/event_settings.h"
+#include "core/listen.h"
 #include "core/settings.h"
 
 enum {
@@ -36,16 +36,16 @@ static void enlarge(int fd)
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
 }
 
-static int open_pair(struct colony_daemon_sockets *out, const struct colony__address *wanted,
-                     struct colony__address *got)
+static int open_pair(struct colony_daemon_sockets *out, const struct colony_address *wanted,
+                     struct colony_address *got)
 {
     int rc;
 
     *got = *wanted;
-    out->tcp = colony__listen_open(got, SOCK_STREAM);
+    out->tcp = colony_listen_open(got, SOCK_STREAM);
     if (out->tcp < 0)
         return out->tcp;
-    out->udp = colony__listen_open(got, SOCK_DGRAM); /* of the port that TCP has got */
+    out->udp = colony_listen_open(got, SOCK_DGRAM); /* of the port that TCP has got */
     if (out->udp >= 0) {
         enlarge(out->udp);
         return 0;
@@ -56,13 +56,13 @@ static int open_pair(struct colony_daemon_sockets *out, const struct colony__add
 }
 
 /* Who may send events may have done what they lead to. */
-static int check_power(const struct colony_settings *settings,
-                       const struct colony__address *address, struct colony_error *err)
+static int check_power(const struct colony_settings *settings, const struct colony_address *address,
+                       struct colony_error *err)
 {
     const struct colony_events_settings *events = settings->events;
 
     if (events->tokens || events->insecure || !colony_events_has_power(events) ||
-        colony__address_is_loopback(&address->of))
+        colony_address_is_loopback(&address->of))
         return 0;
     return colony_fail(
         err, -EACCES,
@@ -77,9 +77,9 @@ static bool has_port(const struct colony_master_settings *master)
     return master->port != 0;
 }
 
-static void fill_bind(struct colony__bind *bind, const struct colony_master_settings *master)
+static void fill_bind(struct colony_bind *bind, const struct colony_master_settings *master)
 {
-    *bind = (struct colony__bind){.is_unix = false};
+    *bind = (struct colony_bind){.is_unix = false};
     (void)snprintf(bind->host, sizeof bind->host, "%s", master->host);
     (void)snprintf(bind->port, sizeof bind->port, "%u", master->port);
 }
@@ -88,13 +88,13 @@ int colony_daemon_listen(struct colony_daemon_sockets *out, const struct colony_
                          struct colony_error *err)
 {
     const struct colony_master_settings *master = &settings->master;
-    struct colony__bind bind;
-    struct colony__address wanted;
-    struct colony__address got;
+    struct colony_bind bind;
+    struct colony_address wanted;
+    struct colony_address got;
     int rc;
 
     fill_bind(&bind, master);
-    rc = colony__listen_resolve(&bind, &wanted, err);
+    rc = colony_listen_resolve(&bind, &wanted, err);
     if (rc < 0)
         return rc;
     rc = check_power(settings, &wanted, err);
@@ -106,7 +106,7 @@ int colony_daemon_listen(struct colony_daemon_sockets *out, const struct colony_
         rc = open_pair(out, &wanted, &got);
     if ((rc == -EAFNOSUPPORT || rc == -EADDRNOTAVAIL) && strcmp(master->host, "::") == 0) {
         (void)snprintf(bind.host, sizeof bind.host, "0.0.0.0");
-        rc = colony__listen_resolve(&bind, &wanted, err);
+        rc = colony_listen_resolve(&bind, &wanted, err);
         if (rc == 0)
             rc = open_pair(out, &wanted, &got);
     }
@@ -120,8 +120,8 @@ int colony_daemon_listen(struct colony_daemon_sockets *out, const struct colony_
 int colony_daemon_check(const struct colony_settings *settings, struct colony_error *err)
 {
     struct colony__tokens *tokens = NULL;
-    struct colony__address address;
-    struct colony__bind bind;
+    struct colony_address address;
+    struct colony_bind bind;
     int rc = 0;
 
     if (!settings->master.is_wanted)
@@ -132,6 +132,6 @@ int colony_daemon_check(const struct colony_settings *settings, struct colony_er
     if (rc < 0 || !colony_events_has_power(settings->events))
         return rc;
     fill_bind(&bind, &settings->master);
-    rc = colony__listen_resolve(&bind, &address, err);
+    rc = colony_listen_resolve(&bind, &address, err);
     return rc < 0 ? rc : check_power(settings, &address, err);
 }

@@ -11,8 +11,8 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "api/bind_internal.h"
 #include "api/events.h"
+#include "core/address.h"
 #include "core/error.h"
 #include "core/log.h"
 
@@ -93,7 +93,7 @@ static void complain(struct colony__datagrams *datagrams, const char *peer, cons
 static void take(struct colony__datagrams *datagrams, size_t i)
 {
     const struct mmsghdr *message = &datagrams->messages[i];
-    char peer[COLONY__ADDRESS_TEXT_MAX];
+    char peer[COLONY_ADDRESS_TEXT_MAX];
     struct colony_inbox_offer offer = {
         .json = datagrams->bytes[i],
         .size = message->msg_len,
@@ -102,8 +102,8 @@ static void take(struct colony__datagrams *datagrams, size_t i)
     };
     struct colony_error err;
 
-    colony__address_format(&datagrams->peers[i], peer);
-    if (datagrams->is_local && !colony__address_is_loopback(&datagrams->peers[i])) {
+    colony_address_format(&datagrams->peers[i], peer);
+    if (datagrams->is_local && !colony_address_is_loopback(&datagrams->peers[i])) {
         colony_inbox_reject(datagrams->inbox);
         complain(datagrams, peer, "it shows no token, send the event by HTTP");
     } else if (message->msg_len == 0) {

@@ -13,9 +13,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "api/bind_internal.h"
-#include "api/listen_internal.h"
+#include "core/address.h"
 #include "core/error.h"
+#include "core/listen.h"
 #include "core/settings.h"
 
 /* What the caller gets. */
@@ -42,22 +42,22 @@ static gid_t colony_group(void)
     return group ? group->gr_gid : (gid_t)-1;
 }
 
-static int listen_tcp(struct result *out, const struct colony__bind *bind, struct colony_error *err)
+static int listen_tcp(struct result *out, const struct colony_bind *bind, struct colony_error *err)
 {
-    struct colony__address address;
+    struct colony_address address;
     int fd;
-    int rc = colony__listen_resolve(bind, &address, err);
+    int rc = colony_listen_resolve(bind, &address, err);
 
     if (rc < 0)
         return rc;
-    if (!colony__address_is_loopback(&address.of) && !out->may_be_remote)
+    if (!colony_address_is_loopback(&address.of) && !out->may_be_remote)
         return colony_fail(err, -EACCES,
                            "cannot listen on %s: an endpoint beyond this machine needs TLS "
                            "(`certfile`) and a file of tokens (`tokens`), or `insecure: true`",
                            address.text);
-    fd = colony__listen_open(&address, SOCK_STREAM);
+    fd = colony_listen_open(&address, SOCK_STREAM);
     if (fd == -EADDRINUSE)
-        return colony__listen_fail_in_use(err, address.text);
+        return colony_listen_fail_in_use(err, address.text);
     if (fd < 0)
         return colony_fail_os(err, fd, "cannot listen on %s", address.text);
     rc = snprintf(out->name, out->name_size, "%s%s", out->prefix, address.text);
@@ -164,7 +164,7 @@ static int remove_stale(const struct place *place, const struct sockaddr_un *add
                            place->path);
     rc = probe(address);
     if (rc == -EADDRINUSE)
-        return colony__listen_fail_in_use(err, place->path);
+        return colony_listen_fail_in_use(err, place->path);
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot listen on %s", place->path);
     if (unlinkat(place->folder_fd, place->base, 0) < 0 && errno != ENOENT)
@@ -220,7 +220,7 @@ static int listen_unix(struct result *out, const char *path, struct colony_error
         goto out;
     fd = open_unix(&place, &address);
     if (fd < 0) {
-        rc = fd == -EADDRINUSE ? colony__listen_fail_in_use(err, path)
+        rc = fd == -EADDRINUSE ? colony_listen_fail_in_use(err, path)
                                : colony_fail_os(err, fd, "cannot listen on %s", path);
         goto out;
     }
@@ -243,8 +243,8 @@ int colony_endpoint_listen(int *fd, char *name, size_t name_size,
                             .name_size = name_size,
                             .prefix = COLONY_ENDPOINT_PREFIX,
                             .may_be_remote = settings->insecure || (is_tls && settings->tokens)};
-    struct colony__bind where;
-    int rc = colony__bind_parse(&where, endpoint->bind, err);
+    struct colony_bind where;
+    int rc = colony_bind_parse(&where, endpoint->bind, err);
 
     if (is_tls)
         (void)snprintf(result.prefix, sizeof result.prefix,

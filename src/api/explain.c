@@ -6,10 +6,10 @@
 #include "api/connection_internal.h"
 #include "api/handlers_internal.h"
 #include "api/json_internal.h"
-#include "api/mask_internal.h"
 #include "api/response_internal.h"
 #include "core/engine.h"
 #include "core/error.h"
+#include "core/mask.h"
 #include "core/store.h"
 #include "core/template.h"
 
@@ -145,7 +145,7 @@ int colony__get_why(struct colony__connection *connection, const struct colony__
 static void add_variable(const char *name, const char *value, const char *source, void *data)
 {
     struct colony__json *json = data;
-    char *masked = colony__mask(name, value);
+    char *masked = colony_mask(name, value);
 
     colony__json_open(json, NULL, '{');
     colony__json_add_text(json, "name", name);

@@ -434,6 +434,9 @@ void colony_engine_upgrade(struct colony_engine *engine);
 typedef void (*colony_socket_cb)(const char *name, int fd, void *data);
 void colony_engine_each_socket(struct colony_engine *engine, colony_socket_cb cb, void *data);
 
+/* The state folder; what is the engine's own is in `engine` there. */
+const char *colony_engine_state_dir(const struct colony_engine *engine);
+
 /* uid of the keeper: the owner, who may control it. */
 uid_t colony_engine_owner(const struct colony_engine *engine);
 

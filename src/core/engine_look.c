@@ -31,6 +31,11 @@ const struct colony_settings *colony_engine_settings(const struct colony_engine 
     return engine->settings;
 }
 
+const char *colony_engine_state_dir(const struct colony_engine *engine)
+{
+    return engine->keeper->state_dir;
+}
+
 uid_t colony_engine_owner(const struct colony_engine *engine)
 {
     return engine->hello.owner_uid;

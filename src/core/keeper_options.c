@@ -43,6 +43,7 @@ static const struct option option_table[] = {
     {"pidfile",   TYPE_TEXT, AT(pidfile)},
     {"config",    TYPE_TEXT, AT(config)},
     {"name",      TYPE_TEXT, AT(name)},
+    {"title",     TYPE_TEXT, AT(title)},
     {"lock-fd",   TYPE_INT,  AT(lock_fd)},
     {"link-fd",   TYPE_INT,  AT(link_fd)},
     {"ready-fd",  TYPE_INT,  AT(ready_fd)},
@@ -275,7 +276,7 @@ static void add_identity(struct builder *builder, const struct colony_keeper_ide
 char **colony_keeper_options_argv(const struct colony_keeper_options *options, const char *role)
 {
     const size_t pointers = KEEPER_ARGS_MAX * sizeof(char *);
-    const size_t texts = 5 * sizeof options->state_dir +
+    const size_t texts = 7 * sizeof options->state_dir +
                          (size_t)KEEPER_SOCKETS_MAX * (COLONY_SOCKET_NAME_SIZE + 32) +
                          (size_t)KEEPER_IDENTITIES_MAX * (COLONY_PAYLOAD_GROUPS * 12 + 64) + 1024;
     struct builder builder = {.size = texts};
@@ -285,7 +286,10 @@ char **colony_keeper_options_argv(const struct colony_keeper_options *options, c
         return NULL;
     builder.argv = (char **)(void *)block;
     builder.text = block + pointers;
-    add(&builder, "colony");
+    if (options->title[0] != '\0')
+        add(&builder, "colony: %s", options->title);
+    else
+        add(&builder, "colony");
     add(&builder, "%s", role);
     for (size_t i = 0; i < OPTION_COUNT; i++)
         add_scalar(&builder, options, &option_table[i]);

@@ -47,6 +47,7 @@ struct colony_keeper_options {
     char pidfile[4096]; /* "": none */
     char config[4096];  /* what a reload reads; absolute; "": none */
     char name[4096];    /* of this colony, for its log */
+    char title[4096];   /* what ps shows them as: `colony: TITLE`; "": as they were started */
     int lock_fd;        /* flock on the state folder */
     int link_fd;        /* engine only: its end of the socketpair; -1 */
     int keeper_pid;     /* engine only: whose child it is while that one lives; -1 */

@@ -60,6 +60,7 @@ void colony_settings_free(struct colony_settings *settings)
     colony__daemon_clear(settings);
     colony__events_free(settings->events);
     colony__juggler_free(settings->juggler);
+    colony__rpc_clear(&settings->rpc);
     for (size_t i = 0; i < settings->file_count; i++)
         free(settings->files[i].path);
     free(settings->files);

@@ -147,6 +147,34 @@ struct colony_status_settings {
     uint64_t timeout_ms;
 };
 
+/* Where attributes that start with `pst` are kept. The first is the seed's word for the second. */
+enum colony_pst_class { PST_FILE_STORAGE, PST_FILE, PST_SQLITE, PST_S3, PST_NONE };
+
+struct colony_pst_settings {
+    enum colony_pst_class class_name;
+    char *file_path;   /* NULL: in the state folder */
+    char *url;         /* s3: of the object */
+    char *region;      /* s3 */
+    char *credentials; /* s3: a file with `KEY SECRET` */
+    uint64_t frequency_ms;
+};
+
+/* The custom stream that a program which is served talks on. */
+#define COLONY_RPC_STREAM "rpc"
+
+/* `rpc:` - control over ZeroMQ. */
+struct colony_rpc_settings {
+    bool is_wanted;
+    char *bind;    /* "HOST:PORT", or without a port; NULL: the default of rpc/listen.h */
+    char *name;    /* in the registry; NULL: that of colony */
+    char *program; /* the process that is served (rpc/program.h); NULL: colony itself */
+    char *keys;    /* rpc/curve.h; both or none */
+    char *allow;
+    bool insecure;
+    uint64_t message_bytes_max;
+    struct colony_pst_settings pst;
+};
+
 /* A file that settings were read from. */
 struct colony_settings_file {
     char *path;   /* for messages: as it was given, or from where it was included */
@@ -181,6 +209,7 @@ struct colony_settings {
     struct colony_status_settings status;
     struct colony_events_settings *events;
     struct colony_juggler_settings *juggler;
+    struct colony_rpc_settings rpc;
     struct colony_template **templates; /* in file order */
     size_t template_count;
     struct colony_settings_file *files; /* that was read first, then what it includes */

@@ -43,7 +43,8 @@ extern const struct colony__setting colony__events_settings[];
 extern const struct colony__setting colony__juggler_settings[];
 extern const struct colony__setting_type colony__headers; /* char **: a map of names and texts */
 extern const struct colony__setting colony__handler_settings[];
-extern const struct colony__setting_type colony__handlers;       /* rows of that table for each */
+extern const struct colony__setting_type colony__handlers; /* rows of that table for each */
+extern const struct colony__setting colony__rpc_settings[];
 extern const struct colony__setting_type colony__http_endpoints; /* rows of a table for each */
 
 /* The section @name, or NULL. */
@@ -148,5 +149,9 @@ int colony__juggler_read(struct colony_settings *settings, const struct colony_v
                          const struct colony__reading *reading);
 struct cJSON *colony__juggler_write(const struct colony_settings *settings);
 void colony__juggler_free(struct colony_juggler_settings *juggler);
+int colony__rpc_read(struct colony_settings *settings, const struct colony_value *value,
+                     const struct colony__reading *reading);
+struct cJSON *colony__rpc_write(const struct colony_settings *settings);
+void colony__rpc_clear(struct colony_rpc_settings *rpc);
 
 #endif

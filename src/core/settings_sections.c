@@ -141,6 +141,7 @@ const struct colony__section colony__sections[COLONY_SECTIONS_MAX] = {
     {"history",     read_history,           write_history,           "what it remembers of events", history_settings, false},
     {"webhooks",    colony__webhooks_read,  colony__webhooks_write,  "events sent to URLs", colony__webhook_settings, false},
     {"files",       colony__files_read,     colony__files_write,     "control by files in directories", colony__files_settings, true},
+    {"rpc",         colony__rpc_read,       colony__rpc_write,       "control over ZeroMQ", colony__rpc_settings, true},
     {"exit_with",   read_exit_with,         write_exit_with,         "whose end ends colony", NULL, false},
     {"cluster",     NULL, NULL, "several machines as one", NULL, false},
     {"controllers", NULL, NULL, "front-ends loaded from files", NULL, false},
@@ -148,7 +149,6 @@ const struct colony__section colony__sections[COLONY_SECTIONS_MAX] = {
     {"juggler",     colony__juggler_read,   colony__juggler_write,   "states reported to Juggler", colony__juggler_settings, true},
     {"master",      colony__master_read,    colony__master_write,    "the endpoint of events and status", colony__master_settings, true},
     {"ping",        colony__ping_read,      colony__ping_write,      "what /ping asks", colony__ping_settings, false},
-    {"rpc",         NULL, NULL, "control over ZeroMQ", NULL, false},
     {"session",     NULL, NULL, "sessions of a workspace", NULL, false},
     {"status",      colony__status_read,    colony__status_write,    "what /status asks", colony__status_settings, false},
     {0},
@@ -202,6 +202,8 @@ int colony__sections_default(struct colony_settings *settings,
         rc = colony__events_default(settings, reading);
     if (rc == 0)
         rc = colony__juggler_default(settings, reading);
+    if (rc == 0)
+        rc = colony__settings_read(reading, colony__rpc_settings, &nothing, &settings->rpc);
     if (rc < 0)
         return rc;
     settings->name = strdup("colony");

@@ -28,6 +28,7 @@ import look
 import peers
 import processes
 import report
+import rpc
 import samples
 from contestants import Colony, GroupedLoop, Loop
 from figures import FIGURES, QUICK, Scale
@@ -59,6 +60,8 @@ GROUPS = {
     "events": Group(events.events, ("events-udp", "events-udp-lost", "events-udp-log",
                                     "events-udp-log-lost", "events-http", "events-http-p50",
                                     "events-http-p99")),
+    "rpc": Group(rpc.questions, ("rpc", "rpc-p99", "rpc-calls", "rpc-program", "rpc-program-p99",
+                                 "rpc-program-calls")),
     "ctl": Group(commands.ps, ("ps", "ps-p99"), 2),
     "files": Group(directories.files, ("files-start", "files-latency", "files-rescan",
                                        "files-messages")),

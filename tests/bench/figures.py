@@ -74,6 +74,12 @@ FIGURES = (
     Figure("events-http", "POST /events", "1/s"),
     Figure("events-http-p50", "its latency, median", "µs"),
     Figure("events-http-p99", "its latency, p99", "µs"),
+    Figure("rpc", "RPC round trip, an attribute of colony's", "µs"),
+    Figure("rpc-p99", "the same, p99", "µs"),
+    Figure("rpc-calls", "the same, 32 at once", "1/s"),
+    Figure("rpc-program", "RPC round trip through a program", "µs"),
+    Figure("rpc-program-p99", "the same, p99", "µs"),
+    Figure("rpc-program-calls", "the same, 32 at once", "1/s"),
     Figure("ps", "`ctl ps` with {many:,}", "ms", Target(50)),
     Figure("ps-p99", "`ctl ps` with {many:,}, p99", "ms"),
     Figure("files-start", "{many:,} files at once, all running", "ms"),
@@ -106,6 +112,7 @@ class Scale:
     follow_seconds: float = 3
     event_bursts: int = 10
     echo_seconds: float = 2
+    rpc_seconds: float = 2
     samples: int = 30
     files: int = 5000
     messages: int = 10000
@@ -115,4 +122,4 @@ class Scale:
 QUICK = Scale(many=30, few=5, restarts=3, peer_restarts=1, settle_seconds=0.2,
               idle_settle_seconds=0.2, idle_seconds=0.5, crashing=5, crash_seconds=1, questions=5,
               capture_bytes=64 << 20, peer_capture_bytes=16 << 20, load_seconds=1, followers=5,
-              follow_seconds=0.5, event_bursts=2, echo_seconds=0.2, samples=3, files=50, messages=50)
+              follow_seconds=0.5, event_bursts=2, echo_seconds=0.2, rpc_seconds=0.2, samples=3, files=50, messages=50)

@@ -30,7 +30,10 @@ static void round_trip(const char *role)
     char **argv = colony_keeper_options_argv(&given, role);
 
     assert_non_null(argv);
-    assert_string_equal(argv[0], "colony");
+    if (given.title[0] != '\0')
+        assert_int_equal(strncmp(argv[0], "colony: ", strlen("colony: ")), 0);
+    else
+        assert_string_equal(argv[0], "colony");
     assert_string_equal(argv[1], role);
     memset(&parsed, 0x77, sizeof parsed);
     if (colony_keeper_options_parse(&parsed, count_args(argv) - 1, argv + 1, &err) < 0)
@@ -68,6 +71,7 @@ static void fill_scalars(struct colony_keeper_options *options)
     fill_text(options->state_dir, sizeof options->state_dir, 's');
     fill_text(options->program, sizeof options->program, '=');
     fill_text(options->pidfile, sizeof options->pidfile, ' ');
+    fill_text(options->title, sizeof options->title, 't');
     fill_text(options->config, sizeof options->config, 'c');
     fill_text(options->name, sizeof options->name, 'n');
     options->lock_fd = INT_MAX;
@@ -112,6 +116,7 @@ TEST(test_with_everything_set_all_of_it_comes_back)
     assert_string_equal(parsed.state_dir, given.state_dir);
     assert_string_equal(parsed.program, given.program);
     assert_string_equal(parsed.pidfile, given.pidfile);
+    assert_string_equal(parsed.title, given.title);
     assert_string_equal(parsed.config, given.config);
     assert_string_equal(parsed.name, given.name);
     assert_int_equal(parsed.lock_fd, given.lock_fd);

@@ -2,7 +2,7 @@
 /* The small texts of settings: durations, sizes, signals, addresses. */
 #include <inttypes.h>
 
-#include "api/bind_internal.h"
+#include "core/address.h"
 #include "core/ready_internal.h"
 #include "core/setting_internal.h"
 #include "core/settings.h"
@@ -51,10 +51,10 @@ static void check_address(const char *text)
 {
     struct colony__ready_address address;
     struct colony__ready_address again;
-    struct colony__bind bind;
+    struct colony_bind bind;
     char printed[sizeof address.host + sizeof address.port + 3];
 
-    if (colony__bind_parse(&bind, text, NULL) == 0)
+    if (colony_bind_parse(&bind, text, NULL) == 0)
         CHECK(bind.is_unix ? bind.path[0] != '\0' : bind.host[0] != '\0' && bind.port[0] != '\0');
     if (colony__ready_split_address(&address, text) < 0)
         return;

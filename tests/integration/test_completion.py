@@ -14,6 +14,8 @@ import time
 
 import pytest
 
+from rpc_fake import register
+
 COLONY = os.path.abspath(os.environ.get("COLONY", "build/colony"))
 SHELLS = ("bash", "zsh", "fish")
 SETTINGS = {"processes": {name: {"cmd": "sleep", "args": ["104729"]} for name in
@@ -44,7 +46,7 @@ def help_of(*args):
 
 def test_commands_are_those_of_help():
     assert set(complete("")) == {"app", "beat", "beatcheck", "check", "completion", "ctl", "event", "help",
-                                 "httpcheck", "schedule", "serve", "top", "version"}
+                                 "httpcheck", "rpc", "schedule", "serve", "top", "version"}
     assert complete("ser") == {"serve": "keep processes alive"}
     assert complete("complet") == {"completion": "print what completes commands in your shell"}
     assert complete("nonsense", "") == {}
@@ -288,3 +290,13 @@ def test_kinds_of_events_and_columns_are_offered():
     assert set(complete("schedule", "--overlap", "")) == {"skip", "queue", "kill"}
     assert set(complete("top", "--sort", "")) == {"name", "cpu", "mem", "restarts", "uptime",
                                                   "state"}
+
+
+def test_daemons_are_those_that_are_registered(tmp_path):
+    register(tmp_path, "MessageDaemon", 51000)
+    register(tmp_path, "Pot", 51001)
+    env = {"COLONY_RUNTIME_DIR": str(tmp_path)}
+    assert complete("rpc", "get", "", env=env) == {"MessageDaemon": "tcp://127.0.0.1:51000",
+                                                   "Pot": "tcp://127.0.0.1:51001"}
+    assert set(complete("rpc", "call", "Mes", env=env)) == {"MessageDaemon"}
+    assert "serve" in complete("rpc", "") and "--daemon" in complete("rpc", "serve", "--d")

@@ -319,7 +319,8 @@ def helps_of(command):
 
 
 def test_these_commands_have_a_page_of_their_own():
-    assert {"app", "beat", "beatcheck", "ctl", "event", "httpcheck", "schedule", "serve", "top"} <= {page.id for page in command_pages()}
+    assert {"app", "beat", "beatcheck", "ctl", "event", "httpcheck", "rpc", "schedule", "serve",
+            "top"} <= {page.id for page in command_pages()}
 
 
 @pytest.mark.parametrize("command,page", command_pages())

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rpc_ask.c - one question to one daemon, and its answer on the terminal. */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "core/error.h"
+#include "core/value.h"
+#include "rpc/client.h"
+#include "rpc/curve.h"
+#include "rpc_internal.h"
+#include "target.h"
+
+/* --- words and JSON --------------------------------------------------------------------------- */
+
+/* @text is JSON, with its numbers as they are written, or else a word. NULL: no memory. */
+static cJSON *read_argument(const char *text)
+{
+    struct colony_value *value = NULL;
+    cJSON *json;
+    int rc = colony_value_parse_json(&value, text, strlen(text), NULL);
+
+    if (rc == -ENOMEM)
+        return NULL;
+    if (rc < 0)
+        return cJSON_CreateString(text);
+    json = colony_value_to_json(value);
+    colony_value_free(value);
+    return json;
+}
+
+/* Takes ownership of @item. */
+static int add_to(cJSON *list, const char *key, cJSON *item)
+{
+    if (item && (key ? cJSON_AddItemToObject(list, key, item) : cJSON_AddItemToArray(list, item)))
+        return 0;
+    cJSON_Delete(item);
+    return -ENOMEM;
+}
+
+static cJSON *list_words(int argc, char **argv, int first)
+{
+    cJSON *list = cJSON_CreateArray();
+    int rc = list ? 0 : -ENOMEM;
+
+    for (int i = first; i < argc && rc == 0; i++)
+        rc = add_to(list, NULL, read_argument(argv[i]));
+    if (rc == 0)
+        return list;
+    cJSON_Delete(list);
+    return NULL;
+}
+
+/* `K=V` of --param. */
+static cJSON *map_params(const struct rpc *rpc)
+{
+    cJSON *map = cJSON_CreateObject();
+    int rc = map ? 0 : -ENOMEM;
+
+    for (size_t i = 0; i < rpc->params.count && rc == 0; i++) {
+        const char *text = rpc->params.items[i];
+        size_t length = strcspn(text, "=");
+        char key[128];
+
+        (void)snprintf(key, sizeof key, "%.*s", (int)length, text);
+        rc = add_to(map, key, read_argument(text + length + (text[length] == '=')));
+    }
+    if (rc == 0)
+        return map;
+    cJSON_Delete(map);
+    return NULL;
+}
+
+static cJSON *one_text(const char *text)
+{
+    cJSON *list = cJSON_CreateArray();
+
+    if (list && add_to(list, NULL, cJSON_CreateString(text)) == 0)
+        return list;
+    cJSON_Delete(list);
+    return NULL;
+}
+
+/* As it is, but that a terminal is not told what to do. */
+static void print_text(char *text)
+{
+    bool is_seen = isatty(STDOUT_FILENO) == 1;
+
+    for (char *at = text; is_seen && *at != '\0'; at++)
+        if (((unsigned char)*at < ' ' && *at != '\n' && *at != '\t') || *at == 0x7f)
+            *at = '?';
+    printf("%s\n", text);
+}
+
+/* A text as it is, nothing for null, everything else as JSON. */
+static int print_value(const struct rpc *rpc, const cJSON *value)
+{
+    char *text;
+
+    if (!rpc->is_json && cJSON_IsNull(value))
+        return EXIT_OK;
+    if (!rpc->is_json && cJSON_IsString(value)) {
+        print_text(value->valuestring);
+        return EXIT_OK;
+    }
+    text = cJSON_PrintUnformatted(value);
+    if (!text)
+        return rpc_fail(EXIT_FAILED, "cannot print the answer: out of memory");
+    printf("%s\n", text);
+    cJSON_free(text);
+    return EXIT_OK;
+}
+
+/* --- asking ----------------------------------------------------------------------------------- */
+
+static int exit_code_of(const struct colony_rpc_answer *answer)
+{
+    static const struct {
+        int code;
+        int exit_code;
+    } exits[] = {
+        {-32601, EXIT_NO_SUCH_NAME}, {-32602, EXIT_USAGE},       {-32001, EXIT_NO_SUCH_NAME},
+        {-32002, EXIT_NOT_RUNNING},  {-32003, EXIT_CONFLICT},    {-32004, EXIT_NOT_ALLOWED},
+        {-32005, EXIT_TIMED_OUT},    {-32006, EXIT_UNREACHABLE},
+    };
+
+    for (size_t i = 0; i < sizeof exits / sizeof exits[0]; i++)
+        if (exits[i].code == answer->code)
+            return exits[i].exit_code;
+    return EXIT_FAILED;
+}
+
+static int tell_error(const struct colony_rpc_answer *answer)
+{
+    return rpc_fail(exit_code_of(answer), "%s%s%s", answer->type, answer->type[0] ? ": " : "",
+                    answer->message[0] ? answer->message : "it failed");
+}
+
+/* -EPROTO is about what is there, not about this machine. */
+static int tell_failure(const struct rpc *rpc, const struct colony_error *err)
+{
+    const struct rpc_daemon *daemon = &rpc->daemon;
+    bool is_unreachable = err->code == -EPROTO || err->code == -ECONNREFUSED;
+
+    if (err->code == -ETIMEDOUT) /* some of it was taken by finding it */
+        return rpc_fail(EXIT_TIMED_OUT, "cannot wait any longer for %s: no answer in %g seconds",
+                        daemon->endpoint, (double)rpc->timeout_ms / 1000);
+    return rpc_fail(is_unreachable ? EXIT_UNREACHABLE
+                                   : (int)colony_error_info(err->code)->exit_code,
+                    "%s%s", err->message,
+                    daemon->is_private && is_unreachable
+                        ? ": the daemon says that only its own machine reaches it"
+                        : "");
+}
+
+/* Our keys, when the daemon has one. The exit code. */
+static int load_keys(const struct rpc *rpc, struct colony_rpc_keys *keys)
+{
+    struct colony_error err;
+    char path[PATH_MAX];
+
+    if (rpc->daemon.public_key[0] == '\0')
+        return EXIT_OK;
+    if (!rpc->key_file && rpc_default_key(path, sizeof path) < 0)
+        return rpc_fail(EXIT_USAGE, "cannot find our keys: say --key FILE");
+    if (colony_rpc_keys_load(keys, rpc->key_file ? rpc->key_file : path, &err) == 0)
+        return EXIT_OK;
+    return rpc_fail(EXIT_NOT_ALLOWED, "%s: colony rpc keygen makes some", err.message);
+}
+
+/*
+ * Asks, and leaves the connection to the end of the program: what libzmq has under way may take
+ * longer than --timeout allows.
+ */
+static int ask(struct rpc *rpc, const char *text, const char *method, cJSON *params,
+               struct colony_rpc_answer *answer)
+{
+    static struct colony_rpc_client *client;
+    struct colony_rpc_keys keys = {0};
+    struct colony_error err = {0};
+    const struct rpc_daemon *daemon = &rpc->daemon;
+    struct colony_rpc_target target = {.place = daemon->endpoint};
+    int exit_code = params ? EXIT_OK : rpc_fail(EXIT_FAILED, "cannot ask: out of memory");
+    uint64_t left_ms = UINT64_MAX;
+
+    if (exit_code == EXIT_OK)
+        exit_code = rpc_find(rpc, text);
+    if (exit_code == EXIT_OK)
+        exit_code = load_keys(rpc, &keys);
+    if (exit_code == EXIT_OK && daemon->public_key[0] != '\0') {
+        target.server_key = daemon->public_key;
+        target.public_key = keys.public;
+        target.secret_key = keys.secret;
+    }
+    if (exit_code == EXIT_OK && colony_rpc_client_new(&client, &target, &err) < 0)
+        exit_code = tell_failure(rpc, &err);
+    if (exit_code == EXIT_OK) {
+        if (rpc->deadline_ms != UINT64_MAX)
+            left_ms = (uint64_t)rpc_left_ms(rpc);
+        if (colony_rpc_client_call(client, method, params, left_ms, answer, &err) < 0)
+            exit_code = tell_failure(rpc, &err);
+    }
+    cJSON_Delete(params);
+    if (exit_code != EXIT_OK)
+        return exit_code;
+    return answer->result ? EXIT_OK : tell_error(answer);
+}
+
+/* Asks for what is printed. */
+static int ask_and_print(struct rpc *rpc, const char *text, const char *method, cJSON *params)
+{
+    struct colony_rpc_answer answer = {0};
+    int exit_code = ask(rpc, text, method, params, &answer);
+
+    if (exit_code == EXIT_OK)
+        exit_code = print_value(rpc, answer.result);
+    colony_rpc_answer_clear(&answer);
+    return exit_code;
+}
+
+/* --- the actions ------------------------------------------------------------------------------ */
+
+int rpc_get(struct rpc *rpc, int argc, char **argv)
+{
+    struct colony_rpc_answer answer = {0};
+    int exit_code = ask(rpc, argv[1], "getattr", one_text(argv[2]), &answer);
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(answer.result, "value");
+
+    (void)argc;
+    if (exit_code == EXIT_OK && value)
+        exit_code = print_value(rpc, value);
+    else if (exit_code == EXIT_OK && rpc->is_json)
+        exit_code = print_value(rpc, answer.result);
+    else if (exit_code == EXIT_OK)
+        exit_code = rpc_fail(EXIT_USAGE, "%s is a method: colony rpc call %s %s", argv[2], argv[1],
+                             argv[2]);
+    colony_rpc_answer_clear(&answer);
+    return exit_code;
+}
+
+int rpc_set(struct rpc *rpc, int argc, char **argv)
+{
+    struct colony_rpc_answer answer = {0};
+    cJSON *params = one_text(argv[2]);
+    int exit_code;
+
+    (void)argc;
+    if (params && add_to(params, NULL, read_argument(argv[3])) < 0) {
+        cJSON_Delete(params);
+        params = NULL;
+    }
+    exit_code = ask(rpc, argv[1], "setattr", params, &answer);
+    colony_rpc_answer_clear(&answer);
+    return exit_code;
+}
+
+int rpc_call(struct rpc *rpc, int argc, char **argv)
+{
+    if (rpc->params.count > 0 && argc > 3)
+        return rpc_fail(EXIT_USAGE, "parameters are given as ARG or by --param, not both");
+    return ask_and_print(rpc, argv[1], argv[2],
+                         rpc->params.count > 0 ? map_params(rpc) : list_words(argc, argv, 3));
+}
+
+static void print_names(const cJSON *result, const char *kind, const char *ending)
+{
+    const cJSON *name;
+
+    cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(result, kind))
+    {
+        if (cJSON_IsString(name))
+            printf("%s%s\n", name->valuestring, ending);
+    }
+}
+
+int rpc_dir(struct rpc *rpc, int argc, char **argv)
+{
+    struct colony_rpc_answer answer = {0};
+    int exit_code = ask(rpc, argv[1], "dir", list_words(argc, argv, argc), &answer);
+
+    if (exit_code == EXIT_OK && rpc->is_json) {
+        exit_code = print_value(rpc, answer.result);
+    } else if (exit_code == EXIT_OK) {
+        print_names(answer.result, "attributes", "");
+        print_names(answer.result, "methods", "()");
+    }
+    colony_rpc_answer_clear(&answer);
+    return exit_code;
+}
+
+int rpc_doc(struct rpc *rpc, int argc, char **argv)
+{
+    return ask_and_print(rpc, argv[1], "doc", list_words(argc, argv, 2));
+}
+
+/* --- the end of a daemon ---------------------------------------------------------------------- */
+
+/* The parent of @pid, if it is the same program: the keeper of an engine. 0: it is not. */
+static pid_t find_keeper(pid_t pid)
+{
+    char path[64];
+    char own[PATH_MAX] = "";
+    char other[PATH_MAX] = "";
+    FILE *file;
+    int parent = 0;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    file = fopen(path, "re");
+    if (file && fscanf(file, "%*d (%*[^)]) %*c %d", &parent) != 1) // NOLINT(cert-err34-c)
+        parent = 0;
+    if (file)
+        (void)fclose(file);
+    (void)snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
+    (void)!readlink(path, own, sizeof own - 1);
+    (void)snprintf(path, sizeof path, "/proc/%d/exe", parent);
+    (void)!readlink(path, other, sizeof other - 1);
+    return parent > 1 && own[0] != '\0' && strcmp(own, other) == 0 ? parent : 0;
+}
+
+/* -1: it is gone already, or elsewhere. */
+static int watch(pid_t pid)
+{
+    return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+}
+
+/* The exit code. */
+static int wait_for_end(const struct rpc *rpc, const char *text, int pidfd)
+{
+    struct pollfd end = {.fd = pidfd, .events = POLLIN};
+    int rc = 1;
+
+    if (pidfd < 0)
+        return EXIT_OK;
+    do {
+        rc = poll(&end, 1, rpc_left_ms(rpc));
+    } while (rc < 0 && errno == EINTR);
+    (void)close(pidfd);
+    if (rc > 0)
+        return EXIT_OK;
+    return rpc_fail(EXIT_TIMED_OUT,
+                    "cannot wait any longer for the end of %s: it still runs after "
+                    "%g seconds",
+                    text, (double)rpc->timeout_ms / 1000);
+}
+
+int rpc_stop(struct rpc *rpc, int argc, char **argv)
+{
+    struct colony_rpc_answer answer = {0};
+    int exit_code = rpc_find(rpc, argv[1]);
+    int keeper = -1;
+    int engine = -1;
+
+    if (exit_code != EXIT_OK)
+        return exit_code;
+    engine = watch(rpc->daemon.pid);
+    keeper = rpc->daemon.pid ? watch(find_keeper(rpc->daemon.pid)) : -1;
+    exit_code = ask(rpc, argv[1], "stop", list_words(argc, argv, argc), &answer);
+    colony_rpc_answer_clear(&answer);
+    if (exit_code == EXIT_OK)
+        exit_code = wait_for_end(rpc, argv[1], engine);
+    return exit_code == EXIT_OK ? wait_for_end(rpc, argv[1], keeper) : exit_code;
+}

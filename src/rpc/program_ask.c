@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* program_ask.c - questions to a program, and its answers, a line each. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+#include <utlist.h>
+
+#include "core/engine.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "core/settings.h"
+#include "core/value.h"
+#include "rpc/program_internal.h"
+
+enum {
+    QUESTIONS_MAX = 1024,
+    WAITING_BYTES_MAX = 4 << 20, /* of questions that wait for a hello */
+    JUNK_MS = 1000,              /* between two words about it in the log */
+};
+
+/* --- asking ----------------------------------------------------------------------------------- */
+
+static void fail_question(struct program_question *question, const struct colony_error *err)
+{
+    question->cb(&(struct program_answer){.err = err}, question->data);
+    free(question->text);
+    free(question);
+}
+
+static void forget(struct colony_rpc_program *program, struct program_question *question)
+{
+    DL_DELETE(program->questions, question);
+    program->question_count--;
+    if (question->text)
+        program->waiting_bytes -= question->size;
+}
+
+void program_fail_all(struct colony_rpc_program *program, int code, const char *why)
+{
+    struct program_question *question = program->questions;
+    struct colony_error err;
+
+    (void)colony_fail(&err, code, "cannot ask %s: %s", program->name, why);
+    while (question) {
+        struct program_question *next = question->next;
+
+        forget(program, question);
+        fail_question(question, &err);
+        question = next;
+    }
+}
+
+static int write_line(struct colony_rpc_program *program, const char *text, size_t size)
+{
+    struct colony_input_write *job;
+    const struct colony_input_wish wish = {
+        .id = program->process, .label = COLONY_RPC_STREAM, .bytes = text, .size = size};
+    int rc = colony_engine_write_input(program->engine, &wish, &job);
+
+    return rc < 0 ? rc : 0;
+}
+
+/* As a line. NULL: no memory. @json is freed. */
+static char *print_line(cJSON *json, size_t *size)
+{
+    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+    char *line = NULL;
+
+    cJSON_Delete(json);
+    if (text) {
+        *size = strlen(text) + 1;
+        line = realloc(text, *size + 1);
+    }
+    if (!line) {
+        free(text);
+        return NULL;
+    }
+    line[*size - 1] = '\n';
+    line[*size] = '\0';
+    return line;
+}
+
+int program_send(struct colony_rpc_program *program, struct cJSON *json)
+{
+    size_t size = 0;
+    char *line = print_line(json, &size);
+    int rc = line ? write_line(program, line, size) : -ENOMEM;
+
+    free(line);
+    return rc;
+}
+
+/* What is asked now: 1 it can be sent, 0 it must wait, or why it cannot. */
+static int may_ask(const struct colony_rpc_program *program, bool is_ours, size_t size,
+                   struct colony_error *err)
+{
+    switch (program->state) {
+    case PROGRAM_ABSENT:
+        return colony_fail(err, -ESRCH, "cannot ask %s: it does not run", program->name);
+    case PROGRAM_SILENT:
+        return colony_fail(err, -EAGAIN, "cannot ask %s: it has not said hello", program->name);
+    case PROGRAM_STARTING:
+    case PROGRAM_GREETING:
+        if (is_ours)
+            return 1;
+        if (size <= WAITING_BYTES_MAX - program->waiting_bytes)
+            return 0;
+        break;
+    case PROGRAM_READY:
+        return 1;
+    }
+    return colony_fail(err, -EAGAIN, "cannot ask %s: too much waits for it already", program->name);
+}
+
+static cJSON *make_request(uint64_t id, const char *method, cJSON *params)
+{
+    cJSON *json = cJSON_CreateObject();
+
+    if (json && params && cJSON_AddStringToObject(json, "jsonrpc", "2.0") &&
+        cJSON_AddNumberToObject(json, "id", (double)id) &&
+        cJSON_AddStringToObject(json, "method", method) &&
+        cJSON_AddItemToObject(json, "params", params))
+        return json;
+    cJSON_Delete(params);
+    cJSON_Delete(json);
+    return NULL;
+}
+
+static int ask(struct colony_rpc_program *program, struct program_question *question, bool is_ours,
+               struct colony_error *err)
+{
+    int rc;
+
+    if (!question->text)
+        return colony_fail_os(err, -ENOMEM, "cannot ask %s", program->name);
+    if (program->question_count >= QUESTIONS_MAX)
+        return colony_fail(err, -EAGAIN, "cannot ask %s: too much is under way already",
+                           program->name);
+    rc = may_ask(program, is_ours, question->size, err);
+    if (rc == 1)
+        rc = write_line(program, question->text, question->size);
+    else if (rc == 0)
+        program->waiting_bytes += question->size;
+    else
+        return rc;
+    if (rc < 0)
+        return colony_fail(err, rc, "cannot ask %s: %s", program->name,
+                           rc == -EAGAIN ? "it does not read what was asked before"
+                                         : "it reads no more");
+    return 0;
+}
+
+void program_ask(struct colony_rpc_program *program, const char *method, struct cJSON *params,
+                 bool is_ours, program_cb cb, void *data)
+{
+    struct program_question *question = calloc(1, sizeof *question);
+    struct colony_error err;
+    bool has_to_wait =
+        !is_ours && (program->state == PROGRAM_STARTING || program->state == PROGRAM_GREETING);
+
+    if (!question) {
+        cJSON_Delete(params);
+        (void)colony_fail_os(&err, -ENOMEM, "cannot ask %s", program->name);
+        cb(&(struct program_answer){.err = &err}, data);
+        return;
+    }
+    question->id = ++program->next_id;
+    question->cb = cb;
+    question->data = data;
+    question->text = print_line(make_request(question->id, method, params), &question->size);
+    if (ask(program, question, is_ours, &err) < 0) {
+        fail_question(question, &err);
+        return;
+    }
+    if (!has_to_wait) {
+        free(question->text);
+        question->text = NULL;
+    }
+    DL_APPEND(program->questions, question);
+    program->question_count++;
+}
+
+void program_send_waiting(struct colony_rpc_program *program)
+{
+    struct program_question *question = program->questions;
+
+    while (question) {
+        struct program_question *next = question->next;
+        int rc = question->text ? write_line(program, question->text, question->size) : 0;
+        struct colony_error err;
+
+        if (rc < 0) {
+            forget(program, question);
+            (void)colony_fail(&err, rc, "cannot ask %s: it does not read", program->name);
+            fail_question(question, &err);
+        } else if (question->text) {
+            program->waiting_bytes -= question->size;
+            free(question->text);
+            question->text = NULL;
+        }
+        question = next;
+    }
+}
+
+/* --- answers ---------------------------------------------------------------------------------- */
+
+void program_count_junk(struct colony_rpc_program *program, const char *line, const char *why)
+{
+    uint64_t now_ms = uv_now(colony_engine_loop(program->engine));
+    struct colony_error text;
+
+    program->junk++;
+    if (program->junk_ms && now_ms - program->junk_ms < JUNK_MS)
+        return;
+    (void)colony_fail(&text, 0, "%.80s", line); /* without control bytes */
+    colony_log(SEVERITY_WARNING, "%s wrote what cannot be used (%s): `%s`, %" PRIu64 " such lines",
+               program->name, why, text.message, program->junk);
+    program->junk = 0;
+    program->junk_ms = now_ms;
+}
+
+/* They come mostly in the order of the questions. */
+static struct program_question *find_question(const struct colony_rpc_program *program,
+                                              const struct colony_value *id)
+{
+    struct program_question *question;
+
+    if (!id || id->type != VALUE_NUMBER)
+        return NULL;
+    DL_FOREACH(program->questions, question)
+    {
+        if ((double)question->id == id->number && !question->text)
+            return question;
+    }
+    return NULL;
+}
+
+static bool take_answer(struct colony_rpc_program *program, const struct colony_value *answer)
+{
+    struct program_question *question = find_question(program, colony_value_get(answer, "id"));
+    const struct program_answer told = {.result = colony_value_get(answer, "result"),
+                                        .error = colony_value_get(answer, "error")};
+
+    if (!question || !(told.result || told.error))
+        return false;
+    forget(program, question);
+    question->cb(&told, question->data);
+    free(question);
+    return true;
+}
+
+/* What it asks of colony, other than hello. */
+static void refuse(struct colony_rpc_program *program, const struct colony_value *id)
+{
+    cJSON *json;
+    cJSON *error;
+
+    if (!id)
+        return;
+    json = cJSON_CreateObject();
+    error = cJSON_AddObjectToObject(json, "error");
+    (void)cJSON_AddStringToObject(json, "jsonrpc", "2.0");
+    (void)cJSON_AddItemToObject(json, "id", colony_value_to_json(id));
+    (void)cJSON_AddNumberToObject(error, "code", -32601);
+    (void)cJSON_AddStringToObject(error, "message", "colony has no such method: only hello");
+    (void)program_send(program, json);
+}
+
+void program_take_line(struct colony_rpc_program *program, const char *line, size_t size)
+{
+    struct colony_value *tree = NULL;
+    struct colony_error err = {0};
+    const struct colony_value *method;
+    int rc = colony_value_parse_json(&tree, line, size, &err);
+
+    if (rc < 0) {
+        program_count_junk(program, line, "it is no JSON");
+        return;
+    }
+    method = tree->type == VALUE_MAP ? colony_value_get(tree, "method") : NULL;
+    if (method && method->type == VALUE_STRING && strcmp(method->text, "hello") == 0) {
+        program_take_hello(program, tree);
+    } else if (method) {
+        program_count_junk(program, line, "it asks for something else than hello");
+        refuse(program, colony_value_get(tree, "id"));
+    } else if (tree->type != VALUE_MAP || !take_answer(program, tree)) {
+        program_count_junk(program, line, "it answers nothing that was asked");
+    }
+    colony_value_free(tree);
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rpc/registry.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "core/array.h"
+#include "core/error.h"
+#include "core/paths.h"
+#include "core/table.h"
+#include "core/value.h"
+
+enum {
+    FILE_MAX = 4096,    /* bytes */
+    ENTRIES_MAX = 4096, /* daemons that are looked at */
+};
+
+int colony_rpc_registry_folder(char *path, size_t size)
+{
+    const char *given = getenv("COLONY_RUNTIME_DIR");
+    char socket[PATH_MAX];
+    int used;
+    int rc;
+
+    if (given && given[0] == '/') {
+        used = snprintf(path, size, "%s/rpc", given);
+        return used < 0 || (size_t)used >= size ? -ENAMETOOLONG : 0;
+    }
+    rc = colony_default_socket(socket, sizeof socket);
+    if (rc < 0)
+        return rc;
+    *strrchr(socket, '/') = '\0';
+    used = snprintf(path, size, "%s/rpc", socket);
+    return used < 0 || (size_t)used >= size ? -ENAMETOOLONG : 0;
+}
+
+/* The parent is made for everybody to pass, as that of the control socket would be. */
+static int make_folders(char *path)
+{
+    char *slash = strrchr(path, '/');
+    int rc = 0;
+
+    *slash = '\0';
+    if (mkdir(path, 0750) < 0 && errno != EEXIST)
+        rc = -errno;
+    *slash = '/';
+    if (rc == 0 && mkdir(path, 0700) < 0 && errno != EEXIST)
+        rc = -errno;
+    return rc;
+}
+
+/* The folder's descriptor. -EACCES: what stands in it could be anybody's. */
+static int open_folder(bool make, struct colony_error *err)
+{
+    char path[PATH_MAX];
+    struct stat info;
+    int rc = colony_rpc_registry_folder(path, sizeof path);
+    int fd;
+
+    if (rc == 0 && make)
+        rc = make_folders(path);
+    if (rc < 0)
+        return colony_fail_os(err, rc, "cannot use the registry of RPC");
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return colony_fail_os(err, -errno, "cannot use the registry of RPC, %s", path);
+    if (fstat(fd, &info) == 0 && info.st_uid == geteuid() && (info.st_mode & 022) == 0)
+        return fd;
+    (void)close(fd);
+    return colony_fail(err, -EACCES,
+                       "cannot use the registry of RPC: %s belongs to somebody else, or others may "
+                       "write it",
+                       path);
+}
+
+static void name_file(const struct colony_rpc_entry *entry, char *name, size_t size)
+{
+    (void)snprintf(name, size, "%s.%d.json", entry->name, (int)entry->pid);
+}
+
+static char *print_entry(const struct colony_rpc_entry *entry)
+{
+    cJSON *json = cJSON_CreateObject();
+    char *text = NULL;
+    bool is_whole =
+        cJSON_AddStringToObject(json, "name", entry->name) &&
+        cJSON_AddNumberToObject(json, "pid", entry->pid) &&
+        cJSON_AddNumberToObject(json, "pid_start", (double)entry->pid_start) &&
+        cJSON_AddStringToObject(json, "endpoint", entry->endpoint) &&
+        cJSON_AddNumberToObject(json, "port", entry->port) &&
+        (entry->public_key[0] ? cJSON_AddStringToObject(json, "public_key", entry->public_key)
+                              : cJSON_AddNullToObject(json, "public_key"));
+
+    if (is_whole)
+        text = cJSON_PrintUnformatted(json);
+    cJSON_Delete(json);
+    return text;
+}
+
+/* Under another name first, so that nobody reads half of it. */
+static int write_file(int folder, const char *name, const char *text)
+{
+    char fresh[NAME_MAX + 1];
+    size_t size = strlen(text);
+    int fd;
+    int rc = 0;
+
+    (void)snprintf(fresh, sizeof fresh, ".%d.new", (int)getpid());
+    (void)unlinkat(folder, fresh, 0);
+    fd = openat(folder, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    if (write(fd, text, size) != (ssize_t)size)
+        rc = -EIO;
+    (void)close(fd);
+    if (rc == 0 && renameat(folder, fresh, folder, name) < 0)
+        rc = -errno;
+    if (rc < 0)
+        (void)unlinkat(folder, fresh, 0);
+    return rc;
+}
+
+int colony_rpc_registry_add(struct colony_rpc_entry *entry, struct colony_error *err)
+{
+    char name[NAME_MAX + 1];
+    char *text;
+    int folder;
+    int rc = colony_name_check(entry->name, err);
+
+    if (rc < 0)
+        return rc;
+    entry->pid = getpid();
+    entry->pid_start = colony_proc_start_ticks(entry->pid);
+    folder = open_folder(true, err);
+    if (folder < 0)
+        return folder;
+    name_file(entry, name, sizeof name);
+    text = print_entry(entry);
+    rc = text ? write_file(folder, name, text) : -ENOMEM;
+    cJSON_free(text);
+    (void)close(folder);
+    return rc < 0 ? colony_fail_os(err, rc, "cannot write the registry of RPC") : 0;
+}
+
+void colony_rpc_registry_remove(const struct colony_rpc_entry *entry)
+{
+    char name[NAME_MAX + 1];
+    int folder = open_folder(false, NULL);
+
+    if (folder < 0)
+        return;
+    name_file(entry, name, sizeof name);
+    (void)unlinkat(folder, name, 0);
+    (void)close(folder);
+}
+
+static bool take_text(const struct colony_value *map, const char *key, char *out, size_t size)
+{
+    const struct colony_value *value = colony_value_get(map, key);
+
+    if (!value || value->type != VALUE_STRING || strlen(value->text) >= size)
+        return false;
+    (void)snprintf(out, size, "%s", value->text);
+    return true;
+}
+
+static bool take_number(const struct colony_value *map, const char *key, double max, double *out)
+{
+    const struct colony_value *value = colony_value_get(map, key);
+
+    if (!value || value->type != VALUE_NUMBER || !(value->number >= 0 && value->number <= max))
+        return false;
+    *out = value->number;
+    return true;
+}
+
+static bool parse_entry(struct colony_rpc_entry *out, const char *text, size_t size)
+{
+    struct colony_value *value = NULL;
+    double pid = 0;
+    double start = 0;
+    double port = 0;
+    bool is_good;
+
+    *out = (struct colony_rpc_entry){0};
+    if (colony_value_parse_json(&value, text, size, NULL) < 0)
+        return false;
+    is_good = value->type == VALUE_MAP && take_text(value, "name", out->name, sizeof out->name) &&
+              colony_name_check(out->name, NULL) == 0 &&
+              take_text(value, "endpoint", out->endpoint, sizeof out->endpoint) &&
+              take_number(value, "pid", INT_MAX, &pid) &&
+              take_number(value, "pid_start", 9e15, &start) &&
+              take_number(value, "port", 65535, &port);
+    (void)take_text(value, "public_key", out->public_key, sizeof out->public_key);
+    colony_value_free(value);
+    out->pid = (pid_t)pid;
+    out->pid_start = (uint64_t)start;
+    out->port = (int)port;
+    return is_good;
+}
+
+/* False: there is nothing of use. A file of a process that has ended is removed. */
+static bool read_entry(int folder, const char *name, struct colony_rpc_entry *out)
+{
+    int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    char text[FILE_MAX];
+    char expected[NAME_MAX + 1];
+    ssize_t size;
+
+    if (fd < 0)
+        return false;
+    size = read(fd, text, sizeof text);
+    (void)close(fd);
+    if (size <= 0 || !parse_entry(out, text, (size_t)size))
+        return false;
+    name_file(out, expected, sizeof expected);
+    if (strcmp(expected, name) != 0)
+        return false;
+    if (colony_proc_start_ticks(out->pid) == out->pid_start)
+        return true;
+    (void)unlinkat(folder, name, 0);
+    return false;
+}
+
+static int compare_entries(const void *left, const void *right)
+{
+    const struct colony_rpc_entry *one = left;
+    const struct colony_rpc_entry *other = right;
+    int order = strcmp(one->name, other->name);
+
+    return order != 0 ? order : one->port - other->port;
+}
+
+static bool is_entry_name(const char *name)
+{
+    size_t size = strlen(name);
+
+    return name[0] != '.' && size > 5 && strcmp(name + size - 5, ".json") == 0;
+}
+
+static int gather(DIR *stream, struct colony_rpc_entry **list, size_t *count)
+{
+    size_t capacity = 0;
+    const struct dirent *item;
+
+    while ((item = readdir(stream)) && *count < ENTRIES_MAX) { /* NOLINT(concurrency-mt-unsafe) */
+        struct colony_rpc_entry *room;
+
+        if (!is_entry_name(item->d_name))
+            continue;
+        room = colony_array_room(*list, *count, &capacity, sizeof **list);
+        if (!room)
+            return -ENOMEM;
+        *list = room;
+        if (read_entry(dirfd(stream), item->d_name, &room[*count]))
+            (*count)++;
+    }
+    return 0;
+}
+
+int colony_rpc_registry_list(struct colony_rpc_entry **out, size_t *count, struct colony_error *err)
+{
+    struct colony_rpc_entry *list = NULL;
+    size_t found = 0;
+    int folder = open_folder(false, err);
+    DIR *stream;
+    int rc;
+
+    *out = NULL;
+    *count = 0;
+    if (folder < 0)
+        return folder == -ENOENT ? 0 : folder;
+    stream = fdopendir(folder);
+    if (!stream) {
+        rc = -errno;
+        (void)close(folder);
+        return colony_fail_os(err, rc, "cannot read the registry of RPC");
+    }
+    rc = gather(stream, &list, &found);
+    (void)closedir(stream);
+    if (rc < 0) {
+        free(list);
+        return colony_fail_os(err, rc, "cannot read the registry of RPC");
+    }
+    if (found > 0)
+        qsort(list, found, sizeof *list, compare_entries);
+    *out = list;
+    *count = found;
+    return 0;
+}
+
+static int fail_missing(const struct colony_rpc_entry *list, size_t count, const char *name,
+                        int port, struct colony_error *err)
+{
+    const char **names = calloc(count + 1, sizeof *names);
+    const char *nearest = NULL;
+
+    for (size_t i = 0; names && i < count; i++)
+        names[i] = list[i].name;
+    if (names)
+        nearest = colony_name_nearest(name, names);
+    free(names);
+    if (nearest && strcmp(nearest, name) == 0)
+        return colony_fail(err, -ENOENT, "cannot find a daemon %s on port %d", name, port);
+    if (nearest)
+        return colony_fail(err, -ENOENT,
+                           "cannot find a daemon named %s: none runs here (did you mean %s?)", name,
+                           nearest);
+    return colony_fail(err, -ENOENT, "cannot find a daemon named %s: none runs here", name);
+}
+
+int colony_rpc_registry_find(struct colony_rpc_entry *out, const char *name, int port,
+                             struct colony_error *err)
+{
+    struct colony_rpc_entry *list;
+    size_t count;
+    size_t i = 0;
+    int rc = colony_rpc_registry_list(&list, &count, err);
+
+    if (rc < 0)
+        return rc;
+    while (i < count && (strcmp(list[i].name, name) != 0 || (port != 0 && list[i].port != port)))
+        i++;
+    if (i < count)
+        *out = list[i];
+    else
+        rc = fail_missing(list, count, name, port, err);
+    free(list);
+    return rc;
+}
