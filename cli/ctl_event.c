@@ -2,13 +2,13 @@
 /* ctl_event.c - one row of GET /history as texts for people. */
 #include <cjson/cJSON.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "core/events.h"
 #include "core/signals.h"
 #include "ctl_internal.h"
-
-#include <stdlib.h>
 
 enum {
     SIGNAL_MAX = 64,
@@ -37,6 +37,7 @@ static const struct word {
     {"unhealthy", "is unhealthy",                false, false},
     {"refuse",   "was refused",                  true,  false},
     {"log",      "has trouble with its log",     true,  false},
+    {"event",    "came from outside",            false, false},
 }, states[] = {
     {"stopped",   "was stopped",                 false, true},
     {"waiting",   "waits",                       true,  false},
@@ -61,7 +62,7 @@ static const struct word *find_word(const struct cJSON *event)
     if (is_state)
         name = colony__ctl_text(event, "to");
     for (size_t i = 0; i < count; i++)
-        if (strcmp(rows[i].event, name) == 0)
+        if (colony_event_is_word(name, rows[i].event))
             return &rows[i];
     return NULL;
 }

@@ -20,6 +20,11 @@ enum colony_inbox_via colony__inbox_via_parse(const char *name)
     return strcmp(name, via_names[INBOX_VIA_UDP]) == 0 ? INBOX_VIA_UDP : INBOX_VIA_HTTP;
 }
 
+static bool is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+}
+
 /* (cJSON_Minify takes the quote of "\\" for one that goes on.) */
 size_t colony__event_squeeze(char *json, size_t size)
 {
@@ -29,7 +34,7 @@ size_t colony__event_squeeze(char *json, size_t size)
     for (size_t i = 0; i < size; i++) {
         char byte = json[i];
 
-        if (!is_string && memchr(" \t\r\n", byte, 4))
+        if (!is_string && is_blank(byte))
             continue;
         json[used++] = byte;
         if (byte == '"')

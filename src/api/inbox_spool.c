@@ -82,7 +82,7 @@ static void restore_row(const struct colony_store_spooled *row, void *data)
         rc = event ? 0 : -ENOMEM;
     }
     colony_value_free(value);
-    if (rc < 0) {
+    if (!event) {
         if (restoring->rc == 0)
             restoring->rc = rc;
         return;

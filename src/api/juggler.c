@@ -13,8 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 #include <uv.h>
 
 #include "api/juggler_internal.h"
@@ -26,7 +24,6 @@
 #include "core/events.h"
 #include "core/http_client.h"
 #include "core/log.h"
-#include "core/template.h"
 
 enum {
     RETRY_MS_FIRST = 5000,
@@ -35,32 +32,14 @@ enum {
     HEADERS_MAX = 40,
 };
 
-/* What was told of one template. */
-struct report {
-    UT_hash_handle hh;
-    enum colony_juggler_status told;
-    bool is_due;  /* to be told whatever it is */
-    bool is_seen; /* the template is there */
-    char name[];
-};
-
-/* One event under way. */
-struct told {
-    char name[COLONY_NAME_MAX + 1];
-    char description[JUGGLER_TEXT_MAX + 64];
-    enum colony_juggler_status status;
-};
-
 struct juggler {
     struct colony_engine *engine;
     const struct colony_juggler_settings *settings;
     struct colony_http_client *client; /* NULL: there is nobody to report to */
     struct colony_http_job *job;       /* a batch under way */
     struct colony_subscription *subscription;
-    struct report *reports; /* uthash by name */
-    struct told *batch;
-    size_t batch_count;
-    char *body; /* of it */
+    struct colony__reports reports;
+    char *body; /* of the batch under way */
     char host[HOST_MAX];
     uv_timer_t timer;  /* a change waits for company, or a batch for another attempt */
     uv_timer_t resend; /* all is told again */
@@ -74,100 +53,6 @@ struct juggler {
     colony_controller_closed_cb closed_cb;
     void *closed_data;
 };
-
-/* --- what there is to tell -------------------------------------------------------------------- */
-
-static struct report *find_report(const struct juggler *juggler, const char *name)
-{
-    struct report *report;
-
-    HASH_FIND_STR(juggler->reports, name, report); /* NOLINT(*): uthash's */
-    return report;
-}
-
-/* NULL: out of memory. */
-static struct report *add_report(struct juggler *juggler, const char *name)
-{
-    size_t size = strlen(name) + 1;
-    struct report *report = calloc(1, sizeof *report + size);
-
-    if (!report)
-        return NULL;
-    memcpy(report->name, name, size);
-    report->is_due = true;
-    HASH_ADD_STR(juggler->reports, name, report); /* NOLINT(*): uthash's */
-    if (!report->hh.tbl) {
-        free(report);
-        return NULL;
-    }
-    return report;
-}
-
-static bool is_reported(const struct colony_juggler_settings *settings, const char *name)
-{
-    char *const *wanted = settings->processes;
-
-    if (!wanted || !*wanted)
-        return true;
-    for (; *wanted; wanted++)
-        if (strcmp(*wanted, name) == 0)
-            return true;
-    return false;
-}
-
-struct look {
-    struct colony__juggler_verdict verdict;
-    bool has_ready;
-};
-
-static void look_at_slot(const struct colony_slot_info *slot, void *data)
-{
-    struct look *look = data;
-
-    colony__juggler_judge(&look->verdict, slot, look->has_ready);
-}
-
-static void look_at_template(const struct colony_template *template, void *data)
-{
-    struct juggler *juggler = data;
-    struct look look = {.has_ready = template->ready->kind != READY_NONE};
-    struct report *report;
-    struct told *told;
-
-    if (!is_reported(juggler->settings, template->name))
-        return;
-    report = find_report(juggler, template->name);
-    if (!report)
-        report = add_report(juggler, template->name);
-    if (!report) /* it is tried again with the next change, or at the next resend */
-        return;
-    report->is_seen = true;
-    (void)colony_engine_each_slot(juggler->engine, template->name, look_at_slot, &look);
-    if ((!report->is_due && look.verdict.status == report->told) ||
-        juggler->batch_count == juggler->settings->batch_max)
-        return;
-    told = &juggler->batch[juggler->batch_count++];
-    told->status = look.verdict.status;
-    (void)snprintf(told->name, sizeof told->name, "%s", template->name);
-    colony__juggler_describe(&look.verdict, told->description, sizeof told->description);
-}
-
-/* What is gone is not reported any more. */
-static void forget_gone(struct juggler *juggler)
-{
-    struct report *report;
-    struct report *next;
-
-    HASH_ITER(hh, juggler->reports, report, next) /* NOLINT(*): uthash's */
-    {
-        if (!report->is_seen) {
-            HASH_DEL(juggler->reports, report); /* NOLINT(*): uthash's */
-            free(report);
-            continue;
-        }
-        report->is_seen = false;
-    }
-}
 
 /* --- telling it ------------------------------------------------------------------------------- */
 
@@ -191,10 +76,8 @@ static void tell_trouble(struct juggler *juggler, const char *reason)
 }
 
 /* What Juggler does not want is not pressed on it before the next resend. */
-static void note_told(struct juggler *juggler, const struct told *told, int code)
+static void note_told(struct juggler *juggler, const struct colony__told *told, int code)
 {
-    struct report *report = find_report(juggler, told->name);
-
     if (code == COLONY_JUGGLER_OK_CODE) {
         juggler->sent++;
     } else {
@@ -202,18 +85,15 @@ static void note_told(struct juggler *juggler, const struct told *told, int code
         colony_log(SEVERITY_WARNING, "Juggler refuses what it is told of %s: code %d", told->name,
                    code);
     }
-    if (!report)
-        return;
-    report->told = told->status;
-    report->is_due = false;
+    colony__reports_note(&juggler->reports, told);
 }
 
 static void on_answer(struct juggler *juggler, const struct colony_http_result *result)
 {
-    int *codes = calloc(juggler->batch_count, sizeof *codes);
+    int *codes = calloc(juggler->reports.batch_count, sizeof *codes);
     struct colony_error err = {.message = "out of memory"};
     int rc = codes ? colony_juggler_read_answer(result->body, result->size, codes,
-                                                juggler->batch_count, &err)
+                                                juggler->reports.batch_count, &err)
                    : -ENOMEM;
 
     if (rc < 0) {
@@ -221,8 +101,8 @@ static void on_answer(struct juggler *juggler, const struct colony_http_result *
         tell_trouble(juggler, err.message);
         return;
     }
-    for (size_t i = 0; i < juggler->batch_count; i++)
-        note_told(juggler, &juggler->batch[i], codes[i]);
+    for (size_t i = 0; i < juggler->reports.batch_count; i++)
+        note_told(juggler, &juggler->reports.batch[i], codes[i]);
     free(codes);
     if (juggler->is_troubled)
         colony_log(SEVERITY_INFO, "reports to Juggler again");
@@ -249,18 +129,19 @@ static void on_done(const struct colony_http_result *result, void *data)
 
 static int make_body(struct juggler *juggler, size_t *size)
 {
-    struct colony_juggler_event *events = calloc(juggler->batch_count, sizeof *events);
+    struct colony_juggler_event *events = calloc(juggler->reports.batch_count, sizeof *events);
 
     if (!events)
         return -ENOMEM;
-    for (size_t i = 0; i < juggler->batch_count; i++)
-        events[i] = (struct colony_juggler_event){.host = juggler->host,
-                                                  .service = juggler->batch[i].name,
-                                                  .status = juggler->batch[i].status,
-                                                  .description = juggler->batch[i].description,
-                                                  .tags = juggler->settings->tags};
+    for (size_t i = 0; i < juggler->reports.batch_count; i++)
+        events[i] =
+            (struct colony_juggler_event){.host = juggler->host,
+                                          .service = juggler->reports.batch[i].name,
+                                          .status = juggler->reports.batch[i].status,
+                                          .description = juggler->reports.batch[i].description,
+                                          .tags = juggler->settings->tags};
     juggler->body =
-        colony_juggler_body(juggler->settings->source, events, juggler->batch_count, size);
+        colony_juggler_body(juggler->settings->source, events, juggler->reports.batch_count, size);
     free(events);
     return juggler->body ? 0 : -ENOMEM;
 }
@@ -305,10 +186,8 @@ static void tell(struct juggler *juggler)
 
     if (juggler->job)
         return; /* when that is answered */
-    juggler->batch_count = 0;
-    colony_engine_each_template(juggler->engine, look_at_template, juggler);
-    forget_gone(juggler);
-    if (juggler->batch_count == 0)
+    colony__reports_look(&juggler->reports);
+    if (juggler->reports.batch_count == 0)
         return;
     rc = send_batch(juggler);
     if (rc < 0)
@@ -318,13 +197,8 @@ static void tell(struct juggler *juggler)
 static void on_resend(uv_timer_t *timer)
 {
     struct juggler *juggler = timer->data;
-    struct report *report;
-    struct report *next;
 
-    HASH_ITER(hh, juggler->reports, report, next) /* NOLINT(*): uthash's */
-    {
-        report->is_due = true;
-    }
+    colony__reports_make_due(&juggler->reports);
     if (juggler->retry_ms == 0)
         tell(juggler);
 }
@@ -381,7 +255,6 @@ static void on_part_closed(void *data)
 
     if (--juggler->open_count > 0)
         return;
-    free(juggler->batch);
     free(juggler);
     cb(closed_data);
 }
@@ -400,6 +273,8 @@ static int create(void **out, struct colony_engine *engine, const struct colony_
         return colony_fail(err, -ENOMEM, "cannot report to Juggler: out of memory");
     juggler->engine = engine;
     juggler->settings = settings->juggler;
+    juggler->reports.engine = engine;
+    juggler->reports.settings = settings->juggler;
     juggler->meters = (struct colony_meters){.list = meters, .data = juggler};
     (void)uv_timer_init(colony_engine_loop(engine), &juggler->timer);
     (void)uv_timer_init(colony_engine_loop(engine), &juggler->resend);
@@ -427,9 +302,9 @@ static int start(void *controller, struct colony_error *err)
     if (!settings->url)
         return 0;
     set_host(juggler);
-    if (!juggler->batch)
-        juggler->batch = calloc(settings->batch_max, sizeof *juggler->batch);
-    if (!juggler->batch)
+    if (!juggler->reports.batch)
+        juggler->reports.batch = calloc(settings->batch_max, sizeof *juggler->reports.batch);
+    if (!juggler->reports.batch)
         return colony_fail(err, -ENOMEM, "cannot report to Juggler: out of memory");
     if (!juggler->client) {
         rc = colony_http_client_new(&juggler->client, colony_engine_loop(juggler->engine), err);
@@ -462,19 +337,13 @@ static void stop(void *controller)
 static void close_controller(void *controller, colony_controller_closed_cb cb, void *data)
 {
     struct juggler *juggler = controller;
-    struct report *report;
-    struct report *next;
 
     juggler->closed_cb = cb;
     juggler->closed_data = data;
     if (juggler->job)
         colony_http_job_cancel(juggler->job);
     free(juggler->body);
-    HASH_ITER(hh, juggler->reports, report, next) /* NOLINT(*): uthash's */
-    {
-        HASH_DEL(juggler->reports, report); /* NOLINT(*): uthash's */
-        free(report);
-    }
+    colony__reports_clear(&juggler->reports);
     if (juggler->client)
         colony_http_client_close(juggler->client, on_part_closed, juggler);
     uv_close((uv_handle_t *)&juggler->timer, on_timer_closed);

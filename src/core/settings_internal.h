@@ -7,6 +7,7 @@
 #include "core/settings.h"
 
 struct cJSON;
+struct colony_handler_settings; /* event_settings.h */
 struct colony_value;
 
 /* @value is never null. */
@@ -40,8 +41,9 @@ extern const struct colony__setting colony__ping_settings[];
 extern const struct colony__setting colony__status_settings[];
 extern const struct colony__setting colony__events_settings[];
 extern const struct colony__setting colony__juggler_settings[];
-extern const struct colony__setting_type colony__headers;  /* char **: a map of names and texts */
-extern const struct colony__setting_type colony__handlers; /* rows of a table for each */
+extern const struct colony__setting_type colony__headers; /* char **: a map of names and texts */
+extern const struct colony__setting colony__handler_settings[];
+extern const struct colony__setting_type colony__handlers;       /* rows of that table for each */
 extern const struct colony__setting_type colony__http_endpoints; /* rows of a table for each */
 
 /* The section @name, or NULL. */
@@ -123,6 +125,11 @@ int colony__files_read(struct colony_settings *settings, const struct colony_val
                        const struct colony__reading *reading);
 struct cJSON *colony__files_write(const struct colony_settings *settings);
 void colony__files_clear(struct colony_files_settings *files);
+
+/* A text, or a map of colony__handler_settings. What was filled stays the caller's to clear. */
+int colony__handler_read(const struct colony__reading *reading, const struct colony_value *value,
+                         struct colony_handler_settings *handler);
+void colony__handler_clear(struct colony_handler_settings *handler);
 
 /* Those without handlers, or without a URL: what `settings` begin with. -ENOMEM. */
 int colony__events_default(struct colony_settings *settings, const struct colony__reading *reading);
