@@ -27,7 +27,8 @@ const struct colony__openapi_part colony__openapi_schemas[] = {
         "from": {"type": "string"}, "to": {"type": "string"},
         "seq": {"type": "integer", "description": "of the history"},
         "time": {"type": "string", "format": "date-time"}, "slot": {"type": "integer"},
-        "cause": {"type": "string"}}})},
+        "id": {"type": "integer", "description": "of an event from outside"},
+        "data": {"description": "what was sent"}, "cause": {"type": "string"}}})},
     {"Exit", JSON({"type": ["object", "null"], "required": ["known", "status", "signal"], "properties": {
         "known": {"type": "boolean"}, "status": {"type": "integer"}, "signal": {"type": ["string", "null"]}}})},
     {"History", JSON({"type": "object", "required": ["seq", "time", "name", "event"], "properties": {
@@ -35,7 +36,8 @@ const struct colony__openapi_part colony__openapi_schemas[] = {
         "name": {"type": "string"}, "slot": {"type": "integer"}, "id": {"type": "integer"},
         "os_pid": {"type": "integer"}, "event": {"type": "string"}, "from": {"type": "string"},
         "to": {"type": "string"}, "exit_status": {"type": ["integer", "null"]},
-        "term_signal": {"type": ["string", "null"]}, "cause": {"type": "string"}}})},
+        "term_signal": {"type": ["string", "null"]}, "cause": {"type": "string"},
+        "data": {"description": "of an event from outside: what was sent"}}})},
     {"Ok", JSON({"type": "object", "required": ["ok"], "properties": {"ok": {"const": true},
         "stopped": {"type": "integer"}, "killed": {"type": "integer"},
         "unclaimed": {"type": "integer"}, "partial": {"type": "boolean"}}})},

@@ -222,7 +222,7 @@ int colony__handler_read(const struct colony__reading *reading, const struct col
     struct colony_value map = {.type = VALUE_MAP, .child = &yes};
     bool is_word = value->type == VALUE_STRING &&
                    (strcmp(value->text, "log") == 0 || strcmp(value->text, "bus") == 0);
-    int kind = -1;
+    int kind = HANDLER_LOG;
     int rc;
 
     if (is_word) {

@@ -11,7 +11,7 @@ import time
 import pytest
 
 import daemons
-from conftest import BINARY, eventually
+from conftest import BINARY, eventually, needs_root
 from receiver import Receiver
 from test_metrics import Metrics
 
@@ -356,3 +356,15 @@ def test_a_reload_says_that_handlers_take_a_restart(colony):
     start(colony, handlers("log"))
     colony.write({"master": {"host": "::1", "port": 0}, **handlers("bus")})
     assert "events" in colony.ctl("reload").stdout
+
+
+@needs_root
+def test_under_a_user_of_its_own_commands_run_as_that(colony):
+    out = colony.folder / "out"
+    out.touch(mode=0o666)
+    out.chmod(0o666)
+    colony.folder.chmod(0o711)
+    script = write_script(colony, f"id -un >> {out}; cat >> {out}\n")
+    port = start(colony, {"user": "nobody", **handlers({"exec": script})})
+    send(port, {"a": 1})
+    eventually(lambda: lines(out) == ["nobody", '{"a":1}'])
