@@ -4,8 +4,8 @@
  * them from stage to stage, inbox_life.c begins and ends it, handler_*.c are what stages do.
  *
  * A stage is one handler of `events.handlers` with the events that wait for it. An event is in one
- * stage at a time, passes them in their order, and leaves out those that do not want it. So each
- * handler is handed its events in the order in which they came.
+ * stage at a time, passes them in their order, and leaves out those that do not want it. Each
+ * handler is handed its events in the order in which they reach it.
  */
 #ifndef COLONY_API_INBOX_INTERNAL_H
 #define COLONY_API_INBOX_INTERNAL_H
