@@ -76,6 +76,17 @@ static void forget(struct rpc_attributes *attributes, struct attribute *attribut
     free(attribute);
 }
 
+static void forget_all(struct rpc_attributes *attributes)
+{
+    struct attribute *attribute;
+    struct attribute *next;
+
+    HASH_ITER(hh, attributes->table, attribute, next)
+    {
+        forget(attributes, attribute);
+    }
+}
+
 static size_t count_all(const struct rpc_attributes *attributes)
 {
     return HASH_COUNT(attributes->table);
@@ -231,8 +242,7 @@ static void on_timer_closed(uv_handle_t *handle)
     void (*cb)(void *data) = attributes->closed_cb;
     void *data = attributes->closed_data;
 
-    while (attributes->table)
-        forget(attributes, attributes->table);
+    forget_all(attributes);
     colony_rpc_pst_free(attributes->pst);
     free(attributes);
     cb(data);

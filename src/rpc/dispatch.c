@@ -138,6 +138,21 @@ static void free_call(struct colony_rpc_call *call)
     free(call);
 }
 
+/* NOLINTBEGIN(readability-function-size,readability-function-cognitive-complexity): the macros of
+   utlist are counted as if they were written here */
+
+static void add_call(struct colony__rpc_dispatch *dispatch, struct colony_rpc_call *call)
+{
+    DL_APPEND(dispatch->calls, call);
+}
+
+static void remove_call(struct colony__rpc_dispatch *dispatch, struct colony_rpc_call *call)
+{
+    DL_DELETE(dispatch->calls, call);
+}
+
+/* NOLINTEND(readability-function-size,readability-function-cognitive-complexity) */
+
 void colony__rpc_call_end(struct colony_rpc_call *call, char *text)
 {
     struct colony__rpc_dispatch *dispatch = call->dispatch;
@@ -147,7 +162,7 @@ void colony__rpc_call_end(struct colony_rpc_call *call, char *text)
         reply = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32006,\"message\":\"cannot "
                 "answer: out of memory\",\"data\":{\"type\":\"ConnectionError\"}}}";
     if (dispatch) {
-        DL_DELETE(dispatch->calls, call);
+        remove_call(dispatch, call);
         colony__rpc_window_end(dispatch->window, call->entry, text, now_ms());
     }
     for (const struct colony__rpc_place *at = &call->first; at; at = at->next)
@@ -163,7 +178,7 @@ void colony__rpc_dispatch_free(struct colony__rpc_dispatch *dispatch)
     if (!dispatch)
         return;
     while ((call = dispatch->calls)) {
-        DL_DELETE(dispatch->calls, call);
+        remove_call(dispatch, call);
         colony__rpc_window_end(dispatch->window, call->entry, NULL, now_ms());
         call->dispatch = NULL;
         call->entry = NULL;
@@ -315,7 +330,7 @@ static void begin(struct colony__rpc_dispatch *dispatch, const struct colony__rp
     call->params = colony_value_get(request, "params");
     call->first = *place;
     call->place_count = 1;
-    DL_APPEND(dispatch->calls, call);
+    add_call(dispatch, call);
     dispatch->options.counters->requests++;
     colony__rpc_invoke(call, dispatch->options.object, dispatch->options.object_data);
 }
@@ -383,7 +398,7 @@ static void take_batch(struct colony__rpc_dispatch *dispatch, const struct colon
         place.index++;
     }
     settle_batch(dispatch, batch);
-}
+} /* NOLINT(clang-analyzer-unix.Malloc): the last of it to be answered frees the batch */
 
 void colony__rpc_dispatch_receive(struct colony__rpc_dispatch *dispatch,
                                   const struct colony__rpc_sender *from, const char *text,
