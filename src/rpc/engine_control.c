@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <cjson/cJSON.h>
+#include <uv.h>
 
 #include "core/engine.h"
 #include "core/error.h"
@@ -13,6 +14,10 @@
 #include "core/signals.h"
 #include "core/value.h"
 #include "rpc/engine_internal.h"
+
+enum {
+    UPGRADE_MS = 100, /* for its answer */
+};
 
 /* An answer that waits until what it tells of is safe on disk. */
 struct promise {
@@ -370,16 +375,44 @@ static void write_input(struct rpc_engine *rpc, struct colony_rpc_call *call)
     colony_rpc_fail(call, &err);
 }
 
+/* An upgrade that waits until its answer is on its way: the keeper kills this engine at once. */
+struct upgrading {
+    uv_timer_t timer;
+    struct colony_engine *engine;
+};
+
+static void on_upgrade_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void on_upgrade_due(uv_timer_t *timer)
+{
+    struct upgrading *upgrading = timer->data;
+
+    colony_engine_upgrade(upgrading->engine);
+    uv_close((uv_handle_t *)timer, on_upgrade_closed);
+}
+
 static void upgrade(struct rpc_engine *rpc, struct colony_rpc_call *call)
 {
+    struct upgrading *upgrading;
     struct colony_error err = {0};
 
     if (colony_engine_check_upgrade(rpc->engine, &err) < 0) {
         colony_rpc_fail(call, &err);
         return;
     }
+    upgrading = calloc(1, sizeof *upgrading);
+    if (!upgrading) {
+        colony_rpc_answer(call, NULL);
+        return;
+    }
+    upgrading->engine = rpc->engine;
+    (void)uv_timer_init(colony_engine_loop(rpc->engine), &upgrading->timer);
+    upgrading->timer.data = upgrading;
+    (void)uv_timer_start(&upgrading->timer, on_upgrade_due, UPGRADE_MS, 0);
     colony_rpc_answer(call, cJSON_CreateTrue());
-    colony_engine_upgrade(rpc->engine);
 }
 
 /* clang-format off */
