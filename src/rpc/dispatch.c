@@ -51,80 +51,6 @@ int colony__rpc_dispatch_new(struct colony__rpc_dispatch **out,
     return rc;
 }
 
-static void send_text(struct colony__rpc_dispatch *dispatch, const struct colony__rpc_sender *to,
-                      const char *text)
-{
-    dispatch->options.send(to, text, strlen(text), dispatch->options.send_data);
-}
-
-static void free_batch(struct colony__rpc_batch *batch)
-{
-    for (size_t i = 0; i < batch->count; i++)
-        free(batch->replies[i]);
-    free(batch);
-}
-
-/* "[a,b]" of the replies there are, or NULL: there are none, or no memory. */
-static char *join_replies(const struct colony__rpc_batch *batch)
-{
-    size_t size = 2;
-    char *text;
-    char *at;
-
-    for (size_t i = 0; i < batch->count; i++)
-        size += batch->replies[i] ? strlen(batch->replies[i]) + 1 : 0;
-    text = size > 2 ? malloc(size + 1) : NULL;
-    if (!text)
-        return NULL;
-    at = text;
-    for (size_t i = 0; i < batch->count; i++) {
-        if (!batch->replies[i])
-            continue;
-        *at++ = ',';
-        at = stpcpy(at, batch->replies[i]);
-    }
-    *text = '[';
-    (void)stpcpy(at, "]");
-    return text;
-}
-
-/* A REQ client cannot go on without an answer. */
-static void let_go_on(struct colony__rpc_dispatch *dispatch, const struct colony__rpc_sender *to)
-{
-    if (to->has_delimiter)
-        send_text(dispatch, to, "");
-}
-
-/* One of the batch is answered, or all of it has been read. */
-static void settle_batch(struct colony__rpc_dispatch *dispatch, struct colony__rpc_batch *batch)
-{
-    char *text;
-
-    if (--batch->left > 0)
-        return;
-    text = dispatch ? join_replies(batch) : NULL;
-    if (text)
-        send_text(dispatch, &batch->sender, text);
-    else if (dispatch)
-        let_go_on(dispatch, &batch->sender);
-    free(text);
-    free_batch(batch);
-}
-
-/* Takes @text (NULL: none) where it is waited for. */
-static void deliver(struct colony__rpc_dispatch *dispatch, const struct colony__rpc_place *place,
-                    const char *text)
-{
-    if (place->batch) {
-        place->batch->replies[place->index] = text && dispatch ? strdup(text) : NULL;
-        settle_batch(dispatch, place->batch);
-    } else if (dispatch && text) {
-        send_text(dispatch, &place->sender, text);
-    } else if (dispatch) {
-        let_go_on(dispatch, &place->sender);
-    }
-}
-
 static void free_call(struct colony_rpc_call *call)
 {
     struct colony__rpc_place *place;
@@ -156,6 +82,7 @@ static void remove_call(struct colony__rpc_dispatch *dispatch, struct colony_rpc
 void colony__rpc_call_end(struct colony_rpc_call *call, char *text)
 {
     struct colony__rpc_dispatch *dispatch = call->dispatch;
+    const struct colony__rpc_dispatch_options *options = dispatch ? &dispatch->options : NULL;
     const char *reply = text;
 
     if (call->id && !text) /* it needs no memory but the message's own */
@@ -166,7 +93,7 @@ void colony__rpc_call_end(struct colony_rpc_call *call, char *text)
         colony__rpc_window_end(dispatch->window, call->entry, text, now_ms());
     }
     for (const struct colony__rpc_place *at = &call->first; at; at = at->next)
-        deliver(dispatch, at, reply);
+        colony__rpc_deliver(options, at, reply);
     free(text);
     free_call(call);
 }
@@ -198,7 +125,7 @@ static void fail_at(struct colony__rpc_dispatch *dispatch, const struct colony__
         dispatch->options.counters->refused++;
     else
         dispatch->options.counters->malformed++;
-    deliver(dispatch, place, text);
+    colony__rpc_deliver(&dispatch->options, place, text);
     free(text);
     free(error);
 }
@@ -299,7 +226,7 @@ static bool repeat(struct colony__rpc_dispatch *dispatch, const struct colony__r
     if (!known.reply)
         return false;
     dispatch->options.counters->repeated++;
-    deliver(dispatch, place, known.reply);
+    colony__rpc_deliver(&dispatch->options, place, known.reply);
     return true;
 }
 
@@ -397,7 +324,7 @@ static void take_batch(struct colony__rpc_dispatch *dispatch, const struct colon
         take_request(dispatch, &place, request);
         place.index++;
     }
-    settle_batch(dispatch, batch);
+    colony__rpc_settle(&dispatch->options, batch);
 } /* NOLINT(clang-analyzer-unix.Malloc): the last of it to be answered frees the batch */
 
 void colony__rpc_dispatch_receive(struct colony__rpc_dispatch *dispatch,
