@@ -292,7 +292,10 @@ static void save(struct rpc_attributes *attributes)
     if (attributes->is_saving)
         return; /* on_saved goes on */
     attributes->is_saving = true;
-    if (attributes->pst && attributes->has_changed && attributes->has_loaded) {
+    if (!attributes->pst || !attributes->has_loaded)
+        attributes->has_changed =
+            false; /* nowhere to save it, or not over what could not be read */
+    if (attributes->has_changed) {
         text = print_saved(attributes);
         rc = text ? colony_rpc_pst_save(attributes->pst, text, strlen(text), on_saved, attributes)
                   : -ENOMEM;
