@@ -63,7 +63,7 @@ static int resolve(const struct place *place, struct sockaddr_storage *address, 
     const struct addrinfo *chosen;
     int rc = getaddrinfo(place->host, NULL, &hints, &list);
 
-    if (rc != 0)
+    if (rc != 0 || !list)
         return colony_fail(err, -EINVAL, "cannot listen on %s: %s", place->host, gai_strerror(rc));
     chosen = list;
     for (const struct addrinfo *at = list; at; at = at->ai_next)
@@ -130,7 +130,7 @@ int colony_rpc_listen(struct colony_rpc_listening *out, const char *where, bool 
                       struct colony_error *err)
 {
     struct place place = {.port = -1};
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     char text[COLONY_ADDRESS_TEXT_MAX];
     socklen_t size = 0;
     int fd;
