@@ -188,7 +188,7 @@ static int ask(struct rpc *rpc, const char *text, const char *method, cJSON *par
     const struct rpc_daemon *daemon = &rpc->daemon;
     struct colony_rpc_target target = {.place = daemon->endpoint};
     int exit_code = params ? EXIT_OK : rpc_fail(EXIT_FAILED, "cannot ask: out of memory");
-    uint64_t left_ms = UINT64_MAX;
+    struct colony_rpc_question question = {method, params, UINT64_MAX};
 
     if (exit_code == EXIT_OK)
         exit_code = rpc_find(rpc, text);
@@ -203,8 +203,8 @@ static int ask(struct rpc *rpc, const char *text, const char *method, cJSON *par
         exit_code = tell_failure(rpc, &err);
     if (exit_code == EXIT_OK) {
         if (rpc->deadline_ms != UINT64_MAX)
-            left_ms = (uint64_t)rpc_left_ms(rpc);
-        if (colony_rpc_client_call(client, method, params, left_ms, answer, &err) < 0)
+            question.timeout_ms = (uint64_t)rpc_left_ms(rpc);
+        if (colony_rpc_client_call(client, &question, answer, &err) < 0)
             exit_code = tell_failure(rpc, &err);
     }
     cJSON_Delete(params);

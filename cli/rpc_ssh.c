@@ -175,13 +175,10 @@ int rpc_ssh_lookup(const struct rpc *rpc, const char *host, const char *name, ch
     int rc = make_command(&run, &words);
     int exit_code;
 
+    run.text = malloc(ANSWER_BYTES_MAX + 1);
     if (rc == 0)
-        run.text = malloc(ANSWER_BYTES_MAX + 1);
-    if (rc == 0 && !run.text)
-        rc = -ENOMEM;
-    if (rc == 0)
-        rc = spawn(&run, words.items);
-    if (rc < 0)
+        rc = run.text ? spawn(&run, words.items) : -ENOMEM;
+    if (rc < 0 || !run.text)
         exit_code = rpc_fail(EXIT_UNREACHABLE, "cannot run %s to find %s on %s: %s",
                              words.count > 0 ? words.items[0] : "ssh", name, host, strerror(-rc));
     else

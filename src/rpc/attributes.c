@@ -76,6 +76,17 @@ static void forget(struct rpc_attributes *attributes, struct attribute *attribut
     free(attribute);
 }
 
+static void forget_all(struct rpc_attributes *attributes)
+{
+    struct attribute *attribute;
+    struct attribute *next;
+
+    HASH_ITER(hh, attributes->table, attribute, next)
+    {
+        forget(attributes, attribute);
+    }
+}
+
 static size_t count_all(const struct rpc_attributes *attributes)
 {
     return HASH_COUNT(attributes->table);
@@ -231,8 +242,7 @@ static void on_timer_closed(uv_handle_t *handle)
     void (*cb)(void *data) = attributes->closed_cb;
     void *data = attributes->closed_data;
 
-    while (attributes->table)
-        forget(attributes, attributes->table);
+    forget_all(attributes);
     colony_rpc_pst_free(attributes->pst);
     free(attributes);
     cb(data);
@@ -282,7 +292,10 @@ static void save(struct rpc_attributes *attributes)
     if (attributes->is_saving)
         return; /* on_saved goes on */
     attributes->is_saving = true;
-    if (attributes->pst && attributes->has_changed && attributes->has_loaded) {
+    if (!attributes->pst || !attributes->has_loaded)
+        attributes->has_changed =
+            false; /* nowhere to save it, or not over what could not be read */
+    if (attributes->has_changed) {
         text = print_saved(attributes);
         rc = text ? colony_rpc_pst_save(attributes->pst, text, strlen(text), on_saved, attributes)
                   : -ENOMEM;

@@ -40,6 +40,14 @@ struct colony_rpc_call {
 /* All that is answered goes through here: @text is the reply, freed (NULL: there was no memory). */
 void colony__rpc_call_end(struct colony_rpc_call *call, char *text);
 
+/* Takes @text (NULL: none) where it is waited for. @options NULL: the dispatch is gone, and so is
+ * the answer. */
+void colony__rpc_deliver(const struct colony__rpc_dispatch_options *options,
+                         const struct colony__rpc_place *place, const char *text);
+/* One of the batch is answered, or all of it has been read. */
+void colony__rpc_settle(const struct colony__rpc_dispatch_options *options,
+                        struct colony__rpc_batch *batch);
+
 /* A reply: @body is `"result":…` or `"error":…`. The caller frees it. NULL: no memory. */
 char *colony__rpc_reply(const char *id, const char *member, const char *body);
 /* An `error` object. NULL: no memory. */

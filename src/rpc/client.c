@@ -40,7 +40,7 @@ struct colony_rpc_client {
 };
 
 /* A question under way. */
-struct question {
+struct asked {
     uint64_t id;
     char *text;
     size_t size;
@@ -195,28 +195,31 @@ void colony_rpc_answer_clear(struct colony_rpc_answer *answer)
 
 /* --- what is said ----------------------------------------------------------------------------- */
 
-static int make_question(struct question *question, const char *method, const cJSON *params)
+static int print_asked(struct asked *asked, const struct colony_rpc_question *question)
 {
     cJSON *json = cJSON_CreateObject();
-    bool is_whole =
-        json && cJSON_AddStringToObject(json, "jsonrpc", "2.0") &&
-        cJSON_AddNumberToObject(json, "id", (double)question->id) &&
-        cJSON_AddStringToObject(json, "method", method) &&
-        (!params || cJSON_AddItemReferenceToObject(json, "params", (cJSON *)(uintptr_t)params));
+    cJSON *params = question->params ? cJSON_Duplicate(question->params, true) : NULL;
+    bool is_whole = json && cJSON_AddStringToObject(json, "jsonrpc", "2.0") &&
+                    cJSON_AddNumberToObject(json, "id", (double)asked->id) &&
+                    cJSON_AddStringToObject(json, "method", question->method);
 
-    question->text = is_whole ? cJSON_PrintUnformatted(json) : NULL;
+    if (is_whole && question->params)
+        is_whole = params && cJSON_AddItemToObject(json, "params", params);
+    else
+        cJSON_Delete(params);
+    asked->text = is_whole ? cJSON_PrintUnformatted(json) : NULL;
     cJSON_Delete(json);
-    if (!question->text)
+    if (!asked->text)
         return -ENOMEM;
-    question->size = strlen(question->text);
+    asked->size = strlen(asked->text);
     return 0;
 }
 
 /* It waits in the library until there is a connection. */
-static int ask(const struct colony_rpc_client *client, const struct question *question,
+static int ask(const struct colony_rpc_client *client, const struct asked *asked,
                struct colony_error *err)
 {
-    if (client->zmq->zmq_send(client->socket, question->text, question->size, ZMQ_DONTWAIT) >= 0)
+    if (client->zmq->zmq_send(client->socket, asked->text, asked->size, ZMQ_DONTWAIT) >= 0)
         return 0;
     return colony_zmq_fail(client->zmq, err, "cannot ask");
 }
@@ -236,8 +239,8 @@ static void take_error(struct colony_rpc_answer *answer, const struct colony_val
         (void)snprintf(answer->type, sizeof answer->type, "%s", type->text);
 }
 
-/* 1: it answers @question; 0: another one, which was given up. */
-static int take_answer(const struct question *question, const struct colony_value *tree)
+/* 1: it answers @asked; 0: another one, which was given up. */
+static int take_answer(const struct asked *asked, const struct colony_value *tree)
 {
     const struct colony_value *id = colony_value_get(tree, "id");
     const struct colony_value *result = colony_value_get(tree, "result");
@@ -246,52 +249,51 @@ static int take_answer(const struct question *question, const struct colony_valu
 
     if (!id || !(result || error))
         return -EPROTO;
-    if (!is_refused && (id->type != VALUE_NUMBER || id->number != (double)question->id))
+    if (!is_refused && (id->type != VALUE_NUMBER || id->number != (double)asked->id))
         return 0;
     if (error) {
-        take_error(question->answer, error);
+        take_error(asked->answer, error);
         return 1;
     }
-    question->answer->result = colony_value_to_json(result);
-    return question->answer->result ? 1 : -ENOMEM;
+    asked->answer->result = colony_value_to_json(result);
+    return asked->answer->result ? 1 : -ENOMEM;
 }
 
-static int read_answer(struct colony_rpc_client *client, struct question *question,
-                       const char *text, size_t size, struct colony_error *err)
+static int read_answer(struct colony_rpc_client *client, struct asked *asked, const char *text,
+                       size_t size, struct colony_error *err)
 {
     struct colony_value *tree = NULL;
     struct colony_error reason = {0};
     int rc = colony_value_parse_json(&tree, text, size, &reason);
 
     if (rc == 0)
-        rc = take_answer(question, tree);
+        rc = take_answer(asked, tree);
     colony_value_free(tree);
     if (rc == -ENOMEM)
         return colony_fail_os(err, rc, "cannot read the answer of %s", client->place);
     if (rc < 0)
         return colony_fail(err, -EPROTO, "cannot read the answer of %s: it is no JSON-RPC%s%s",
                            client->place, reason.message[0] ? ": " : "", reason.message);
-    question->is_answered = rc == 1;
+    asked->is_answered = rc == 1;
     return 0;
 }
 
 /* All messages that are there; of one with several parts the last one counts. */
-static int receive(struct colony_rpc_client *client, struct question *question,
-                   struct colony_error *err)
+static int receive(struct colony_rpc_client *client, struct asked *asked, struct colony_error *err)
 {
     const struct colony_zmq *zmq = client->zmq;
     zmq_msg_t part;
     int rc = 0;
 
-    while (rc == 0 && !question->is_answered) {
+    while (rc == 0 && !asked->is_answered) {
         (void)zmq->zmq_msg_init(&part);
         if (zmq->zmq_msg_recv(&part, client->socket, ZMQ_DONTWAIT) < 0) {
             (void)zmq->zmq_msg_close(&part);
             break;
         }
         if (!zmq->zmq_msg_more(&part))
-            rc = read_answer(client, question, zmq->zmq_msg_data(&part), zmq->zmq_msg_size(&part),
-                             err);
+            rc =
+                read_answer(client, asked, zmq->zmq_msg_data(&part), zmq->zmq_msg_size(&part), err);
         (void)zmq->zmq_msg_close(&part);
     }
     return rc;
@@ -335,11 +337,11 @@ static int fail_to_connect(const struct colony_rpc_client *client, unsigned even
                            "cannot talk to %s: it does not take our key, or has another one itself",
                            client->place);
     return colony_fail(err, -EPROTO,
-                       "cannot talk to %s: it wants a key (--key FILE), or is no colony",
+                       "cannot talk to %s: it wants keys (--server-key), or is no colony",
                        client->place);
 }
 
-static int follow_connection(struct colony_rpc_client *client, const struct question *question,
+static int follow_connection(struct colony_rpc_client *client, const struct asked *asked,
                              struct colony_error *err)
 {
     unsigned event;
@@ -349,7 +351,7 @@ static int follow_connection(struct colony_rpc_client *client, const struct ques
         if (event != ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
             rc = fail_to_connect(client, event, err);
         else if (client->was_connected)
-            rc = ask(client, question, err); /* it may have been lost with the connection */
+            rc = ask(client, asked, err); /* it may have been lost with the connection */
         else
             client->was_connected = true;
     }
@@ -368,44 +370,45 @@ static long left_ms(uint64_t deadline_ms)
     return deadline_ms - now < INT32_MAX ? (long)(deadline_ms - now) : INT32_MAX;
 }
 
-static int wait_for_answer(struct colony_rpc_client *client, struct question *question,
+static int wait_for_answer(struct colony_rpc_client *client, struct asked *asked,
                            uint64_t deadline_ms, struct colony_error *err)
 {
     zmq_pollitem_t items[] = {{.socket = client->socket, .events = ZMQ_POLLIN},
                               {.socket = client->monitor, .events = ZMQ_POLLIN}};
     int rc = 0;
 
-    while (rc == 0 && !question->is_answered) {
+    while (rc == 0 && !asked->is_answered) {
         long wait_ms = left_ms(deadline_ms);
 
         if (client->zmq->zmq_poll(items, 2, wait_ms) < 0 && errno != EINTR)
             return colony_zmq_fail(client->zmq, err, "cannot wait for an answer");
-        rc = receive(client, question, err);
-        if (rc == 0 && !question->is_answered)
-            rc = follow_connection(client, question, err);
-        if (rc == 0 && !question->is_answered && wait_ms == 0)
+        rc = receive(client, asked, err);
+        if (rc == 0 && !asked->is_answered)
+            rc = follow_connection(client, asked, err);
+        if (rc == 0 && !asked->is_answered && wait_ms == 0)
             return -ETIMEDOUT;
     }
     return rc;
 }
 
-int colony_rpc_client_call(struct colony_rpc_client *client, const char *method,
-                           const struct cJSON *params, uint64_t timeout_ms,
+int colony_rpc_client_call(struct colony_rpc_client *client,
+                           const struct colony_rpc_question *question,
                            struct colony_rpc_answer *answer, struct colony_error *err)
 {
+    uint64_t timeout_ms = question->timeout_ms;
     uint64_t deadline_ms = timeout_ms == UINT64_MAX ? UINT64_MAX : now_ms() + timeout_ms;
-    struct question question = {.id = ++client->next_id, .answer = answer};
-    int rc = make_question(&question, method, params);
+    struct asked asked = {.id = ++client->next_id, .answer = answer};
+    int rc = print_asked(&asked, question);
 
     *answer = (struct colony_rpc_answer){0};
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot ask %s", client->place);
-    rc = ask(client, &question, err);
+    rc = ask(client, &asked, err);
     if (rc == 0)
-        rc = wait_for_answer(client, &question, deadline_ms, err);
+        rc = wait_for_answer(client, &asked, deadline_ms, err);
     if (rc == -ETIMEDOUT)
         (void)colony_fail(err, rc, "cannot wait any longer for %s: no answer in %g seconds",
                           client->place, (double)timeout_ms / 1000);
-    cJSON_free(question.text);
+    cJSON_free(asked.text);
     return rc;
 }

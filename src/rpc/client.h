@@ -30,6 +30,13 @@ struct colony_rpc_target {
     const char *secret_key;
 };
 
+/* What is asked; borrowed for the call. */
+struct colony_rpc_question {
+    const char *method;
+    const struct cJSON *params; /* a list, a map or NULL */
+    uint64_t timeout_ms;        /* for the answer; UINT64_MAX: as long as it takes */
+};
+
 /* What was answered: a result, or an error with its code. */
 struct colony_rpc_answer {
     struct cJSON *result;           /* NULL: an error */
@@ -46,15 +53,14 @@ int colony_rpc_client_new(struct colony_rpc_client **out, const struct colony_rp
                           struct colony_error *err);
 
 /*
- * Asks for @method with @params (a list, a map or NULL; borrowed) and waits at most @timeout_ms for
- * the answer, UINT64_MAX for as long as it takes. colony_rpc_answer_clear() ends *answer.
+ * Asks and waits for the answer. colony_rpc_answer_clear() ends *answer.
  *
  * Returns 0 with an answer, which may be an error; -ETIMEDOUT; -ECONNREFUSED: nothing listens there
  * and never has for this client; -EACCES: it does not take our key; -EPROTO: what is there speaks
  * something else; -EMSGSIZE, -ENOMEM.
  */
-int colony_rpc_client_call(struct colony_rpc_client *client, const char *method,
-                           const struct cJSON *params, uint64_t timeout_ms,
+int colony_rpc_client_call(struct colony_rpc_client *client,
+                           const struct colony_rpc_question *question,
                            struct colony_rpc_answer *answer, struct colony_error *err);
 void colony_rpc_answer_clear(struct colony_rpc_answer *answer);
 

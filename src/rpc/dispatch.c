@@ -51,80 +51,6 @@ int colony__rpc_dispatch_new(struct colony__rpc_dispatch **out,
     return rc;
 }
 
-static void send_text(struct colony__rpc_dispatch *dispatch, const struct colony__rpc_sender *to,
-                      const char *text)
-{
-    dispatch->options.send(to, text, strlen(text), dispatch->options.send_data);
-}
-
-static void free_batch(struct colony__rpc_batch *batch)
-{
-    for (size_t i = 0; i < batch->count; i++)
-        free(batch->replies[i]);
-    free(batch);
-}
-
-/* "[a,b]" of the replies there are, or NULL: there are none, or no memory. */
-static char *join_replies(const struct colony__rpc_batch *batch)
-{
-    size_t size = 2;
-    char *text;
-    char *at;
-
-    for (size_t i = 0; i < batch->count; i++)
-        size += batch->replies[i] ? strlen(batch->replies[i]) + 1 : 0;
-    text = size > 2 ? malloc(size + 1) : NULL;
-    if (!text)
-        return NULL;
-    at = text;
-    for (size_t i = 0; i < batch->count; i++) {
-        if (!batch->replies[i])
-            continue;
-        *at++ = ',';
-        at = stpcpy(at, batch->replies[i]);
-    }
-    *text = '[';
-    (void)stpcpy(at, "]");
-    return text;
-}
-
-/* A REQ client cannot go on without an answer. */
-static void let_go_on(struct colony__rpc_dispatch *dispatch, const struct colony__rpc_sender *to)
-{
-    if (to->has_delimiter)
-        send_text(dispatch, to, "");
-}
-
-/* One of the batch is answered, or all of it has been read. */
-static void settle_batch(struct colony__rpc_dispatch *dispatch, struct colony__rpc_batch *batch)
-{
-    char *text;
-
-    if (--batch->left > 0)
-        return;
-    text = dispatch ? join_replies(batch) : NULL;
-    if (text)
-        send_text(dispatch, &batch->sender, text);
-    else if (dispatch)
-        let_go_on(dispatch, &batch->sender);
-    free(text);
-    free_batch(batch);
-}
-
-/* Takes @text (NULL: none) where it is waited for. */
-static void deliver(struct colony__rpc_dispatch *dispatch, const struct colony__rpc_place *place,
-                    const char *text)
-{
-    if (place->batch) {
-        place->batch->replies[place->index] = text && dispatch ? strdup(text) : NULL;
-        settle_batch(dispatch, place->batch);
-    } else if (dispatch && text) {
-        send_text(dispatch, &place->sender, text);
-    } else if (dispatch) {
-        let_go_on(dispatch, &place->sender);
-    }
-}
-
 static void free_call(struct colony_rpc_call *call)
 {
     struct colony__rpc_place *place;
@@ -138,20 +64,36 @@ static void free_call(struct colony_rpc_call *call)
     free(call);
 }
 
+/* NOLINTBEGIN(readability-function-size,readability-function-cognitive-complexity): the macros of
+   utlist are counted as if they were written here */
+
+static void add_call(struct colony__rpc_dispatch *dispatch, struct colony_rpc_call *call)
+{
+    DL_APPEND(dispatch->calls, call);
+}
+
+static void remove_call(struct colony__rpc_dispatch *dispatch, struct colony_rpc_call *call)
+{
+    DL_DELETE(dispatch->calls, call);
+}
+
+/* NOLINTEND(readability-function-size,readability-function-cognitive-complexity) */
+
 void colony__rpc_call_end(struct colony_rpc_call *call, char *text)
 {
     struct colony__rpc_dispatch *dispatch = call->dispatch;
+    const struct colony__rpc_dispatch_options *options = dispatch ? &dispatch->options : NULL;
     const char *reply = text;
 
     if (call->id && !text) /* it needs no memory but the message's own */
         reply = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32006,\"message\":\"cannot "
                 "answer: out of memory\",\"data\":{\"type\":\"ConnectionError\"}}}";
     if (dispatch) {
-        DL_DELETE(dispatch->calls, call);
+        remove_call(dispatch, call);
         colony__rpc_window_end(dispatch->window, call->entry, text, now_ms());
     }
     for (const struct colony__rpc_place *at = &call->first; at; at = at->next)
-        deliver(dispatch, at, reply);
+        colony__rpc_deliver(options, at, reply);
     free(text);
     free_call(call);
 }
@@ -163,7 +105,7 @@ void colony__rpc_dispatch_free(struct colony__rpc_dispatch *dispatch)
     if (!dispatch)
         return;
     while ((call = dispatch->calls)) {
-        DL_DELETE(dispatch->calls, call);
+        remove_call(dispatch, call);
         colony__rpc_window_end(dispatch->window, call->entry, NULL, now_ms());
         call->dispatch = NULL;
         call->entry = NULL;
@@ -183,7 +125,7 @@ static void fail_at(struct colony__rpc_dispatch *dispatch, const struct colony__
         dispatch->options.counters->refused++;
     else
         dispatch->options.counters->malformed++;
-    deliver(dispatch, place, text);
+    colony__rpc_deliver(&dispatch->options, place, text);
     free(text);
     free(error);
 }
@@ -284,7 +226,7 @@ static bool repeat(struct colony__rpc_dispatch *dispatch, const struct colony__r
     if (!known.reply)
         return false;
     dispatch->options.counters->repeated++;
-    deliver(dispatch, place, known.reply);
+    colony__rpc_deliver(&dispatch->options, place, known.reply);
     return true;
 }
 
@@ -315,7 +257,7 @@ static void begin(struct colony__rpc_dispatch *dispatch, const struct colony__rp
     call->params = colony_value_get(request, "params");
     call->first = *place;
     call->place_count = 1;
-    DL_APPEND(dispatch->calls, call);
+    add_call(dispatch, call);
     dispatch->options.counters->requests++;
     colony__rpc_invoke(call, dispatch->options.object, dispatch->options.object_data);
 }
@@ -382,8 +324,8 @@ static void take_batch(struct colony__rpc_dispatch *dispatch, const struct colon
         take_request(dispatch, &place, request);
         place.index++;
     }
-    settle_batch(dispatch, batch);
-}
+    colony__rpc_settle(&dispatch->options, batch);
+} /* NOLINT(clang-analyzer-unix.Malloc): the last of it to be answered frees the batch */
 
 void colony__rpc_dispatch_receive(struct colony__rpc_dispatch *dispatch,
                                   const struct colony__rpc_sender *from, const char *text,

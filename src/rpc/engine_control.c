@@ -36,7 +36,7 @@ static void on_recorded(int rc, void *data)
 }
 
 /* Takes ownership of @result. */
-static void answer_recorded(struct rpc_engine *rpc, struct colony_rpc_call *call, cJSON *result)
+void rpc_answer_recorded(struct rpc_engine *rpc, struct colony_rpc_call *call, cJSON *result)
 {
     struct promise *promise = calloc(1, sizeof *promise);
 
@@ -49,13 +49,13 @@ static void answer_recorded(struct rpc_engine *rpc, struct colony_rpc_call *call
     colony_rpc_answer(call, NULL);
 }
 
-static void end(struct rpc_engine *rpc, struct colony_rpc_call *call, int rc,
-                const struct colony_error *err)
+void rpc_end(struct rpc_engine *rpc, struct colony_rpc_call *call, int rc,
+             const struct colony_error *err)
 {
     if (rc < 0)
         colony_rpc_fail(call, err);
     else
-        answer_recorded(rpc, call, cJSON_CreateTrue());
+        rpc_answer_recorded(rpc, call, cJSON_CreateTrue());
 }
 
 static void start(struct rpc_engine *rpc, struct colony_rpc_call *call)
@@ -64,7 +64,8 @@ static void start(struct rpc_engine *rpc, struct colony_rpc_call *call)
     struct colony_error err = {0};
 
     if (rpc_take_template(rpc, call, 0, &target))
-        end(rpc, call,
+        rpc_end(
+            rpc, call,
             colony_engine_start_template(rpc->engine, target.name, colony_rpc_call_who(call), &err),
             &err);
 }
@@ -75,10 +76,10 @@ static void start_once(struct rpc_engine *rpc, struct colony_rpc_call *call)
     struct colony_error err = {0};
 
     if (rpc_take_template(rpc, call, 0, &target))
-        end(rpc, call,
-            colony_engine_start_template_once(rpc->engine, target.name, colony_rpc_call_who(call),
-                                              &err),
-            &err);
+        rpc_end(rpc, call,
+                colony_engine_start_template_once(rpc->engine, target.name,
+                                                  colony_rpc_call_who(call), &err),
+                &err);
 }
 
 static void restart(struct rpc_engine *rpc, struct colony_rpc_call *call)
@@ -87,10 +88,10 @@ static void restart(struct rpc_engine *rpc, struct colony_rpc_call *call)
     struct colony_error err = {0};
 
     if (rpc_take_template(rpc, call, 0, &target))
-        end(rpc, call,
-            colony_engine_restart_template(rpc->engine, target.name, colony_rpc_call_who(call),
-                                           &err),
-            &err);
+        rpc_end(rpc, call,
+                colony_engine_restart_template(rpc->engine, target.name, colony_rpc_call_who(call),
+                                               &err),
+                &err);
 }
 
 /* A stop whose end is waited for. */
@@ -118,7 +119,7 @@ static void on_event(const struct colony_event *event, void *data)
     if (!is_stopped(stopping))
         return;
     colony_events_unsubscribe(colony_engine_events(stopping->rpc->engine), stopping->subscription);
-    answer_recorded(stopping->rpc, stopping->call, cJSON_CreateTrue());
+    rpc_answer_recorded(stopping->rpc, stopping->call, cJSON_CreateTrue());
     free(stopping);
 }
 
@@ -136,7 +137,7 @@ static void wait_until_stopped(struct rpc_engine *rpc, struct colony_rpc_call *c
     *stopping = (struct stopping){.rpc = rpc, .call = call, .target = *target};
     if (is_stopped(stopping)) {
         free(stopping);
-        answer_recorded(rpc, call, cJSON_CreateTrue());
+        rpc_answer_recorded(rpc, call, cJSON_CreateTrue());
     } else if (colony_events_subscribe(colony_engine_events(rpc->engine), pattern, on_event,
                                        stopping, &stopping->subscription) < 0) {
         free(stopping);
@@ -164,7 +165,7 @@ static void stop(struct rpc_engine *rpc, struct colony_rpc_call *call)
     rc = target.id ? colony_engine_stop_process(rpc->engine, target.id, who, &err)
                    : colony_engine_stop_template(rpc->engine, target.name, who, &err);
     if (rc < 0 || !waits)
-        end(rpc, call, rc, &err);
+        rpc_end(rpc, call, rc, &err);
     else
         wait_until_stopped(rpc, call, &target);
 }
@@ -214,7 +215,7 @@ static void scale(struct rpc_engine *rpc, struct colony_rpc_call *call)
                                      colony_rpc_call_who(call), &err) < 0)
         colony_rpc_fail(call, &err);
     else
-        answer_recorded(rpc, call, cJSON_CreateNumber(count));
+        rpc_answer_recorded(rpc, call, cJSON_CreateNumber(count));
 }
 
 static void send_signal(struct rpc_engine *rpc, struct colony_rpc_call *call)
@@ -243,161 +244,16 @@ static void send_signal(struct rpc_engine *rpc, struct colony_rpc_call *call)
         colony_rpc_answer(call, cJSON_CreateTrue());
 }
 
-/* The settings of a template; NULL: the call has been answered. */
-static struct colony_template *take_settings(struct colony_rpc_call *call)
-{
-    const struct colony_value *settings = colony_rpc_call_param(call, 0);
-    struct colony_template *template = NULL;
-    struct colony_error err = {0};
-
-    if (settings->type != VALUE_MAP) {
-        colony_rpc_raise(call, -32602, "TypeError",
-                         "cannot use `settings`: it must be an object with `name` and `cmd`");
-        return NULL;
-    }
-    if (colony_template_new(&template, NULL, settings, NULL, true, &err) == 0)
-        return template;
-    colony_rpc_fail(call, &err);
-    return NULL;
-}
-
-static void load(struct rpc_engine *rpc, struct colony_rpc_call *call)
-{
-    struct colony_template *template = take_settings(call);
-    struct colony_error err = {0};
-
-    if (template)
-        end(rpc, call,
-            colony_engine_add_template(rpc->engine, template, "http", colony_rpc_call_who(call),
-                                       &err),
-            &err);
-}
-
-static void update(struct rpc_engine *rpc, struct colony_rpc_call *call)
-{
-    struct colony_template *template = take_settings(call);
-    struct colony_error err = {0};
-
-    if (template)
-        end(rpc, call,
-            colony_engine_update_template(rpc->engine, template, colony_rpc_call_who(call), &err),
-            &err);
-}
-
-static void remove_template(struct rpc_engine *rpc, struct colony_rpc_call *call)
-{
-    struct rpc_target target;
-    struct colony_error err = {0};
-
-    if (rpc_take_template(rpc, call, 0, &target))
-        end(rpc, call,
-            colony_engine_remove_template(rpc->engine, target.name, colony_rpc_call_who(call),
-                                          &err),
-            &err);
-}
-
-static void on_reloaded(int rc, const struct colony_error *err,
-                        const struct colony_reload_step *steps, size_t count, void *data)
-{
-    struct colony_rpc_call *call = data;
-    cJSON *list;
-
-    if (rc < 0) {
-        colony_rpc_fail(call, err);
-        return;
-    }
-    list = cJSON_CreateArray();
-    for (size_t i = 0; i < count; i++) {
-        cJSON *step = cJSON_CreateObject();
-
-        (void)cJSON_AddStringToObject(step, "action", colony_reload_action_name(steps[i].action));
-        (void)cJSON_AddStringToObject(step, "name", steps[i].name);
-        (void)cJSON_AddItemToObject(step, "why", rpc_text(steps[i].text));
-        if (!cJSON_AddItemToArray(list, step))
-            cJSON_Delete(step);
-    }
-    colony_rpc_answer(call, list);
-}
-
-static void reload(struct rpc_engine *rpc, struct colony_rpc_call *call)
-{
-    struct colony_error err = {0};
-    bool is_dry = false;
-
-    if (!rpc_take_flag(call, 0, "dry_run", &is_dry))
-        return;
-    if (colony_engine_reload(rpc->engine, is_dry, colony_rpc_call_who(call), on_reloaded, call,
-                             &err) < 0)
-        colony_rpc_fail(call, &err);
-}
-
-static void on_written(int rc, const char *why, void *data)
-{
-    struct colony_error err;
-
-    if (rc == 0) {
-        colony_rpc_answer(data, cJSON_CreateTrue());
-        return;
-    }
-    (void)colony_fail(&err, rc, "%s", why);
-    colony_rpc_fail(data, &err);
-}
-
-static void write_input(struct rpc_engine *rpc, struct colony_rpc_call *call)
-{
-    struct colony_input_wish wish = {.label = "stdin", .cb = on_written, .data = call};
-    struct colony_input_write *job;
-    struct colony_error err = {0};
-    struct rpc_target target;
-    int rc;
-
-    if (!rpc_take_target(rpc, call, 0, &target))
-        return;
-    wish.bytes = rpc_take_text(call, 1, "text");
-    if (!wish.bytes)
-        return;
-    wish.size = strlen(wish.bytes);
-    wish.id = target.id;
-    rc = target.id ? colony_engine_write_input(rpc->engine, &wish, &job) : -EINVAL;
-    if (rc == 0)
-        return; /* it waits for room, and on_written tells of it */
-    if (rc > 0) {
-        colony_rpc_answer(call, cJSON_CreateTrue());
-        return;
-    }
-    (void)colony_fail_os(&err, rc, "cannot write to %s: give the id of a process that takes input",
-                         target.name);
-    colony_rpc_fail(call, &err);
-}
-
-static void upgrade(struct rpc_engine *rpc, struct colony_rpc_call *call)
-{
-    struct colony_error err = {0};
-
-    if (colony_engine_check_upgrade(rpc->engine, &err) < 0) {
-        colony_rpc_fail(call, &err);
-        return;
-    }
-    colony_rpc_answer(call, cJSON_CreateTrue());
-    colony_engine_upgrade(rpc->engine);
-}
-
 /* clang-format off */
 const struct rpc_method rpc_control_methods[] = {
     {"kill",      "name signal?",  true, send_signal,     "kill(name, signal=\"TERM\"): sends a signal to a template's processes or, by id, to one."},
-    {"load",      "settings",      true, load,            "load(settings): adds a template and starts it."},
     {"once",      "name",          true, start_once,      "once(name): starts a template, and does not start it again when it ends."},
-    {"reload",    "dry_run?",      true, reload,          "reload(dry_run=false): reads the settings again; what that changes."},
-    {"remove",    "name",          true, remove_template, "remove(name): stops a template and forgets it."},
     {"restart",   "name",          true, restart,         "restart(name): stops a template and starts it again."},
     {"scale",     "name count",    true, scale,           "scale(name, count): so many processes, or \"+1\" and \"-1\" for more and fewer; how many there are then."},
     {"shutdown",  "",              true, end_colony,      "shutdown(): stops everything and ends colony."},
     {"signal",    "name signal",   true, send_signal,     "signal(name, signal): the same as kill."},
     {"start",     "name",          true, start,           "start(name): starts a template."},
     {"stop",      "name? wait?",   true, stop,            "stop(name, wait=true): stops a template or, by id, a process. stop(): ends colony."},
-    {"update",    "settings",      true, update,          "update(settings): gives the template of that name new settings."},
-    {"upgrade",   "",              true, upgrade,         "upgrade(): goes on with the installed binary; processes keep running."},
-    {"write",     "id text",       true, write_input,     "write(id, text): writes to the stdin of a process."},
     {0},
 };
 /* clang-format on */

@@ -36,7 +36,9 @@ struct rpc_method {
 
 /* Each ends with a row without a name. */
 extern const struct rpc_method rpc_show_methods[];
+extern const struct rpc_method rpc_history_methods[];
 extern const struct rpc_method rpc_control_methods[];
+extern const struct rpc_method rpc_change_methods[];
 
 /* A template, or one process of it. */
 struct rpc_target {
@@ -62,6 +64,28 @@ bool rpc_take_flag(struct colony_rpc_call *call, size_t place, const char *name,
 struct cJSON *rpc_text(const char *text);
 /* All there is to know of a slot. NULL: no memory. */
 struct cJSON *rpc_slot(const struct colony_slot_info *info);
+
+/* A list or a map that one of the engine's walks fills. */
+struct rpc_walk {
+    struct rpc_engine *rpc;
+    struct cJSON *json;
+    bool failed;
+};
+
+struct rpc_walk rpc_walk_begin(struct rpc_engine *rpc);
+/* Takes ownership of @item; NULL says that there was no memory. */
+void rpc_walk_add(struct rpc_walk *walk, struct cJSON *item);
+/* For colony_engine_each_slot; @data is a struct rpc_walk. */
+void rpc_walk_add_slot(const struct colony_slot_info *info, void *data);
+/* Ends @call with what the walk has gathered. */
+void rpc_walk_answer(struct colony_rpc_call *call, struct rpc_walk *walk);
+
+/* Ends @call with @result, which is freed, once all that was changed is safe on disk. */
+void rpc_answer_recorded(struct rpc_engine *rpc, struct colony_rpc_call *call,
+                         struct cJSON *result);
+/* The same with true, or with @err when @rc says so. */
+void rpc_end(struct rpc_engine *rpc, struct colony_rpc_call *call, int rc,
+             const struct colony_error *err);
 
 /* logs(name, lines, slot) */
 void rpc_logs(struct rpc_engine *rpc, struct colony_rpc_call *call);

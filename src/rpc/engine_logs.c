@@ -100,7 +100,7 @@ static void on_work(uv_work_t *work)
     struct tail *tail = work->data;
     char *room = malloc(BYTES_MAX);
 
-    tail->text = malloc(BYTES_MAX + 1);
+    tail->text = calloc(1, BYTES_MAX + 1);
     tail->rc = room && tail->text ? 0 : -ENOMEM;
     for (size_t i = 0; i < tail->path_count && tail->rc == 0; i++)
         tail->rc = read_log(tail, tail->paths[i], room);

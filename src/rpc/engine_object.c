@@ -123,7 +123,8 @@ static const struct {
     {0},
 };
 
-static const struct rpc_method *const method_tables[] = {rpc_show_methods, rpc_control_methods};
+static const struct rpc_method *const method_tables[] = {rpc_show_methods, rpc_history_methods,
+                                                         rpc_control_methods, rpc_change_methods};
 
 static const struct rpc_method *find_method(const char *name)
 {

@@ -196,3 +196,34 @@ cJSON *rpc_slot(const struct colony_slot_info *info)
     cJSON_Delete(json);
     return NULL;
 }
+
+void rpc_walk_add(struct rpc_walk *walk, cJSON *item)
+{
+    if (item && cJSON_AddItemToArray(walk->json, item))
+        return;
+    cJSON_Delete(item);
+    walk->failed = true;
+}
+
+/* Ends @call with what the walk has gathered. */
+void rpc_walk_answer(struct colony_rpc_call *call, struct rpc_walk *walk)
+{
+    if (walk->failed) {
+        cJSON_Delete(walk->json);
+        walk->json = NULL;
+    }
+    colony_rpc_answer(call, walk->json);
+}
+
+struct rpc_walk rpc_walk_begin(struct rpc_engine *rpc)
+{
+    struct rpc_walk walk = {.rpc = rpc, .json = cJSON_CreateArray()};
+
+    walk.failed = !walk.json;
+    return walk;
+}
+
+void rpc_walk_add_slot(const struct colony_slot_info *info, void *data)
+{
+    rpc_walk_add(data, rpc_slot(info));
+}

@@ -142,14 +142,17 @@ int colony__hello_read(struct colony__hello *hello, const struct colony_value *p
     return 0;
 }
 
+static int compare_to_name(const void *name, const void *known)
+{
+    return strcmp(name, ((const struct colony__hello_name *)known)->name);
+}
+
 const struct colony__hello_name *colony__hello_find(const struct colony__hello *hello,
                                                     const char *name)
 {
-    const struct colony__hello_name wanted = {.name = (char *)(uintptr_t)name};
-
     if (hello->count == 0)
         return NULL;
-    return bsearch(&wanted, hello->names, hello->count, sizeof *hello->names, compare);
+    return bsearch(name, hello->names, hello->count, sizeof *hello->names, compare_to_name);
 }
 
 bool colony__hello_is_saved(const struct colony__hello_name *name)

@@ -21,6 +21,12 @@ enum {
     JUNK_MS = 1000,              /* between two words about it in the log */
 };
 
+/* Who is told of an answer. */
+struct program_asker {
+    program_cb cb;
+    void *data;
+};
+
 /* --- asking ----------------------------------------------------------------------------------- */
 
 static void fail_question(struct program_question *question, const struct colony_error *err)
@@ -30,6 +36,7 @@ static void fail_question(struct program_question *question, const struct colony
     free(question);
 }
 
+/* NOLINTNEXTLINE(readability-function-size,readability-function-cognitive-complexity): the macro */
 static void forget(struct colony_rpc_program *program, struct program_question *question)
 {
     DL_DELETE(program->questions, question);
@@ -153,24 +160,28 @@ static int ask(struct colony_rpc_program *program, struct program_question *ques
     return 0;
 }
 
-void program_ask(struct colony_rpc_program *program, const char *method, struct cJSON *params,
-                 bool is_ours, program_cb cb, void *data)
+/* @params are freed. NULL: no memory. */
+static struct program_question *make_question(struct colony_rpc_program *program,
+                                              const char *method, cJSON *params)
 {
     struct program_question *question = calloc(1, sizeof *question);
+
+    if (!question) {
+        cJSON_Delete(params);
+        return NULL;
+    }
+    question->id = ++program->next_id;
+    question->text = print_line(make_request(question->id, method, params), &question->size);
+    return question;
+}
+
+/* Takes ownership of @question. */
+static void put(struct colony_rpc_program *program, struct program_question *question, bool is_ours)
+{
     struct colony_error err;
     bool has_to_wait =
         !is_ours && (program->state == PROGRAM_STARTING || program->state == PROGRAM_GREETING);
 
-    if (!question) {
-        cJSON_Delete(params);
-        (void)colony_fail_os(&err, -ENOMEM, "cannot ask %s", program->name);
-        cb(&(struct program_answer){.err = &err}, data);
-        return;
-    }
-    question->id = ++program->next_id;
-    question->cb = cb;
-    question->data = data;
-    question->text = print_line(make_request(question->id, method, params), &question->size);
     if (ask(program, question, is_ours, &err) < 0) {
         fail_question(question, &err);
         return;
@@ -181,6 +192,34 @@ void program_ask(struct colony_rpc_program *program, const char *method, struct 
     }
     DL_APPEND(program->questions, question);
     program->question_count++;
+}
+
+static void begin(struct colony_rpc_program *program, struct program_question *question,
+                  const struct program_asker *asker, bool is_ours)
+{
+    struct colony_error err;
+
+    if (!question) {
+        (void)colony_fail_os(&err, -ENOMEM, "cannot ask %s", program->name);
+        asker->cb(&(struct program_answer){.err = &err}, asker->data);
+        return;
+    }
+    question->cb = asker->cb;
+    question->data = asker->data;
+    put(program, question, is_ours);
+}
+
+void program_ask(struct colony_rpc_program *program, const char *method, struct cJSON *params,
+                 program_cb cb, void *data)
+{
+    begin(program, make_question(program, method, params), &(struct program_asker){cb, data},
+          false);
+}
+
+void program_ask_first(struct colony_rpc_program *program, const char *method, struct cJSON *params,
+                       program_cb cb, void *data)
+{
+    begin(program, make_question(program, method, params), &(struct program_asker){cb, data}, true);
 }
 
 void program_send_waiting(struct colony_rpc_program *program)

@@ -86,10 +86,13 @@ struct colony_rpc_program {
 
 /*
  * Asks for @method with @params, which are freed (NULL: there was no memory for them). @cb is
- * called once, perhaps before this returns. @is_ours: also before it has been greeted.
+ * called once, perhaps before this returns. Before the program is greeted it waits.
  */
 void program_ask(struct colony_rpc_program *program, const char *method, struct cJSON *params,
-                 bool is_ours, program_cb cb, void *data);
+                 program_cb cb, void *data);
+/* The same of colony's own, which does not wait for that. */
+void program_ask_first(struct colony_rpc_program *program, const char *method, struct cJSON *params,
+                       program_cb cb, void *data);
 /* Sends what waited for the hello. */
 void program_send_waiting(struct colony_rpc_program *program);
 /* Answers all that are under way with an error. */

@@ -166,7 +166,7 @@ static void pass(struct colony_rpc_program *program, struct colony_rpc_call *cal
     passed->program = program;
     passed->call = call;
     (void)snprintf(passed->name, sizeof passed->name, "%s", attribute);
-    program_ask(program, method, params, false, on_answer, passed);
+    program_ask(program, method, params, on_answer, passed);
 }
 
 static void get(void *data, const char *name, struct colony_rpc_call *call)

@@ -98,8 +98,8 @@ static void set_one(struct colony_rpc_program *program, const struct colony__hel
     wanted->look = look;
     (void)memcpy(wanted->name, name->name, strlen(name->name) + 1);
     program->greetings++;
-    program_ask(program, "setattr", program_params(name->name, cJSON_CreateRaw(value)), true,
-                on_greeted, wanted);
+    program_ask_first(program, "setattr", program_params(name->name, cJSON_CreateRaw(value)),
+                      on_greeted, wanted);
 }
 
 void program_set_saved(struct colony_rpc_program *program)
@@ -154,8 +154,8 @@ static void look_at_one(struct look *look, const struct colony__hello_name *name
     wanted->look = look;
     (void)memcpy(wanted->name, name->name, strlen(name->name) + 1);
     look->left++;
-    program_ask(look->program, "getattr", program_params(name->name, NULL), true, on_looked,
-                wanted);
+    program_ask_first(look->program, "getattr", program_params(name->name, NULL), on_looked,
+                      wanted);
 }
 
 static void look_at_all(struct colony_rpc_program *program, bool is_last)

@@ -70,6 +70,18 @@ static int read_credentials(char **out, const char *path, struct colony_error *e
     return rc < 0 ? colony_fail_os(err, rc, "cannot read %s", path) : 0;
 }
 
+static int fill_place(struct rpc_place *place, const struct colony_pst_settings *settings,
+                      const char *path, const char *name)
+{
+    int rc = copy_text(&place->path, settings->file_path ? settings->file_path : path);
+
+    if (rc == 0)
+        rc = copy_text(&place->name, name);
+    if (rc == 0)
+        rc = copy_text(&place->url, settings->url);
+    return rc == 0 ? copy_text(&place->region, settings->region) : rc;
+}
+
 int colony_rpc_pst_new(struct colony_rpc_pst **out, struct uv_loop_s *loop,
                        const struct colony_pst_settings *settings, const char *path,
                        const char *name, struct colony_error *err)
@@ -85,13 +97,7 @@ int colony_rpc_pst_new(struct colony_rpc_pst **out, struct uv_loop_s *loop,
         return colony_fail_os(err, -ENOMEM, "cannot keep attributes");
     pst->loop = loop;
     pst->kind = kinds[settings->class_name];
-    rc = copy_text(&pst->place.path, settings->file_path ? settings->file_path : path);
-    if (rc == 0)
-        rc = copy_text(&pst->place.name, name);
-    if (rc == 0)
-        rc = copy_text(&pst->place.url, settings->url);
-    if (rc == 0)
-        rc = copy_text(&pst->place.region, settings->region);
+    rc = fill_place(&pst->place, settings, path, name);
     if (rc < 0)
         (void)colony_fail_os(err, rc, "cannot keep attributes");
     else if (settings->class_name == PST_S3 && settings->credentials)

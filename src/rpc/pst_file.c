@@ -37,7 +37,7 @@ static int read_all(int fd, char *text, size_t size)
 static int load(const struct rpc_place *place, char **text, size_t *size, struct colony_error *err)
 {
     int fd = open(place->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    struct stat info;
+    struct stat info = {0};
     char *bytes = NULL;
     int rc = 0;
 

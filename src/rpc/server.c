@@ -235,6 +235,12 @@ static void name_sender(const struct colony_rpc_server *server, zmq_msg_t *messa
     for (size_t i = 0; name && i < server->curve->peer_count && !peer; i++)
         if (strcmp(server->curve->peers[i].name, name) == 0)
             peer = &server->curve->peers[i];
+    if (peer) {
+        size_t number = (size_t)(peer - server->curve->peers) + 1;
+
+        from->client.peer[0] = (unsigned char)(number >> 8);
+        from->client.peer[1] = (unsigned char)number;
+    }
     from->may_control = server->curve ? peer && peer->may_control : true;
     if (peer)
         (void)snprintf(from->who, sizeof from->who, "rpc key %s", peer->name);

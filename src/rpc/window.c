@@ -10,6 +10,10 @@
 #include <uthash.h>
 #include <utlist.h>
 
+enum {
+    KEY_HEAD = 3, /* size of the routing id, and the key it came with */
+};
+
 struct client {
     UT_hash_handle hh;
     size_t under_way;
@@ -30,7 +34,7 @@ struct colony__rpc_entry {
     struct colony__rpc_entry *client_prev;
     struct colony__rpc_entry *client_next;
     size_t key_size; /* 0: it cannot be found */
-    char key[];      /* size of the routing id, routing id, id */
+    char key[];      /* size of the routing id, key, routing id, id */
 };
 
 struct colony__rpc_window {
@@ -62,7 +66,7 @@ static struct client *find_client(const struct colony__rpc_window *window,
 {
     struct client *found;
 
-    HASH_FIND(hh, window->clients, id->bytes, id->size, found);
+    HASH_FIND(hh, window->clients, id->peer, sizeof id->peer + id->size, found);
     return found;
 }
 
@@ -77,7 +81,8 @@ static struct client *need_client(struct colony__rpc_window *window,
     if (!client)
         return NULL;
     client->id = *id;
-    HASH_ADD_KEYPTR(hh, window->clients, client->id.bytes, client->id.size, client);
+    HASH_ADD_KEYPTR(hh, window->clients, client->id.peer, sizeof client->id.peer + client->id.size,
+                    client);
     if (client->hh.tbl)
         return client;
     free(client);
@@ -133,9 +138,10 @@ static size_t fill_key(char *key, const struct colony__rpc_client_id *client, co
     size_t size = strlen(id);
 
     key[0] = (char)client->size;
-    memcpy(key + 1, client->bytes, client->size);
-    memcpy(key + 1 + client->size, id, size);
-    return 1 + client->size + size;
+    memcpy(key + 1, client->peer, sizeof client->peer);
+    memcpy(key + KEY_HEAD, client->bytes, client->size);
+    memcpy(key + KEY_HEAD + client->size, id, size);
+    return KEY_HEAD + client->size + size;
 }
 
 struct colony__rpc_known colony__rpc_window_find(struct colony__rpc_window *window,
@@ -150,7 +156,7 @@ struct colony__rpc_known colony__rpc_window_find(struct colony__rpc_window *wind
     drop_old(window, now_ms);
     if (!window->entries)
         return known;
-    key = malloc(1 + client->size + strlen(id));
+    key = malloc(KEY_HEAD + client->size + strlen(id));
     if (!key)
         return known;
     size = fill_key(key, client, id);
@@ -177,7 +183,7 @@ int colony__rpc_window_add(struct colony__rpc_window *window,
         return -ENOMEM;
     if (client->under_way >= COLONY__RPC_UNDER_WAY_MAX)
         return -EAGAIN;
-    entry = calloc(1, sizeof *entry + (id ? 1 + client->id.size + strlen(id) : 0));
+    entry = calloc(1, sizeof *entry + (id ? KEY_HEAD + client->id.size + strlen(id) : 0));
     if (entry && id) {
         entry->key_size = fill_key(entry->key, &client->id, id);
         HASH_ADD(hh, window->entries, key[0], (unsigned)entry->key_size, entry);

@@ -26,9 +26,11 @@ enum {
     COLONY__RPC_KEPT_MS = 60000,
 };
 
-/* The routing id of a client's connection. */
+/* Who a client is: the key it came with (0: none), and the routing id it chose. So nobody gets what
+ * was answered to somebody else's key. */
 struct colony__rpc_client_id {
-    size_t size;
+    size_t size; /* of the routing id */
+    unsigned char peer[2];
     unsigned char bytes[COLONY__RPC_ROUTING_MAX];
 };
 

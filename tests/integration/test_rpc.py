@@ -121,6 +121,15 @@ def test_stop_without_a_name_ends_colony(served):
     assert entries(served.runtime) == []
 
 
+def test_an_upgrade_is_answered_and_keeps_what_runs(served):
+    with served.start(PROCESSES).client() as rpc:
+        eventually(lambda: rpc.get("processes") == 2)
+        before, pids = served.colony.engine, [s["os_pid"] for s in rpc.call("ps")]
+        assert rpc.call("upgrade") is True
+        eventually(lambda: served.colony.engine != before)
+        assert [s["os_pid"] for s in rpc.call("ps")] == pids  # the client connected anew by itself
+
+
 def test_a_slow_call_holds_up_no_other(served):
     stubborn = {"cmd": "sh", "args": ["-c", "trap '' TERM; while :; do sleep 0.1; done"],
                 "graceful_timeout": 2}

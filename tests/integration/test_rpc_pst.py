@@ -47,7 +47,8 @@ def test_a_wrong_secret_is_told_and_nothing_is_saved_over_what_is_there(served):
         with served.start({}, pst=pst).client() as rpc:
             rpc.set("pst_counter", 2)
             assert "the answer was 403" in served.colony.log.read_text()
-        served.colony.stop()
+        assert served.colony.stop() == 0
+        assert "the engine ended" not in served.colony.log.read_text()
         assert s3.objects["/bucket/colony.json"] == b'{"pst_counter": 1}'
         assert not any(signed for _, _, signed in s3.requests)
 

@@ -589,3 +589,65 @@ def test_the_proxy_has_timeouts_and_stop(daemon, proxy):
 
 def test_the_proxy_is_short():
     assert len((ROOT / "examples/python/colony_rpc.py").read_text().splitlines()) < 80
+
+
+# Keys
+
+
+@pytest.fixture
+def keys(daemon):
+    """Files of keys: the daemon's, one that may control, one that may read, one that may nothing."""
+    made = {name: rpc("keygen", daemon.folder / f"{name}.key").stdout.strip()
+            for name in ("daemon", "control", "read", "stranger")}
+    allow = daemon.folder / "allow"
+    allow.write_text(f"me control {made['control']}\nyou read {made['read']}\n")
+    allow.chmod(0o600)
+    return made
+
+
+def test_with_keys_only_those_come_in_who_may(daemon, keys):
+    daemon.start(STIR + "hello()\ngo()", "--keys", str(daemon.folder / "daemon.key"), "--allow",
+                 str(daemon.folder / "allow"))
+    entry = daemon.entry()
+    assert entry["endpoint"].startswith("tcp://0.0.0.0:") and entry["public_key"] == keys["daemon"]
+    key = {name: f"--key={daemon.folder}/{name}.key" for name in keys}
+    assert json.loads(daemon.ask("call", "stir", "--json", key["control"]).stdout) == "1 to the left"
+    assert daemon.ask("get", "pst_turns", key["read"]).stdout == "1\n"
+    told = daemon.ask("call", "stir", key["read"])
+    assert told.returncode == 77 and "PermissionError" in told.stderr
+    assert daemon.ask("set", "heat", "1", key["read"]).returncode == 77
+    for stranger in (daemon.ask("get", "heat", key["stranger"]),
+                     rpc("get", f"127.0.0.1:{entry['port']}", "heat", key["control"], "--server-key",
+                         keys["stranger"], "--timeout", "5")):
+        assert stranger.returncode == 77 and stranger.stderr.count("\n") == 1, stranger
+    direct = rpc("get", f"127.0.0.1:{entry['port']}", "pst_turns", key["control"], "--server-key",
+                 entry["public_key"], "--timeout", "15")
+    assert (direct.returncode, direct.stdout) == (0, "1\n")
+    none = daemon.ask("get", "heat", f"--key={daemon.folder}/nothing.key")
+    assert none.returncode == 77 and "colony rpc keygen" in none.stderr
+    assert daemon.ask("stop", key["control"]).returncode == 0
+
+
+def test_the_proxy_uses_keys(daemon, keys, proxy):
+    daemon.start(STIR + "hello()\ngo()", "--bind", "127.0.0.1", "--keys", str(daemon.folder / "daemon.key"),
+                 "--allow", str(daemon.folder / "allow"))
+    d = proxy.get("Pot", key=str(daemon.folder / "control.key"))
+    assert d.stir(2) == "2 to the left" and d.pst_turns == 2
+    with pytest.raises(PermissionError):
+        proxy.get("Pot", key=str(daemon.folder / "read.key")).stir()
+    with pytest.raises(TimeoutError):
+        proxy.get("Pot", key=str(daemon.folder / "stranger.key"))._ask("dir", [], timeout=1)
+
+
+# An upgrade
+
+
+def test_an_upgrade_keeps_the_program_and_its_name(daemon):
+    daemon.start(STIR + "hello()\ngo()")
+    program = daemon.call("pid")
+    engine = daemon.engine
+    told = daemon.ctl("upgrade")
+    assert told.returncode == 0, told.stderr
+    eventually(lambda: daemon.entry() and daemon.engine != engine, what="another engine")
+    assert daemon.call("pid") == program
+    assert pathlib.Path(f"/proc/{daemon.keeper}/cmdline").read_bytes().rstrip(b"\0") == b"colony: Pot"

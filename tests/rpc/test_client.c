@@ -177,12 +177,20 @@ static struct colony_rpc_client *connect_to(const struct server *server)
     return client;
 }
 
+static int call(struct colony_rpc_client *client, const char *method, uint64_t timeout_ms,
+                struct colony_rpc_answer *answer, struct colony_error *err)
+{
+    const struct colony_rpc_question question = {.method = method, .timeout_ms = timeout_ms};
+
+    return colony_rpc_client_call(client, &question, answer, err);
+}
+
 static void stop_server(struct server *server)
 {
     struct colony_rpc_client *client = connect_to(server);
     struct colony_rpc_answer answer;
 
-    assert_int_equal(colony_rpc_client_call(client, "end", NULL, FOREVER_MS, &answer, NULL), 0);
+    assert_int_equal(call(client, "end", FOREVER_MS, &answer, NULL), 0);
     colony_rpc_answer_clear(&answer);
     colony_rpc_client_free(client);
     (void)pthread_join(server->thread, NULL);
@@ -206,12 +214,12 @@ TEST(test_an_answer_is_given_as_it_was_written)
     struct colony_rpc_answer answer;
     char *text;
 
-    assert_int_equal(colony_rpc_client_call(client, "echo", NULL, FOREVER_MS, &answer, NULL), 0);
+    assert_int_equal(call(client, "echo", FOREVER_MS, &answer, NULL), 0);
     text = cJSON_PrintUnformatted(answer.result);
     assert_string_equal(text, "[1,\"two\",9007199254740993]");
     cJSON_free(text);
     colony_rpc_answer_clear(&answer);
-    assert_int_equal(colony_rpc_client_call(client, "nothing", NULL, FOREVER_MS, &answer, NULL), 0);
+    assert_int_equal(call(client, "nothing", FOREVER_MS, &answer, NULL), 0);
     assert_true(cJSON_IsNull(answer.result));
     colony_rpc_answer_clear(&answer);
     colony_rpc_client_free(client);
@@ -235,8 +243,7 @@ TEST(test_an_error_has_its_code_type_and_message)
     struct colony_rpc_answer answer;
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_int_equal(
-            colony_rpc_client_call(client, cases[i].method, NULL, FOREVER_MS, &answer, NULL), 0);
+        assert_int_equal(call(client, cases[i].method, FOREVER_MS, &answer, NULL), 0);
         assert_null(answer.result);
         assert_int_equal(answer.code, cases[i].code);
         assert_string_equal(answer.type, cases[i].type);
@@ -253,7 +260,7 @@ TEST(test_the_answer_of_another_question_is_passed_over)
     struct colony_rpc_client *client = connect_to(server);
     struct colony_rpc_answer answer;
 
-    assert_int_equal(colony_rpc_client_call(client, "late", NULL, FOREVER_MS, &answer, NULL), 0);
+    assert_int_equal(call(client, "late", FOREVER_MS, &answer, NULL), 0);
     assert_string_equal(cJSON_GetStringValue(answer.result), "mine");
     colony_rpc_answer_clear(&answer);
     colony_rpc_client_free(client);
@@ -269,12 +276,11 @@ TEST(test_a_timeout_comes_in_time_and_the_next_question_is_answered)
     double start = seconds();
     double took;
 
-    assert_int_equal(colony_rpc_client_call(client, "silent", NULL, 300, &answer, &err),
-                     -ETIMEDOUT);
+    assert_int_equal(call(client, "silent", 300, &answer, &err), -ETIMEDOUT);
     took = seconds() - start;
     assert_true(took >= 0.299 && took < 0.4);
     assert_non_null(strstr(err.message, "no answer in 0.3 seconds"));
-    assert_int_equal(colony_rpc_client_call(client, "echo", NULL, FOREVER_MS, &answer, NULL), 0);
+    assert_int_equal(call(client, "echo", FOREVER_MS, &answer, NULL), 0);
     colony_rpc_answer_clear(&answer);
     colony_rpc_client_free(client);
     stop_server(server);
@@ -290,8 +296,7 @@ TEST(test_what_is_no_answer_is_an_error)
         struct colony_rpc_answer answer;
         struct colony_error err = {0};
 
-        assert_int_equal(
-            colony_rpc_client_call(client, methods[i], NULL, FOREVER_MS, &answer, &err), -EPROTO);
+        assert_int_equal(call(client, methods[i], FOREVER_MS, &answer, &err), -EPROTO);
         assert_non_null(strstr(err.message, "it is no JSON-RPC"));
         colony_rpc_client_free(client);
     }
@@ -304,9 +309,9 @@ TEST(test_a_lost_question_is_asked_again_under_its_own_number)
     struct colony_rpc_client *client = connect_to(server);
     struct colony_rpc_answer answer;
 
-    assert_int_equal(colony_rpc_client_call(client, "echo", NULL, FOREVER_MS, &answer, NULL), 0);
+    assert_int_equal(call(client, "echo", FOREVER_MS, &answer, NULL), 0);
     colony_rpc_answer_clear(&answer);
-    assert_int_equal(colony_rpc_client_call(client, "lose", NULL, FOREVER_MS, &answer, NULL), 0);
+    assert_int_equal(call(client, "lose", FOREVER_MS, &answer, NULL), 0);
     assert_string_equal(cJSON_GetStringValue(answer.result), "again");
     assert_true(server->was_same);
     colony_rpc_answer_clear(&answer);
@@ -326,8 +331,7 @@ TEST(test_where_nothing_listens_it_is_told_at_once)
     stop_server(server);
     assert_int_equal(
         colony_rpc_client_new(&client, &(struct colony_rpc_target){.place = place}, NULL), 0);
-    assert_int_equal(colony_rpc_client_call(client, "echo", NULL, UINT64_MAX, &answer, &err),
-                     -ECONNREFUSED);
+    assert_int_equal(call(client, "echo", UINT64_MAX, &answer, &err), -ECONNREFUSED);
     assert_non_null(strstr(err.message, "nothing listens there"));
     colony_rpc_client_free(client);
 }

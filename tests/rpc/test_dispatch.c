@@ -237,11 +237,14 @@ TEST(test_the_same_request_is_answered_from_the_first_result)
     be(&f, "two"); /* another client */
     assert_string_equal(ask(&f, text), "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"result\":2}");
     be(&f, "one");
+    f.from.client.peer[1] = 2; /* its name, with another's key */
+    assert_string_equal(ask(&f, text), "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"result\":3}");
+    f.from.client.peer[1] = 0;
     /* null is nobody's id */
     assert_string_equal(ask(&f, "{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"add\"}"),
-                        "{\"jsonrpc\":\"2.0\",\"id\":null,\"result\":3}");
-    assert_string_equal(ask(&f, "{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"add\"}"),
                         "{\"jsonrpc\":\"2.0\",\"id\":null,\"result\":4}");
+    assert_string_equal(ask(&f, "{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"add\"}"),
+                        "{\"jsonrpc\":\"2.0\",\"id\":null,\"result\":5}");
     colony__rpc_dispatch_free(f.dispatch);
 }
 
