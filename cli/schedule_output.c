@@ -27,6 +27,8 @@ static void write_some(struct schedule_output *output)
 
     if (done < 0 && errno != EINTR && errno != EAGAIN)
         output->error = -errno;
+    if (output->error != 0)
+        output->used = 0; /* nobody takes it any more, and what runs need not wait for that */
     if (done <= 0)
         return;
     output->used -= (size_t)done;

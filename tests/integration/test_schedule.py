@@ -162,6 +162,26 @@ def test_told_to_end_it_ends_though_nobody_reads(schedule):
     assert one.process.wait(DEADLINE) == 0
 
 
+def test_killed_for_its_time_it_still_ends_though_nobody_reads(schedule):
+    one = schedule("--frequency=30", "--timeout=0.2", "--grace=0.1", "--", "sh", "-c",
+                   "trap '' TERM; echo $$; exec yes")
+    pid = int(one.line().split()[1])
+    eventually(lambda: not alive(pid) and not watches_a_process(one.process.pid))
+    one.process.send_signal(signal.SIGTERM)
+    assert one.process.wait(DEADLINE) == 0
+
+
+def test_a_reader_that_vanishes_with_output_waiting_ends_it(schedule):
+    one = schedule("--once", "--", "yes")
+    assert one.line() == "[1] y"
+    time.sleep(0.3)  # until all that can hold something is full
+    one.process.stdout.close()
+    assert one.process.wait(DEADLINE) == 1
+    assert one.process.stderr.read() == (
+        b"colony schedule: cannot write to standard output: Broken pipe\n"
+        b"colony schedule: yes: was ended by SIGTERM\n")
+
+
 def test_without_a_reader_it_ends(schedule):
     one = schedule("--frequency=0.1", "--", "sh", "-c",
                    "echo $$; exec sleep 1000")
@@ -269,6 +289,11 @@ def test_it_costs_nothing_while_it_waits(schedule):
     before = switches()
     time.sleep(0.5)
     assert switches() == before
+
+
+def watches_a_process(pid):
+    folder = f"/proc/{pid}/fd"
+    return any("pidfd" in os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder))
 
 
 def children_of(pid):
