@@ -5,6 +5,7 @@ import contextlib
 import datetime
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -102,6 +103,29 @@ def test_output_to_a_file_is_all_there(tmp_path):
         subprocess.run([BINARY, "schedule", "--once", "--", "seq", "1", "20000"], stdout=out,
                        check=True, timeout=60)
     assert (tmp_path / "out").read_text() == "".join(f"[1] {n}\n" for n in range(1, 20001))
+
+
+def test_a_file_that_cannot_be_written_is_told_once():
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([BINARY, "schedule", "--once", "--", "seq", "3"], stdout=full,
+                              stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "colony schedule: cannot write to standard output: No space left on device: until it can "
+        "be written, lines are left out", "colony schedule: 3 lines were left out"]
+
+
+def test_a_file_is_written_again_as_soon_as_it_can_be(schedule, tmp_path):
+    with open(tmp_path / "out", "wb") as out:
+        one = schedule("--frequency=0.2", "--", "echo", "one line", stdout=out,
+                       restore_signals=False, preexec_fn=lambda: resource.setrlimit(
+                           resource.RLIMIT_FSIZE, (20, resource.RLIM_INFINITY)))
+    assert "cannot write to standard output: File too large" in one.complaint()
+    resource.prlimit(one.process.pid, resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
+    assert "standard output can be written again: " in one.complaint()
+    code, _, err = one.end()
+    assert (code, err) == (0, "")
+    assert set((tmp_path / "out").read_text().splitlines()) == {"[1] one line"}
 
 
 def test_a_run_that_takes_too_long_is_told_to_end(schedule):
