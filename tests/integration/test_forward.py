@@ -44,3 +44,26 @@ def test_forwarding_goes_on_after_a_kill_of_the_engine(colony):
     eventually(colony.answers)
     before = len(forwarded(colony, "tick.1"))
     eventually(lambda: len(forwarded(colony, "tick.1")) > before + 5)
+
+
+def test_the_last_line_of_a_process_is_a_line_though_it_does_not_end(colony):
+    colony.start({"processes": {"tail": {
+        "cmd": "printf", "args": ["one\\ntwo"], "log": {"forward": True},
+        "restart": {"when": "never"}}}})
+    eventually(lambda: forwarded(colony, "tail.1") == ["one", "two"])
+    colony.ctl("start", "tail")
+    eventually(lambda: forwarded(colony, "tail.1") == ["one", "two"] * 2)
+    assert colony.output("tail") == b"one\ntwo" * 2  # its own log has what it wrote
+
+
+def test_so_is_that_of_stderr_in_a_log_of_its_own(colony):
+    colony.start({"processes": {"two": {
+        "cmd": "sh", "args": ["-c", "printf out; printf err >&2"], "log": {"forward": True},
+        "redirect_output": ["out", "err"], "restart": {"when": "never"}}}})
+    eventually(lambda: sorted(forwarded(colony, "two.1")) == ["err", "out"])
+
+
+def test_a_nul_does_not_cut_a_line(colony):
+    colony.start({"processes": {"nul": {
+        "cmd": "printf", "args": ["a\\000b\\n"], "log": {"forward": True}}}})
+    eventually(lambda: "a?b" in forwarded(colony, "nul.1"))
