@@ -408,6 +408,19 @@ def test_output_also_goes_to_the_log_in_the_foreground(files):
     assert "web: out" not in files.colony.log.read_text()
 
 
+def test_a_file_says_for_itself_whether_its_output_goes_there(files):
+    command = ("sh", "-c", "echo out; exec sleep 1000")
+    files.write("loud", *command)
+    files.write("quiet", *command, colony={"log": {"forward": False}})
+    files.start()
+    eventually(lambda: " loud: out\n" in files.colony.log.read_text())
+    eventually(lambda: files.colony.output("quiet") == b"out\n")
+    files.write("quiet", *command, colony={"log": {"forward": True}})
+    eventually(lambda: files.colony.output("quiet") == b"out\nout\n")
+    files.colony.stop()
+    assert files.colony.log.read_text().count(" quiet: out\n") == 1
+
+
 def test_settings_can_say_it_too(files):
     files.write("web", "sleep", "1000")
     files.colony.start({"files": {"config": str(files.conf), "messages": str(files.messages)}})
