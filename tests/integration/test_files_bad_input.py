@@ -35,6 +35,9 @@ def files(colony):
     (b'{"args": "sleep 1"}', ":1:2: cannot use `args`: it must be a list"),
     (b'{"args": []}', ":1:2: cannot use `args`: it must be a list"),
     (b'{"args": [""]}', ":1:11: cannot use `args`: the program's name is empty"),
+    (b'junk', ":1:1: cannot read this JSON: there should be a text in double quotes, a number, "),
+    (b'{"args": ["x"]}\nmore', ":2:1: cannot read this JSON: it goes on after its end"),
+    (b'{"args": ["x"], // why\n}', ":1:17: cannot read this JSON: JSON has no comments"),
     (b'{"cmd": "sleep"}', ":1:1: cannot use this file: `args` is missing"),
     (b'["x"]', ":1:1: cannot use this file: it must be a JSON object"),
     (b'{"args": ["x"], "env": ["A"]}', ":1:17: cannot use `env`"),
@@ -50,7 +53,7 @@ def files(colony):
     (b"[" * 1000, "too many lists and maps in each other"),
     (b'{"args": ["x"], "y": "' + b"z" * 140000 + b'"}', "more than a variable"),
     (b"x" * (1 << 20) + b"y", "bytes, and 1048576 are the most"),
-], ids=range(21))
+], ids=range(24))
 def test_what_a_file_cannot_say_is_told_with_its_place(files, text, why):
     files.write("bad", text)
     cause = files.wait_refused("bad", why)
