@@ -4,6 +4,7 @@
 #define COLONY_CLI_SERVE_INTERNAL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "core/keeper_options.h"
 #include "core/state_dir.h"
@@ -17,11 +18,11 @@ struct serve {
     const char *conf; /* directory of processes; NULL: none */
     const char *messages;
     const char *pid;
-    const char *frequency;
-    const char *threshold;
-    const char *killtime;
-    const char *minrestartdelay;
-    const char *maxrestartdelay;
+    uint64_t frequency_ms; /* these: UINT64_MAX: not given */
+    uint64_t threshold_ms;
+    uint64_t kill_ms;
+    uint64_t min_delay_ms;
+    uint64_t max_delay_ms;
     bool create;
     const char *state;
     struct colony_option_list bind;
@@ -41,6 +42,10 @@ struct serve {
     struct colony_state_dir state_dir;
     struct colony_keeper_options keeper;
 };
+
+/* serve_check.c: before options are read, and what must be true of them alone after. */
+void serve_init_options(struct serve *serve);
+int serve_check_options(const struct serve *serve, struct colony_error *err);
 
 /* serve_files.c: before settings are loaded, and after. With nothing but its directories given, a
  * colony has a state folder of its own. */
