@@ -102,12 +102,14 @@ def test_files_of_others_are_refused_as_root(files):
     files.running("foreign")
 
 
-@pytest.mark.parametrize("name,why", [(b"a\nb", "control byte"), (b"\xff", "not UTF-8"),
-                                      (b"x" * 201, "longer than 200 bytes")])
+@pytest.mark.parametrize("name,why", [
+    (b"a\nb", "cannot use the name `a\\x0ab`: it has a control byte"),
+    (b"caf\xe9", "cannot use the name `caf\\xe9`: it is not UTF-8"),
+    (b"x" * 201, f"cannot use the name `{'x' * 200}...`: it is longer than 200 bytes")])
 def test_a_name_that_is_none_is_refused(files, name, why):
     with open(bytes(files.conf) + b"/" + name, "wb") as file:
         file.write(b'{"args": ["sleep", "1000"]}')
-    files.wait_refused(None, why)
+    assert str(files.conf) in files.wait_refused(None, why)
 
 
 def test_dots_in_names_lead_nowhere(files):
