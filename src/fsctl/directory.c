@@ -372,6 +372,13 @@ bool colony__directory_tells(struct colony__directory *directory, const char *na
     return true;
 }
 
+const char *colony__directory_told(const struct colony__directory *directory, const char *name)
+{
+    const struct known *known = find(directory, name);
+
+    return known ? known->told : NULL;
+}
+
 bool colony__directory_has(const struct colony__directory *directory, const char *name)
 {
     return find(directory, name) != NULL;
