@@ -33,9 +33,10 @@ struct schedule_output {
     size_t used;
     int epoll_fd; /* watches stdout, whose own flags are everybody's; -1: it never blocks */
     bool is_polling;
-    int error; /* negative errno: it cannot be written to */
+    int error;           /* negative errno: it cannot be written to; a file's may pass */
+    uint64_t lost_lines; /* meanwhile */
     uv_poll_t poll;
-    schedule_output_cb on_change; /* there is room again, or an error */
+    schedule_output_cb on_change; /* there is room again, or nobody reads any more */
     void *data;
 };
 

@@ -42,6 +42,8 @@ static void close_all(struct schedule *schedule)
     colony_heart_stop(schedule->heart);
     schedule_run_close(&schedule->run);
     schedule_output_close(&schedule->output);
+    if (schedule->output.error != 0 && schedule->exit_code == EXIT_OK && !schedule->is_told)
+        schedule->exit_code = EXIT_FAILED; /* what it did well was not all written */
 }
 
 static void on_patience_over(uv_timer_t *timer)
@@ -89,7 +91,7 @@ static void on_output_change(void *data)
 
     if (schedule->is_closed)
         return;
-    if (schedule->output.error != 0 && !schedule->is_ending) {
+    if (schedule->output.error != 0 && !schedule->is_told) {
         colony_options_complain(&colony_schedule_usage, "cannot write to standard output: %s",
                                 strerror(-schedule->output.error));
         end(schedule, EXIT_FAILED);

@@ -5,14 +5,19 @@
  * Nothing waits for its reader: what it does not take is kept, up to a limit. Its descriptor is
  * shared with whoever started us, so it is not made non-blocking: the kernel tells when a pipe has
  * room for PIPE_BUF bytes, and no more are written at once.
+ *
+ * A pipe that fails has no reader any more: all comes to its end. A file that fails may take lines
+ * again as soon as its disk has room: until then they are left out and counted.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "commands.h"
 #include "core/error.h"
 #include "schedule_internal.h"
 
@@ -56,15 +61,36 @@ static void on_writable(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     write_some(output);
+    if (output->error != 0)
+        output->used = 0; /* nobody takes it any more, and what runs need not wait for that */
     set_polling(output);
     output->on_change(output->data);
 }
 
-/* A file takes all at once, and cannot be watched. */
-static void write_all(struct schedule_output *output)
+/*
+ * A file takes all at once, and cannot be watched: each line is a new try. What is left of the one
+ * that failed is kept, so that the next does not go on in the middle of it. False: it is full.
+ */
+static bool write_file(struct schedule_output *output)
 {
+    int before = output->error;
+
+    output->error = 0;
     while (output->used > 0 && output->error == 0)
         write_some(output);
+    if (output->error != 0 && before == 0)
+        colony_options_complain(&colony_schedule_usage,
+                                "cannot write to standard output: %s: until it can be written, "
+                                "lines are left out",
+                                strerror(-output->error));
+    if (output->error == 0 && before != 0) {
+        colony_options_complain(&colony_schedule_usage,
+                                "standard output can be written again: %" PRIu64
+                                " lines were left out",
+                                output->lost_lines);
+        output->lost_lines = 0;
+    }
+    return output->error == 0;
 }
 
 int schedule_output_init(struct schedule_output *output, uv_loop_t *loop,
@@ -101,17 +127,20 @@ bool schedule_output_has_room(const struct schedule_output *output)
 
 void schedule_output_line(struct schedule_output *output, int number, const char *line, size_t size)
 {
+    bool is_file = output->epoll_fd < 0;
     int prefix;
 
-    if (output->error != 0)
-        return; /* told, and all comes to its end */
+    if (output->error != 0 && !(is_file && write_file(output))) {
+        output->lost_lines++;
+        return;
+    }
     prefix = snprintf(output->bytes + output->used, PREFIX_MAX, "[%d] ", number);
     output->used += (size_t)prefix;
     memcpy(output->bytes + output->used, line, size);
     output->used += size;
     output->bytes[output->used++] = '\n';
-    if (output->epoll_fd < 0)
-        write_all(output);
+    if (is_file)
+        (void)write_file(output);
     else
         set_polling(output);
 }
@@ -128,4 +157,7 @@ void schedule_output_close(struct schedule_output *output)
 {
     if (output->epoll_fd >= 0)
         uv_close((uv_handle_t *)&output->poll, on_closed);
+    else if (output->error != 0 && !write_file(output))
+        colony_options_complain(&colony_schedule_usage, "%" PRIu64 " lines were left out",
+                                output->lost_lines + 1); /* with the one that is kept */
 }

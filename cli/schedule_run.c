@@ -203,12 +203,12 @@ void schedule_run_end(struct schedule_run *run)
         (void)uv_timer_start(&run->timer, on_time, run->grace_ms, 0);
         return;
     }
-    if (run->state != RUN_GOES && run->state != RUN_ENDING)
-        return;
-    run->state = RUN_KILLED;
-    (void)uv_timer_stop(&run->timer);
-    signal_group(run, SIGKILL);
-    settle(run);
+    if (run->state == RUN_GOES || run->state == RUN_ENDING) {
+        run->state = RUN_KILLED;
+        (void)uv_timer_stop(&run->timer);
+        signal_group(run, SIGKILL);
+    }
+    settle(run); /* also of one that was killed before: it may be hurried by now */
 }
 
 /* --- its start ------------------------------------------------------------------------------- */

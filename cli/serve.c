@@ -44,19 +44,19 @@ static const struct colony_option serve_options[] = {
      OPTION_TEXT, AT(conf), NULL},
     {"messages", 0, "DIR", "do what the files of DIR ask for", OPTION_TEXT, AT(messages), NULL},
     {"frequency", 0, "SECONDS", "look at both so often, whatever is told of changes; default 10",
-     OPTION_TEXT, AT(frequency), NULL},
+     OPTION_DURATION, AT(frequency_ms), NULL},
     {"pid", 0, "DIR", "keep a file with the pid of each of these processes in DIR", OPTION_TEXT,
      AT(pid), NULL},
     {"threshold", 't', "SECONDS", "what ended sooner waits before it is started again; default 1",
-     OPTION_TEXT, AT(threshold), NULL},
-    {"killtime", 'k', "SECONDS", "how long a process may take to stop; default 5", OPTION_TEXT,
-     AT(killtime), NULL},
+     OPTION_DURATION, AT(threshold_ms), NULL},
+    {"killtime", 'k', "SECONDS", "how long a process may take to stop; default 5", OPTION_DURATION,
+     AT(kill_ms), NULL},
     {"minrestartdelay", 'm', "SECONDS",
      "the first such wait, each after it is twice as long; "
      "default 1",
-     OPTION_TEXT, AT(minrestartdelay), NULL},
-    {"maxrestartdelay", 'M', "SECONDS", "the longest such wait; default 3600", OPTION_TEXT,
-     AT(maxrestartdelay), NULL},
+     OPTION_DURATION, AT(min_delay_ms), NULL},
+    {"maxrestartdelay", 'M', "SECONDS", "the longest such wait; default 3600", OPTION_DURATION,
+     AT(max_delay_ms), NULL},
     {"create", 0, NULL, "make these directories if they are missing", OPTION_FLAG, AT(create),
      NULL},
     {"state", 0, "DIR", "keep state and the control socket in DIR; no TCP unless --bind says so",
@@ -115,35 +115,14 @@ static int replace_text(char **field, const char *text)
     return 0;
 }
 
-static int apply_log_options(struct colony_settings *settings, const struct serve *serve,
-                             struct colony_error *err)
+static void apply_log_options(struct colony_settings *settings, const struct serve *serve)
 {
-    static const char *const formats[] = {[LOG_FORMAT_TEXT] = "text",
-                                          [LOG_FORMAT_JSON] = "json",
-                                          [LOG_FORMAT_CLASSIC] = "classic",
-                                          NULL};
-    size_t i = 0;
-
     if (serve->verbose > 0)
         settings->log_level = LOG_DEBUG;
-    if (serve->log_level) {
-        int level = colony_log_parse_level(serve->log_level);
-
-        if (level < 0)
-            return colony_fail(err, -EINVAL,
-                               "cannot log at `%s`: use error, warning, info or debug",
-                               serve->log_level);
-        settings->log_level = (enum colony_log_level)level;
-    }
-    if (!serve->log_format)
-        return 0;
-    while (formats[i] && strcmp(formats[i], serve->log_format) != 0)
-        i++;
-    if (!formats[i])
-        return colony_fail(err, -EINVAL, "cannot log as `%s`: use text, json or classic",
-                           serve->log_format);
-    settings->log_format = (enum colony_log_format)i;
-    return 0;
+    if (serve->log_level)
+        settings->log_level = (enum colony_log_level)colony_log_parse_level(serve->log_level);
+    if (serve->log_format)
+        settings->log_format = (enum colony_log_format)serve_parse_log_format(serve->log_format);
 }
 
 static void free_texts(char **texts)
@@ -180,8 +159,6 @@ static int apply_options(struct colony_settings *settings, const struct serve *s
 {
     int rc;
 
-    if (serve->keyfile && !serve->certfile)
-        return colony_fail(err, -EINVAL, "cannot use --keyfile without --certfile");
     rc = replace_text(&settings->state_dir, serve->state);
     if (rc == 0)
         rc = replace_text(&settings->log_file, serve->log_file);
@@ -197,9 +174,8 @@ static int apply_options(struct colony_settings *settings, const struct serve *s
         rc = apply_bind(settings, &serve->bind);
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot start");
-    rc = apply_log_options(settings, serve, err);
-    if (rc == 0)
-        rc = serve_apply_daemon(settings, serve, err);
+    apply_log_options(settings, serve);
+    rc = serve_apply_daemon(settings, serve, err);
     if (rc == 0 && serve->user)
         rc = serve_apply_user(settings, serve->user, err);
     if (rc == 0 && serve->exit_with)
@@ -461,14 +437,6 @@ static int prepare(struct serve *serve, struct colony_error *err)
     return rc;
 }
 
-void serve_init(struct serve *serve)
-{
-    colony_log_init("serve", SEVERITY_INFO, LOG_STYLE_TEXT);
-    colony_keeper_options_init(&serve->keeper);
-    serve->state_dir.fd = serve->state_dir.lock_fd = -1;
-    serve->log_fd = -1;
-}
-
 int serve_run(struct serve *serve, const struct colony_usage *usage)
 {
     struct colony_error err = {0};
@@ -491,10 +459,15 @@ int serve_run(struct serve *serve, const struct colony_usage *usage)
 int colony_cmd_serve(int argc, char **argv)
 {
     static struct serve serve; /* too large for the stack */
+    struct colony_error err = {0};
     int exit_code;
 
+    serve_init(&serve);
     if (!colony_options_parse(&colony_serve_usage, &serve, &argc, argv, &exit_code))
         return exit_code;
-    serve_init(&serve);
+    if (serve_check_options(&serve, &err) < 0) {
+        colony_options_complain(&colony_serve_usage, "%s", err.message);
+        return EXIT_USAGE;
+    }
     return serve_run(&serve, &colony_serve_usage);
 }

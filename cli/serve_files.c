@@ -13,6 +13,8 @@
 #include "fsctl/files.h"
 #include "serve_internal.h"
 
+static char own_state[PATH_MAX]; /* with nothing but its directories given */
+
 /* `--config DIR` is ncolony's way to say `--conf DIR`. */
 static int settle_config(struct serve *serve, struct colony_error *err)
 {
@@ -39,20 +41,16 @@ static int make_directory(const struct serve *serve, struct colony_error *err)
 
 int serve_settle_directories(struct serve *serve, struct colony_error *err)
 {
-    static char state[PATH_MAX];
     int rc = settle_config(serve, err);
 
     if (rc < 0 || !serve->conf || serve->config || serve->state)
         return rc;
     rc = make_directory(serve, err);
     if (rc == 0)
-        rc = colony_files_state_dir(state, sizeof state, serve->conf, err);
-    if (rc < 0)
-        return rc;
-    serve->state = state;
-    colony_log(SEVERITY_INFO, "keeps its state in %s and is reached with `colony ctl --conf %s`",
-               state, serve->conf);
-    return 0;
+        rc = colony_files_state_dir(own_state, sizeof own_state, serve->conf, err);
+    if (rc == 0)
+        serve->state = own_state;
+    return rc;
 }
 
 static int set_path(char **field, const char *path, struct colony_error *err)
@@ -69,29 +67,31 @@ static int set_path(char **field, const char *path, struct colony_error *err)
     return 0;
 }
 
-static int set_times(struct colony_files_settings *files, const struct serve *serve,
-                     struct colony_error *err)
+static void set_times(struct colony_files_settings *files, const struct serve *serve)
 {
     const struct {
-        const char *name;
-        const char *text;
+        uint64_t given;
         uint64_t *field;
     } times[] = {
-        {"frequency", serve->frequency, &files->frequency_ms},
-        {"threshold", serve->threshold, &files->threshold_ms},
-        {"killtime", serve->killtime, &files->kill_ms},
-        {"minrestartdelay", serve->minrestartdelay, &files->min_delay_ms},
-        {"maxrestartdelay", serve->maxrestartdelay, &files->max_delay_ms},
+        {serve->frequency_ms, &files->frequency_ms}, {serve->threshold_ms, &files->threshold_ms},
+        {serve->kill_ms, &files->kill_ms},           {serve->min_delay_ms, &files->min_delay_ms},
+        {serve->max_delay_ms, &files->max_delay_ms},
     };
 
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
-        if (times[i].text && colony_settings_parse_duration(times[i].text, times[i].field) < 0)
-            return colony_fail(err, -EINVAL,
-                               "cannot use --%s %s: it must be a time such as 5, 0.5, 500ms or 2m",
-                               times[i].name, times[i].text);
-    if (files->frequency_ms < COLONY_FREQUENCY_MS_MIN)
-        return colony_fail(err, -EINVAL, "cannot use --frequency %s: it must be at least 10ms",
-                           serve->frequency);
+        if (times[i].given != UINT64_MAX)
+            *times[i].field = times[i].given;
+}
+
+/* Of the two directories one was given: the other by its option. */
+static int check_both(const struct colony_files_settings *files, struct colony_error *err)
+{
+    if (files->config && !files->messages)
+        return colony_fail(err, -EINVAL,
+                           "cannot control by files: where are messages left? say --messages DIR");
+    if (files->messages && !files->config)
+        return colony_fail(err, -EINVAL,
+                           "cannot control by files: where are those of processes? say --conf DIR");
     return 0;
 }
 
@@ -106,12 +106,17 @@ int serve_apply_directories(struct colony_settings *settings, const struct serve
     if (rc == 0)
         rc = set_path(&files->pid, serve->pid, err);
     if (rc == 0)
-        rc = set_times(files, serve, err);
+        rc = check_both(files, err);
+    set_times(files, serve);
     if (rc == 0)
         rc = colony_files_check_settings(files, err);
     if (rc == 0)
         rc = colony_files_prepare(files, serve->create, err);
     if (files->forward == FORWARD_FOREGROUND)
         files->forward = serve->daemon ? FORWARD_NEVER : FORWARD_ALWAYS;
+    if (rc == 0 && serve->state == own_state)
+        colony_log(SEVERITY_INFO,
+                   "keeps its state in %s and is reached with `colony ctl --conf %s`", own_state,
+                   serve->conf);
     return rc;
 }

@@ -4,6 +4,7 @@
 #define COLONY_CLI_SERVE_INTERNAL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "core/keeper_options.h"
 #include "core/state_dir.h"
@@ -21,11 +22,11 @@ struct serve {
     const char *conf; /* directory of processes; NULL: none */
     const char *messages;
     const char *pid;
-    const char *frequency;
-    const char *threshold;
-    const char *killtime;
-    const char *minrestartdelay;
-    const char *maxrestartdelay;
+    uint64_t frequency_ms; /* these: UINT64_MAX: not given */
+    uint64_t threshold_ms;
+    uint64_t kill_ms;
+    uint64_t min_delay_ms;
+    uint64_t max_delay_ms;
     bool create;
     const char *state;
     struct colony_option_list bind;
@@ -49,12 +50,17 @@ struct serve {
     struct colony_keeper_options keeper;
 };
 
-/* serve.c: all empty, descriptors -1; what options say is left. */
-void serve_init(struct serve *serve);
+/* serve.c */
 /* Becomes the keeper of @serve, whose settings may be made already; messages begin as those of
  * @usage. Returns only when that failed, or in the process that the user started: the exit code. */
 int serve_run(struct serve *serve, const struct colony_usage *usage);
 void serve_pause(void);
+
+/* serve_check.c: before options are read, all empty; then what must be true of them alone. */
+void serve_init(struct serve *serve);
+int serve_check_options(const struct serve *serve, struct colony_error *err);
+/* An enum colony_log_format, or -1. */
+int serve_parse_log_format(const char *text);
 
 /* serve_files.c: before settings are loaded, and after. With nothing but its directories given, a
  * colony has a state folder of its own. */

@@ -42,7 +42,7 @@ static struct colony_template *make_template(const struct slot *slot)
     changed.detach = false;
     changed.grace_ms = 0;
     changed.log.mode = LOG_NONE;
-    changed.log.forward = false;
+    changed.log.forward = LOG_FORWARD_NO;
     changed.custom_streams = NULL;
     changed.restart = &once;
     changed.dependency_count = 0;

@@ -38,14 +38,11 @@ int colony_engine_check_change(struct colony_engine *engine, const char *name,
 bool engine_is_forwarded(const struct template_entry *entry)
 {
     const struct colony_files_settings *files = &entry->engine->settings->directories;
+    enum colony_log_forward said = entry->template->log.forward;
 
-    return entry->template->log.forward ||
-           (engine_is_of_directory(entry) && files->forward == FORWARD_ALWAYS);
-}
-
-bool engine_has_bare_lines(const struct template_entry *entry)
-{
-    return engine_is_of_directory(entry) && entry->template->numprocesses == 1;
+    if (said != LOG_FORWARD_UNSAID)
+        return said == LOG_FORWARD_YES;
+    return engine_is_of_directory(entry) && files->forward == FORWARD_ALWAYS;
 }
 
 static int check_owner(const struct template_entry *entry, struct colony_error *err)

@@ -376,9 +376,8 @@ void engine_remove_entry(struct template_entry *entry);
 
 /* engine_files.c: templates that belong to a file of a configuration directory. */
 bool engine_is_of_directory(const struct template_entry *entry);
-/* -EBUSY with the file's name: others may not change what it says. */
 bool engine_is_forwarded(const struct template_entry *entry);
-bool engine_has_bare_lines(const struct template_entry *entry); /* `NAME: line` */
+/* -EBUSY with the file's name: others may not change what it says. */
 int engine_check_free(const struct template_entry *entry, struct colony_error *err);
 
 /* engine_record.c: the store's side of it. */

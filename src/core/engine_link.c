@@ -125,7 +125,7 @@ static int open_log(struct slot *slot, bool is_error, int fd)
     settings.mode = LOG_CAPTURE; /* also of one that no settings know any more */
     if (rc == 0 && engine_is_forwarded(slot->entry))
         rc = colony_forward_init(&options, template->name,
-                                 engine_has_bare_lines(slot->entry) ? 0 : slot->number);
+                                 template->numprocesses == 1 ? 0 : slot->number);
     if (rc == 0)
         rc = colony_log_open(log, slot->entry->engine->logs, &options);
     if (rc < 0) {

@@ -145,6 +145,15 @@ void engine_slot_on_failed(struct slot *slot, int step, int error)
 
 /* Its end. */
 
+/* What is forwarded of it ends as a line does, and the next process begins another. */
+static void end_lines(const struct slot *slot)
+{
+    if (slot->log)
+        colony_log_mark(slot->log);
+    if (slot->error_log)
+        colony_log_mark(slot->error_log);
+}
+
 /* "ended with status 1", "was ended by SIGKILL (out of memory)" */
 static void describe_exit(const struct slot *slot, char *text, size_t size)
 {
@@ -187,6 +196,7 @@ void engine_slot_on_exited(struct slot *slot)
     engine_run_end(slot);
     engine_input_close(slot, "it has ended");
     engine_custom_close(slot, "it has ended");
+    end_lines(slot);
     tell_exit(slot);
     slot->sent_signo = 0;
     slot->os_pid = 0;

@@ -37,13 +37,14 @@ static void on_output(const char *bytes, size_t size, void *data)
         if (bytes[i] == '\n' || forward->used == sizeof forward->line)
             end_line(forward);
         if (bytes[i] != '\n')
-            forward->line[forward->used++] = bytes[i];
+            forward->line[forward->used++] = bytes[i] ? bytes[i] : '?'; /* a text ends at a NUL */
     }
     if (size > 0)
         return;
     if (forward->used > 0)
-        end_line(forward);
-    free(forward);
+        end_line(forward); /* that of a process which has ended without an end of line */
+    if (bytes)
+        free(forward);
 }
 
 int colony_forward_init(struct colony_log_options *options, const char *name, uint32_t slot)

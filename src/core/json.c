@@ -339,9 +339,10 @@ static int read_json(struct json_reader *reader, struct colony_value **out)
     }
     if (!json) {
         size_t place = end ? (size_t)(end - reader->text) : 0;
+        const char *mistake = colony__json_mistake(reader->text, &place);
         bool is_cut = strspn(reader->text + place, " \t\r\n") + place >= reader->size;
 
-        return fail_syntax(reader, place, is_cut ? "it ends too soon" : "a mistake");
+        return fail_syntax(reader, place, is_cut ? "it ends too soon" : mistake);
     }
     rc = convert(reader, json, out);
     cJSON_Delete(json);

@@ -29,6 +29,7 @@ struct colony_log_tap {
     size_t left;    /* it ends after so many bytes of the pipe at most */
     bool is_ending; /* that counts; and, once it is drained, it ends where the pipe does */
     bool has_end;
+    bool is_mark;         /* it does not end there, but hears of it */
     uint64_t lost_before; /* of the log, when it was last asked */
 };
 
@@ -171,6 +172,7 @@ static void leave_log(struct colony__tee *tee)
     tee->lost = atomic_load(&log->tee_dropped);
     tee->log = NULL;
     log->tee = NULL;
+    log->own_tap = NULL;
     want_tee(log, -1);
 }
 
@@ -204,7 +206,21 @@ static void tell_end(struct colony_log_tap *tap)
         cb("", 0, tap->data);
 }
 
-static void tell_one(struct colony_log_tap *tap, const char *bytes, size_t size)
+/* It has all up to where it was to end, or to hear a mark. */
+static void tell_reached(struct colony_log_tap *tap)
+{
+    if (!tap->is_mark) {
+        tell_end(tap);
+        return;
+    }
+    tap->is_mark = false;
+    tap->is_ending = false;
+    tap->has_end = false;
+    tap->cb(NULL, 0, tap->data);
+}
+
+/* How many of the bytes are before its end or mark. */
+static size_t tell_part(struct colony_log_tap *tap, const char *bytes, size_t size)
 {
     size_t taken = tap->is_ending && tap->left < size ? tap->left : size;
     size_t skipped = tap->skip < taken ? tap->skip : taken;
@@ -213,7 +229,18 @@ static void tell_one(struct colony_log_tap *tap, const char *bytes, size_t size)
     tap->left -= tap->is_ending ? taken : 0;
     if (tap->cb && skipped < taken)
         tap->cb(bytes + skipped, taken - skipped, tap->data);
-    if (size == 0 || (tap->is_ending && tap->left == 0))
+    if (tap->is_ending && tap->left == 0)
+        tell_reached(tap);
+    return taken;
+}
+
+static void tell_one(struct colony_log_tap *tap, const char *bytes, size_t size)
+{
+    size_t taken = tell_part(tap, bytes, size);
+
+    if (taken < size && tap->cb)
+        (void)tell_part(tap, bytes + taken, size - taken); /* what is behind the mark */
+    if (size == 0)
         tell_end(tap);
 }
 
@@ -345,10 +372,18 @@ void colony__log_end_taps(struct colony_log *log)
         if ((size_t)waiting < tap->left)
             tap->left = (size_t)waiting;
         if (tap->left == 0)
-            tell_end(tap);
+            tell_reached(tap);
     }
     tee->is_telling = false;
     sweep(tee);
+}
+
+void colony_log_mark(struct colony_log *log)
+{
+    if (!log->own_tap)
+        return;
+    log->own_tap->is_mark = true;
+    colony_log_end_tap(log->own_tap);
 }
 
 uint64_t colony_log_tap_lost(struct colony_log_tap *tap)

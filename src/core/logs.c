@@ -280,7 +280,7 @@ int colony_log_open(struct colony_log **out, struct colony_logs *logs,
     log->limit = options->settings->size_bytes;
     bytes = fcntl(options->pipe_fd, F_GETPIPE_SZ);
     log->pipe_bytes = bytes > 0 ? (uint64_t)bytes : PIPE_BYTES_FIRST;
-    rc = options->tap ? colony_log_tap(log, options->tap, options->tap_data, NULL) : 0;
+    rc = options->tap ? colony_log_tap(log, options->tap, options->tap_data, &log->own_tap) : 0;
     if (rc < 0) {
         free(log);
         return rc;

@@ -48,7 +48,8 @@ struct colony_log_options {
     const struct colony_log_settings *settings; /* copied */
     int pipe_fd;                                /* non-blocking; taken over */
     void *owner;                                /* handed back to callbacks */
-    colony_log_output_cb tap; /* as colony_log_tap, from the first byte on; may be NULL */
+    colony_log_output_cb tap; /* as colony_log_tap, from the first byte on; may be NULL. It hears of
+                                 marks too: @bytes is NULL, @size 0 */
     void *tap_data;
     bool is_held; /* nothing is moved until colony_log_release: for taps from the first byte on */
 };
@@ -86,6 +87,11 @@ void colony_log_untap(struct colony_log_tap *tap);
  * What is written in the next moment may be told as well, where a block is being moved just now.
  */
 void colony_log_end_tap(struct colony_log_tap *tap);
+/*
+ * The tap that @log was opened with hears a mark behind what processes have written up to now. A
+ * mark that it has not come to yet stands for those that are made meanwhile.
+ */
+void colony_log_mark(struct colony_log *log);
 /* Bytes that the loop was too slow for since this was last asked, or since the tap was made. */
 uint64_t colony_log_tap_lost(struct colony_log_tap *tap);
 /* Bytes of this log that the loop was too slow for. */

@@ -53,6 +53,7 @@ struct colony_log {
     _Atomic uint64_t tee_dropped;
     _Atomic uint64_t dropped_bytes;
     _Atomic uint64_t dropped_lines;
+    struct colony_log_tap *own_tap; /* that it was opened with; loop thread only; NULL: none */
     char path[];
 };
 

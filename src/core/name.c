@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/error.h"
@@ -39,16 +40,33 @@ static const char *find_fault(const char *name)
     return NULL;
 }
 
+/* For people: what is no text is shown as \xHH, what is too long without its end. */
+static void show(char *out, size_t size, const char *name)
+{
+    size_t length = strlen(name);
+    bool is_text = length <= COLONY_NAME_MAX && colony_utf8_length(name, length) == length;
+    size_t used = 0;
+
+    out[0] = '\0';
+    for (; *name != '\0' && used + sizeof "\\xff..." < size; name++) {
+        unsigned char byte = (unsigned char)*name;
+        bool is_odd = byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !is_text);
+
+        used += (size_t)snprintf(out + used, size - used, is_odd ? "\\x%02x" : "%c", byte);
+    }
+    if (*name != '\0')
+        (void)snprintf(out + used, size - used, "...");
+}
+
 /* NULL @fault: there is none. */
 static int fail(const char *name, const char *fault, struct colony_error *err)
 {
+    char shown[COLONY_NAME_MAX + sizeof "\\xff..."];
+
     if (!fault)
         return 0;
-    /* What is too long or is no text is not shown. */
-    if (strnlen(name, COLONY_NAME_MAX + 1) > COLONY_NAME_MAX ||
-        colony_utf8_length(name, strlen(name)) < strlen(name))
-        return colony_fail(err, -EINVAL, "cannot use this name: %s", fault);
-    return colony_fail(err, -EINVAL, "cannot use the name `%s`: %s", name, fault);
+    show(shown, sizeof shown, name);
+    return colony_fail(err, -EINVAL, "cannot use the name `%s`: %s", shown, fault);
 }
 
 int colony_name_check_file(const char *name, struct colony_error *err)

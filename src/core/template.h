@@ -44,12 +44,18 @@ enum colony_log_full {
     LOG_FULL_BLOCK, /* the child waits, nothing is lost */
 };
 
+enum colony_log_forward {
+    LOG_FORWARD_UNSAID, /* as its directory has it; without one they do not */
+    LOG_FORWARD_NO,
+    LOG_FORWARD_YES,
+};
+
 struct colony_log_settings {
     enum colony_log_mode mode;
     enum colony_log_full on_full;
-    uint64_t size_bytes; /* rotate at this size; default 16 MiB */
-    uint32_t count;      /* rotated files kept; default 5 */
-    bool forward;        /* lines also go to colony's own log */
+    uint64_t size_bytes;             /* rotate at this size; default 16 MiB */
+    uint32_t count;                  /* rotated files kept; default 5 */
+    enum colony_log_forward forward; /* lines also go to colony's own log */
 };
 
 struct colony_rlimit {

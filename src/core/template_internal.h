@@ -62,8 +62,9 @@ extern const struct colony__setting_type colony__rlimits;       /* the draft */
 extern const struct colony__setting_type colony__signal;        /* int */
 extern const struct colony__setting_type colony__log;      /* log settings; detail is their table */
 extern const struct colony__setting_type colony__log_mode; /* detail is the mode that true means */
-extern const struct colony__setting_type colony__restart;  /* a policy; detail is its table */
-extern const struct colony__setting_type colony__flapping; /* the same, in gaffer's spelling */
+extern const struct colony__setting_type colony__log_forward;   /* enum colony_log_forward */
+extern const struct colony__setting_type colony__restart;       /* a policy; detail is its table */
+extern const struct colony__setting_type colony__flapping;      /* the same, in gaffer's spelling */
 extern const struct colony__setting_type colony__depends_on;    /* the draft */
 extern const struct colony__setting_type colony__ready;         /* struct colony_ready_settings */
 extern const struct colony__setting_type colony__ready_fd;      /* int; detail is a range */

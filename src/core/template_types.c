@@ -227,6 +227,18 @@ static int read_log_mode(const struct colony__reading *reading, const struct col
     return 0;
 }
 
+static int read_log_forward(const struct colony__reading *reading,
+                            const struct colony__setting *row, const struct colony_value *value,
+                            void *field)
+{
+    bool is_wanted = false;
+    int rc = colony__setting_flag.read(reading, row, value, &is_wanted);
+
+    if (rc == 0)
+        *(enum colony_log_forward *)field = is_wanted ? LOG_FORWARD_YES : LOG_FORWARD_NO;
+    return rc;
+}
+
 static int read_log(const struct colony__reading *reading, const struct colony__setting *row,
                     const struct colony_value *value, void *field)
 {
@@ -274,4 +286,6 @@ const struct colony__setting_type colony__log =
     {"`none` or a map of settings",                 true,  read_log,       NULL};
 const struct colony__setting_type colony__log_mode =
     {"true or false",                               false, read_log_mode,  NULL};
+const struct colony__setting_type colony__log_forward =
+    {"true or false",                               false, read_log_forward, NULL};
 /* clang-format on */

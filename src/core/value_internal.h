@@ -33,6 +33,8 @@ const char *colony__value_text(const struct colony_value *value);
 
 /* Bytes of the number in JSON's grammar (RFC 8259 §6) that @text begins with; 0: none. */
 size_t colony__json_number_length(const char *text);
+/* What is wrong at @place of @text, where cJSON gave up; it moves to where that begins. */
+const char *colony__json_mistake(const char *text, size_t *place);
 
 /*
  * True when a JSON text can't show this scalar as it was written (`yes`, `0x1f`): where the writing

@@ -174,6 +174,14 @@ static bool may_not_be_all(const struct known *known, int rc)
             colony__entry_now_ms() - known->pending_ms < COLONY__ENTRY_PATIENCE_MS);
 }
 
+static int check_name(const char *name, const char *folder, struct colony_error *err)
+{
+    struct colony_error reason;
+    int rc = colony_name_check_file(name, &reason);
+
+    return rc < 0 ? colony_fail(err, rc, "%.200s: %s", folder, reason.message) : 0;
+}
+
 /* @bytes: those read for the batch. */
 static void read_file(struct colony__directory *directory, struct colony__batch *batch,
                       struct known *known, size_t *bytes)
@@ -187,7 +195,7 @@ static void read_file(struct colony__directory *directory, struct colony__batch 
     int rc;
 
     (void)snprintf(path, sizeof path, "%.3800s/%s", directory->settings->config, known->name);
-    rc = colony_name_check_file(known->name, &err);
+    rc = check_name(known->name, directory->settings->config, &err);
     if (rc == 0)
         rc = colony__entry_read(&text, &from.size, &place, &err);
     from.text = text;
@@ -362,6 +370,13 @@ bool colony__directory_tells(struct colony__directory *directory, const char *na
     free(known->told);
     known->told = text ? strdup(text) : NULL;
     return true;
+}
+
+const char *colony__directory_told(const struct colony__directory *directory, const char *name)
+{
+    const struct known *known = find(directory, name);
+
+    return known ? known->told : NULL;
 }
 
 bool colony__directory_has(const struct colony__directory *directory, const char *name)

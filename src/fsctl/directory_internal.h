@@ -63,6 +63,8 @@ void colony__directory_again(struct colony__directory *directory, const char *na
 bool colony__directory_tells(struct colony__directory *directory, const char *name,
                              const char *text);
 
+/* What was said of the file @name last; NULL: nothing, or that it can be used. */
+const char *colony__directory_told(const struct colony__directory *directory, const char *name);
 bool colony__directory_has(const struct colony__directory *directory, const char *name);
 size_t colony__directory_count(const struct colony__directory *directory);
 

@@ -168,14 +168,25 @@ static void restart_if_ours(const struct colony_template *template, void *data)
         restart(template->name, wish);
 }
 
-static char *refuse_target(const struct colony__letter *letter, const char *what)
+static char *refuse_target(const char *target, const char *why, const char *more)
 {
     char *text = NULL;
 
-    if (asprintf(&text, "cannot restart %s: there is no %s of that name", letter->message.target,
-                 what) < 0)
+    if (asprintf(&text, "cannot restart %s: %s%s", target, why, more) < 0)
         return NULL;
     return text;
+}
+
+/* Nothing runs that is called so. */
+static char *refuse_name(const struct files *files, const char *name)
+{
+    const char *told = colony__directory_told(files->job->directory, name);
+
+    if (told)
+        return refuse_target(name, "its file is not used: ", told);
+    if (colony__directory_has(files->job->directory, name))
+        return refuse_target(name, "its file cannot be used yet", "");
+    return refuse_target(name, "there is no file of that name", "");
 }
 
 /* What was asked for before in the same go is on its way. */
@@ -206,14 +217,14 @@ static void act(struct files *files, struct colony__letter *letter)
         if (origin && strcmp(origin, "file") == 0)
             restart(target, &wish);
         else
-            letter->refusal = refuse_target(letter, "file");
+            letter->refusal = refuse_name(files, target);
         break;
     case MESSAGE_RESTART_ALL:
         colony_engine_each_template(files->engine, restart_if_ours, &wish);
         break;
     case MESSAGE_RESTART_GROUP:
         if (!colony__directory_each(files->job->directory, target, restart, &wish))
-            letter->refusal = refuse_target(letter, "group");
+            letter->refusal = refuse_target(target, "there is no group of that name", "");
         break;
     }
     letter->is_pending = wish.rc < 0; /* colony ends: the next one does it */

@@ -34,23 +34,18 @@ static bool is_unfinished(const char *name)
 
 int colony_places_check_name(const char *name, struct colony_error *err)
 {
-    size_t length = strnlen(name, COLONY_NAME_MAX + 1);
-    int rc;
+    const char *fault = NULL;
+    int rc = colony_name_check_file(name, err);
 
+    if (rc < 0)
+        return rc;
     if (is_unfinished(name))
-        return colony_fail(err, -EINVAL,
-                           "cannot use the name `%.200s`: files that end in `" NEW "` are not read",
-                           name);
-    if (length > 1 && name[0] == '.' && strcmp(name, "..") != 0)
-        return colony_fail(err, -EINVAL, "cannot use the name `%.200s`: it is a hidden file's",
-                           name);
-    if (length > 0 && length <= COLONY_NAME_MAX && strspn(name, "0123456789") == length)
-        return 0; /* a name here, though not over HTTP */
-    rc = colony_name_check(name, err);
-    if (rc == 0 && colony__entry_is_ignored(name))
-        rc = colony_fail(err, -EINVAL,
-                         "cannot use the name `%.200s`: what editors leave is not read", name);
-    return rc;
+        fault = "files that end in `" NEW "` are not read";
+    else if (name[0] == '.')
+        fault = "it is a hidden file's";
+    else if (colony__entry_is_ignored(name))
+        fault = "what editors leave is not read";
+    return fault ? colony_fail(err, -EINVAL, "cannot use the name `%.200s`: %s", name, fault) : 0;
 }
 
 static int open_folder(const char *folder, struct colony_error *err)

@@ -408,6 +408,19 @@ def test_output_also_goes_to_the_log_in_the_foreground(files):
     assert "web: out" not in files.colony.log.read_text()
 
 
+def test_a_file_says_for_itself_whether_its_output_goes_there(files):
+    command = ("sh", "-c", "echo out; exec sleep 1000")
+    files.write("loud", *command)
+    files.write("quiet", *command, colony={"log": {"forward": False}})
+    files.start()
+    eventually(lambda: " loud: out\n" in files.colony.log.read_text())
+    eventually(lambda: files.colony.output("quiet") == b"out\n")
+    files.write("quiet", *command, colony={"log": {"forward": True}})
+    eventually(lambda: files.colony.output("quiet") == b"out\nout\n")
+    files.colony.stop()
+    assert files.colony.log.read_text().count(" quiet: out\n") == 1
+
+
 def test_settings_can_say_it_too(files):
     files.write("web", "sleep", "1000")
     files.colony.start({"files": {"config": str(files.conf), "messages": str(files.messages)}})
@@ -474,11 +487,10 @@ def test_with_its_directories_alone_it_has_a_place_of_its_own(files):
     (["--config", "{0}/none", "--messages", "{0}/messages"], "cannot"),
     (["--conf", "{0}/none", "--messages", "{0}/messages"], "No such file"),
     (["--conf", "{0}/conf", "--messages", "{0}/none"], "there is none (make it, or say --create)"),
-    (["--conf", "{0}/conf"], "`messages` is missing"),
-    (["--state", "{0}/state", "--messages", "{0}/conf"], "`config` is missing"),
+    (["--conf", "{0}/conf"], "say --messages DIR"),
+    (["--config", "{0}/conf"], "say --messages DIR"),
+    (["--state", "{0}/state", "--messages", "{0}/conf"], "say --conf DIR"),
     (["--conf", "{0}/conf", "--messages", "{0}/conf"], "for both"),
-    (["--conf", "{0}/conf", "--messages", "{0}/messages", "--frequency", "soon"], "--frequency soon"),
-    (["--conf", "{0}/conf", "--messages", "{0}/messages", "--frequency", "0"], "at least 10ms"),
     (["--conf", "{0}/conf", "--messages", "{0}/messages", "-m", "9", "-M", "3"], "above"),
     (["--conf", "{0}/conf", "--messages", "{0}/messages", "--pid", "{0}/none"], "pid files"),
     (["--conf", "{0}/file", "--messages", "{0}/messages"], "no directory"),
@@ -488,7 +500,25 @@ def test_what_cannot_be_is_told_before_anything_runs(files, args, why):
     (files.colony.folder / "file").write_text("")
     code, told = ask(files, "serve", *[arg.format(files.colony.folder) for arg in args])
     assert code == 78, told
-    assert why in told.splitlines()[-1]
+    assert why in told and told.count("\n") == 1
+
+
+@pytest.mark.parametrize("args,why", [
+    (["--frequency", "soon"], "--frequency: not a time such as 10, 500ms or 2m: soon"),
+    (["--frequency", "0"], "cannot use --frequency: it must be at least 10ms"),
+    (["-t", "-1"], "--threshold: not a time"),
+    (["--killtime=x"], "--killtime: not a time"),
+    (["-m", ""], "--minrestartdelay: not a time"),
+    (["-M", "1w"], "--maxrestartdelay: not a time"),
+    (["--log-level", "loud"], "cannot log at `loud`"),
+    (["--log-format", "xml"], "cannot log as `xml`"),
+    (["--keyfile", "x"], "without --certfile"),
+])
+def test_a_value_that_no_option_may_have_is_an_error_of_usage(files, args, why):
+    code, told = ask(files, "serve", "--conf", str(files.conf), "--messages", str(files.messages),
+                     *args)
+    assert code == 2, told
+    assert why in told and told.count("\n") == 1
 
 
 def test_missing_directories_are_made_when_that_is_asked_for(files):

@@ -35,6 +35,9 @@ def files(colony):
     (b'{"args": "sleep 1"}', ":1:2: cannot use `args`: it must be a list"),
     (b'{"args": []}', ":1:2: cannot use `args`: it must be a list"),
     (b'{"args": [""]}', ":1:11: cannot use `args`: the program's name is empty"),
+    (b'junk', ":1:1: cannot read this JSON: there should be a text in double quotes, a number, "),
+    (b'{"args": ["x"]}\nmore', ":2:1: cannot read this JSON: it goes on after its end"),
+    (b'{"args": ["x"], // why\n}', ":1:17: cannot read this JSON: JSON has no comments"),
     (b'{"cmd": "sleep"}', ":1:1: cannot use this file: `args` is missing"),
     (b'["x"]', ":1:1: cannot use this file: it must be a JSON object"),
     (b'{"args": ["x"], "env": ["A"]}', ":1:17: cannot use `env`"),
@@ -50,7 +53,7 @@ def files(colony):
     (b"[" * 1000, "too many lists and maps in each other"),
     (b'{"args": ["x"], "y": "' + b"z" * 140000 + b'"}', "more than a variable"),
     (b"x" * (1 << 20) + b"y", "bytes, and 1048576 are the most"),
-], ids=range(21))
+], ids=range(24))
 def test_what_a_file_cannot_say_is_told_with_its_place(files, text, why):
     files.write("bad", text)
     cause = files.wait_refused("bad", why)
@@ -99,12 +102,14 @@ def test_files_of_others_are_refused_as_root(files):
     files.running("foreign")
 
 
-@pytest.mark.parametrize("name,why", [(b"a\nb", "control byte"), (b"\xff", "not UTF-8"),
-                                      (b"x" * 201, "longer than 200 bytes")])
+@pytest.mark.parametrize("name,why", [
+    (b"a\nb", "cannot use the name `a\\x0ab`: it has a control byte"),
+    (b"caf\xe9", "cannot use the name `caf\\xe9`: it is not UTF-8"),
+    (b"x" * 201, f"cannot use the name `{'x' * 200}...`: it is longer than 200 bytes")])
 def test_a_name_that_is_none_is_refused(files, name, why):
     with open(bytes(files.conf) + b"/" + name, "wb") as file:
         file.write(b'{"args": ["sleep", "1000"]}')
-    files.wait_refused(None, why)
+    assert str(files.conf) in files.wait_refused(None, why)
 
 
 def test_dots_in_names_lead_nowhere(files):

@@ -149,6 +149,11 @@ def test_what_is_no_name_is_refused(places, name):
     assert os.listdir(places.config) == os.listdir(places.messages) == []
 
 
+def test_a_path_is_no_name_whatever_it_begins_or_ends_with(places):
+    for name in ("../x", ".x/y", "x/y.new", "x/y~"):
+        assert "it has a `/`" in places.ctl("restart", name, code=2)
+
+
 def test_digits_are_a_name_here(places):
     places.ctl("add", "8080", "--cmd", "x")
     assert places.ctl("list") == "8080\n"

@@ -105,6 +105,15 @@ def test_what_is_no_message_is_set_aside_with_the_reason(files, text, why):
     assert oct(files.invalid.stat().st_mode & 0o777) == "0o700"
 
 
+def test_a_restart_of_what_was_refused_says_why_it_does_not_run(files):
+    files.write("web", "sleep", "1000")
+    files.write("bad", b'{"args": "text"}')
+    files.start()
+    files.wait_refused("bad", "cannot use `args`")
+    files.send("1", type="RESTART", name="bad")
+    files.wait_refused(None, "cannot restart bad: its file is not used: ", "cannot use `args`")
+
+
 def test_nothing_is_followed_or_opened_that_is_no_file(files):
     files.write("web", "sleep", "1000")
     outside = files.colony.folder / "outside"

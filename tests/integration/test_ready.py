@@ -88,7 +88,7 @@ def test_a_line_of_output_and_the_log_has_it_too(colony):
         "ready": {"line": "^listening on [0-9]+$"}, "log": {"forward": True}}}})
     colony.wait_state("it", "ready")
     eventually(lambda: colony.output("it") == b"starting\nlistening on 80\n")
-    eventually(lambda: "it.1: listening on 80" in colony.log.read_text())
+    eventually(lambda: "it: listening on 80" in colony.log.read_text())
 
 
 def test_tcp(colony):

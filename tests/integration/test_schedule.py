@@ -5,6 +5,7 @@ import contextlib
 import datetime
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -104,6 +105,29 @@ def test_output_to_a_file_is_all_there(tmp_path):
     assert (tmp_path / "out").read_text() == "".join(f"[1] {n}\n" for n in range(1, 20001))
 
 
+def test_a_file_that_cannot_be_written_is_told_once():
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([BINARY, "schedule", "--once", "--", "seq", "3"], stdout=full,
+                              stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "colony schedule: cannot write to standard output: No space left on device: until it can "
+        "be written, lines are left out", "colony schedule: 3 lines were left out"]
+
+
+def test_a_file_is_written_again_as_soon_as_it_can_be(schedule, tmp_path):
+    with open(tmp_path / "out", "wb") as out:
+        one = schedule("--frequency=0.2", "--", "echo", "one line", stdout=out,
+                       restore_signals=False, preexec_fn=lambda: resource.setrlimit(
+                           resource.RLIMIT_FSIZE, (20, resource.RLIM_INFINITY)))
+    assert "cannot write to standard output: File too large" in one.complaint()
+    resource.prlimit(one.process.pid, resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
+    assert "standard output can be written again: " in one.complaint()
+    code, _, err = one.end()
+    assert (code, err) == (0, "")
+    assert set((tmp_path / "out").read_text().splitlines()) == {"[1] one line"}
+
+
 def test_a_run_that_takes_too_long_is_told_to_end(schedule):
     one = schedule("--frequency=30", "--timeout=0.2", "--grace=20", "--", "sh", "-c",
                    "exec 2>/dev/null; trap 'echo ends; exit 3' TERM; echo begins; "
@@ -160,6 +184,26 @@ def test_told_to_end_it_ends_though_nobody_reads(schedule):
     time.sleep(0.3)  # until all that can hold something is full
     one.process.send_signal(signal.SIGTERM)
     assert one.process.wait(DEADLINE) == 0
+
+
+def test_killed_for_its_time_it_still_ends_though_nobody_reads(schedule):
+    one = schedule("--frequency=30", "--timeout=0.2", "--grace=0.1", "--", "sh", "-c",
+                   "trap '' TERM; echo $$; exec yes")
+    pid = int(one.line().split()[1])
+    eventually(lambda: not alive(pid) and not watches_a_process(one.process.pid))
+    one.process.send_signal(signal.SIGTERM)
+    assert one.process.wait(DEADLINE) == 0
+
+
+def test_a_reader_that_vanishes_with_output_waiting_ends_it(schedule):
+    one = schedule("--once", "--", "yes")
+    assert one.line() == "[1] y"
+    time.sleep(0.3)  # until all that can hold something is full
+    one.process.stdout.close()
+    assert one.process.wait(DEADLINE) == 1
+    assert one.process.stderr.read() == (
+        b"colony schedule: cannot write to standard output: Broken pipe\n"
+        b"colony schedule: yes: was ended by SIGTERM\n")
 
 
 def test_without_a_reader_it_ends(schedule):
@@ -269,6 +313,11 @@ def test_it_costs_nothing_while_it_waits(schedule):
     before = switches()
     time.sleep(0.5)
     assert switches() == before
+
+
+def watches_a_process(pid):
+    folder = f"/proc/{pid}/fd"
+    return any("pidfd" in os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder))
 
 
 def children_of(pid):
