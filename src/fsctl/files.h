@@ -24,6 +24,13 @@ int colony_files_prepare(struct colony_files_settings *files, bool create,
                          struct colony_error *err);
 
 /*
+ * That the directories of @files, which are prepared, and @state_dir, which may not be there yet,
+ * are different ones, and that none lies in one whose names are read. -EINVAL.
+ */
+int colony_files_check_roles(const struct colony_files_settings *files, const char *state_dir,
+                             struct colony_error *err);
+
+/*
  * The state folder of a colony that was started with nothing but its directories: the same for the
  * same configuration directory, and for no other, whatever path leads there. @config must be there.
  */

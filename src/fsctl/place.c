@@ -48,12 +48,7 @@ int colony_files_prepare(struct colony_files_settings *files, bool create, struc
 
     if (rc == 0)
         rc = prepare(&files->messages, "messages", create, err);
-    if (rc == 0)
-        rc = prepare(&files->pid, "pid files", create, err);
-    if (rc == 0 && files->config && strcmp(files->config, files->messages) == 0)
-        rc = colony_fail(err, -EINVAL, "cannot use %s for both processes and messages",
-                         files->config);
-    return rc;
+    return rc < 0 ? rc : prepare(&files->pid, "pid files", create, err);
 }
 
 static uint64_t hash(const char *text)
