@@ -376,11 +376,14 @@ static int add_policy(struct reader *reader)
 static int add_defaults(struct reader *reader)
 {
     const struct colony_value *own = colony_value_get(reader->tree, "colony");
+    const struct colony_value *schedule = colony_value_get(own, "schedule");
+    bool is_scheduled = schedule && schedule->type != VALUE_NULL; /* it is not started again */
     int rc = 0;
 
     if (!colony_value_get(own, "graceful_timeout"))
         rc = add(reader, make_duration(reader, "graceful_timeout", reader->settings->kill_ms));
-    if (rc == 0 && !colony_value_get(own, "restart") && !colony_value_get(own, "flapping"))
+    if (rc == 0 && !is_scheduled && !colony_value_get(own, "restart") &&
+        !colony_value_get(own, "flapping"))
         rc = add_policy(reader);
     return rc;
 }

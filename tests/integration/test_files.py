@@ -220,6 +220,13 @@ def test_settings_of_colony_are_taken_and_wrong_ones_refused(files):
     files.wait_refused("d", "must be a map")
 
 
+def test_a_file_may_say_when_it_is_run(files):
+    files.write("job", "echo", "one", colony={"schedule": "0.1s"})
+    files.start()
+    eventually(lambda: files.colony.output("job").count(b"one\n") >= 2)
+    assert files.refusals() == []
+
+
 def test_files_may_depend_on_each_other_in_any_order(files):
     files.write("a", "sleep", "1000", colony={"depends_on": ["b"]})
     files.write("b", "sleep", "1000", colony={"depends_on": ["c"]})
