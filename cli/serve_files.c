@@ -13,28 +13,32 @@
 #include "fsctl/files.h"
 #include "serve_internal.h"
 
-/* `--config DIR` is ncolony's way to say `--conf DIR`. */
+/* `--config DIR` is ncolony's way to say `--conf DIR`: with --messages also if DIR is not there. */
 static int settle_config(struct serve *serve, struct colony_error *err)
 {
+    bool lacks_conf = serve->messages && !serve->conf;
     struct stat info;
 
-    if (!serve->config || stat(serve->config, &info) < 0 || !S_ISDIR(info.st_mode))
+    if (!serve->config)
         return 0;
-    if (serve->conf)
+    if (stat(serve->config, &info) < 0) {
+        if (errno != ENOENT || !lacks_conf)
+            return 0; /* whoever reads settings tells of it */
+    } else if (!S_ISDIR(info.st_mode)) {
+        if (S_ISREG(info.st_mode) || !lacks_conf)
+            return 0;
+        return colony_fail(err, -EINVAL,
+                           "cannot use --config %s: it is neither a directory of processes nor a "
+                           "file of settings",
+                           serve->config);
+    } else if (serve->conf) {
         return colony_fail(err, -EISDIR,
                            "cannot use both --config %s and --conf %s: each is a directory",
                            serve->config, serve->conf);
+    }
     serve->conf = serve->config;
     serve->config = NULL;
     return 0;
-}
-
-/* One that is about to be made has its real path only then. */
-static int make_directory(const struct serve *serve, struct colony_error *err)
-{
-    if (!serve->create || mkdir(serve->conf, 0700) == 0 || errno == EEXIST)
-        return 0;
-    return colony_fail_os(err, -errno, "cannot make the directory of processes %s", serve->conf);
 }
 
 int serve_settle_directories(struct serve *serve, struct colony_error *err)
@@ -44,8 +48,8 @@ int serve_settle_directories(struct serve *serve, struct colony_error *err)
 
     if (rc < 0 || !serve->conf || serve->config || serve->state)
         return rc;
-    rc = make_directory(serve, err);
-    if (rc == 0)
+    rc = colony_files_require(serve->conf, "processes", serve->create, err);
+    if (rc == 0) /* now it has a real path */
         rc = colony_files_state_dir(state, sizeof state, serve->conf, err);
     if (rc < 0)
         return rc;

@@ -478,8 +478,7 @@ def test_with_its_directories_alone_it_has_a_place_of_its_own(files):
 
 
 @pytest.mark.parametrize("args,why", [
-    (["--config", "{0}/none", "--messages", "{0}/messages"], "cannot"),
-    (["--conf", "{0}/none", "--messages", "{0}/messages"], "No such file"),
+    (["--conf", "{0}/none", "--messages", "{0}/messages"], "there is none (make it, or say --create)"),
     (["--conf", "{0}/conf", "--messages", "{0}/none"], "there is none (make it, or say --create)"),
     (["--conf", "{0}/conf"], "`messages` is missing"),
     (["--state", "{0}/state", "--messages", "{0}/conf"], "`config` is missing"),

@@ -59,3 +59,26 @@ def test_one_below_a_hidden_name_is_not_read_and_may_be_there(files):
     pid = files.running("web")
     assert (files.conf / ".pids" / "web").read_text() == f"{pid}\n"
     assert files.refusals() == []
+
+
+@pytest.mark.parametrize("more", [STATE, ()])
+def test_a_config_that_is_missing_is_a_directory_where_messages_are_given(files, more):
+    args = ("--config", "{0}/none", "--messages", "{0}/messages", *more)
+    assert "cannot use the directory of processes" in refused(files, *args)
+    assert "none: there is none (make it, or say --create)" in refused(files, *args)
+    assert "No such file" in refused(files, "--config", "{0}/none", "--conf", "{0}/conf",
+                                     "--messages", "{0}/messages", *more)
+
+
+def test_a_config_that_is_missing_is_made_when_that_is_asked_for(files):
+    new = files.colony.folder / "new"
+    files.colony.start("", "--config", str(new), "--messages", str(files.messages), "--create")
+    files.write("one", "sleep", "1000", folder=new)
+    files.running("one")
+
+
+def test_a_config_that_is_neither_a_directory_nor_a_file_is_refused(files):
+    os.mkfifo(files.colony.folder / "fifo")
+    for path in ("/dev/null", "{0}/fifo"):
+        assert "neither a directory of processes nor a file of settings" in refused(
+            files, "--config", path, "--messages", "{0}/messages", *STATE)
