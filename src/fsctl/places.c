@@ -245,7 +245,7 @@ static int write_all(int fd, const char *text)
     return fsync(fd) < 0 ? -errno : 0;
 }
 
-int colony__places_write_new(int folder, const char *name, const char *text,
+int colony__places_write_new(int folder, const char *name, const char *text, const mode_t *mode,
                              char new_name[NAME_MAX])
 {
     int fd = -1;
@@ -253,12 +253,16 @@ int colony__places_write_new(int folder, const char *name, const char *text,
 
     for (unsigned i = 0; fd < 0 && rc == -EEXIST && i < TRIES_MAX; i++) {
         (void)snprintf(new_name, NAME_MAX, "%.210s.%d-%u" NEW, name, (int)getpid(), i);
-        fd = openat(folder, new_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        fd = openat(folder, new_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    mode ? *mode : 0666);
         rc = fd < 0 ? -errno : 0;
     }
     if (rc < 0)
         return rc;
-    rc = write_all(fd, text);
+    if (mode && fchmod(fd, *mode) < 0)
+        rc = -errno;
+    if (rc == 0)
+        rc = write_all(fd, text);
     (void)close(fd);
     if (rc < 0)
         (void)unlinkat(folder, new_name, 0);
@@ -278,7 +282,11 @@ static bool is_there(int folder, const char *name, const char *text)
 static int replace(int folder, const char *name, const char *text)
 {
     char new_name[NAME_MAX];
-    int rc = colony__places_write_new(folder, name, text, new_name);
+    struct stat there;
+    bool is_file =
+        fstatat(folder, name, &there, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(there.st_mode);
+    mode_t mode = is_file ? there.st_mode & 0777 : 0;
+    int rc = colony__places_write_new(folder, name, text, is_file ? &mode : NULL, new_name);
 
     if (rc < 0)
         return rc;

@@ -23,8 +23,8 @@ enum {
 int colony_places_check_name(const char *name, struct colony_error *err);
 
 /*
- * Makes @text the content of @folder/@name, for whoever the umask lets read it: other programs
- * scan that folder, too. 1: done; 0: that is what stands there, and nothing was touched.
+ * Makes @text the content of @folder/@name, for whoever could read it before, and if it is new
+ * whoever the umask lets: other programs scan that folder, too. 1: done; 0: that is what stands there, and nothing was touched.
  */
 int colony_places_put(const char *folder, const char *name, const char *text,
                       struct colony_error *err);

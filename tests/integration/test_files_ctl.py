@@ -96,6 +96,14 @@ def test_a_file_may_be_read_by_whom_the_umask_lets(places):
     assert stat.S_IMODE((places.config / "web").stat().st_mode) == 0o640
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o666, 0o000])
+def test_a_file_that_is_replaced_keeps_its_mode(places, mode):
+    (places.config / "web").touch()
+    (places.config / "web").chmod(mode)
+    places.ctl("add", "web", "--cmd", "x", umask=0o022)
+    assert stat.S_IMODE((places.config / "web").stat().st_mode) == mode
+
+
 def test_a_dry_run_prints_and_writes_nothing(places):
     assert places.ctl("add", "web", "--cmd", "x", "--dry-run") == '{"args": ["x"]}\n'
     assert places.ctl("restart-all", "--dry-run") == '{"type": "RESTART-ALL"}\n'
