@@ -334,6 +334,8 @@ int colony_files_ctl(const char *messages, const char *config, int argc, char **
     int exit_code;
     int action;
 
+    if (!colony_options_parse(&colony_files_ctl_usage, &ctl, &argc, argv, &exit_code))
+        return exit_code;
     action = colony_options_choose_child(&colony_files_ctl_usage, argc, argv, &exit_code);
     if (action < 0)
         return exit_code;

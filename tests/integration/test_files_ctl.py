@@ -253,6 +253,9 @@ def test_help_and_completion_know_both_kinds_of_actions(places):
         assert re.search(rf"^  {action}\b", text, re.M)
         told = subprocess.run([BINARY, *both, action, "--help"], capture_output=True, text=True)
         assert told.returncode == 0 and "examples:" in told.stdout
+    for word in ("--help", "-h"):
+        assert subprocess.run([BINARY, *both, word], capture_output=True, text=True).stdout == text
+    assert "colony ctl --messages DIR --config DIR: too few arguments" in places.ctl(code=2)
     own = subprocess.run([BINARY, "ctl", "--help"], capture_output=True, text=True).stdout
     assert "--messages DIR" in own and "restart-group" in own
 
