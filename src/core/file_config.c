@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/log.h"
+#include "core/payload.h"
 #include "core/settings.h"
 #include "core/template.h"
 #include "core/value_internal.h"
@@ -181,7 +183,11 @@ static int read_inherited(struct reader *reader, const struct colony_value *name
          at = at->next) {
         if (at->type != VALUE_STRING)
             return fail(reader, at, "cannot use `env_inherit`: its members must be texts");
-        if (!is_own_variable(at->text) && getenv(at->text))
+        if (!is_own_variable(at->text) && getenv(at->text) && colony_payload_withholds(at->text))
+            colony_log(SEVERITY_WARNING,
+                       "%s:%u:%u: does not pass on %s, which is meant for colony alone",
+                       reader->from->path, at->line, at->column, at->text);
+        else if (!is_own_variable(at->text) && getenv(at->text))
             rc = append(&tail, make(VALUE_STRING, NULL, at->text, at));
     }
     return rc;

@@ -46,6 +46,17 @@ def test_the_environment_is_what_the_file_says_and_the_file_itself(files):
         b"NCOLONY_NAME": b"web", b"NCOLONY_CONFIG": text}
 
 
+def test_what_is_meant_for_colony_alone_is_withheld_and_told(files):
+    files.write("web", "sleep", "1000", env_inherit=["COLONY_COLOUR", "COLONY_TOKEN", "COLONY_IDS"])
+    files.start(env={**os.environ, "COLONY_COLOUR": "red", "COLONY_IDS": "1", "COLONY_TOKEN": "s3cret"})
+    environment = files.environment("web")
+    assert (environment[b"COLONY_COLOUR"], environment[b"COLONY_IDS"]) == (b"red", b"1")
+    assert b"COLONY_TOKEN" not in environment
+    log = files.colony.log.read_text()
+    assert "web:1:62: does not pass on COLONY_TOKEN, which is meant for colony alone" in log
+    assert log.count("does not pass on") == 1 and "s3cret" not in log
+
+
 def test_nothing_in_arguments_is_replaced_and_programs_are_found_without_a_path(files):
     files.write("web", "sh", "-c", 'printf "%s|" "$@"; pwd; exec sleep 1000', "x", "$HOME", "$$", "${A",
                 "a b", "")
