@@ -24,7 +24,8 @@ int colony_places_check_name(const char *name, struct colony_error *err);
 
 /*
  * Makes @text the content of @folder/@name, for whoever could read it before, and if it is new
- * whoever the umask lets: other programs scan that folder, too. 1: done; 0: that is what stands there, and nothing was touched.
+ * whoever the umask lets: other programs scan that folder, too. 1: done; 0: that is what stands
+ * there, and nothing was touched.
  */
 int colony_places_put(const char *folder, const char *name, const char *text,
                       struct colony_error *err);
