@@ -99,6 +99,32 @@ static int set_times(struct colony_files_settings *files, const struct serve *se
     return 0;
 }
 
+/* What is said of directories that nobody has given would be lost in silence. */
+static int check_wanted(const struct colony_files_settings *files, const struct serve *serve,
+                        struct colony_error *err)
+{
+    const struct {
+        const char *name;
+        bool is_given;
+    } options[] = {
+        {"pid", serve->pid != NULL},
+        {"frequency", serve->frequency != NULL},
+        {"threshold", serve->threshold != NULL},
+        {"killtime", serve->killtime != NULL},
+        {"minrestartdelay", serve->minrestartdelay != NULL},
+        {"maxrestartdelay", serve->maxrestartdelay != NULL},
+        {"create", serve->create},
+    };
+
+    for (size_t i = 0; i < sizeof options / sizeof options[0] && !files->config; i++)
+        if (options[i].is_given)
+            return colony_fail(err, -EINVAL,
+                               "cannot use --%s without directories: give --config DIR and "
+                               "--messages DIR",
+                               options[i].name);
+    return 0;
+}
+
 int serve_apply_directories(struct colony_settings *settings, const struct serve *serve,
                             struct colony_error *err)
 {
@@ -113,6 +139,8 @@ int serve_apply_directories(struct colony_settings *settings, const struct serve
         rc = set_times(files, serve, err);
     if (rc == 0)
         rc = colony_files_check_settings(files, err);
+    if (rc == 0)
+        rc = check_wanted(files, serve, err);
     if (rc == 0)
         rc = colony_files_prepare(files, serve->create, err);
     if (files->forward == FORWARD_FOREGROUND)

@@ -82,3 +82,12 @@ def test_a_config_that_is_neither_a_directory_nor_a_file_is_refused(files):
     for path in ("/dev/null", "{0}/fifo"):
         assert "neither a directory of processes nor a file of settings" in refused(
             files, "--config", path, "--messages", "{0}/messages", *STATE)
+
+
+@pytest.mark.parametrize("option", [
+    ("--pid", "{0}/messages"), ("--frequency", "3"), ("-t", "3"), ("-k", "3"), ("-m", "3"),
+    ("-M", "3"), ("--create",)])
+def test_what_is_said_of_directories_without_any_is_refused(files, option):
+    assert "without directories: give --config DIR and --messages DIR" in refused(
+        files, *option, *STATE)
+    assert not files.colony.state.exists()
