@@ -94,7 +94,7 @@ static int fail_no_name(const struct files_ctl *ctl, const char *doing)
     const char *nearest = NULL;
     char **names = NULL;
     size_t count = 0;
-    int rc = colony_places_list(ctl->config, &names, &count, &err);
+    int rc = colony_places_list(ctl->config, true, &names, &count, &err);
 
     if (rc < 0)
         return fail(&err);
@@ -181,7 +181,7 @@ static int list_names(const struct files_ctl *ctl)
     struct cJSON *json;
     int exit_code = EXIT_OK;
 
-    if (colony_places_list(ctl->config, &names, &count, &err) < 0)
+    if (colony_places_list(ctl->config, true, &names, &count, &err) < 0)
         return fail(&err);
     if (!ctl->is_json) {
         for (size_t i = 0; i < count; i++)

@@ -180,20 +180,29 @@ static int add_name(struct list *list, const char *name)
     return names[list->count++] ? 0 : -ENOMEM;
 }
 
-static int read_names(DIR *dir, struct list *list)
+static bool is_file(DIR *dir, const char *name)
+{
+    struct stat st;
+
+    return fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+}
+
+static int read_names(DIR *dir, bool files_only, struct list *list)
 {
     const struct dirent *entry;
 
     errno = 0;
     while ((entry = readdir(dir)) != NULL) {
-        if (colony_places_check_name(entry->d_name, NULL) == 0 && add_name(list, entry->d_name) < 0)
+        if (colony_places_check_name(entry->d_name, NULL) == 0 &&
+            (!files_only || is_file(dir, entry->d_name)) && add_name(list, entry->d_name) < 0)
             return -ENOMEM;
         errno = 0;
     }
     return -errno;
 }
 
-int colony_places_list(const char *folder, char ***names, size_t *count, struct colony_error *err)
+int colony_places_list(const char *folder, bool files_only, char ***names, size_t *count,
+                       struct colony_error *err)
 {
     struct list list = {0};
     int fd = open_folder(folder, err);
@@ -207,7 +216,7 @@ int colony_places_list(const char *folder, char ***names, size_t *count, struct 
         (void)close(fd);
         return colony_fail(err, -ENOMEM, "cannot list %s: out of memory", folder);
     }
-    rc = read_names(dir, &list);
+    rc = read_names(dir, files_only, &list);
     (void)closedir(dir);
     if (rc == 0 && list.count > 0)
         qsort(list.names, list.count, sizeof *list.names, compare);

@@ -224,6 +224,7 @@ def test_what_is_no_file_is_neither_read_nor_waited_for(places, tmp_path):
     for name in ("link", "pipe", "folder"):
         assert "not a regular file" in places.ctl("show", name, code=2)
     assert "larger than 1 MiB" in places.ctl("show", "huge", code=1)
+    assert places.ctl("list") == "huge\n"
     places.ctl("add", "link", "--cmd", "y")
     assert (tmp_path / "secret").read_text() == '{"args": ["x"]}', "what it led to is left alone"
     places.ctl("add", "pipe", "--cmd", "y")
