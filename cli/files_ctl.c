@@ -78,11 +78,11 @@ static int add(const struct files_ctl *ctl)
     rc = colony_places_check_name(ctl->name, &err);
     if (rc == 0)
         rc = colony_definition_write(&text, &definition, &err);
-    if (rc < 0)
-        return fail(&err);
-    if (ctl->is_dry)
+    if (rc == 0)
+        rc = colony_definition_check(text, ctl->config, ctl->name, &err);
+    if (rc == 0 && ctl->is_dry)
         printf("%s\n", text);
-    else
+    else if (rc == 0)
         rc = colony_places_put(ctl->config, ctl->name, text, &err);
     free(text);
     return rc < 0 ? fail(&err) : EXIT_OK;

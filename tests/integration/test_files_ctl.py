@@ -175,6 +175,20 @@ def test_extras_that_cannot_be_are_refused(places, extras, fault):
 
 
 @pytest.mark.parametrize("args, fault", [
+    (["--env-inherit", "A=B"], "`A=B`"), (["--env-inherit", ""], "``"),
+    (["--uid", "1234567"], "so give `gid` too"),
+    (["--extras", '{"uid": "5x"}'], "no such user"), (["--extras", '{"group": "g"}'], "`group`"),
+    (["--extras", '{"colony": {"cwdd": 1}}'], "did you mean `cwd`"),
+    (["--extras", '{"colony": {"schedule": "soon"}}'], "`schedule`"),
+    (["--extras", '{"x": "' + "y" * 131050 + '"}'], "more than a variable")])
+def test_what_colony_would_refuse_is_not_written(places, args, fault):
+    for more in ((), ("--dry-run",)):
+        told = places.ctl("add", "web", "--cmd", "x", *args, *more, code=2)
+        assert fault in told and f"{places.config}/web" in told
+    assert os.listdir(places.config) == []
+
+
+@pytest.mark.parametrize("args, fault", [
     (["add", "web"], "--cmd"), (["add", "--cmd", "x"], "which?"), (["restart"], "which?"),
     (["add", "a", "--name=b", "--cmd", "x"], "two names"), (["restart-al"], "restart-all"),
     (["add", "web", "--cmd", "x", "--env", "A"], "KEY=VALUE"),
