@@ -14,6 +14,7 @@
 #include <cjson/cJSON.h>
 
 #include "core/error.h"
+#include "core/log.h"
 #include "core/template.h"
 #include "core/value.h"
 #include "ctl_internal.h"
@@ -334,6 +335,7 @@ int colony_files_ctl(const char *messages, const char *config, int argc, char **
     int exit_code;
     int action;
 
+    colony_log_init("ctl", SEVERITY_ERROR, LOG_STYLE_TEXT); /* our environment is not a process's */
     if (!colony_options_parse(&colony_files_ctl_usage, &ctl, &argc, argv, &exit_code))
         return exit_code;
     action = colony_options_choose_child(&colony_files_ctl_usage, argc, argv, &exit_code);
