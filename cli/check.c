@@ -111,6 +111,21 @@ static void print_error(const struct colony_error *err)
         colony_options_complain(&colony_check_usage, "%s", err->message);
 }
 
+int colony_check_front_ends(const struct colony_settings *settings, struct colony_error *err)
+{
+    int rc = colony_http_check(&settings->http, err);
+
+    if (rc == 0)
+        rc = colony_daemon_check(settings, err);
+    if (rc == 0)
+        rc = colony_inbox_check(settings, err);
+    if (rc == 0)
+        rc = colony_webhooks_check(settings, err);
+    if (rc == 0)
+        rc = colony_juggler_check(settings, err);
+    return rc < 0 ? rc : colony_rpc_check(&settings->rpc, err);
+}
+
 /* With the certificates, tokens and webhooks it names, as serve reads them; NULL if one fails. */
 static int load(struct colony_settings **out, const char *file, struct colony_error *err)
 {
@@ -120,17 +135,7 @@ static int load(struct colony_settings **out, const char *file, struct colony_er
 
     if (rc < 0)
         return rc;
-    rc = colony_http_check(&settings->http, &reason);
-    if (rc == 0)
-        rc = colony_daemon_check(settings, &reason);
-    if (rc == 0)
-        rc = colony_inbox_check(settings, &reason);
-    if (rc == 0)
-        rc = colony_webhooks_check(settings, &reason);
-    if (rc == 0)
-        rc = colony_juggler_check(settings, &reason);
-    if (rc == 0)
-        rc = colony_rpc_check(&settings->rpc, &reason);
+    rc = colony_check_front_ends(settings, &reason);
     if (rc == 0) {
         *out = settings;
         return 0;

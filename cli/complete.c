@@ -126,7 +126,7 @@ static void offer_files(const struct cursor *cursor, const char *suffix)
     char **names = NULL;
     size_t count = 0;
 
-    if (colony_places_list(cursor->ctl->config, &names, &count, NULL) < 0)
+    if (colony_places_list(cursor->ctl->config, true, &names, &count, NULL) < 0)
         return;
     for (size_t i = 0; i < count; i++)
         offer(cursor, names[i], suffix, "");

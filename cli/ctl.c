@@ -40,6 +40,7 @@ static const struct colony_option own_options[] = {
     WHERE,
     {"messages", 0, "DIR", "with --config DIR: ncolony's actions on its folders", OPTION_TEXT, AT(messages), NULL},
     {"config",   0, "DIR", "the folder of the processes' files",                 OPTION_TEXT, AT(config),   NULL},
+    {"help", 'h', NULL, NULL, OPTION_FLAG, AT(wants_help), NULL}, /* of which actions is known then */
     END,
 };
 static const struct colony_option show_options[] = {JSON, WHERE, END};
@@ -348,14 +349,23 @@ int colony_cmd_ctl(int argc, char **argv)
                       .timeout_ms = UINT64_MAX,
                       .interval_ms = UINT64_MAX,
                       .settings.numprocesses = UINT64_MAX};
+    struct colony_usage where = colony_ctl_usage;
     int action;
     int exit_code;
 
+    where.operands_min = 0;         /* whose action is missing is not known yet */
     (void)signal(SIGPIPE, SIG_IGN); /* noticed as a failed write */
-    if (!colony_options_parse(&colony_ctl_usage, &ctl, &argc, argv, &exit_code))
+    if (!colony_options_parse(&where, &ctl, &argc, argv, &exit_code))
         return exit_code;
+    if (ctl.wants_help) {
+        colony_options_help(ctl.messages && ctl.config ? &colony_files_ctl_usage
+                                                       : &colony_ctl_usage);
+        return EXIT_OK;
+    }
     if (ctl.messages || ctl.config)
         return run_files(&ctl, argc, argv);
+    if (!colony_options_parse(&colony_ctl_usage, &ctl, &argc, argv, &exit_code))
+        return exit_code;
     action = colony_options_choose_child(&colony_ctl_usage, argc, argv, &exit_code);
     if (action < 0)
         return exit_code;

@@ -52,6 +52,7 @@ struct ctl {
     const char *token_file;
     const char *signal;
     bool is_json;
+    bool wants_help;
     bool wait;
     bool no_wait;
     bool follows;

@@ -14,6 +14,7 @@
 #include <cjson/cJSON.h>
 
 #include "core/error.h"
+#include "core/log.h"
 #include "core/template.h"
 #include "core/value.h"
 #include "ctl_internal.h"
@@ -78,11 +79,11 @@ static int add(const struct files_ctl *ctl)
     rc = colony_places_check_name(ctl->name, &err);
     if (rc == 0)
         rc = colony_definition_write(&text, &definition, &err);
-    if (rc < 0)
-        return fail(&err);
-    if (ctl->is_dry)
+    if (rc == 0)
+        rc = colony_definition_check(text, ctl->config, ctl->name, &err);
+    if (rc == 0 && ctl->is_dry)
         printf("%s\n", text);
-    else
+    else if (rc == 0)
         rc = colony_places_put(ctl->config, ctl->name, text, &err);
     free(text);
     return rc < 0 ? fail(&err) : EXIT_OK;
@@ -94,7 +95,7 @@ static int fail_no_name(const struct files_ctl *ctl, const char *doing)
     const char *nearest = NULL;
     char **names = NULL;
     size_t count = 0;
-    int rc = colony_places_list(ctl->config, &names, &count, &err);
+    int rc = colony_places_list(ctl->config, true, &names, &count, &err);
 
     if (rc < 0)
         return fail(&err);
@@ -181,7 +182,7 @@ static int list_names(const struct files_ctl *ctl)
     struct cJSON *json;
     int exit_code = EXIT_OK;
 
-    if (colony_places_list(ctl->config, &names, &count, &err) < 0)
+    if (colony_places_list(ctl->config, true, &names, &count, &err) < 0)
         return fail(&err);
     if (!ctl->is_json) {
         for (size_t i = 0; i < count; i++)
@@ -334,6 +335,9 @@ int colony_files_ctl(const char *messages, const char *config, int argc, char **
     int exit_code;
     int action;
 
+    colony_log_init("ctl", SEVERITY_ERROR, LOG_STYLE_TEXT); /* our environment is not a process's */
+    if (!colony_options_parse(&colony_files_ctl_usage, &ctl, &argc, argv, &exit_code))
+        return exit_code;
     action = colony_options_choose_child(&colony_files_ctl_usage, argc, argv, &exit_code);
     if (action < 0)
         return exit_code;

@@ -27,6 +27,7 @@
 #include "core/paths.h"
 #include "core/settings.h"
 #include "core/state_dir.h"
+#include "fsctl/files.h"
 #include "options.h"
 #include "rpc/rpc.h"
 #include "serve_internal.h"
@@ -183,37 +184,6 @@ static int apply_options(struct colony_settings *settings, const struct serve *s
     return rc;
 }
 
-static int load_settings(struct serve *serve, struct colony_error *err)
-{
-    int rc;
-
-    rc = serve_settle_directories(serve, err);
-    if (rc < 0)
-        return rc;
-    if (!serve->config && !serve->state)
-        serve->config = colony_settings_default_path();
-    if (serve->config)
-        rc = colony_settings_load(&serve->settings, serve->config, err);
-    else if (!serve->settings)
-        rc = colony_settings_new(&serve->settings, err);
-
-    if (rc == 0)
-        rc = apply_options(serve->settings, serve, err);
-    if (rc == 0)
-        rc = serve_apply_directories(serve->settings, serve, err);
-    if (rc == 0)
-        rc = colony_http_check(&serve->settings->http, err);
-    if (rc == 0)
-        rc = colony_daemon_check(serve->settings, err);
-    if (rc == 0)
-        rc = colony_inbox_check(serve->settings, err);
-    if (rc == 0)
-        rc = colony_webhooks_check(serve->settings, err);
-    if (rc == 0)
-        rc = colony_juggler_check(serve->settings, err);
-    return rc < 0 ? rc : colony_rpc_check(&serve->settings->rpc, err);
-}
-
 static int find_state_dir(const struct serve *serve, char *path, size_t size,
                           struct colony_error *err)
 {
@@ -232,6 +202,40 @@ static int find_state_dir(const struct serve *serve, char *path, size_t size,
                   : 0;
 }
 
+/* What is made in the state folder must not be taken for somebody's file, nor be one already. */
+static int check_roles(const struct serve *serve, struct colony_error *err)
+{
+    char path[PATH_MAX];
+    int rc;
+
+    if (!serve->settings->directories.config)
+        return 0;
+    rc = find_state_dir(serve, path, sizeof path, err);
+    return rc < 0 ? rc : colony_files_check_roles(&serve->settings->directories, path, err);
+}
+
+static int load_settings(struct serve *serve, struct colony_error *err)
+{
+    int rc;
+
+    rc = serve_settle_directories(serve, err);
+    if (rc < 0)
+        return rc;
+    if (!serve->config && !serve->state)
+        serve->config = colony_settings_default_path();
+    if (serve->config)
+        rc = colony_settings_load(&serve->settings, serve->config, err);
+    else if (!serve->settings)
+        rc = colony_settings_new(&serve->settings, err);
+    if (rc == 0)
+        rc = apply_options(serve->settings, serve, err);
+    if (rc == 0)
+        rc = serve_apply_directories(serve->settings, serve, err);
+    if (rc == 0)
+        rc = check_roles(serve, err);
+    return rc < 0 ? rc : colony_check_front_ends(serve->settings, err);
+}
+
 /*
  * Settings that cannot be read keep a colony from starting; but where processes of an earlier one
  * live on, they must not be left alone for it: then it goes on with what was applied last.
@@ -240,10 +244,13 @@ static int fall_back_to_last_settings(struct serve *serve, const struct colony_e
                                       struct colony_error *err)
 {
     char path[PATH_MAX];
+    char table[PATH_MAX];
     bool has_place = serve->config || serve->state || !serve->conf; /* else it is not known */
     int rc = has_place ? find_state_dir(serve, path, sizeof path, err) : -ENOENT;
 
-    if (rc == 0 && access(path, F_OK) < 0)
+    if (rc == 0 && (size_t)snprintf(table, sizeof table, "%s/table", path) >= sizeof table)
+        rc = -ENAMETOOLONG;
+    if (rc == 0 && access(table, F_OK) < 0)
         rc = -errno; /* nothing ever ran there, and nothing is made for what cannot be used */
     if (rc == 0)
         rc = colony_state_dir_open(&serve->state_dir, path, err);

@@ -24,9 +24,8 @@ void serve_init(struct serve *serve)
 
 int serve_parse_log_format(const char *text)
 {
-    static const char *const names[] = {[LOG_FORMAT_TEXT] = "text",
-                                        [LOG_FORMAT_JSON] = "json",
-                                        [LOG_FORMAT_CLASSIC] = "classic"};
+    static const char *const names[] = {
+        [LOG_FORMAT_TEXT] = "text", [LOG_FORMAT_JSON] = "json", [LOG_FORMAT_CLASSIC] = "classic"};
 
     for (int i = 0; i < (int)(sizeof names / sizeof names[0]); i++)
         if (strcmp(names[i], text) == 0)

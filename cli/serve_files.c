@@ -15,28 +15,32 @@
 
 static char own_state[PATH_MAX]; /* with nothing but its directories given */
 
-/* `--config DIR` is ncolony's way to say `--conf DIR`. */
+/* `--config DIR` is ncolony's way to say `--conf DIR`: with --messages also if DIR is not there. */
 static int settle_config(struct serve *serve, struct colony_error *err)
 {
+    bool lacks_conf = serve->messages && !serve->conf;
     struct stat info;
 
-    if (!serve->config || stat(serve->config, &info) < 0 || !S_ISDIR(info.st_mode))
+    if (!serve->config)
         return 0;
-    if (serve->conf)
+    if (stat(serve->config, &info) < 0) {
+        if (errno != ENOENT || !lacks_conf)
+            return 0; /* whoever reads settings tells of it */
+    } else if (!S_ISDIR(info.st_mode)) {
+        if (S_ISREG(info.st_mode) || !lacks_conf)
+            return 0;
+        return colony_fail(err, -EINVAL,
+                           "cannot use --config %s: it is neither a directory of processes nor a "
+                           "file of settings",
+                           serve->config);
+    } else if (serve->conf) {
         return colony_fail(err, -EISDIR,
                            "cannot use both --config %s and --conf %s: each is a directory",
                            serve->config, serve->conf);
+    }
     serve->conf = serve->config;
     serve->config = NULL;
     return 0;
-}
-
-/* One that is about to be made has its real path only then. */
-static int make_directory(const struct serve *serve, struct colony_error *err)
-{
-    if (!serve->create || mkdir(serve->conf, 0700) == 0 || errno == EEXIST)
-        return 0;
-    return colony_fail_os(err, -errno, "cannot make the directory of processes %s", serve->conf);
 }
 
 int serve_settle_directories(struct serve *serve, struct colony_error *err)
@@ -45,8 +49,8 @@ int serve_settle_directories(struct serve *serve, struct colony_error *err)
 
     if (rc < 0 || !serve->conf || serve->config || serve->state)
         return rc;
-    rc = make_directory(serve, err);
-    if (rc == 0)
+    rc = colony_files_require(serve->conf, "processes", serve->create, err);
+    if (rc == 0) /* now it has a real path */
         rc = colony_files_state_dir(own_state, sizeof own_state, serve->conf, err);
     if (rc == 0)
         serve->state = own_state;
@@ -95,6 +99,32 @@ static int check_both(const struct colony_files_settings *files, struct colony_e
     return 0;
 }
 
+/* What is said of directories that nobody has given would be lost in silence. */
+static int check_wanted(const struct colony_files_settings *files, const struct serve *serve,
+                        struct colony_error *err)
+{
+    const struct {
+        const char *name;
+        bool is_given;
+    } options[] = {
+        {"pid", serve->pid != NULL},
+        {"frequency", serve->frequency_ms != UINT64_MAX},
+        {"threshold", serve->threshold_ms != UINT64_MAX},
+        {"killtime", serve->kill_ms != UINT64_MAX},
+        {"minrestartdelay", serve->min_delay_ms != UINT64_MAX},
+        {"maxrestartdelay", serve->max_delay_ms != UINT64_MAX},
+        {"create", serve->create},
+    };
+
+    for (size_t i = 0; i < sizeof options / sizeof options[0] && !files->config; i++)
+        if (options[i].is_given)
+            return colony_fail(err, -EINVAL,
+                               "cannot use --%s without directories: give --config DIR and "
+                               "--messages DIR",
+                               options[i].name);
+    return 0;
+}
+
 int serve_apply_directories(struct colony_settings *settings, const struct serve *serve,
                             struct colony_error *err)
 {
@@ -110,6 +140,8 @@ int serve_apply_directories(struct colony_settings *settings, const struct serve
     set_times(files, serve);
     if (rc == 0)
         rc = colony_files_check_settings(files, err);
+    if (rc == 0)
+        rc = check_wanted(files, serve, err);
     if (rc == 0)
         rc = colony_files_prepare(files, serve->create, err);
     if (files->forward == FORWARD_FOREGROUND)

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/log.h"
+#include "core/payload.h"
 #include "core/settings.h"
 #include "core/template.h"
 #include "core/value_internal.h"
@@ -181,7 +183,11 @@ static int read_inherited(struct reader *reader, const struct colony_value *name
          at = at->next) {
         if (at->type != VALUE_STRING)
             return fail(reader, at, "cannot use `env_inherit`: its members must be texts");
-        if (!is_own_variable(at->text) && getenv(at->text))
+        if (!is_own_variable(at->text) && getenv(at->text) && colony_payload_withholds(at->text))
+            colony_log(SEVERITY_WARNING,
+                       "%s:%u:%u: does not pass on %s, which is meant for colony alone",
+                       reader->from->path, at->line, at->column, at->text);
+        else if (!is_own_variable(at->text) && getenv(at->text))
             rc = append(&tail, make(VALUE_STRING, NULL, at->text, at));
     }
     return rc;
@@ -376,11 +382,14 @@ static int add_policy(struct reader *reader)
 static int add_defaults(struct reader *reader)
 {
     const struct colony_value *own = colony_value_get(reader->tree, "colony");
+    const struct colony_value *schedule = colony_value_get(own, "schedule");
+    bool is_scheduled = schedule && schedule->type != VALUE_NULL; /* it is not started again */
     int rc = 0;
 
     if (!colony_value_get(own, "graceful_timeout"))
         rc = add(reader, make_duration(reader, "graceful_timeout", reader->settings->kill_ms));
-    if (rc == 0 && !colony_value_get(own, "restart") && !colony_value_get(own, "flapping"))
+    if (rc == 0 && !is_scheduled && !colony_value_get(own, "restart") &&
+        !colony_value_get(own, "flapping"))
         rc = add_policy(reader);
     return rc;
 }

@@ -26,10 +26,15 @@ enum {
 
 static const char default_path[] = "/usr/local/bin:/usr/bin:/bin";
 
-/* What is ours or our service manager's alone; a name that ends in `_` is a prefix. */
+/*
+ * What is ours or our service manager's alone; a name that ends in `_` is a prefix. Ours are what a
+ * colony above us says to us, and the token, which is a secret.
+ */
 static const char *const own_variables[] = {
-    "NOTIFY_SOCKET", "LISTEN_",          "WATCHDOG_",  "MAINPID", "JOURNAL_STREAM",
-    "INVOCATION_ID", "SYSTEMD_EXEC_PID", "MANAGERPID", "COLONY_",
+    "NOTIFY_SOCKET",      "LISTEN_",          "WATCHDOG_",        "MAINPID",
+    "JOURNAL_STREAM",     "INVOCATION_ID",    "SYSTEMD_EXEC_PID", "MANAGERPID",
+    "COLONY_ID",          "COLONY_HEARTBEAT", "COLONY_TOKEN",     "COLONY_HEARTBEAT_USEC",
+    "COLONY_DETACHED_ID",
 };
 
 /* A text that grows; after a failure it takes nothing more. */
@@ -74,13 +79,13 @@ static size_t key_length(const char *entry)
     return strcspn(entry, "=");
 }
 
-static bool is_our_own(const char *entry)
+bool colony_payload_withholds(const char *entry)
 {
     for (size_t i = 0; i < sizeof own_variables / sizeof own_variables[0]; i++) {
         size_t length = strlen(own_variables[i]);
 
         if (strncmp(entry, own_variables[i], length) == 0 &&
-            (entry[length] == '=' || own_variables[i][length - 1] == '_'))
+            (entry[length] == '=' || entry[length] == '\0' || own_variables[i][length - 1] == '_'))
             return true;
     }
     return false;
@@ -90,7 +95,7 @@ static bool is_inherited(const struct colony_template *template, const char *ent
 {
     size_t length = key_length(entry);
 
-    if (length == 0 || entry[length] != '=' || is_our_own(entry))
+    if (length == 0 || entry[length] != '=' || colony_payload_withholds(entry))
         return false;
     if (template->os_env)
         return true;

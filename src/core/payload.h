@@ -24,6 +24,9 @@ struct colony_payload_context {
 /* True when a process of it has a socket to notify us through: its slot needs a STREAM_NOTIFY. */
 bool colony_payload_has_notify(const struct colony_template *template);
 
+/* True for a variable, NAME or NAME=VALUE, of ours that no process inherits. */
+bool colony_payload_withholds(const char *entry);
+
 /* @source is "colony", "colony's environment", "env_file" or "env". All are valid during the call.
  */
 typedef void (*colony_variable_cb)(const char *name, const char *value, const char *source,

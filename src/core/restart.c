@@ -95,7 +95,7 @@ struct colony_restart_policy colony_restart_ncolony(uint64_t threshold_ms, uint6
     return (struct colony_restart_policy){
         .when = RESTART_ALWAYS,
         .expected = {1},
-        .first_ms = min_delay_ms,
+        .first_ms = min_delay_ms < max_delay_ms ? min_delay_ms : max_delay_ms,
         .base_ms = min_delay_ms > UINT64_MAX / 2 ? UINT64_MAX : min_delay_ms * 2,
         .cap_ms = max_delay_ms,
         .reset_ms = threshold_ms,

@@ -85,7 +85,7 @@ struct colony_restart_decision colony_restart_decide(const struct colony_restart
 
 /*
  * ncolony's rule (ORIGINALS §2): what ran for @threshold_ms is restarted at once; what ended sooner
- * waits @min_delay_ms, then twice as long each time, up to @max_delay_ms.
+ * waits @min_delay_ms, then twice as long each time, but never longer than @max_delay_ms.
  */
 struct colony_restart_policy colony_restart_ncolony(uint64_t threshold_ms, uint64_t min_delay_ms,
                                                     uint64_t max_delay_ms);

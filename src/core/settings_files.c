@@ -48,11 +48,6 @@ int colony_files_check_settings(const struct colony_files_settings *files, struc
     if (!files->config != !files->messages)
         return colony_fail(err, -EINVAL, "cannot control by files: `%s` is missing",
                            files->config ? "messages" : "config");
-    if (files->min_delay_ms > files->max_delay_ms)
-        return colony_fail(err, -EINVAL,
-                           "cannot use `minrestartdelay`: it is above `maxrestartdelay`, which is "
-                           "%g s",
-                           (double)files->max_delay_ms / 1000);
     return 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The section `webhooks:`: which events are posted to which URLs. */
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@
 
 enum {
     HEADERS_MAX = 32,
+    HOST_SIZE = 512, /* with its port */
 };
 
 /* --- headers ---------------------------------------------------------------------------------- */
@@ -189,8 +191,36 @@ static const char *find_host(const char *url, size_t *size)
     return length > 0 && *host != ':' ? host : NULL;
 }
 
+/* NAME, NAME:PORT, [IPV6] or [IPV6]:PORT. */
+static bool is_host(const char *host, size_t size)
+{
+    char text[HOST_SIZE];
+    struct in6_addr address;
+    char *port;
+
+    if (size >= sizeof text)
+        return false;
+    (void)snprintf(text, sizeof text, "%.*s", (int)size, host);
+    if (text[0] == '[') {
+        port = strchr(text, ']');
+        if (!port)
+            return false;
+        *port++ = '\0';
+        text[strcspn(text, "%")] = '\0'; /* a zone */
+        if (inet_pton(AF_INET6, text + 1, &address) != 1)
+            return false;
+    } else {
+        port = text + strcspn(text, ":");
+        if (strcspn(text, "[]<>\"\\^`{|}") < (size_t)(port - text))
+            return false;
+    }
+    return *port == '\0' || (*port == ':' && strspn(port + 1, "0123456789") == strlen(port + 1) &&
+                             strtoul(port + 1, NULL, 10) <= UINT16_MAX);
+}
+
 bool colony_is_http_url(const char *url)
 {
+    const char *host;
     size_t size;
 
     if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
@@ -198,7 +228,8 @@ bool colony_is_http_url(const char *url)
     for (const char *at = url; *at != '\0'; at++)
         if (*at <= ' ' || *at == 0x7f) /* char is signed where colony runs, or these are escaped */
             return false;
-    return find_host(url, &size) != NULL;
+    host = find_host(url, &size);
+    return host && is_host(host, size);
 }
 
 void colony_webhook_origin(const char *url, char *text, size_t size)

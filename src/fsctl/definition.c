@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/error.h"
+#include "core/file_config.h"
+#include "core/settings.h"
 #include "core/utf8.h"
 #include "core/value_internal.h"
 #include "fsctl/places.h"
@@ -227,5 +230,20 @@ int colony_definition_write(char **text, const struct colony_definition *definit
     if (rc == -ENOMEM)
         (void)colony_fail(err, rc, "cannot write JSON: out of memory");
     colony_value_free(builder.map);
+    return rc;
+}
+
+int colony_definition_check(const char *text, const char *folder, const char *name,
+                            struct colony_error *err)
+{
+    static const struct colony_files_settings any; /* times of the directory, not of a file */
+    struct colony_file_config config = {0};
+    char path[PATH_MAX];
+    const struct colony_file_text from = {name, path, text, strlen(text)};
+    int rc;
+
+    (void)snprintf(path, sizeof path, "%.3800s/%s", folder, name);
+    rc = colony_file_config_read(&config, &from, &any, err);
+    colony_file_config_clear(&config);
     return rc;
 }

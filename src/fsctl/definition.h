@@ -28,4 +28,11 @@ struct colony_definition {
 int colony_definition_write(char **text, const struct colony_definition *definition,
                             struct colony_error *err);
 
+/*
+ * That colony can use @text as @folder/@name, by what it is read with there. -EINVAL with the place
+ * in that file; users and groups are looked up on this machine. -ENOMEM.
+ */
+int colony_definition_check(const char *text, const char *folder, const char *name,
+                            struct colony_error *err);
+
 #endif

@@ -17,11 +17,24 @@ struct colony_files_settings;
 extern const struct colony_controller colony_files_controller;
 
 /*
- * Makes the paths of the directories real ones, and with @create the directories that are missing
- * (0700). -ENOENT, -ENOTDIR and so on with what to do. Before the engine is started.
+ * That the directory @path is there, which is for @what ("processes"); with @create it is made
+ * (0700). -ENOENT, -ENOTDIR and so on with what to do.
+ */
+int colony_files_require(const char *path, const char *what, bool create, struct colony_error *err);
+
+/*
+ * Requires the directories of @files, and makes their paths real ones. Before the engine is
+ * started.
  */
 int colony_files_prepare(struct colony_files_settings *files, bool create,
                          struct colony_error *err);
+
+/*
+ * That the directories of @files, which are prepared, and @state_dir, which may not be there yet,
+ * are different ones, and that none lies in one whose names are read. -EINVAL.
+ */
+int colony_files_check_roles(const struct colony_files_settings *files, const char *state_dir,
+                             struct colony_error *err);
 
 /*
  * The state folder of a colony that was started with nothing but its directories: the same for the

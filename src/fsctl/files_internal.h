@@ -39,6 +39,7 @@ struct files {
     uint64_t looks_total;
     uint64_t messages_total;
     uint64_t refused_total;
+    uint64_t dropped_total;
     struct colony_meters meters;
     bool is_closing;
     colony_controller_closed_cb closed_cb;
@@ -56,6 +57,8 @@ enum files_subject { SUBJECT_CONFIG, SUBJECT_MESSAGES, SUBJECT_WATCH };
 void files_tell(struct files *files, enum files_subject subject, const char *text);
 /* A file or a message that cannot be used. */
 void files_refuse(struct files *files, const char *name, const char *text);
+/* Refused messages that were not kept. */
+void files_tell_dropped(struct files *files);
 void files_add_meters(struct files *files);
 
 /* files_pids.c */

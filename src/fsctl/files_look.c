@@ -163,6 +163,7 @@ static void after_tidy(struct files *files)
 
     if (job->post.rc < 0)
         files_tell(files, SUBJECT_MESSAGES, job->post.err.message);
+    files_tell_dropped(files);
     if (job->pids_err.code < 0)
         colony_log(SEVERITY_ERROR, "%s", job->pids_err.message);
     job->pids_err.code = 0;

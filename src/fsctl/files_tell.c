@@ -34,6 +34,19 @@ void files_refuse(struct files *files, const char *name, const char *text)
     colony_events_publish(colony_engine_events(files->engine), &event);
 }
 
+void files_tell_dropped(struct files *files)
+{
+    struct colony__post *post = &files->job->post;
+
+    if (post->dropped > 0)
+        colony_log(SEVERITY_WARNING,
+                   "has deleted refused messages (%u), of whose names %s/.invalid has %d each: "
+                   "look there",
+                   post->dropped, files->job->settings.messages, COLONY__REFUSED_MAX);
+    files->dropped_total += post->dropped;
+    post->dropped = 0;
+}
+
 static void each_file(colony_figure_cb cb, void *to, void *data)
 {
     struct files *files = data;
@@ -64,12 +77,21 @@ static void each_refused(colony_figure_cb cb, void *to, void *data)
     cb(NULL, 0, files->refused_total, to);
 }
 
+static void each_dropped(colony_figure_cb cb, void *to, void *data)
+{
+    const struct files *files = data;
+
+    cb(NULL, 0, files->dropped_total, to);
+}
+
 static const struct colony_meter meters[] = {
     {"colony_files", "gauge", "Files in the configuration directory.", each_file},
     {"colony_files_looks_total", "counter", "Looks at both directories.", each_look},
     {"colony_files_messages_total", "counter", "Messages that were acted on.", each_message},
     {"colony_files_refused_total", "counter", "Files and messages that could not be used.",
      each_refused},
+    {"colony_files_dropped_total", "counter",
+     "Refused messages that were not kept: .invalid has enough of that name.", each_dropped},
     {0},
 };
 

@@ -11,9 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define INVALID_FOLDER ".invalid"
-#define REASON_SUFFIX ".reason"
-
 /* One that stays where it is. */
 struct kept {
     char name[COLONY__FILE_NAME_SIZE];
@@ -288,43 +285,6 @@ void colony__messages_read(struct colony__messages *messages, struct colony__pos
 
 /* --- putting away ----------------------------------------------------------------------------- */
 
-static int write_reason(int invalid, const struct colony__letter *letter)
-{
-    char name[COLONY__FILE_NAME_SIZE + sizeof REASON_SUFFIX];
-    size_t length = strlen(letter->refusal);
-    ssize_t count = -1;
-    int fd;
-
-    (void)snprintf(name, sizeof name, "%.*s" REASON_SUFFIX, (int)(NAME_MAX - strlen(REASON_SUFFIX)),
-                   letter->name);
-    (void)unlinkat(invalid, name, 0);
-    fd = openat(invalid, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return -errno;
-    if (dprintf(fd, "%s\n", letter->refusal) == (int)length + 1)
-        count = 0;
-    (void)close(fd);
-    return count < 0 ? -EIO : 0;
-}
-
-/* The reason first: who dies between finds the message again. */
-static int set_aside(int folder, const struct colony__letter *letter)
-{
-    int invalid;
-    int rc;
-
-    if (mkdirat(folder, INVALID_FOLDER, 0700) < 0 && errno != EEXIST)
-        return -errno;
-    invalid = openat(folder, INVALID_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (invalid < 0)
-        return -errno;
-    rc = write_reason(invalid, letter);
-    if (rc == 0 && renameat(folder, letter->name, invalid, letter->name) < 0)
-        rc = -errno;
-    (void)close(invalid);
-    return rc;
-}
-
 /* Another message may have taken the place of the one that was acted on. */
 static bool is_another(int folder, const struct colony__letter *letter)
 {
@@ -345,9 +305,10 @@ static void put_away(struct colony__messages *messages, int folder, struct colon
     if (letter->is_pending || is_another(folder, letter))
         return;
     if (letter->refusal)
-        rc = set_aside(folder, letter);
+        rc = colony__messages_set_aside(folder, letter);
     else if (unlinkat(folder, letter->name, 0) < 0 && errno != ENOENT)
         rc = -errno;
+    post->dropped += rc == 1;
     if (rc < 0)
         keep(messages, letter, true);
     if (rc < 0 && post->rc == 0)

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/error.h"
 #include "fsctl/entry_internal.h"
@@ -21,6 +22,7 @@ struct colony__messages;
 enum {
     COLONY__MESSAGES_MAX = 512, /* that are handled in one go */
     COLONY__STUCK_MAX = 4096,   /* that could not be put away */
+    COLONY__REFUSED_MAX = 9,    /* of one name that are set aside */
     COLONY__FILE_NAME_SIZE = 256,
 };
 
@@ -38,6 +40,7 @@ struct colony__post {
     size_t count;
     bool has_more;    /* than these */
     bool has_pending; /* one is being written */
+    uint32_t dropped; /* refused ones that were deleted */
     int rc;           /* negative: what is wrong with the directory, or putting away */
     struct colony_error err;
 };
@@ -50,8 +53,17 @@ void colony__messages_free(struct colony__messages *messages);
 void colony__messages_list(struct colony__messages *messages, struct colony__post *post);
 /* Reads those that were listed. */
 void colony__messages_read(struct colony__messages *messages, struct colony__post *post);
-/* Deletes what was acted on, and moves what was refused to .invalid, with the reason beside it. */
+/*
+ * Deletes what was acted on, and moves what was refused to .invalid, with the reason beside it;
+ * what has COLONY__REFUSED_MAX of its name there is deleted, too, and counted.
+ */
 void colony__messages_put_away(struct colony__messages *messages, struct colony__post *post);
+
+/*
+ * messages_aside.c: moves a refused message of @folder to .invalid, with the reason beside it. 1:
+ * it was deleted, because there are too many of its name.
+ */
+int colony__messages_set_aside(int folder, const struct colony__letter *letter);
 
 void colony__post_clear(struct colony__post *post);
 

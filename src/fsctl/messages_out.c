@@ -68,7 +68,7 @@ static int send_at(int folder, const char *text)
 
     for (unsigned i = 0; rc == -EEXIST && i < TRIES_MAX; i++) {
         write_name(name, __atomic_fetch_add(&number, 1, __ATOMIC_RELAXED));
-        rc = colony__places_write_new(folder, name, text, new_name);
+        rc = colony__places_write_new(folder, name, text, NULL, new_name);
         if (rc < 0)
             return rc;
         if (linkat(folder, new_name, folder, name, 0) < 0)

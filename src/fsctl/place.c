@@ -13,32 +13,37 @@
 #include "core/settings.h"
 #include "fsctl/files.h"
 
-static int prepare(char **path, const char *what, bool create, struct colony_error *err)
+int colony_files_require(const char *path, const char *what, bool create, struct colony_error *err)
 {
     struct stat info;
-    char *real;
 
-    if (!*path)
-        return 0;
-    if (create && mkdir(*path, 0700) < 0 && errno != EEXIST)
-        return colony_fail_os(err, -errno, "cannot make the directory of %s %s", what, *path);
-    if (stat(*path, &info) < 0 && errno == ENOENT)
+    if (create && mkdir(path, 0700) < 0 && errno != EEXIST)
+        return colony_fail_os(err, -errno, "cannot make the directory of %s %s", what, path);
+    if (stat(path, &info) < 0 && errno == ENOENT)
         return colony_fail(err, -ENOENT,
                            "cannot use the directory of %s %s: there is none (make it, or say "
                            "--create)",
-                           what, *path);
-    real = realpath(*path, NULL);
-    if (!real || stat(real, &info) < 0) {
-        int rc = colony_fail_os(err, -errno, "cannot use the directory of %s %s", what, *path);
-
-        free(real);
-        return rc;
-    }
-    free(*path);
-    *path = real;
+                           what, path);
+    if (stat(path, &info) < 0)
+        return colony_fail_os(err, -errno, "cannot use the directory of %s %s", what, path);
     if (!S_ISDIR(info.st_mode))
         return colony_fail(err, -ENOTDIR, "cannot use the directory of %s %s: it is no directory",
-                           what, real);
+                           what, path);
+    return 0;
+}
+
+static int prepare(char **path, const char *what, bool create, struct colony_error *err)
+{
+    char *real;
+    int rc = *path ? colony_files_require(*path, what, create, err) : 0;
+
+    if (rc < 0 || !*path)
+        return rc;
+    real = realpath(*path, NULL);
+    if (!real)
+        return colony_fail_os(err, -errno, "cannot use the directory of %s %s", what, *path);
+    free(*path);
+    *path = real;
     return 0;
 }
 
@@ -48,12 +53,7 @@ int colony_files_prepare(struct colony_files_settings *files, bool create, struc
 
     if (rc == 0)
         rc = prepare(&files->messages, "messages", create, err);
-    if (rc == 0)
-        rc = prepare(&files->pid, "pid files", create, err);
-    if (rc == 0 && files->config && strcmp(files->config, files->messages) == 0)
-        rc = colony_fail(err, -EINVAL, "cannot use %s for both processes and messages",
-                         files->config);
-    return rc;
+    return rc < 0 ? rc : prepare(&files->pid, "pid files", create, err);
 }
 
 static uint64_t hash(const char *text)

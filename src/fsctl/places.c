@@ -175,20 +175,29 @@ static int add_name(struct list *list, const char *name)
     return names[list->count++] ? 0 : -ENOMEM;
 }
 
-static int read_names(DIR *dir, struct list *list)
+static bool is_file(DIR *dir, const char *name)
+{
+    struct stat st;
+
+    return fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+}
+
+static int read_names(DIR *dir, bool files_only, struct list *list)
 {
     const struct dirent *entry;
 
     errno = 0;
     while ((entry = readdir(dir)) != NULL) {
-        if (colony_places_check_name(entry->d_name, NULL) == 0 && add_name(list, entry->d_name) < 0)
+        if (colony_places_check_name(entry->d_name, NULL) == 0 &&
+            (!files_only || is_file(dir, entry->d_name)) && add_name(list, entry->d_name) < 0)
             return -ENOMEM;
         errno = 0;
     }
     return -errno;
 }
 
-int colony_places_list(const char *folder, char ***names, size_t *count, struct colony_error *err)
+int colony_places_list(const char *folder, bool files_only, char ***names, size_t *count,
+                       struct colony_error *err)
 {
     struct list list = {0};
     int fd = open_folder(folder, err);
@@ -202,7 +211,7 @@ int colony_places_list(const char *folder, char ***names, size_t *count, struct 
         (void)close(fd);
         return colony_fail(err, -ENOMEM, "cannot list %s: out of memory", folder);
     }
-    rc = read_names(dir, &list);
+    rc = read_names(dir, files_only, &list);
     (void)closedir(dir);
     if (rc == 0 && list.count > 0)
         qsort(list.names, list.count, sizeof *list.names, compare);
@@ -240,7 +249,7 @@ static int write_all(int fd, const char *text)
     return fsync(fd) < 0 ? -errno : 0;
 }
 
-int colony__places_write_new(int folder, const char *name, const char *text,
+int colony__places_write_new(int folder, const char *name, const char *text, const mode_t *mode,
                              char new_name[NAME_MAX])
 {
     int fd = -1;
@@ -248,12 +257,16 @@ int colony__places_write_new(int folder, const char *name, const char *text,
 
     for (unsigned i = 0; fd < 0 && rc == -EEXIST && i < TRIES_MAX; i++) {
         (void)snprintf(new_name, NAME_MAX, "%.210s.%d-%u" NEW, name, (int)getpid(), i);
-        fd = openat(folder, new_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        fd = openat(folder, new_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    mode ? *mode : 0666);
         rc = fd < 0 ? -errno : 0;
     }
     if (rc < 0)
         return rc;
-    rc = write_all(fd, text);
+    if (mode && fchmod(fd, *mode) < 0)
+        rc = -errno;
+    if (rc == 0)
+        rc = write_all(fd, text);
     (void)close(fd);
     if (rc < 0)
         (void)unlinkat(folder, new_name, 0);
@@ -273,7 +286,11 @@ static bool is_there(int folder, const char *name, const char *text)
 static int replace(int folder, const char *name, const char *text)
 {
     char new_name[NAME_MAX];
-    int rc = colony__places_write_new(folder, name, text, new_name);
+    struct stat there;
+    bool is_file =
+        fstatat(folder, name, &there, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(there.st_mode);
+    mode_t mode = is_file ? there.st_mode & 0777 : 0;
+    int rc = colony__places_write_new(folder, name, text, is_file ? &mode : NULL, new_name);
 
     if (rc < 0)
         return rc;

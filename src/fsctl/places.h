@@ -9,6 +9,7 @@
 #ifndef COLONY_FSCTL_PLACES_H
 #define COLONY_FSCTL_PLACES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct colony_error;
@@ -23,8 +24,9 @@ enum {
 int colony_places_check_name(const char *name, struct colony_error *err);
 
 /*
- * Makes @text the content of @folder/@name, for whoever the umask lets read it: other programs
- * scan that folder, too. 1: done; 0: that is what stands there, and nothing was touched.
+ * Makes @text the content of @folder/@name, for whoever could read it before, and if it is new
+ * whoever the umask lets: other programs scan that folder, too. 1: done; 0: that is what stands
+ * there, and nothing was touched.
  */
 int colony_places_put(const char *folder, const char *name, const char *text,
                       struct colony_error *err);
@@ -39,8 +41,12 @@ int colony_places_read(const char *folder, const char *name, char **text, size_t
 /* 0: @folder can be opened. */
 int colony_places_check_folder(const char *folder, struct colony_error *err);
 
-/* The names of all files that stand for a process, in order, up to NULL; for colony_places_free. */
-int colony_places_list(const char *folder, char ***names, size_t *count, struct colony_error *err);
+/*
+ * The names of @folder that may stand for a process, in order, up to NULL; for colony_places_free.
+ * @files_only: without those of what is no file, which whoever reads it would refuse.
+ */
+int colony_places_list(const char *folder, bool files_only, char ***names, size_t *count,
+                       struct colony_error *err);
 void colony_places_free(char **names);
 
 /* The JSON of a message; @key ("name", "group") and @value may be NULL. The caller frees *text. */

@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 struct colony_error;
 struct colony_value;
@@ -13,8 +14,8 @@ struct colony_value;
 int colony__places_read_at(int folder, const char *path, const char *name, char **text,
                            struct colony_error *err);
 
-/* Writes @text under a name of its own, which ends in `.new`. */
-int colony__places_write_new(int folder, const char *name, const char *text,
+/* Writes @text under a name of its own, which ends in `.new`; @mode NULL: as the umask lets. */
+int colony__places_write_new(int folder, const char *name, const char *text, const mode_t *mode,
                              char new_name[NAME_MAX]);
 
 /* Prints @value as Python's json.dumps does, which wrote these files first: `{"a": [1, "b"]}`. */

@@ -180,7 +180,7 @@ int colony_scan_look(struct colony_scan *scan, struct colony_error *err)
     char **names = NULL;
     size_t count = 0;
     int folder = -1;
-    int rc = colony_places_list(scan->folder, &names, &count, err);
+    int rc = colony_places_list(scan->folder, false, &names, &count, err);
 
     if (rc < 0)
         return rc;

@@ -105,6 +105,21 @@ TEST(test_times_are_those_of_the_directory_unless_the_file_has_its_own)
     colony_file_config_clear(&config);
 }
 
+TEST(test_what_is_scheduled_has_no_policy_of_the_directory)
+{
+    struct colony_file_config config =
+        config_of("{\"args\": [\"x\"], \"colony\": {\"schedule\": \"1s\"}}");
+
+    assert_non_null(config.template->schedule);
+    assert_int_equal(config.template->grace_ms, 5000);
+    colony_file_config_clear(&config);
+    config = config_of("{\"args\": [\"x\"], \"colony\": {\"schedule\": null}}");
+    assert_int_equal(config.template->restart->first_ms, 1000);
+    colony_file_config_clear(&config);
+    assert_fails("{\"args\": [\"x\"], \"colony\": {\"schedule\": \"1s\", \"restart\": {}}}",
+                 -EINVAL, "cannot use `restart` together with `schedule`");
+}
+
 TEST(test_delays_at_their_limits_are_a_policy_too)
 {
     const struct colony_files_settings all[] = {
@@ -213,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_arguments_are_taken_as_they_are),
         cmocka_unit_test(test_the_environment_is_exact),
         cmocka_unit_test(test_times_are_those_of_the_directory_unless_the_file_has_its_own),
+        cmocka_unit_test(test_what_is_scheduled_has_no_policy_of_the_directory),
         cmocka_unit_test(test_delays_at_their_limits_are_a_policy_too),
         cmocka_unit_test(test_groups_are_names),
         cmocka_unit_test(test_any_byte_of_the_file_is_another_template),

@@ -495,6 +495,10 @@ TEST(test_ncolonys_defaults_double_from_a_second_to_an_hour)
     assert_int_equal(restart_delay(&policy, &past, 0, 7), 3600000);
     assert_int_equal(restart_delay(&policy, &past, 1000, 7), 0);
     assert_int_equal(restart_delay(&policy, &past, 0, 7), 1000);
+    policy = colony_restart_ncolony(1000, 5000, 500);
+    colony_restart_clear(&past);
+    assert_int_equal(restart_delay(&policy, &past, 0, 7), 500);
+    assert_int_equal(restart_delay(&policy, &past, 0, 7), 500);
     policy = colony_restart_ncolony(UINT64_MAX, UINT64_MAX, UINT64_MAX);
     colony_restart_clear(&past);
     assert_true(restart_delay(&policy, &past, 0, 7) == UINT64_MAX);

@@ -113,10 +113,35 @@ TEST(test_people_see_where_an_url_leads_and_no_secret_of_it)
 
 TEST(test_what_cannot_be_used_is_refused)
 {
-    static const char *const bad[] = {"",          "x",          "http://",          "http:///a",
-                                      "http://:8", "ftp://a/",   "HTTP://a/",        "http://a b/",
-                                      "http://@/", "http://a\n", "http://a/\xc3\xa9"};
+    static const char *const bad[] = {"",
+                                      "x",
+                                      "http://",
+                                      "http:///a",
+                                      "http://:8",
+                                      "ftp://a/",
+                                      "HTTP://a/",
+                                      "http://a b/",
+                                      "http://@/",
+                                      "http://a\n",
+                                      "http://a/\xc3\xa9",
+                                      "http://[zz",
+                                      "http://[::1",
+                                      "http://[zz]/",
+                                      "http://[::1]8",
+                                      "http://a:b",
+                                      "http://a:8x/",
+                                      "http://a:65536/",
+                                      "http://{a}/"};
+    static const char *const good[] = {"http://a:8",
+                                       "http://a:/x",
+                                       "http://[::1]:65535?y",
+                                       "https://u@a_b",
+                                       "http://[fe80::1%25eth0]/",
+                                       "http://a/[x]"};
     char json[128];
+
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        assert_true(colony_is_http_url(good[i]));
 
     for (size_t i = 1; i < sizeof bad / sizeof bad[0]; i++) {
         (void)snprintf(json, sizeof json, "{\"webhooks\": {\".\": \"%s\"}}",

@@ -85,7 +85,7 @@ TEST(test_messages_of_one_process_are_in_the_order_they_were_sent)
         (void)snprintf(number, sizeof number, "%d", i);
         assert_int_equal(colony_places_send(folder, number, NULL), 0);
     }
-    assert_int_equal(colony_places_list(folder, &names, &count, NULL), 0);
+    assert_int_equal(colony_places_list(folder, true, &names, &count, NULL), 0);
     assert_int_equal(count, 50);
     for (size_t i = 0; i < count; i++) {
         char *text = NULL;

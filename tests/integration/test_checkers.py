@@ -172,6 +172,16 @@ def test_a_file_that_is_wrong_is_told_and_holds_up_nobody(checkers, content, tol
     assert checkers.log.read_text().count(told) == 1, "once, not at each look"
 
 
+@pytest.mark.parametrize("url", ["http://[zz", "http://a:b/", "ftp://a/"])
+def test_a_url_that_is_none_is_told_and_restarts_nothing(checkers, url):
+    checkers.asking("wrong", url)
+    checkers.asking("web", "http://127.0.0.1:1/")
+    checkers.start("httpcheck")
+    eventually(lambda: checkers.asked().count("web") >= 2)
+    checkers.told("cannot check wrong: cannot use `url`")
+    assert "wrong" not in checkers.asked()
+
+
 def test_what_is_no_file_in_the_folder_holds_up_nobody(checkers):
     os.mkfifo(checkers.config / "pipe")
     os.symlink("/dev/zero", checkers.config / "zero")

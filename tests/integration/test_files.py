@@ -46,6 +46,17 @@ def test_the_environment_is_what_the_file_says_and_the_file_itself(files):
         b"NCOLONY_NAME": b"web", b"NCOLONY_CONFIG": text}
 
 
+def test_what_is_meant_for_colony_alone_is_withheld_and_told(files):
+    files.write("web", "sleep", "1000", env_inherit=["COLONY_COLOUR", "COLONY_TOKEN", "COLONY_IDS"])
+    files.start(env={**os.environ, "COLONY_COLOUR": "red", "COLONY_IDS": "1", "COLONY_TOKEN": "s3cret"})
+    environment = files.environment("web")
+    assert (environment[b"COLONY_COLOUR"], environment[b"COLONY_IDS"]) == (b"red", b"1")
+    assert b"COLONY_TOKEN" not in environment
+    log = files.colony.log.read_text()
+    assert "web:1:62: does not pass on COLONY_TOKEN, which is meant for colony alone" in log
+    assert log.count("does not pass on") == 1 and "s3cret" not in log
+
+
 def test_nothing_in_arguments_is_replaced_and_programs_are_found_without_a_path(files):
     files.write("web", "sh", "-c", 'printf "%s|" "$@"; pwd; exec sleep 1000', "x", "$HOME", "$$", "${A",
                 "a b", "")
@@ -197,6 +208,14 @@ def test_the_restart_rule_is_that_of_ncolony(files):
     assert not any("starts again after" in cause for cause in slow)
 
 
+@pytest.mark.parametrize("args,wait", [(("-M", "0.2"), "0.2 s"), (("-m", "9", "-M", "0.3"), "0.3 s")])
+def test_no_delay_is_above_the_longest(files, args, wait):
+    files.write("quick", "true")
+    files.start(*args)
+    eventually(lambda: any(f"starts again after {wait}" in e["cause"] for e in files.colony.http(
+        "GET", "/history?template=quick").json()))
+
+
 def test_what_does_not_stop_is_killed_after_killtime(files):
     files.write("deaf", "sh", "-c", "trap '' TERM; while :; do sleep 1; done")
     files.start("-k", "0.3")
@@ -218,6 +237,13 @@ def test_settings_of_colony_are_taken_and_wrong_ones_refused(files):
     files.wait_refused("c", "the environment is what the file says")
     files.write("d", "x", colony=[1])
     files.wait_refused("d", "must be a map")
+
+
+def test_a_file_may_say_when_it_is_run(files):
+    files.write("job", "echo", "one", colony={"schedule": "0.1s"})
+    files.start()
+    eventually(lambda: files.colony.output("job").count(b"one\n") >= 2)
+    assert files.refusals() == []
 
 
 def test_files_may_depend_on_each_other_in_any_order(files):
@@ -484,14 +510,14 @@ def test_with_its_directories_alone_it_has_a_place_of_its_own(files):
 
 
 @pytest.mark.parametrize("args,why", [
-    (["--config", "{0}/none", "--messages", "{0}/messages"], "cannot"),
-    (["--conf", "{0}/none", "--messages", "{0}/messages"], "No such file"),
+    (["--conf", "{0}/none", "--messages", "{0}/messages"], "there is none (make it, or say --create)"),
     (["--conf", "{0}/conf", "--messages", "{0}/none"], "there is none (make it, or say --create)"),
     (["--conf", "{0}/conf"], "say --messages DIR"),
     (["--config", "{0}/conf"], "say --messages DIR"),
     (["--state", "{0}/state", "--messages", "{0}/conf"], "say --conf DIR"),
     (["--conf", "{0}/conf", "--messages", "{0}/conf"], "for both"),
-    (["--conf", "{0}/conf", "--messages", "{0}/messages", "-m", "9", "-M", "3"], "above"),
+    (["--conf", "{0}/conf", "--messages", "{0}/messages", "--frequency", "soon"], "--frequency soon"),
+    (["--conf", "{0}/conf", "--messages", "{0}/messages", "--frequency", "0"], "at least 10ms"),
     (["--conf", "{0}/conf", "--messages", "{0}/messages", "--pid", "{0}/none"], "pid files"),
     (["--conf", "{0}/file", "--messages", "{0}/messages"], "no directory"),
     (["--conf", "{0}/conf", "--config", "{0}/messages"], "each is a directory"),

@@ -96,6 +96,14 @@ def test_a_file_may_be_read_by_whom_the_umask_lets(places):
     assert stat.S_IMODE((places.config / "web").stat().st_mode) == 0o640
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o666, 0o000])
+def test_a_file_that_is_replaced_keeps_its_mode(places, mode):
+    (places.config / "web").touch()
+    (places.config / "web").chmod(mode)
+    places.ctl("add", "web", "--cmd", "x", umask=0o022)
+    assert stat.S_IMODE((places.config / "web").stat().st_mode) == mode
+
+
 def test_a_dry_run_prints_and_writes_nothing(places):
     assert places.ctl("add", "web", "--cmd", "x", "--dry-run") == '{"args": ["x"]}\n'
     assert places.ctl("restart-all", "--dry-run") == '{"type": "RESTART-ALL"}\n'
@@ -172,6 +180,20 @@ def test_extras_that_cannot_be_are_refused(places, extras, fault):
 
 
 @pytest.mark.parametrize("args, fault", [
+    (["--env-inherit", "A=B"], "`A=B`"), (["--env-inherit", ""], "``"),
+    (["--uid", "1234567"], "so give `gid` too"),
+    (["--extras", '{"uid": "5x"}'], "no such user"), (["--extras", '{"group": "g"}'], "`group`"),
+    (["--extras", '{"colony": {"cwdd": 1}}'], "did you mean `cwd`"),
+    (["--extras", '{"colony": {"schedule": "soon"}}'], "`schedule`"),
+    (["--extras", '{"x": "' + "y" * 131050 + '"}'], "more than a variable")])
+def test_what_colony_would_refuse_is_not_written(places, args, fault):
+    for more in ((), ("--dry-run",)):
+        told = places.ctl("add", "web", "--cmd", "x", *args, *more, code=2)
+        assert fault in told and f"{places.config}/web" in told
+    assert os.listdir(places.config) == []
+
+
+@pytest.mark.parametrize("args, fault", [
     (["add", "web"], "--cmd"), (["add", "--cmd", "x"], "which?"), (["restart"], "which?"),
     (["add", "a", "--name=b", "--cmd", "x"], "two names"), (["restart-al"], "restart-all"),
     (["add", "web", "--cmd", "x", "--env", "A"], "KEY=VALUE"),
@@ -221,6 +243,7 @@ def test_what_is_no_file_is_neither_read_nor_waited_for(places, tmp_path):
     for name in ("link", "pipe", "folder"):
         assert "not a regular file" in places.ctl("show", name, code=2)
     assert "larger than 1 MiB" in places.ctl("show", "huge", code=1)
+    assert places.ctl("list") == "huge\n"
     places.ctl("add", "link", "--cmd", "y")
     assert (tmp_path / "secret").read_text() == '{"args": ["x"]}', "what it led to is left alone"
     places.ctl("add", "pipe", "--cmd", "y")
@@ -250,6 +273,9 @@ def test_help_and_completion_know_both_kinds_of_actions(places):
         assert re.search(rf"^  {action}\b", text, re.M)
         told = subprocess.run([BINARY, *both, action, "--help"], capture_output=True, text=True)
         assert told.returncode == 0 and "examples:" in told.stdout
+    for word in ("--help", "-h"):
+        assert subprocess.run([BINARY, *both, word], capture_output=True, text=True).stdout == text
+    assert "colony ctl --messages DIR --config DIR: too few arguments" in places.ctl(code=2)
     own = subprocess.run([BINARY, "ctl", "--help"], capture_output=True, text=True).stdout
     assert "--messages DIR" in own and "restart-group" in own
 

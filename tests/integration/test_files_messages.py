@@ -114,6 +114,22 @@ def test_a_restart_of_what_was_refused_says_why_it_does_not_run(files):
     files.wait_refused(None, "cannot restart bad: its file is not used: ", "cannot use `args`")
 
 
+@pytest.mark.parametrize("name", ["000Message.7", "long" + "g" * 245])
+def test_refused_messages_of_one_name_are_kept_up_to_nine(files, name):
+    files.start()
+    for i in range(11):
+        files.send(name, type=f"WISH{i}")
+        wait_done(files)
+    kept = {p.name: p.read_text() for p in files.invalid.iterdir() if p.name[:4] == name[:4]}
+    texts = sorted(text for text in kept.values() if "WISH" in text)
+    assert len(kept) == 18 and texts == [f'{{"type": "WISH{i}"}}' for i in range(9)]
+    assert kept[name] == '{"type": "WISH0"}'
+    eventually(lambda: "\ncolony_files_dropped_total 2\n" in
+               files.colony.http("GET", "/metrics").text)
+    assert "has deleted refused messages (1)" in files.colony.log.read_text()
+    assert len(files.refusals()) == 11
+
+
 def test_nothing_is_followed_or_opened_that_is_no_file(files):
     files.write("web", "sleep", "1000")
     outside = files.colony.folder / "outside"
