@@ -20,7 +20,7 @@
 static bool has_option(const struct colony_option *options, const char *name)
 {
     for (; options->name; options++)
-        if (strcmp(options->name, name) == 0)
+        if (options->help && strcmp(options->name, name) == 0)
             return true;
     return false;
 }
