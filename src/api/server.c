@@ -407,7 +407,7 @@ static int call_route(struct colony__server *server, struct colony__connection *
         return colony_fail(err, -ENOTSUP, "cannot use this method here: see Allow");
     }
     if ((connection->peer.rights & route->access) != route->access)
-        return colony_fail(err, -EACCES, "cannot do this: you may not");
+        return colony_fail(err, -EACCES, "cannot do this: your token may only read");
     return route->handler(connection, request, err);
 }
 
