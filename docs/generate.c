@@ -166,7 +166,7 @@ static const struct {
     bool (*write)(enum form form, const char *argument); /* false: there is no such thing */
 } parts[] = {
     {"actions",  write_actions},  {"commands", write_commands}, {"exits",    write_exits},
-    {"file-actions", write_file_actions},
+    {"file-actions", write_file_actions},                       {"fixed",    write_fixed},
     {"later",    write_later},    {"live",     write_live},     {"options",  write_options},
     {"routes",   write_routes},   {"sections", write_sections}, {"settings", write_settings},
     {"tables",   write_tables},   {"title",    write_title},
