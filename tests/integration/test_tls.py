@@ -253,7 +253,10 @@ def test_the_origin_of_a_page_is_https(colony, pki):
         with secured(pki, port) as stream:
             lines = ["GET /ping HTTP/1.1", f"Host: localhost:{port}", f"Origin: {origin}", "", ""]
             stream.sendall("\r\n".join(lines).encode())
-            assert read_answer(stream, False)[0] == status
+            answer = read_answer(stream, False)
+            assert answer[0] == status
+            assert (b"it came without TLS (send an Origin of https:// or none" in answer[2]) \
+                == (status == 403)
 
 
 # Who is there
