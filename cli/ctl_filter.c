@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ctl_filter.c - which events `colony ctl watch` and `events` tell, as their operands say it. */
 #include <cjson/cJSON.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/error.h"
@@ -25,57 +26,48 @@ static bool is_listed(const struct cJSON *names, const char *name)
 
 /* --- who is not there ------------------------------------------------------------------------- */
 
-/* The nearest of the names, or else of the events, as it may have been meant for either. */
-static const char *find_nearest(const struct cJSON *known, const char *name)
+static const char *find_nearest_event(const char *name)
 {
     const char *kinds[EVENT_STRAY + 1] = {NULL};
-    const char *nearest = colony__ctl_nearest(known, name);
 
     for (int i = 0; i < EVENT_STRAY; i++)
         kinds[i] = colony_event_name((enum colony_event_type)i);
-    return nearest ? nearest : colony_name_nearest(name, kinds);
+    return colony_name_nearest(name, kinds);
 }
 
-/* Somebody may wait for one that is still to come; or has mistyped it. */
+/* Somebody may wait for one that is still to come; or has mistyped it, or an event. */
 static void tell_stranger(const struct cJSON *known, const char *name)
 {
     const char *nearest;
 
     if (is_listed(known, name))
         return;
-    nearest = find_nearest(known, name);
+    nearest = colony__ctl_nearest(known, name);
+    if (!nearest)
+        nearest = find_nearest_event(name);
     (void)colony__ctl_fail(EXIT_OK, "there is no template %s now%s%s%s", name,
                            nearest ? ": did you mean " : "", nearest ? nearest : "",
                            nearest ? "?" : "");
 }
 
-/* The same for the template of a pattern, whose name may have dots, too. */
-static void tell_strange_topic(const struct cJSON *known, const char *pattern)
+/* The same for what follows `proc.`: a name, which may have dots, and perhaps an event. */
+static void tell_strange_topic(const struct cJSON *known, const char *topic)
 {
-    char name[COLONY_NAME_MAX + 1];
-    const char *last = strrchr(pattern, '.');
-    int kind = last ? colony_event_parse(last + 1) : -1;
-    const struct cJSON *item;
-    size_t length;
+    const char *last = strrchr(topic, '.');
+    bool has_event = last && colony_event_parse(last + 1) >= 0;
+    char name[COLONY_NAME_MAX + 1]; /* without its last part */
+    const char *nearest = NULL;
 
-    if (!last || strncmp(pattern, TOPIC_PREFIX, strlen(TOPIC_PREFIX)) != 0)
+    if (is_listed(known, topic))
         return;
-    cJSON_ArrayForEach(item, known)
-    {
-        struct colony_event event = {.type =
-                                         kind >= 0 ? (enum colony_event_type)kind : EVENT_CREATE,
-                                     .name = cJSON_GetStringValue(item)};
-
-        if (colony_event_matches(pattern, &event))
-            return;
-    }
-    pattern += strlen(TOPIC_PREFIX);
-    length = kind >= 0 && last > pattern ? (size_t)(last - pattern) : strlen(pattern);
-    if (length >= sizeof name)
-        return; /* it is no name */
-    memcpy(name, pattern, length);
-    name[length] = '\0';
-    tell_stranger(known, name);
+    (void)snprintf(name, sizeof name, "%.*s", last ? (int)(last - topic) : 0, topic);
+    if (last && !has_event && is_listed(known, name))
+        nearest = find_nearest_event(last + 1);
+    if (nearest)
+        (void)colony__ctl_fail(EXIT_OK, "there is no template %s now: did you mean proc.%s.%s?",
+                               topic, name, nearest);
+    else
+        tell_stranger(known, has_event ? name : topic);
 }
 
 static void tell_strangers(const struct ctl *ctl, const struct ctl_filter *filter)
@@ -91,7 +83,8 @@ static void tell_strangers(const struct ctl *ctl, const struct ctl_filter *filte
         tell_stranger(known, name->valuestring);
     }
     for (int i = 0; i < filter->pattern_count; i++)
-        tell_strange_topic(known, filter->patterns[i]);
+        if (strncmp(filter->patterns[i], TOPIC_PREFIX, strlen(TOPIC_PREFIX)) == 0)
+            tell_strange_topic(known, filter->patterns[i] + strlen(TOPIC_PREFIX));
     cJSON_Delete(known);
 }
 

@@ -159,14 +159,22 @@ def test_patterns_add_to_what_names_and_events_ask_for(colony):
 
 
 @pytest.mark.parametrize("action", ["watch", "events"])
-@pytest.mark.parametrize("typed, meant", [
-    ("exti", "exit"), ("tik", "tick"), ("proc.tik.exit", "tick"), ("proc.tik", "tick")])
-def test_what_is_misspelt_is_told_with_the_nearest(colony, action, typed, meant):
-    colony.start({"processes": {"tick": SLEEP}})
-    name = typed.split(".")[1] if "." in typed else typed
+@pytest.mark.parametrize("typed, name, meant", [
+    ("exti", "exti", "exit"), ("tik", "tik", "tick"), ("proc.tik.exit", "tik", "tick"),
+    ("proc.tik", "tik", "tick"), ("proc.tick.exti", "tick.exti", "proc.tick.exit"),
+    ("proc.a.c.exit", "a.c", "a.b"), ("proc.a.b.exti", "a.b.exti", "proc.a.b.exit")])
+def test_what_is_misspelt_is_told_with_the_nearest(colony, action, typed, name, meant):
+    colony.start({"processes": {"tick": SLEEP, "a.b": SLEEP}})
     with Follower(colony, action, typed) as watch:
         assert watch.process.stderr.readline() == (
             f"colony ctl: there is no template {name} now: did you mean {meant}?\n")
+
+
+def test_nothing_is_said_of_a_pattern_whose_template_is_there(colony):
+    colony.start({"processes": {"tick": SLEEP, "a.exit": SLEEP}})
+    for pattern in (".", "proc", "proc.tick", "proc.tick.exit", "proc.a.exit", "proc.a.exit.spawn",
+                    "exit"):
+        assert colony.ctl("events", pattern).stderr == "", pattern
 
 
 def test_watch_ends_when_colony_is_gone(colony):
