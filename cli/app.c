@@ -27,7 +27,8 @@ struct app_action {
 
 #define FILES \
     {"procfile", 'f', "FILE", "the Procfile, instead of Procfile in the folder of the application", OPTION_TEXT, AT(procfile_path), NULL}, \
-    {"root",     'd', "DIR",  "the folder of the application, where all of it runs",  OPTION_TEXT, AT(root_path), NULL}
+    {"root",     'd', "DIR",  "the folder of the application, where all of it runs",  OPTION_TEXT, AT(root_path), NULL}, \
+    {"directory", 0,  "DIR",  NULL /* gaffer's word for it */,                        OPTION_TEXT, AT(root_path), NULL}
 #define ENVIRONMENT \
     {"env",      'e', "FILE", "variables, instead of those in .env; may repeat, the last one wins", OPTION_LIST, AT(env_files), NULL}, \
     {"port",     'p', "PORT", "PORT of the first type, default 5000; 100 more for each after it", OPTION_NUMBER, AT(port), NULL}
@@ -48,8 +49,15 @@ struct app_action {
     {"timeout", 0, "SECONDS", "wait so long only (exit 75)", OPTION_DURATION, AT(ctl.timeout_ms), NULL}
 #define END {NULL, 0, NULL, NULL, OPTION_END, 0, NULL}
 
-/* Those of all actions, which may stand before them, too. */
-static const struct colony_option app_options[] = {FILES, WHERE, END};
+/* Those of all actions, which may stand before them, too; and, unlisted, what some have: gaffer has it there. */
+static const struct colony_option app_options[] = {
+    FILES, WHERE,
+    {"concurrency", 'c', "TYPE=N", NULL, OPTION_LIST,   AT(formation), NULL},
+    {"env",         'e', "FILE",   NULL, OPTION_LIST,   AT(env_files), NULL},
+    {"port",        'p', "PORT",   NULL, OPTION_NUMBER, AT(port),      NULL},
+    {"app",         'a', "NAME",   NULL, OPTION_TEXT,   AT(name),      NULL},
+    END,
+};
 static const struct colony_option start_options[] = {
     FORMATION,
     {"abort-on-failure", 0, NULL, "nothing is started again, and the first failure ends all, with its exit code", OPTION_FLAG, AT(aborts), NULL},
@@ -74,16 +82,16 @@ static const struct app_action actions[] = {
      "colony app start\ncolony app start -c web=2,worker=3 -e .env -e .env.local\ncolony app start --abort-on-failure web tests\n"},
     {"run",    colony__app_run,    "TYPE|COMMAND [ARG...]",  1, ANY, run_options,    false, "run one command in its folder and environment; -- before one with options",
      "colony app run web\ncolony app run -- ./manage migrate --all\ncolony app run 'env | sort'\n"},
-    {"export", colony__app_export, "[OUT]",                  0, 1,   export_options, false, "print it as settings, or write them to OUT; systemd: units, in the folder OUT",
-     "colony app export > colony.yaml\ncolony app export --format ini gaffer.ini\ncolony app export --format systemd -c web=2 /etc/systemd/system\n"},
-    {"load",   colony__app_load,   "",                       0, 0,   load_options,   true,  "give it to a running colony, as a group (exit 5: it has it)",
-     "colony app load\ncolony app load -d /srv/shop -c web=2\n"},
-    {"unload", colony__app_unload, "",                       0, 0,   unload_options, true,  "stop it there, remove it, and wait",
-     "colony app unload\ncolony app unload -a shop\n"},
+    {"export", colony__app_export, "[FORM] [OUT]",           0, 2,   export_options, false, "print it as settings, or write them to OUT; systemd: units, in the folder OUT",
+     "colony app export > colony.yaml\ncolony app export ini gaffer.ini\ncolony app export --format systemd -c web=2 /etc/systemd/system\n"},
+    {"load",   colony__app_load,   "[GROUP]",                0, 1,   load_options,   true,  "give it to a running colony, as a group (exit 5: it has it)",
+     "colony app load\ncolony app load shop -d /srv/shop -c web=2\n"},
+    {"unload", colony__app_unload, "[GROUP]",                0, 1,   unload_options, true,  "stop it there, remove it, and wait",
+     "colony app unload\ncolony app unload shop\n"},
     {"scale",  colony__app_scale,  "TYPE=N|TYPE+N|TYPE-N...", 1, ANY, scale_options, true,  "change how many processes it has there",
      "colony app scale web=3\ncolony app scale web=3 worker+2 clock-1\n"},
-    {"ps",     colony__app_ps,     "",                       0, 0,   ps_options,     true,  "show its processes there",
-     "colony app ps\ncolony app ps -a shop --json\n"},
+    {"ps",     colony__app_ps,     "[GROUP]",                0, 1,   ps_options,     true,  "show its processes there",
+     "colony app ps\ncolony app ps shop --json\n"},
 };
 /* clang-format on */
 
@@ -113,7 +121,7 @@ const struct colony_usage colony_app_usage = {
     .summary = "Run the application of a Procfile, or give it to a running colony.\n"
                "`colony app ACTION --help` tells more of each action.",
     .examples = "colony app start\n"
-                "colony app -d /srv/shop start -c web=2\n"
+                "colony app -d /srv/shop -c web=2 start\n"
                 "colony app load && colony app ps\n",
     .options = app_options,
     .operands_min = 1,

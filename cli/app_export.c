@@ -241,25 +241,46 @@ static int write_settings(const struct app *app, write_cb write_form, const char
     return exit_code;
 }
 
+static int export_systemd(const struct app *app, const char *path)
+{
+    if (!path)
+        return colony__app_fail(EXIT_USAGE, "cannot export units: give a folder for them: "
+                                            "colony app export --format systemd DIR");
+    return colony__app_export_systemd(app, path);
+}
+
+static const struct form {
+    const char *name;
+    write_cb write; /* NULL: systemd, which is more than one file */
+} forms[] = {{"yaml", write_yaml}, {"json", write_json}, {"ini", write_ini}, {"systemd", NULL}};
+
+static const struct form *find_form(const char *name)
+{
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
+        if (strcmp(name, forms[i].name) == 0)
+            return &forms[i];
+    return NULL;
+}
+
+/* `export ini FILE`, as gaffer has it, is `export --format ini FILE`; a file may be called `./ini`.
+ */
 int colony__app_export(struct app *app, int argc, char **argv)
 {
-    static const struct {
-        const char *name;
-        write_cb write;
-    } forms[] = {{"yaml", write_yaml}, {"json", write_json}, {"ini", write_ini}};
-    const char *format = app->format ? app->format : "yaml";
-    const char *path = argc > 1 ? argv[1] : NULL;
-    int exit_code = colony__app_read(app);
+    bool is_told = !app->format && argc > 1 && (argc > 2 || find_form(argv[1]));
+    const char *format = is_told ? argv[1] : app->format ? app->format : forms[0].name;
+    int place = is_told ? 2 : 1;
+    const char *path = place < argc ? argv[place] : NULL;
+    const struct form *form = find_form(format);
+    int exit_code;
 
+    if (argc > place + 1)
+        return colony__app_fail(EXIT_USAGE, "cannot export to %s and %s: give one OUT", argv[1],
+                                argv[2]);
+    if (!form)
+        return colony__app_fail(EXIT_USAGE, "cannot export as %s: use yaml, json, ini or systemd",
+                                format);
+    exit_code = colony__app_read(app);
     if (exit_code != EXIT_OK)
         return exit_code;
-    if (strcmp(format, "systemd") == 0)
-        return path ? colony__app_export_systemd(app, path)
-                    : colony__app_fail(EXIT_USAGE, "cannot export units: give a folder for them: "
-                                                   "colony app export --format systemd DIR");
-    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
-        if (strcmp(format, forms[i].name) == 0)
-            return write_settings(app, forms[i].write, path);
-    return colony__app_fail(EXIT_USAGE, "cannot export as %s: use yaml, json, ini or systemd",
-                            format);
+    return form->write ? write_settings(app, form->write, path) : export_systemd(app, path);
 }

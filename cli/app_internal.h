@@ -78,7 +78,7 @@ struct cJSON *colony__app_template(const struct app *app, size_t index, const ch
 int colony__app_send(const struct colony_target *target, const struct cJSON *json,
                      const char *doing);
 
-/* app_systemd.c: the units, in the folder @path, which must be there. */
+/* app_systemd.c: the units, in the folder @path, which is made when it is not there. */
 int colony__app_export_systemd(const struct app *app, const char *path);
 /* Writes @text to @path, which is replaced in one go. EXIT_OK, or told. */
 int colony__app_write_file(const char *path, const char *text, size_t size);

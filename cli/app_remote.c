@@ -61,13 +61,24 @@ static void take_back(const struct app *app)
     }
 }
 
+/* What it is called there may be said as an operand, as gaffer has it. */
+static int take_name(struct app *app, int argc, char **argv)
+{
+    if (argc > 1 && app->name && strcmp(app->name, argv[1]) != 0)
+        return colony__app_fail(EXIT_USAGE, "cannot %s %s: --app says that it is called %s",
+                                argv[0], argv[1], app->name);
+    if (argc > 1)
+        app->name = argv[1];
+    return EXIT_OK;
+}
+
 int colony__app_load(struct app *app, int argc, char **argv)
 {
-    int exit_code = colony__app_read(app);
+    int exit_code = take_name(app, argc, argv);
     size_t done = 0;
 
-    (void)argc;
-    (void)argv;
+    if (exit_code == EXIT_OK)
+        exit_code = colony__app_read(app);
     if (exit_code != EXIT_OK)
         return exit_code;
     if (is_loaded(app))
@@ -86,9 +97,10 @@ int colony__app_unload(struct app *app, int argc, char **argv)
 {
     char pattern[CTL_GROUP_MAX];
     char *words[] = {argv[0], pattern, NULL};
-    int exit_code = colony__app_place(app);
+    int exit_code = take_name(app, argc, argv);
 
-    (void)argc;
+    if (exit_code == EXIT_OK)
+        exit_code = colony__app_place(app);
     write_pattern(app, pattern);
     return exit_code == EXIT_OK ? colony__ctl_del_process(&app->ctl, 2, words) : exit_code;
 }
@@ -97,9 +109,10 @@ int colony__app_ps(struct app *app, int argc, char **argv)
 {
     char pattern[CTL_GROUP_MAX];
     char *words[] = {argv[0], pattern, NULL};
-    int exit_code = colony__app_place(app);
+    int exit_code = take_name(app, argc, argv);
 
-    (void)argc;
+    if (exit_code == EXIT_OK)
+        exit_code = colony__app_place(app);
     write_pattern(app, pattern);
     return exit_code == EXIT_OK ? colony__ctl_ps(&app->ctl, 2, words) : exit_code;
 }

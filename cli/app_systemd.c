@@ -3,6 +3,7 @@
  * app_systemd.c - an application as units: NAME.target, and NAME-TYPE@.service for each type,
  * whose instances are called after their ports.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,11 +154,8 @@ static int write_unit_file(const struct app *app, const char *folder, size_t ind
 
 int colony__app_export_systemd(const struct app *app, const char *path)
 {
-    struct stat info;
     int exit_code = EXIT_OK;
 
-    if (stat(path, &info) < 0 || !S_ISDIR(info.st_mode))
-        return colony__app_fail(EXIT_FAILED, "cannot write units to %s: it is no folder", path);
     for (size_t i = 0; i < app->procfile.count; i++) {
         unsigned last = colony__app_port(app, i) + (app->counts[i] > 0 ? app->counts[i] - 1 : 0);
 
@@ -165,6 +163,9 @@ int colony__app_export_systemd(const struct app *app, const char *path)
             return colony__app_fail(EXIT_USAGE, "cannot number ports of %s up to %u",
                                     app->procfile.types[i].name, last);
     }
+    if (mkdir(path, 0755) < 0 && errno != EEXIST)
+        return colony__app_fail(EXIT_FAILED, "cannot make the folder %s: %s", path,
+                                strerror(errno));
     for (size_t i = 0; i < app->procfile.count && exit_code == EXIT_OK; i++)
         exit_code = write_unit_file(app, path, i, false);
     return exit_code == EXIT_OK ? write_unit_file(app, path, 0, true) : exit_code;

@@ -12,7 +12,6 @@
 
 #include "core/error.h"
 #include "core/openssl.h"
-#include "core/secret.h"
 #include "target.h"
 
 enum {
@@ -27,19 +26,6 @@ struct colony_channel_tls {
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-static int refuse_password(char *text, int size, int is_writing, void *data)
-{
-    (void)text, (void)size, (void)is_writing, (void)data;
-    return -1;
-}
-
-static int fail_file(const struct colony_channel_tls *tls, const char *what, const char *path,
-                     struct colony_error *err)
-{
-    return colony_fail(err, -EINVAL, "cannot use the %s %s: %s", what, path,
-                       colony_openssl_reason(tls->lib));
-}
-
 /* Whom we trust: those of the system, or only who is named. */
 static int use_authorities(struct colony_channel_tls *tls, const char *cacert,
                            struct colony_error *err)
@@ -49,7 +35,7 @@ static int use_authorities(struct colony_channel_tls *tls, const char *cacert,
     if (!cacert)
         (void)lib->SSL_CTX_set_default_verify_paths(tls->context);
     else if (lib->SSL_CTX_load_verify_locations(tls->context, cacert, NULL) != 1)
-        return fail_file(tls, "authorities", cacert, err);
+        return colony_openssl_fail_file(lib, "authorities", cacert, err);
     lib->SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, NULL);
     return 0;
 }
@@ -57,21 +43,10 @@ static int use_authorities(struct colony_channel_tls *tls, const char *cacert,
 static int use_own_certificate(struct colony_channel_tls *tls, const struct colony_target *target,
                                struct colony_error *err)
 {
-    const struct colony_openssl *lib = tls->lib;
-    const char *key = target->key ? target->key : target->cert;
-    int rc;
+    const struct colony_openssl_files files = {
+        .certificate = target->cert, .key = target->key, .key_option = "--key FILE"};
 
-    if (!target->cert)
-        return 0;
-    rc = colony_secret_check(key, err);
-    if (rc < 0)
-        return rc;
-    lib->SSL_CTX_set_default_passwd_cb(tls->context, refuse_password);
-    if (lib->SSL_CTX_use_certificate_chain_file(tls->context, target->cert) != 1)
-        return fail_file(tls, "certificate", target->cert, err);
-    if (lib->SSL_CTX_use_PrivateKey_file(tls->context, key, SSL_FILETYPE_PEM) != 1)
-        return fail_file(tls, "key", key, err);
-    return 0;
+    return target->cert ? colony_openssl_use(tls->lib, tls->context, &files, err) : 0;
 }
 
 /* The name or address that its certificate must be for. */

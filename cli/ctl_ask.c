@@ -123,8 +123,7 @@ struct cJSON *colony__ctl_peek(const struct ctl *ctl, const char *path)
     return json;
 }
 
-/* The name in the list @json that is most like @name, or NULL; borrowed. */
-static const char *find_nearest(const struct cJSON *json, const char *name)
+const char *colony__ctl_nearest(const struct cJSON *json, const char *name)
 {
     const char **names = calloc(NAMES_MAX + 1, sizeof *names);
     const struct cJSON *item;
@@ -164,7 +163,7 @@ static int fail_no_such_name(const struct ctl *ctl, const struct ctl_question *q
     if (name[strspn(name, "0123456789")] == '\0' && !question->is_group)
         return EXIT_OK; /* an id, or one where a name is asked for: the answer says which */
     names = colony__ctl_peek(ctl, kind->path);
-    nearest = find_nearest(names, name);
+    nearest = colony__ctl_nearest(names, name);
     if (nearest && strcmp(nearest, name) == 0)
         exit_code = EXIT_OK;
     else if (nearest)

@@ -114,7 +114,7 @@ int colony__ctl_events(struct ctl *ctl, int argc, char **argv)
         return exit_code;
     exit_code = colony__ctl_filter(ctl, "show events of", argc, argv, &filter);
     wish.name = filter.name;
-    wish.is_whole = ctl->is_json || ctl->all || filter.kinds != 0;
+    wish.is_whole = ctl->is_json || ctl->all || filter.is_whole;
     if (exit_code == EXIT_OK)
         exit_code = show(ctl, &wish, &filter);
     cJSON_Delete(filter.names);

@@ -154,6 +154,9 @@ struct ctl_question colony__ctl_look(const char *path, const char *doing, const 
 int colony__ctl_get(const struct ctl *ctl, const char *before, const char *doing, const char *name,
                     struct cJSON **json);
 
+/* The text in the list @json that is most like @name, or NULL; borrowed. */
+const char *colony__ctl_nearest(const struct cJSON *json, const char *name);
+
 /* JSON that is asked for by the way: NULL, without a word, when there is none to be had. */
 struct cJSON *colony__ctl_peek(const struct ctl *ctl, const char *path);
 
@@ -238,18 +241,25 @@ struct ctl_slot_view {
 
 void colony__ctl_view_slot(struct ctl_slot_view *view, const struct cJSON *slot);
 
-/* What events are asked for: any of the kinds (0: all) of any of the templates (none: of all). */
+/*
+ * What events are asked for: any of the kinds (0: all) of any of the templates (none: of all), and
+ * whatever a pattern matches.
+ */
 struct ctl_filter {
     unsigned kinds;      /* bits of enum colony_event_type */
     struct cJSON *names; /* an array of texts */
-    const char *kind;    /* the only kind, or NULL */
-    const char *name;    /* the only name, or NULL; borrowed from @names */
+    char **patterns;     /* `proc.web.exit`; borrowed from argv */
+    int pattern_count;
+    bool is_whole;    /* also what other events imply: it was asked for */
+    const char *kind; /* the only kind, or NULL; it and name: nothing else is wanted */
+    const char *name; /* the only name, or NULL; borrowed from @names */
 };
 
 /*
- * Reads operands into @filter: kinds of events, names (`name:exit` for one that is called as an
- * event is) and `GROUP:*`. Says on stderr which names nobody has yet. EXIT_OK, or told; the caller
- * frees filter->names in any case.
+ * ctl_filter.c: reads operands into @filter: kinds of events, names (`name:exit` for one that is
+ * called as an event is), `GROUP:*`, and patterns (colony_event_matches), which it moves to the
+ * front of @argv. Says on stderr which names nobody has yet. EXIT_OK, or told; the caller frees
+ * filter->names in any case.
  */
 int colony__ctl_filter(const struct ctl *ctl, const char *doing, int argc, char **argv,
                        struct ctl_filter *filter);

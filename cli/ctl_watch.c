@@ -7,98 +7,14 @@
 #include <time.h>
 
 #include "core/error.h"
-#include "core/events.h"
 #include "ctl_internal.h"
 #include "event_source.h"
-
-#define NAME_PREFIX "name:"
 
 struct watch {
     const struct ctl *ctl;
     const struct ctl_filter *filter;
     struct colony_event_source source;
 };
-
-/* --- which ------------------------------------------------------------------------------------ */
-
-static bool is_listed(const struct cJSON *names, const char *name)
-{
-    const struct cJSON *item;
-
-    cJSON_ArrayForEach(item, names)
-    {
-        if (cJSON_IsString(item) && strcmp(item->valuestring, name) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Somebody may wait for one that is still to come; or has mistyped it. */
-static void tell_strangers(const struct ctl *ctl, const struct cJSON *names)
-{
-    struct cJSON *known = names->child ? colony__ctl_peek(ctl, "/processes") : NULL;
-    const struct cJSON *name;
-
-    cJSON_ArrayForEach(name, names)
-    {
-        if (known && !is_listed(known, name->valuestring))
-            (void)colony__ctl_fail(EXIT_OK, "there is no template %s now", name->valuestring);
-    }
-    cJSON_Delete(known);
-}
-
-static int add_names(const struct ctl *ctl, const char *doing, char *operand, struct cJSON *names)
-{
-    char *argv[2] = {NULL, operand};
-    struct cJSON *members = NULL;
-    struct cJSON *name;
-    int exit_code = colony__ctl_expand(ctl, doing, 2, argv, &members);
-
-    while ((name = cJSON_DetachItemFromArray(members, 0)) != NULL)
-        if (!cJSON_AddItemToArray(names, name))
-            cJSON_Delete(name);
-    cJSON_Delete(members);
-    return exit_code;
-}
-
-int colony__ctl_filter(const struct ctl *ctl, const char *doing, int argc, char **argv,
-                       struct ctl_filter *filter)
-{
-    int exit_code = EXIT_OK;
-
-    *filter = (struct ctl_filter){.names = cJSON_CreateArray()};
-    if (!filter->names)
-        return colony__ctl_fail(EXIT_FAILED, "cannot %s: out of memory", doing);
-    for (int i = 1; i < argc && exit_code == EXIT_OK; i++) {
-        int kind = colony_event_parse(argv[i]);
-        size_t prefix = strncmp(argv[i], NAME_PREFIX, strlen(NAME_PREFIX)) == 0 &&
-                                colony_event_parse(argv[i] + strlen(NAME_PREFIX)) >= 0
-                            ? strlen(NAME_PREFIX)
-                            : 0;
-
-        if (kind >= 0 && kind != EVENT_STRAY) {
-            filter->kind = filter->kinds == 0 ? argv[i] : NULL;
-            filter->kinds |= 1U << kind;
-        } else {
-            exit_code = add_names(ctl, doing, argv[i] + prefix, filter->names);
-        }
-    }
-    if (exit_code != EXIT_OK)
-        return exit_code;
-    if (cJSON_GetArraySize(filter->names) == 1)
-        filter->name = filter->names->child->valuestring;
-    tell_strangers(ctl, filter->names);
-    return EXIT_OK;
-}
-
-bool colony__ctl_is_wanted(const struct ctl_filter *filter, const struct cJSON *event)
-{
-    int kind = colony_event_parse(colony__ctl_text(event, "event"));
-
-    if (filter->kinds != 0 && (kind < 0 || !(filter->kinds & (1U << kind))))
-        return false;
-    return !filter->names->child || is_listed(filter->names, colony__ctl_text(event, "name"));
-}
 
 /* --- as lines --------------------------------------------------------------------------------- */
 
@@ -140,7 +56,7 @@ static int on_event(const char *kind, const char *text, void *data)
 {
     const struct watch *watch = data;
     struct cJSON *event = cJSON_Parse(text);
-    bool is_whole = watch->ctl->is_json || watch->ctl->all || watch->filter->kinds != 0;
+    bool is_whole = watch->ctl->is_json || watch->ctl->all || watch->filter->is_whole;
 
     if (event && strcmp(kind, "dropped") == 0)
         (void)print_dropped(watch, event);

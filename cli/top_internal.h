@@ -55,6 +55,7 @@ struct top_deed {
     const char *before; /* of the path, before a number or name that was typed */
     char name[COLONY_NAME_MAX + 1];
     char argument[TOP_INPUT_MAX + 1];
+    char told[TOP_INPUT_MAX + 1]; /* of what was typed, after @done; or "" */
 };
 
 struct top {

@@ -113,32 +113,39 @@ static bool move_selection(struct top *top, int key)
     return false;
 }
 
-/* What was typed is a number or a signal, as the wish has it; told when it is not. */
-static bool take_argument(struct top *top)
+/* What was typed is a number or a signal, as the wish has it; told when it is not. Asks for a yes.
+ */
+static void take_argument(struct top *top)
 {
     struct top_deed *deed = &top->deed;
     char *end = NULL;
     int signo;
 
     if (top->input[0] == '\0')
-        return false;
+        return;
     if (strcmp(deed->before, "/_scale/") == 0) {
         unsigned long count = strtoul(top->input, &end, 10);
 
         if (!isdigit((unsigned char)top->input[0]) || *end != '\0' || count > 10000) {
             colony__top_say(top, "cannot scale to %s: a number up to 10000", top->input);
-            return false;
+            return;
         }
         (void)snprintf(deed->argument, sizeof deed->argument, "%lu", count);
-        return true;
+        (void)snprintf(deed->told, sizeof deed->told, "%lu", count);
+        (void)snprintf(top->prompt, sizeof top->prompt, "scale %.150s to %s? y/n", deed->name,
+                       deed->told);
+        ask(top, ASKING_YES);
+        return;
     }
     signo = colony_signal_parse(top->input);
     if (signo < 0) {
         colony__top_say(top, "cannot send %s: no such signal", top->input);
-        return false;
+        return;
     }
     (void)snprintf(deed->argument, sizeof deed->argument, "%d", signo);
-    return true;
+    (void)snprintf(deed->told, sizeof deed->told, "%s", colony_signal_name(signo));
+    (void)snprintf(top->prompt, sizeof top->prompt, "send %.150s %s? y/n", deed->name, deed->told);
+    ask(top, ASKING_YES);
 }
 
 /* A character of a text; false: it is no part of one. */
@@ -187,8 +194,8 @@ static void answer(struct top *top, int key)
     }
     if (key == '\n' || key == '\r' || key == KEY_ENTER) {
         top->asking = ASKING_NOTHING;
-        if (asking == ASKING_TEXT && take_argument(top))
-            colony__top_act(top);
+        if (asking == ASKING_TEXT)
+            take_argument(top);
         return;
     }
     if (edit(top, key) && asking == ASKING_FILTER)

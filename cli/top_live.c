@@ -130,12 +130,9 @@ static void tell_deed(struct top *top, const struct colony_reply *reply)
     const struct top_deed *deed = &top->deed;
     struct cJSON *json = cJSON_ParseWithLength(reply->body, reply->size);
     const char *reason = colony__ctl_text(json, "reason");
-    bool is_counted =
-        strcmp(deed->before, "/_scale/") == 0 || strcmp(deed->before, "/_signal/") == 0;
 
     if (reply->status / 100 == 2)
-        colony__top_say(top, "%.150s: %s%s", deed->name, deed->done,
-                        is_counted ? deed->argument : "");
+        colony__top_say(top, "%.150s: %s%s", deed->name, deed->done, deed->told);
     else
         colony__top_say(top, "%s%.200s",
                         strncmp(reason, "cannot ", 7) == 0 ? "" : "cannot: ", reason);

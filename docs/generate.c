@@ -21,7 +21,7 @@
 static bool has_option(const struct colony_option *options, const char *name)
 {
     for (; options && options->name; options++)
-        if (strcmp(options->name, name) == 0)
+        if (options->help && strcmp(options->name, name) == 0)
             return true;
     return false;
 }
@@ -167,7 +167,7 @@ static const struct {
     bool (*write)(enum form form, const char *argument); /* false: there is no such thing */
 } parts[] = {
     {"actions",  write_actions},  {"commands", write_commands}, {"exits",    write_exits},
-    {"file-actions", write_file_actions},
+    {"file-actions", write_file_actions},                       {"fixed",    write_fixed},
     {"later",    write_later},    {"live",     write_live},     {"options",  write_options},
     {"routes",   write_routes},   {"sections", write_sections}, {"settings", write_settings},
     {"tables",   write_tables},   {"title",    write_title},

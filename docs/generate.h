@@ -42,5 +42,7 @@ bool write_sections(enum form form, const char *argument);
 bool write_later(enum form form, const char *argument);
 /* `@live@`: the settings of a process that change without a new process. */
 bool write_live(enum form form, const char *argument);
+/* `@fixed@`: the sections whose change takes a restart of colony. */
+bool write_fixed(enum form form, const char *argument);
 
 #endif

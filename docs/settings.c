@@ -206,19 +206,33 @@ bool write_later(enum form form, const char *argument)
     return argument[0] == '\0';
 }
 
+static void write_listed(enum form form, const char *name, bool *is_first)
+{
+    char term[TEXT_MAX];
+
+    (void)snprintf(term, sizeof term, "%s`%s`", *is_first ? "" : ", ", name);
+    page_text(form, term);
+    *is_first = false;
+}
+
 bool write_live(enum form form, const char *argument)
 {
     bool is_first = true;
 
-    for (const struct colony__setting *row = colony__template_settings; row->name; row++) {
-        char term[TEXT_MAX];
+    for (const struct colony__setting *row = colony__template_settings; row->name; row++)
+        if (row->flags & COLONY__LIVE)
+            write_listed(form, row->name, &is_first);
+    printf("\n");
+    return argument[0] == '\0';
+}
 
-        if (!(row->flags & COLONY__LIVE))
-            continue;
-        (void)snprintf(term, sizeof term, "%s`%s`", is_first ? "" : ", ", row->name);
-        page_text(form, term);
-        is_first = false;
-    }
+bool write_fixed(enum form form, const char *argument)
+{
+    bool is_first = true;
+
+    for (const struct colony__section *section = colony__sections; section->name; section++)
+        if (section->is_fixed)
+            write_listed(form, section->name, &is_first);
     printf("\n");
     return argument[0] == '\0';
 }

@@ -410,15 +410,25 @@ static int check_host(const struct colony__access *access, const struct colony__
                        host);
 }
 
+/* Whether a page of @origin, which must be of that @scheme, is of the host that was asked. */
+static bool is_page_of(const char *origin, const char *scheme, bool is_tls,
+                       const struct authority *host)
+{
+    struct authority from = {0};
+
+    return strncasecmp(origin, scheme, strlen(scheme)) == 0 &&
+           parse_authority(origin + strlen(scheme), is_tls, &from) == 0 && host->host &&
+           from.host_size == host->host_size && from.port == host->port &&
+           strncasecmp(from.host, host->host, host->host_size) == 0;
+}
+
 int colony__access_check_request(const struct colony__access *access,
                                  const struct colony__peer *peer,
                                  const struct colony__request *request, const char **cors_origin,
                                  struct colony_error *err)
 {
-    const char *scheme = peer->is_tls ? "https://" : "http://";
     const char *origin;
     struct authority host = {0};
-    struct authority from = {0};
     size_t count;
     int rc = check_host(access, peer, request, &host, err);
 
@@ -430,16 +440,19 @@ int colony__access_check_request(const struct colony__access *access,
         return colony_fail(err, -EINVAL, "cannot tell the origin: there are %zu", count);
     if (!origin)
         return 0;
-    if (strncasecmp(origin, scheme, strlen(scheme)) == 0 &&
-        parse_authority(origin + strlen(scheme), peer->is_tls, &from) == 0 && host.host &&
-        from.host_size == host.host_size && from.port == host.port &&
-        strncasecmp(from.host, host.host, host.host_size) == 0)
+    if (is_page_of(origin, peer->is_tls ? "https://" : "http://", peer->is_tls, &host))
         return 0;
     for (size_t i = 0; i < TEXTS_MAX && access->origins[i]; i++)
         if (strcasecmp(access->origins[i], origin) == 0 && strcasecmp(origin, "null") != 0) {
             *cors_origin = origin;
             return 0;
         }
+    /* Anybody on the way can have written it, so it is no page of ours. */
+    if (peer->is_tls && is_page_of(origin, "http://", true, &host))
+        return colony_fail(err, -EACCES,
+                           "cannot serve a page of '%s': it came without TLS (send an Origin of "
+                           "https:// or none, or list it under http: cors_origins:)",
+                           origin);
     return colony_fail(err, -EACCES,
                        "cannot serve a page of '%s': it is not one of this endpoint's (list it "
                        "under http: cors_origins:)",

@@ -387,7 +387,7 @@ void colony__server_release(struct colony__server *server)
 static int refuse_rights(struct colony__connection *connection, struct colony_error *err)
 {
     if (err->code == 0)
-        return colony_fail(err, -EACCES, "cannot do this: you may not");
+        return colony_fail(err, -EACCES, "cannot do this: your token may only read");
     colony__respond_failure(connection, 401, "unauthorized", err->message);
     return 0;
 }

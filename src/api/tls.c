@@ -9,7 +9,6 @@
 
 #include "core/error.h"
 #include "core/openssl.h"
-#include "core/secret.h"
 #include "core/settings.h"
 
 enum {
@@ -33,20 +32,6 @@ struct colony__tls {
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-/* Nobody sits at a terminal to be asked. */
-static int refuse_password(char *text, int size, int is_writing, void *data)
-{
-    (void)text, (void)size, (void)is_writing, (void)data;
-    return -1;
-}
-
-static int fail_file(const struct colony__tls_context *context, const char *what, const char *path,
-                     struct colony_error *err)
-{
-    return colony_fail(err, -EINVAL, "cannot use the %s %s: %s", what, path,
-                       colony_openssl_reason(context->lib));
-}
-
 /* Forward secrecy and authenticated encryption only, which every client since 2014 has. */
 static int set_rules(struct colony__tls_context *context, struct colony_error *err)
 {
@@ -61,7 +46,6 @@ static int set_rules(struct colony__tls_context *context, struct colony_error *e
     (void)lib->SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
                                             SSL_OP_NO_COMPRESSION |
                                             SSL_OP_CIPHER_SERVER_PREFERENCE);
-    lib->SSL_CTX_set_default_passwd_cb(ssl, refuse_password);
     if (lib->SSL_CTX_set_cipher_list(ssl, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1)
         return colony_fail(err, -ENOTSUP, "cannot use TLS: %s", colony_openssl_reason(lib));
     return 0;
@@ -70,18 +54,11 @@ static int set_rules(struct colony__tls_context *context, struct colony_error *e
 static int use_certificate(struct colony__tls_context *context,
                            const struct colony_tls_settings *settings, struct colony_error *err)
 {
-    const struct colony_openssl *lib = context->lib;
-    const char *keyfile = settings->keyfile ? settings->keyfile : settings->certfile;
-    int rc = colony_secret_check(keyfile, err);
+    const struct colony_openssl_files files = {.certificate = settings->certfile,
+                                               .key = settings->keyfile,
+                                               .key_option = "`keyfile` (--keyfile FILE)"};
 
-    if (rc < 0)
-        return rc;
-    if (lib->SSL_CTX_use_certificate_chain_file(context->ssl, settings->certfile) != 1)
-        return fail_file(context, "certificate", settings->certfile, err);
-    if (lib->SSL_CTX_use_PrivateKey_file(context->ssl, keyfile, SSL_FILETYPE_PEM) != 1 ||
-        lib->SSL_CTX_check_private_key(context->ssl) != 1)
-        return fail_file(context, "key", keyfile, err);
-    return 0;
+    return colony_openssl_use(context->lib, context->ssl, &files, err);
 }
 
 static int want_client_certificates(struct colony__tls_context *context, const char *path,
@@ -91,7 +68,7 @@ static int want_client_certificates(struct colony__tls_context *context, const c
     STACK_OF(X509_NAME) *names = lib->SSL_load_client_CA_file(path);
 
     if (!names || lib->SSL_CTX_load_verify_locations(context->ssl, path, NULL) != 1)
-        return fail_file(context, "authorities", path, err);
+        return colony_openssl_fail_file(lib, "authorities", path, err);
     lib->SSL_CTX_set_client_CA_list(context->ssl, names); /* which owns them now */
     lib->SSL_CTX_set_verify(context->ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     return 0;

@@ -28,8 +28,16 @@ enum {
     HEADERS_MAX = 40,
 };
 
+/* How it fares with the events, as the log has it. */
+enum trouble {
+    TROUBLE_NONE,
+    TROUBLE_TRIES, /* the last attempt failed */
+    TROUBLE_LOSES, /* and some were given up since */
+};
+
 struct colony__webhook {
     const struct colony_webhook_settings *settings;
+    size_t number;
     char *secret; /* NULL: what is posted is not signed */
     size_t secret_size;
     char origin[ORIGIN_MAX]; /* of the URL, for people */
@@ -39,8 +47,8 @@ struct colony__webhook {
     uv_timer_t timer;            /* until the next one */
     uint32_t attempt;            /* failures of the first event */
     bool is_hurried;
-    bool is_troubled; /* the last attempt failed, and the log says so */
-    uint64_t lost;    /* since then */
+    enum trouble trouble;
+    uint64_t lost; /* since it began */
     uint64_t sent;
     uint64_t failed;
     uint64_t failed_attempts;
@@ -68,7 +76,8 @@ static int read_secret(struct colony__webhook *hook, struct colony_error *err)
 }
 
 int colony__webhook_new(struct colony__webhook **out,
-                        const struct colony_webhook_settings *settings, struct colony_error *err)
+                        const struct colony_webhook_settings *settings, size_t number,
+                        struct colony_error *err)
 {
     struct colony__webhook *hook = calloc(1, sizeof *hook);
     int rc;
@@ -76,6 +85,7 @@ int colony__webhook_new(struct colony__webhook **out,
     if (!hook)
         return colony_fail(err, -ENOMEM, "cannot use webhooks: out of memory");
     hook->settings = settings;
+    hook->number = number;
     colony_webhook_origin(settings->url, hook->origin, sizeof hook->origin);
     rc = settings->secret_file ? read_secret(hook, err) : 0;
     if (rc < 0) {
@@ -118,6 +128,7 @@ void colony__webhook_use(struct colony__webhook *hook, struct colony__webhook *n
     size_t secret_size = hook->secret_size;
 
     hook->settings = next->settings;
+    hook->number = next->number;
     hook->secret = next->secret;
     hook->secret_size = next->secret_size;
     next->secret = secret;
@@ -191,25 +202,30 @@ static void go_on(struct colony__webhook *hook)
         hook->idle(hook->idle_data); /* last: it may be closed */
 }
 
-static void tell_trouble(struct colony__webhook *hook, const char *reason)
+/* Once for each, until an event is taken again. */
+static void tell_trouble(struct colony__webhook *hook, enum trouble trouble, const char *reason)
 {
-    if (!hook->is_troubled)
-        colony_log(SEVERITY_WARNING, "cannot post events to %s: %s", hook->origin, reason);
-    hook->is_troubled = true;
+    if (trouble > hook->trouble)
+        colony_log(SEVERITY_WARNING, "webhook %zu %s events %s %s: %s", hook->number,
+                   trouble == TROUBLE_LOSES ? "gives up" : "cannot post",
+                   trouble == TROUBLE_LOSES ? "for" : "to", hook->origin, reason);
+    if (trouble > hook->trouble)
+        hook->trouble = trouble;
 }
 
 static void on_failed(struct colony__webhook *hook, const char *reason, bool is_worth_it,
                       uint64_t retry_after_s)
 {
     hook->failed_attempts++;
-    tell_trouble(hook, reason);
     hook->queue.is_first_held = false;
     if (is_worth_it && !hook->is_hurried && hook->attempt < hook->settings->retries) {
         uint64_t delay_ms = colony__webhook_delay_ms(hook->attempt++, retry_after_s, some_number());
 
+        tell_trouble(hook, TROUBLE_TRIES, reason);
         (void)uv_timer_start(&hook->timer, on_timer, delay_ms, 0);
         return;
     }
+    tell_trouble(hook, TROUBLE_LOSES, reason);
     hook->failed++;
     hook->lost++;
     go_on(hook);
@@ -218,10 +234,13 @@ static void on_failed(struct colony__webhook *hook, const char *reason, bool is_
 static void on_sent(struct colony__webhook *hook)
 {
     hook->sent++;
-    if (hook->is_troubled)
-        colony_log(SEVERITY_INFO, "posts events to %s again: %" PRIu64 " were given up",
-                   hook->origin, hook->lost);
-    hook->is_troubled = false;
+    if (hook->trouble == TROUBLE_LOSES)
+        colony_log(SEVERITY_INFO, "webhook %zu posts events to %s again: %" PRIu64 " %s given up",
+                   hook->number, hook->origin, hook->lost, hook->lost == 1 ? "was" : "were");
+    else if (hook->trouble == TROUBLE_TRIES)
+        colony_log(SEVERITY_INFO, "webhook %zu posts events to %s again", hook->number,
+                   hook->origin);
+    hook->trouble = TROUBLE_NONE;
     hook->lost = 0;
     go_on(hook);
 }
@@ -266,7 +285,7 @@ static void write_signature(const struct colony__webhook *hook,
 /* No attempt can be made: that is none that failed, and it is not for long. */
 static void on_shortage(struct colony__webhook *hook, int rc)
 {
-    tell_trouble(hook, strerror(-rc));
+    tell_trouble(hook, TROUBLE_TRIES, strerror(-rc));
     hook->queue.is_first_held = false;
     if (!hook->is_hurried) {
         (void)uv_timer_start(&hook->timer, on_timer, DELAY_MS_FIRST, 0);
@@ -372,8 +391,10 @@ void colony__webhook_close(struct colony__webhook *hook, colony__webhook_cb clos
         colony_http_job_cancel(hook->job);
     hook->lost += hook->queue.count;
     if (hook->lost > 0)
-        colony_log(SEVERITY_WARNING, "gives up %" PRIu64 " events for %s: they could not be posted",
-                   hook->lost, hook->origin);
+        colony_log(SEVERITY_WARNING,
+                   "webhook %zu gives up %" PRIu64 " %s for %s: %s could not be posted",
+                   hook->number, hook->lost, hook->lost == 1 ? "event" : "events", hook->origin,
+                   hook->lost == 1 ? "it" : "they");
     colony__webhook_queue_clear(&hook->queue);
     uv_close((uv_handle_t *)&hook->timer, on_timer_closed);
 }

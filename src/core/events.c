@@ -155,6 +155,15 @@ void colony_events_unsubscribe(struct colony_events *events, struct colony_subsc
     events->has_ended = true;
 }
 
+bool colony_event_is_pattern(const char *pattern)
+{
+    int type = colony_event_parse(pattern);
+
+    return strcmp(pattern, ".") == 0 || strcmp(pattern, "proc") == 0 ||
+           (strncmp(pattern, "proc.", 5) == 0 && pattern[5] != '\0') ||
+           (type >= 0 && type != EVENT_STRAY);
+}
+
 /* True when @pattern is @part alone, or @part and then "."; *rest is what follows it. */
 static bool takes_part(const char *pattern, const char *part, const char **rest)
 {

@@ -85,6 +85,8 @@ void colony_events_set_recorder(struct colony_events *events, colony_event_recor
 void colony_events_unsubscribe(struct colony_events *events, struct colony_subscription *sub);
 void colony_events_publish(struct colony_events *events, const struct colony_event *event);
 
+/* Whether @pattern is `.`, an event that is told, `proc`, or `proc.` and more. */
+bool colony_event_is_pattern(const char *pattern);
 /* Whether a subscription to @pattern would be told @event. */
 bool colony_event_matches(const char *pattern, const struct colony_event *event);
 

@@ -78,7 +78,25 @@ struct colony_openssl {
  */
 int colony_openssl_get(const struct colony_openssl **out, struct colony_error *err);
 
-/* The first error of this thread's, as a text that stays; forgets the others. */
+/* A certificate, its key, and what is said to name the latter. */
+struct colony_openssl_files {
+    const char *certificate;
+    const char *key;        /* NULL: it is in the same file */
+    const char *key_option; /* "--key FILE" */
+};
+
+/*
+ * Has @context show the certificate and use its key, which nobody else may be able to read and
+ * which has no passphrase. -EINVAL, or what colony_secret_check() says.
+ */
+int colony_openssl_use(const struct colony_openssl *ssl, SSL_CTX *context,
+                       const struct colony_openssl_files *files, struct colony_error *err);
+
+/* `cannot use the WHAT PATH: …` by the first error of this thread's. -EINVAL. */
+int colony_openssl_fail_file(const struct colony_openssl *ssl, const char *what, const char *path,
+                             struct colony_error *err);
+
+/* The first error of this thread's, as a text that stays until the next; forgets the others. */
 const char *colony_openssl_reason(const struct colony_openssl *ssl);
 
 #endif

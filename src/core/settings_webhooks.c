@@ -241,16 +241,6 @@ void colony_webhook_origin(const char *url, char *text, size_t size)
                    host ? host : "");
 }
 
-/* Events, and the topics of one template. */
-static bool is_pattern(const char *pattern)
-{
-    int type = colony_event_parse(pattern);
-
-    return strcmp(pattern, ".") == 0 || strcmp(pattern, "proc") == 0 ||
-           (strncmp(pattern, "proc.", 5) == 0 && pattern[5] != '\0') ||
-           (type >= 0 && type != EVENT_STRAY);
-}
-
 static int fail_pattern(const struct colony__reading *reading, const struct colony_value *place,
                         const char *pattern)
 {
@@ -280,7 +270,7 @@ static int check_hook(const struct colony__reading *reading, const struct colony
                                     "cannot use `url`: it must be http:// or https://, a host, "
                                     "and no blanks");
     for (char **pattern = hook->events; *pattern; pattern++)
-        if (!is_pattern(*pattern))
+        if (!colony_event_is_pattern(*pattern))
             return fail_pattern(reading, events ? events : value, *pattern);
     return 0;
 }
@@ -360,7 +350,7 @@ int colony__webhooks_read(struct colony_settings *settings, const struct colony_
     if (value->type == VALUE_LIST || colony_value_get(value, "url"))
         return read_list(webhooks, value, NULL, reading);
     for (const struct colony_value *child = value->child; child && rc == 0; child = child->next) {
-        if (!is_pattern(child->key))
+        if (!colony_event_is_pattern(child->key))
             return fail_pattern(reading, child, child->key);
         rc = read_list(webhooks, child, child->key, reading);
     }

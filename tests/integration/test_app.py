@@ -431,6 +431,16 @@ def test_run_takes_a_type_a_line_or_a_command(app):
     assert (done.stdout, done.returncode) == ("a b|-c|", 0)
 
 
+def test_options_may_stand_before_the_action_as_in_gaffer(app):
+    app.write("web: echo $A $PORT\n", env="A=b\n")
+    assert app.run("-e", "env", "-p", "7000", "run", "web").stdout == "b 7000\n"
+    assert app.run("run", "--directory", ".", "--env", "env", "web").stdout == "b 5000\n"
+    done = app.run("-c", "web=2", "--directory", app.folder, "start", "--abort-on-failure",
+                   cwd="/")
+    assert done.returncode == 0 and "web.2" in done.stdout, done.stderr
+    assert "--directory" not in app.run("--help").stdout
+
+
 def test_run_ends_as_its_command_does(app):
     app.write("web: exit 9\n")
     assert app.run("run", "web").returncode == 9

@@ -92,9 +92,20 @@ def test_what_ini_cannot_say_is_told(folder, procfile, env, told):
     assert told in done.stderr and not (folder / "out.ini").exists()
 
 
+def test_a_form_may_be_the_first_word_as_in_gaffer(folder):
+    for form in ("yaml", "json", "ini"):
+        told = app(folder, "export", "--format", form)
+        plain = app(folder, "export", form)
+        assert (plain.returncode, plain.stdout) == (0, told.stdout), plain.stderr
+        assert app(folder, "export", form, "out").returncode == 0
+        assert (folder / "out").read_text() == told.stdout
+        assert not (folder / form).exists()
+    assert app(folder, "export", "--format", "json", "ini").returncode == 0
+    assert json.loads((folder / "ini").read_text())["processes"]
+
+
 def test_systemd_units(folder, tmp_path):
     units = tmp_path / "units"
-    units.mkdir()
     done = app(folder, "export", "--format", "systemd", "-c", "web=2", "-a", "my shop%", units)
     assert done.returncode == 0, done.stderr
     names = {path.name for path in units.iterdir()}
@@ -132,8 +143,19 @@ def test_an_export_that_cannot_be_is_told(folder):
         2, "colony app: cannot export as upstart: use yaml, json, ini or systemd\n")
     done = app(folder, "export", "--format", "systemd")
     assert done.returncode == 2 and "give a folder" in done.stderr
-    done = app(folder, "export", "--format", "systemd", "nowhere")
-    assert done.returncode == 1 and "it is no folder" in done.stderr
+    done = app(folder, "export", "--format", "systemd", "nowhere/units")
+    assert (done.returncode, done.stderr) == (1, "colony app: cannot make the folder nowhere/units: "
+                                                 "No such file or directory\n")
+    done = app(folder, "export", "--format", "systemd", "Procfile")
+    assert done.returncode == 1 and "cannot write Procfile/" in done.stderr
+    assert done.stderr.endswith(": Not a directory\n")
+    done = app(folder, "export", "a.ini", "b.ini")
+    assert (done.returncode, done.stderr) == (
+        2, "colony app: cannot export as a.ini: use yaml, json, ini or systemd\n")
+    done = app(folder, "export", "--format", "ini", "a.ini", "b.ini")
+    assert (done.returncode, done.stderr) == (
+        2, "colony app: cannot export to a.ini and b.ini: give one OUT\n")
+    assert not [path for path in folder.iterdir() if path.name.endswith(".ini")]
     done = app(folder, "export", "nowhere/out.yaml")
     assert (done.returncode, done.stderr) == (
         1, "colony app: cannot write nowhere/out.yaml: No such file or directory\n")
@@ -164,6 +186,18 @@ def test_load_ps_scale_and_unload(folder, colony):
     done = remote(colony, folder, "unload")
     assert (done.returncode, done.stdout) == (0, "my-shop:*: removed\n")
     assert colony.http("GET", "/processes").json() == []
+
+
+def test_the_name_of_an_application_may_be_an_operand(folder, colony):
+    colony.start()
+    assert remote(colony, folder, "load", "shop", "-c", "web=2").returncode == 0
+    assert colony.http("GET", "/groups").json() == ["shop"]
+    assert {s["name"] for s in json.loads(remote(colony, folder, "ps", "shop", "--json").stdout)} \
+        == {"shop:web", "shop:work-er"}
+    done = remote(colony, folder, "unload", "shop", "-a", "other")
+    assert (done.returncode, done.stderr) == (
+        2, "colony app: cannot unload shop: --app says that it is called other\n")
+    assert remote(colony, folder, "unload", "shop").stdout == "shop:*: removed\n"
 
 
 def test_what_is_loaded_outlives_colony(folder, colony):

@@ -120,10 +120,61 @@ def test_who_watches_misses_nothing_when_the_engine_is_replaced(colony, how):
 def test_watch_says_that_a_name_is_not_there_and_waits_for_it(colony):
     colony.start({"processes": {"web": SLEEP}})
     with Follower(colony, "watch", "late") as watch:
-        assert watch.process.stderr.readline() == "colony ctl: there is no template late now\n"
+        assert watch.process.stderr.readline().startswith(
+            "colony ctl: there is no template late now")
         eventually(lambda: colony.ctl("add_process", "late", "--", "sleep", "1000", check=False)
                    and colony.ctl("restart", "late") and not watch.lines.empty())
         assert "  late" in watch.line()
+
+
+@pytest.mark.parametrize("pattern", ["proc.web.exit", "proc.web", "proc", "."])
+def test_watch_takes_gaffers_patterns(colony, pattern):
+    colony.start({"processes": {"web": SLEEP, "web.other": SLEEP, "other": SLEEP}})
+    with Follower(colony, "watch", pattern, "--json") as watch:
+        eventually(lambda: colony.ctl("restart", "other", "web.other", "web")
+                   and not watch.lines.empty())
+        colony.ctl("restart", "other", "web.other", "web")
+        ends = 0
+        while ends < 2:
+            event = json.loads(watch.line())
+            if pattern.startswith("proc.web"):
+                assert event["name"] == "web"
+            if pattern == "proc.web.exit":
+                assert event["event"] == "exit"
+            ends += (event["name"], event["event"]) == ("web", "exit")
+    shown = colony.ctl("events", pattern, "--since", "1h", "--json").stdout.splitlines()
+    events = {(e.get("name"), e["event"]) for e in map(json.loads, shown)}
+    assert ("web", "exit") in events
+    assert (("other", "exit") in events) == (pattern in ("proc", "."))
+    assert (("web", "spawn") in events) == (pattern != "proc.web.exit")
+    assert (("web", "state") in events) == (pattern != "proc.web.exit")
+
+
+def test_patterns_add_to_what_names_and_events_ask_for(colony):
+    colony.start({"processes": {"web": SLEEP, "other": SLEEP}})
+    colony.ctl("restart", "web", "other")
+    shown = colony.ctl("events", "proc.web.exit", "other", "spawn", "--json").stdout.splitlines()
+    events = {(e["name"], e["event"]) for e in map(json.loads, shown)}
+    assert events == {("web", "exit"), ("other", "spawn")}
+
+
+@pytest.mark.parametrize("action", ["watch", "events"])
+@pytest.mark.parametrize("typed, name, meant", [
+    ("exti", "exti", "exit"), ("tik", "tik", "tick"), ("proc.tik.exit", "tik", "tick"),
+    ("proc.tik", "tik", "tick"), ("proc.tick.exti", "tick.exti", "proc.tick.exit"),
+    ("proc.a.c.exit", "a.c", "a.b"), ("proc.a.b.exti", "a.b.exti", "proc.a.b.exit")])
+def test_what_is_misspelt_is_told_with_the_nearest(colony, action, typed, name, meant):
+    colony.start({"processes": {"tick": SLEEP, "a.b": SLEEP}})
+    with Follower(colony, action, typed) as watch:
+        assert watch.process.stderr.readline() == (
+            f"colony ctl: there is no template {name} now: did you mean {meant}?\n")
+
+
+def test_nothing_is_said_of_a_pattern_whose_template_is_there(colony):
+    colony.start({"processes": {"tick": SLEEP, "a.exit": SLEEP}})
+    for pattern in (".", "proc", "proc.tick", "proc.tick.exit", "proc.a.exit", "proc.a.exit.spawn",
+                    "exit"):
+        assert colony.ctl("events", pattern).stderr == "", pattern
 
 
 def test_watch_ends_when_colony_is_gone(colony):

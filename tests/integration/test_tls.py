@@ -253,7 +253,10 @@ def test_the_origin_of_a_page_is_https(colony, pki):
         with secured(pki, port) as stream:
             lines = ["GET /ping HTTP/1.1", f"Host: localhost:{port}", f"Origin: {origin}", "", ""]
             stream.sendall("\r\n".join(lines).encode())
-            assert read_answer(stream, False)[0] == status
+            answer = read_answer(stream, False)
+            assert answer[0] == status
+            assert (b"it came without TLS (send an Origin of https:// or none" in answer[2]) \
+                == (status == 403)
 
 
 # Who is there
@@ -298,6 +301,17 @@ def test_ctl_follows_from_one_engine_to_the_next(colony, pki):
         follow.kill()
         follow.wait(10)
         follow.stdout.close()
+
+
+def test_ctl_tells_which_of_its_files_cannot_be_used(colony, pki):
+    port = start(colony, pki)
+    out = subprocess.run([BINARY, "ctl", "--endpoint", f"https://localhost:{port}", "--cacert",
+                          "nosuch.pem", "ps"], capture_output=True, text=True, timeout=60)
+    assert out.stderr == "colony ctl: cannot use the authorities nosuch.pem: " \
+                         "No such file or directory\n"
+    out = ctl(pki, port, "ps", "--cert", pki.pem("client"))
+    assert out.stderr == f"colony ctl: cannot use {pki.pem('client')}: there is no key in it: " \
+                         "--key FILE must say where it is\n"
 
 
 def test_ctl_trusts_nobody_it_should_not(colony, pki, make_colony):
@@ -634,7 +648,26 @@ def test_a_key_that_others_can_read_is_refused(colony, pki):
     key.chmod(0o600)
     out = serve(colony, {}, "--certfile", pki.pem("server"), "--keyfile", str(key))
     assert out.returncode == 78 and "cannot use the key" in out.stderr
+    assert "it has a passphrase, which colony cannot ask for" in out.stderr
     assert serve(colony, {}, "--keyfile", str(key)).returncode == 78
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_a_certificate_without_its_key_is_told_as_such(colony, pki, mode):
+    pathlib.Path(pki.pem("server")).chmod(mode)
+    out = serve(colony, {}, "--certfile", pki.pem("server"))
+    assert (out.returncode, out.stderr) == (
+        78, f"colony serve: cannot use {pki.pem('server')}: there is no key in it: `keyfile` "
+            "(--keyfile FILE) must say where it is\n")
+
+
+def test_a_key_in_the_file_of_its_certificate_must_be_kept_from_others(colony, pki):
+    both = colony.folder / "both.pem"
+    both.write_bytes(b"".join(pathlib.Path(path).read_bytes()
+                              for path in (pki.pem("server"), pki.key("server"))))
+    both.chmod(0o644)
+    out = serve(colony, {}, "--certfile", str(both))
+    assert out.returncode == 78 and "others can read" in out.stderr
 
 
 def copy(pki, name, folder):
@@ -684,7 +717,7 @@ def test_a_reload_takes_new_certificates_and_drops_nobody(colony, pki, how):
 
 
 @pytest.mark.parametrize("http, why", [
-    ({"certfile": "/no/such.pem"}, "cannot open /no/such.pem: No such file"),
+    ({"certfile": "/no/such.pem"}, "cannot use the certificate /no/such.pem: No such file"),
     ({"tokens": "open.tokens"}, "others can read or change it"),
 ])
 def test_check_reads_what_the_endpoints_need(colony, http, why):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tokens: who comes from beyond this machine needs one, and may do what its scope says."""
+import json
 import pathlib
 import re
 import socket
@@ -60,7 +61,9 @@ def test_a_scope_of_read_reads_and_changes_nothing(colony):
     assert get(port, bearer(READ), path="/processes")[2] == b'["web"]'
     for method, path in [("POST", "/processes/web/_stop"), ("DELETE", "/processes/web"),
                          ("POST", "/_shutdown")]:
-        assert get(port, bearer(READ), method=method, path=path)[0] == 403
+        status, _, body = get(port, bearer(READ), method=method, path=path)
+        assert status == 403 and json.loads(body) == {
+            "error": "forbidden", "reason": "cannot do this: your token may only read"}
     assert colony.wait_state("web", "running")
 
 

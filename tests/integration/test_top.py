@@ -153,6 +153,11 @@ def test_keys_change_what_runs_once_they_are_confirmed(served):
         terminal.type("-y")
         terminal.wait(lambda: cells(terminal, "web")[1] == "2/2")
         terminal.type("=4\n")
+        terminal.wait("scale web to 4? y/n")
+        terminal.type("n")
+        terminal.wait(lambda: "scale web" not in terminal.shown())
+        assert len(served.slots("web")) == 2
+        terminal.type("=4\ny")
         terminal.wait("web: scaled to 4")
         terminal.wait(lambda: cells(terminal, "web")[1] == "4/4")
         first = served.slot("web")["id"]
@@ -167,6 +172,12 @@ def test_a_signal_is_asked_for_and_sent(colony):
     with top(colony) as terminal:
         terminal.wait("\nup")
         terminal.type("kUSR1\n")
+        terminal.wait("send web SIGUSR1? y/n")
+        terminal.type("n")
+        terminal.wait(lambda: "send web" not in terminal.shown())
+        assert "got USR1" not in terminal.shown()
+        terminal.type("kUSR1\ny")
+        terminal.wait("web: sent SIGUSR1")
         terminal.wait("got USR1")
         terminal.type("knonsense\n")
         terminal.wait("cannot send nonsense: no such signal")
@@ -180,7 +191,7 @@ def test_what_is_refused_is_told(served):
         terminal.wait("cannot scale to 99999")
         served.ctl("stop", "busy")
         terminal.wait(lambda: cells(terminal, "busy")[2] == "stopped")
-        terminal.type("kHUP\n")
+        terminal.type("kHUP\ny")
         terminal.wait("cannot")
         quit_top(terminal)
 

@@ -145,7 +145,8 @@ def test_what_fails_is_tried_again_in_order_and_the_log_says_so_once(colony):
         assert metrics.get("colony_webhook_failed_events_total") == 0
         log = colony.log.read_text()
         assert log.count("cannot post events to http://localhost:") == 1
-        assert "it answers with status 500" in log and "again: 0 were given up" in log
+        assert "it answers with status 500" in log and "given up" not in log
+        assert re.search(r"webhook 1 posts events to http://localhost:\d+ again$", log, re.M)
         assert "secret" not in log
 
 
@@ -173,6 +174,28 @@ def test_what_is_refused_for_good_is_given_up_at_once_and_the_next_goes_on(colon
         eventually(lambda: Metrics(colony).get("colony_webhook_failed_events_total") ==
                    receiver.count)
         assert colony.log.read_text().count("it answers with status 404") == 1
+
+
+def test_each_hook_is_told_apart_and_what_it_gives_up_is_told(colony):
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/"
+    colony.start(settings([{"url": url + "a", "events": "proc.web"},
+                           {"url": url + "b", "events": "proc.web"}]))
+    for number in (1, 2):
+        eventually(lambda: f"webhook {number} cannot post events to http://127.0.0.1:{port}: "
+                   in colony.log.read_text())
+    answers = {"/a": 200, "/b": 404}
+    with Receiver(lambda handler, post, n: handler.answer(answers[post.path]), port=port) as receiver:
+        eventually(lambda: f"webhook 2 gives up events for http://127.0.0.1:{port}: "
+                           "it answers with status 404" in colony.log.read_text(), 30)
+        answers["/b"] = 200
+        flood(colony, 1)
+        eventually(lambda: re.search(rf"webhook 2 posts events to http://127.0.0.1:{port} again: "
+                                     r"(1 was|\d+ were) given up$", colony.log.read_text(), re.M))
+        eventually(lambda: re.search(rf"webhook 1 posts events to http://127.0.0.1:{port} again$",
+                                     colony.log.read_text(), re.M))
+    log = colony.log.read_text()
+    assert log.count("webhook 1 ") == 2 and log.count("webhook 2 ") == 3
 
 
 def test_redirects_are_not_followed(colony):
@@ -323,7 +346,8 @@ def test_a_server_that_hangs_holds_up_the_end_for_seconds_only(colony):
         begin = time.monotonic()
         assert colony.stop() == 0
         assert time.monotonic() - begin < 8
-        assert re.search(r"gives up \d+ events for http://localhost:\d+: they could not be posted",
+        assert re.search(r"webhook 1 gives up (1 event|\d+ events) for http://localhost:\d+: "
+                         r"(it|they) could not be posted",
                          colony.log.read_text())
 
 

@@ -160,6 +160,11 @@ def test_over_tcp_and_tls(colony, tmp_path):
     assert said(plain, 9) == "from tls\n"
     client.close(status=1000)
     assert plain.connected
+    bare = websocket.create_connection(f"wss://localhost:{secure}/wstreams/{pid}", timeout=DEADLINE,
+                                       suppress_origin=True,
+                                       sslopt={"ca_certs": pki.pem("ca"), "cert_reqs": ssl.CERT_REQUIRED})
+    bare.send("without an origin\n")
+    assert said(plain, 18) == "without an origin\n"
 
 
 # Who may
