@@ -474,6 +474,19 @@ int colony_store_sync(struct colony_store *store, colony_store_done_cb cb, void 
     return 0;
 }
 
+void colony_store_flush(struct colony_store *store)
+{
+    uint64_t now = now_ms();
+    uint64_t until_ms = now + STORE_CLOSE_MS;
+
+    uv_mutex_lock(&store->lock);
+    store->is_hurried = true;
+    uv_cond_broadcast(&store->wake);
+    for (; (store->is_hurried || store->is_busy) && now < until_ms; now = now_ms())
+        (void)uv_cond_timedwait(&store->wake, &store->lock, (until_ms - now) * 1000000);
+    uv_mutex_unlock(&store->lock);
+}
+
 int colony_store_history(struct colony_store *store, const struct colony_store_query *query,
                          colony_store_history_cb cb, void *data)
 {

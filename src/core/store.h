@@ -113,6 +113,12 @@ void colony_store_set_keep(struct colony_store *store, const struct colony_store
 int colony_store_sync(struct colony_store *store, colony_store_done_cb cb, void *data);
 
 /*
+ * Waits until all that is queued is written, 5 s at most: for an engine that ends at once, and has
+ * no next turn of its loop in which anything could be queued.
+ */
+void colony_store_flush(struct colony_store *store);
+
+/*
  * The newest @limit events of @name (NULL: of all) and @slot (0: of all) with a seq below @before
  * (0: all) and above @after, also those still queued, that happened at @since_ms of the wall clock
  * or later; with @goes_on instead the oldest with a seq above @after, oldest first. -EINVAL: @name
