@@ -414,6 +414,7 @@ FOLDER_TEST(test_history_beyond_the_queue_is_dropped_and_counted)
     for (int i = 0; i < COLONY_STORE_QUEUE_MAX + QUEUED_MORE; i++)
         add_event(&stored, "web", 1, "x");
     CHECK(colony_store_dropped(stored.store) == QUEUED_MORE);
+    CHECK(colony_store_last_seq(stored.store) == COLONY_STORE_QUEUE_MAX + QUEUED_MORE);
     CHECK(sync_now(&stored) == -EBUSY);
     CHECK(strstr(colony_store_trouble(stored.store), "another program has it locked"));
     add_event(&stored, "web", 1, "x"); /* what could not be written still counts */

@@ -8,7 +8,7 @@ import pytest
 from conftest import eventually
 from followed import Feed
 
-SLEEPER = {"processes": {"web": {"cmd": "sleep 1000"}}}
+SLEEPER = {"processes": {"web": {"cmd": "sleep 1000", "restart": {"delay": "0.01s", "factor": 1}}}}
 
 
 def history(colony):
@@ -30,6 +30,12 @@ def upgrade(colony):
     eventually(lambda: colony.engine != engine and colony.answers())
 
 
+def kill(colony):
+    engine = colony.engine
+    os.kill(engine, signal.SIGKILL)
+    eventually(lambda: colony.engine != engine and colony.answers())
+
+
 def kill_keeper(colony):
     engine, keeper = colony.engine, colony.keeper
     os.kill(keeper, signal.SIGKILL)
@@ -45,3 +51,37 @@ def test_an_engine_that_makes_room_for_another_writes_first_what_it_told(colony,
         assert [row["event"] for row in told[:1]] == ["spawn"]
         replace(colony)
         assert history(colony)[-len(told):] == told
+
+
+@pytest.mark.parametrize("replace", [upgrade, kill])
+def test_an_id_is_given_once_and_one_who_comes_back_with_it_is_told_what_came_after(colony, replace):
+    colony.start(SLEEPER)
+    told = {}
+    for _ in range(5):
+        rows = restart(colony)
+        assert all(told.setdefault(row["seq"], row) == row for row in rows)
+        last = rows[0]["seq"]
+        assert last == max(told)
+        replace(colony)
+        gone = colony.wait_state("web", "running")["id"]
+        assert all(told.setdefault(row["seq"], row) == row for row in restart(colony))
+        with Feed(colony, "/watch?feed=eventsource", {"Last-Event-ID": last}) as feed:
+            assert feed.wait("exit", pid=gone)["seq"] == last + 1
+
+
+def lost(colony):
+    line = "colony_history_dropped_events_total "
+    text = colony.http("GET", "/metrics").text
+    return int(next(at for at in text.splitlines() if at.startswith(line))[len(line):])
+
+
+def test_what_was_told_and_not_written_is_counted(colony):
+    colony.start(SLEEPER)
+    rows = restart(colony)
+    os.kill(colony.engine, signal.SIGKILL)
+    count = rows[0]["seq"] - eventually(lambda: (history(colony) or [{"seq": 0}])[0])["seq"]
+    assert count > 0, "it was written too soon to be lost"
+    assert lost(colony) == count
+    assert f"the history lacks {count} events" in colony.log.read_text()
+    upgrade(colony)
+    assert lost(colony) == 0
