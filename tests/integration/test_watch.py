@@ -235,3 +235,15 @@ def test_feeds_that_hang_up_in_the_middle_leave_nothing(colony):
         sock.close()
     eventually(lambda: len(os.listdir(f"/proc/{colony.engine}/fd")) <= before + 1)
     assert colony.answers()
+
+
+def test_a_removal_is_told_once_it_is_so_and_before_the_ends_that_it_brings(colony):
+    colony.start({"processes": {"web": {"cmd": "sleep 1000"}, "off": {"cmd": "true", "start": False}}})
+    colony.wait_state("web", "running")
+    with Feed(colony, "/watch?feed=eventsource") as feed:
+        for name in ("off", "web"):
+            assert colony.http("DELETE", f"/processes/{name}?wait=20").status == 200
+        events = [json.loads(feed.event()["data"]) for _ in range(6)]
+    assert [(e["name"], e["event"], e.get("to")) for e in events] == [
+        ("off", "delete", None), ("web", "state", "stopping"), ("web", "stop_pid", None),
+        ("web", "delete", None), ("web", "exit", None), ("web", "state", "stopped")]
