@@ -42,6 +42,18 @@ def test_an_event_source_tells_events_as_gaffer_did(colony):
         end = feed.wait("exit", pid=spawn["pid"])
         assert (end["exit_status"], end["term_signal"]) == (None, 9)
         assert end["seq"] > spawn["seq"]
+    row = next(r for r in colony.http("GET", "/history").json() if r["seq"] == end["seq"])
+    assert (row["id"], row["exit_status"], row["term_signal"]) == (spawn["pid"], None, "SIGKILL")
+
+
+def test_an_end_without_a_signal_has_the_number_0_and_no_name(colony):
+    start(colony, SLEEPER)
+    colony.http("POST", "/processes", json.dumps({"name": "quick", "cmd": "false", "restart": "never"}))
+    with Feed(colony, "/watch/exit?feed=eventsource&since=0") as feed:
+        end = feed.wait("exit", name="quick")
+    assert (end["exit_status"], end["term_signal"]) == (1, 0)
+    row = next(r for r in colony.http("GET", "/history").json() if r["seq"] == end["seq"])
+    assert (row["exit_status"], row["term_signal"]) == (1, None)
 
 
 def test_longpoll_is_the_default_and_ends_after_one_event(colony):
