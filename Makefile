@@ -40,7 +40,8 @@ MAN_PAGES := $(MAN:packaging/man/%.scd=$(BUILD)/man/%)
 NO_MAN := $(if $(MAN),,@echo 'no man pages: that takes scdoc')
 # What has threads beside the loop's, for ThreadSanitizer.
 THREADED := core/logs core/log_mark core/log_stalled core/store core/store_damage core/store_full \
-            core/store_failures core/store_keep core/store_spool core/history core/ready core/ready_line core/ready_tcp
+            core/store_failures core/store_ids core/store_keep core/store_spool core/history core/ready core/ready_line \
+            core/ready_tcp
 # What the keeper is made of: libc only (tests/integration/test_keeper_links.py holds it to that).
 KEEPER := error log message keeper_options notes table spawn spawn_child spawn_plan spawner cgroup sweep adopt notify \
           keeper keeper_engine keeper_notify keeper_orders keeper_processes keeper_spawn keeper_streams keeper_takeover

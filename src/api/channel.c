@@ -213,17 +213,23 @@ static void finish(struct colony__follower *follower)
         colony__stream_end(follower->connection);
 }
 
+static void send_dropped(struct colony__follower *follower, uint64_t weight)
+{
+    char text[COLONY__DROPPED_MAX];
+    size_t size = colony__form_dropped(&follower->channel->form, text, weight);
+
+    send_bytes(follower, text, size);
+}
+
 /* What goes on at @position: how much has gone before this client was sent it. */
 static void tell_missed(struct colony__follower *follower, uint64_t position)
 {
-    char text[COLONY__DROPPED_MAX];
-    size_t size;
+    uint64_t weight = position - follower->position;
 
     if (follower->position >= position)
         return;
-    size = colony__form_dropped(&follower->channel->form, text, position - follower->position);
     follower->position = position;
-    send_bytes(follower, text, size);
+    send_dropped(follower, weight);
 }
 
 /* Hands over what there is, a batch at most. */
@@ -515,6 +521,17 @@ bool colony__follower_tell(struct colony__follower *follower, const struct colon
     free(bytes);
     if (can_send(follower) && form->feed == FEED_LONGPOLL)
         finish(follower);
+    goes_on = can_send(follower);
+    end_use(follower, was_busy);
+    return goes_on;
+}
+
+bool colony__follower_tell_dropped(struct colony__follower *follower, uint64_t weight)
+{
+    bool was_busy = begin_use(follower);
+    bool goes_on;
+
+    send_dropped(follower, weight);
     goes_on = can_send(follower);
     end_use(follower, was_busy);
     return goes_on;

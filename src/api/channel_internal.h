@@ -110,6 +110,8 @@ void colony__follower_catch_up(struct colony__follower *follower);
 /* Tells this client alone. False: it has gone, or got all it wanted. */
 bool colony__follower_tell(struct colony__follower *follower,
                            const struct colony__tidings *tidings);
+/* Tells this client alone that so much is missing. False: it has gone. */
+bool colony__follower_tell_dropped(struct colony__follower *follower, uint64_t weight);
 /* The prelude calls no more until this was sent; false: nothing is being sent. */
 bool colony__follower_flush(struct colony__follower *follower);
 /* From now on it follows, but for what has an id up to @last_id. */

@@ -86,7 +86,7 @@ static int check(const struct colony_handler_settings *settings, struct colony_e
     int rc = colony_curl_get(&lib, err);
 
     if (rc == 0)
-        rc = colony__webhook_new(&hook, &settings->hook, err);
+        rc = colony__webhook_new(&hook, &settings->hook, "handler", 0, err);
     colony__webhook_drop(hook);
     return rc;
 }
@@ -114,7 +114,8 @@ static int open_handler(struct colony__stage *stage, struct colony_error *err)
     if (!own)
         return colony_fail(err, -ENOMEM, "cannot handle events: out of memory");
     own->stage = stage;
-    rc = colony__webhook_new(&own->hook, &stage->settings->hook, err);
+    rc = colony__webhook_new(&own->hook, &stage->settings->hook, "handler",
+                             (size_t)(stage - stage->inbox->stages) + 1, err);
     if (rc == 0)
         rc = start_hook(own, err);
     if (rc < 0) {

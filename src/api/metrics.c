@@ -397,7 +397,7 @@ static void put_colony(struct page *page)
     begin_family(page, "colony_build_info", "gauge", "1, with the version of colony.");
     put(page, "colony_build_info{version=\"" COLONY_VERSION "\"} 1\n");
     put_single(page, "colony_history_dropped_events_total", "counter",
-               "Events the history lost because it could not be written.",
+               "Events the history lost: it could not be written, or not before a kill.",
                whole(store ? colony_store_dropped(store) : 0));
     put_requests(page);
     put_feeds(page);

@@ -3,7 +3,8 @@
  * GET /watch: events as they happen, as gaffer tells them and with what the history knows of them.
  *
  * Just what the history keeps is told, each with its seq as id: so a client that comes back with
- * the last one it has seen (Last-Event-ID) is first sent what it missed, from the store.
+ * the last one it has seen (Last-Event-ID) is first sent what it missed, from the store. Each id is
+ * given to one event, and each event has one: where some are missing, the store holds them no more.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -46,8 +47,9 @@ struct replay {
     struct colony__follower *follower; /* NULL: it has gone */
     struct colony_engine *engine;
     struct filter filter;
-    uint64_t after;
-    bool is_asked; /* the store's turn */
+    uint64_t after;  /* up to here it was told all, or that it is missing */
+    uint64_t newest; /* when the store was asked */
+    bool is_asked;   /* the store's turn */
 };
 
 static bool is_wanted(const struct filter *filter, const char *name, const char *event)
@@ -160,6 +162,18 @@ static void replay_release(struct replay *replay)
         free(replay);
 }
 
+/*
+ * What the history holds no more up to @seq is told as a number. Whether it would have been wanted
+ * nobody knows. False: the client has gone.
+ */
+static bool tell_missing(struct replay *replay, uint64_t seq)
+{
+    uint64_t missing = seq > replay->after ? seq - replay->after : 0;
+
+    replay->after += missing;
+    return missing == 0 || colony__follower_tell_dropped(replay->follower, missing);
+}
+
 /* False: the client has gone, or got all it wanted. */
 static bool tell_row(struct replay *replay, const struct colony_store_event *row)
 {
@@ -168,6 +182,8 @@ static bool tell_row(struct replay *replay, const struct colony_store_event *row
     struct topic topic;
     bool goes_on = true;
 
+    if (!tell_missing(replay, row->seq - 1))
+        return false;
     replay->after = row->seq;
     if (!is_wanted(&replay->filter, row->name, row->event))
         return true;
@@ -197,6 +213,8 @@ static void on_rows(int rc, const struct colony_store_event *rows, size_t count,
 
     for (size_t i = 0; goes_on && i < count; i++)
         goes_on = tell_row(replay, &rows[i]);
+    if (goes_on && rc == 0 && count < REPLAY_ROWS)
+        goes_on = tell_missing(replay, replay->newest);
     replay->is_asked = false;
     if (!goes_on || !replay->follower) {
         replay_release(replay);
@@ -213,19 +231,23 @@ static void on_rows(int rc, const struct colony_store_event *rows, size_t count,
     }
 }
 
-/* The next rows; what happens from here on waits in the channel. */
+/*
+ * The next rows, of all templates, as only those show what is missing; what happens from here on
+ * waits in the channel.
+ */
 static void ask(struct replay *replay)
 {
+    struct colony_store *store = colony_engine_store(replay->engine);
     const struct colony_store_query query = {
-        .name = *replay->filter.name != '\0' ? replay->filter.name : NULL,
         .limit = REPLAY_ROWS,
         .after = replay->after,
         .goes_on = true,
     };
 
     colony__follower_catch_up(replay->follower);
+    replay->newest = colony_store_last_seq(store);
     replay->is_asked = true;
-    if (colony_store_history(colony_engine_store(replay->engine), &query, on_rows, replay) == 0)
+    if (colony_store_history(store, &query, on_rows, replay) == 0)
         return;
     replay->is_asked = false;
     colony__follower_close(replay->follower); /* it comes again */

@@ -37,6 +37,7 @@ enum trouble {
 
 struct colony__webhook {
     const struct colony_webhook_settings *settings;
+    const char *kind;
     size_t number;
     char *secret; /* NULL: what is posted is not signed */
     size_t secret_size;
@@ -76,8 +77,8 @@ static int read_secret(struct colony__webhook *hook, struct colony_error *err)
 }
 
 int colony__webhook_new(struct colony__webhook **out,
-                        const struct colony_webhook_settings *settings, size_t number,
-                        struct colony_error *err)
+                        const struct colony_webhook_settings *settings, const char *kind,
+                        size_t number, struct colony_error *err)
 {
     struct colony__webhook *hook = calloc(1, sizeof *hook);
     int rc;
@@ -85,6 +86,7 @@ int colony__webhook_new(struct colony__webhook **out,
     if (!hook)
         return colony_fail(err, -ENOMEM, "cannot use webhooks: out of memory");
     hook->settings = settings;
+    hook->kind = kind;
     hook->number = number;
     colony_webhook_origin(settings->url, hook->origin, sizeof hook->origin);
     rc = settings->secret_file ? read_secret(hook, err) : 0;
@@ -128,6 +130,7 @@ void colony__webhook_use(struct colony__webhook *hook, struct colony__webhook *n
     size_t secret_size = hook->secret_size;
 
     hook->settings = next->settings;
+    hook->kind = next->kind;
     hook->number = next->number;
     hook->secret = next->secret;
     hook->secret_size = next->secret_size;
@@ -206,7 +209,7 @@ static void go_on(struct colony__webhook *hook)
 static void tell_trouble(struct colony__webhook *hook, enum trouble trouble, const char *reason)
 {
     if (trouble > hook->trouble)
-        colony_log(SEVERITY_WARNING, "webhook %zu %s events %s %s: %s", hook->number,
+        colony_log(SEVERITY_WARNING, "%s %zu %s events %s %s: %s", hook->kind, hook->number,
                    trouble == TROUBLE_LOSES ? "gives up" : "cannot post",
                    trouble == TROUBLE_LOSES ? "for" : "to", hook->origin, reason);
     if (trouble > hook->trouble)
@@ -235,10 +238,11 @@ static void on_sent(struct colony__webhook *hook)
 {
     hook->sent++;
     if (hook->trouble == TROUBLE_LOSES)
-        colony_log(SEVERITY_INFO, "webhook %zu posts events to %s again: %" PRIu64 " %s given up",
-                   hook->number, hook->origin, hook->lost, hook->lost == 1 ? "was" : "were");
+        colony_log(SEVERITY_INFO, "%s %zu posts events to %s again: %" PRIu64 " %s given up",
+                   hook->kind, hook->number, hook->origin, hook->lost,
+                   hook->lost == 1 ? "was" : "were");
     else if (hook->trouble == TROUBLE_TRIES)
-        colony_log(SEVERITY_INFO, "webhook %zu posts events to %s again", hook->number,
+        colony_log(SEVERITY_INFO, "%s %zu posts events to %s again", hook->kind, hook->number,
                    hook->origin);
     hook->trouble = TROUBLE_NONE;
     hook->lost = 0;
@@ -392,7 +396,7 @@ void colony__webhook_close(struct colony__webhook *hook, colony__webhook_cb clos
     hook->lost += hook->queue.count;
     if (hook->lost > 0)
         colony_log(SEVERITY_WARNING,
-                   "webhook %zu gives up %" PRIu64 " %s for %s: %s could not be posted",
+                   "%s %zu gives up %" PRIu64 " %s for %s: %s could not be posted", hook->kind,
                    hook->number, hook->lost, hook->lost == 1 ? "event" : "events", hook->origin,
                    hook->lost == 1 ? "it" : "they");
     colony__webhook_queue_clear(&hook->queue);

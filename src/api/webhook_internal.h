@@ -32,13 +32,13 @@ struct colony__webhook_counts {
 };
 
 /*
- * Reads the secret file. @number, its place in the settings from 1, is what the log calls it. Any
- * thread. Borrows @settings until _use() replaces them. Errors of secret.h, -EINVAL for an empty
- * secret, -ENOMEM.
+ * Reads the secret file. The log calls it @kind, which is kept, and @number: its place in the
+ * settings from 1. Any thread. Borrows @settings until _use() replaces them. Errors of secret.h,
+ * -EINVAL for an empty secret, -ENOMEM.
  */
 int colony__webhook_new(struct colony__webhook **out,
-                        const struct colony_webhook_settings *settings, size_t number,
-                        struct colony_error *err);
+                        const struct colony_webhook_settings *settings, const char *kind,
+                        size_t number, struct colony_error *err);
 /* Of one that was never started; NULL is fine. */
 void colony__webhook_drop(struct colony__webhook *hook);
 

@@ -62,7 +62,7 @@ static int load_hooks(struct hooks *hooks, const struct colony_webhooks_settings
     int rc = settings->count > 0 ? colony_curl_get(&lib, err) : 0;
 
     for (size_t i = 0; i < settings->count && rc == 0; i++) {
-        rc = colony__webhook_new(&hooks->list[i], &settings->list[i], i + 1, err);
+        rc = colony__webhook_new(&hooks->list[i], &settings->list[i], "webhook", i + 1, err);
         hooks->count += rc == 0;
     }
     if (rc < 0)

@@ -358,6 +358,13 @@ int colony_engine_check_upgrade(const struct colony_engine *engine, struct colon
     return 0;
 }
 
+/* What was told and waits to be written would go with us. */
+static void flush_store(struct colony_engine *engine)
+{
+    if (engine->store)
+        colony_store_flush(engine->store);
+}
+
 void colony_engine_upgrade(struct colony_engine *engine)
 {
     struct colony_message message = {.type = MESSAGE_UPGRADE};
@@ -365,6 +372,7 @@ void colony_engine_upgrade(struct colony_engine *engine)
     if (engine->is_stopping)
         return;
     colony_log(SEVERITY_INFO, "keeper and engine are replaced by what is installed");
+    flush_store(engine);
     if (colony_link_send(engine->link, &message, NULL, 0) == -ENOMEM)
         _exit(EXIT_FAILED); /* front-ends serve no more: the keeper starts an engine that does */
 }
@@ -392,6 +400,7 @@ int colony_engine_become_keeper(struct colony_engine *engine, struct colony_erro
     struct pollfd keeper = {.fd = engine->keeper_pidfd, .events = POLLIN};
     char **argv;
 
+    flush_store(engine);
     /* It may only have let go of us; and a parent that is another's says surely that it ended. */
     if (getppid() == options.keeper_pid && poll(&keeper, 1, 1000) != 1)
         return colony_fail(err, -EBUSY, "cannot take over: the keeper lives");

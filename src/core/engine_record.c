@@ -127,6 +127,11 @@ static int open_store(struct colony_engine *engine, struct colony_error *err)
         return 0;
     }
     engine_keep_history(engine);
+    if (colony_store_dropped(engine->store) > 0)
+        colony_log(SEVERITY_ERROR,
+                   "the history lacks %llu events: they were told, and colony's engine ended "
+                   "before they were written",
+                   (unsigned long long)colony_store_dropped(engine->store));
     engine->has_forgotten = aside != NULL;
     if (aside)
         colony_log(SEVERITY_ERROR,

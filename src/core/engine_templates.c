@@ -251,7 +251,6 @@ int colony_engine_update_template(struct colony_engine *engine, struct colony_te
 /* Nobody sees it from now on; it is freed when its last slot is. */
 void engine_remove_entry(struct template_entry *entry)
 {
-    engine_publish(entry, EVENT_DELETE);
     entry->is_wanted = false;
     entry->is_removed = true;
     if (entry->counts[SLOT_STOPPING] == 0) /* else it belongs to the same stop */
@@ -260,6 +259,7 @@ void engine_remove_entry(struct template_entry *entry)
     for (uint32_t i = entry->slot_count; i-- > 0;)
         engine_slot_leave(entry->slots[i], true);
     engine_gates_stop(entry);
+    engine_publish(entry, EVENT_DELETE); /* as gaffer: all are told to stop, and ends come later */
     engine_gates_look(entry);
     if (entry->open_slots == 0)
         engine_free_entry(entry);

@@ -42,8 +42,6 @@ struct colony_store {
     uv_async_t async;
     uv_timer_t timer; /* while it is being closed: how long that may take */
     struct asked asked;
-    uint64_t next_seq;
-    uint64_t opened_seq;
     uint64_t dropped;
     struct store_block *block; /* that the last event was put into */
     char trouble[COLONY_ERROR_TEXT_MAX];
@@ -72,7 +70,7 @@ struct colony_store {
     char news[COLONY_ERROR_TEXT_MAX]; /* what trouble is to become */
 
     uv_thread_t thread;
-    struct store_writer writer; /* the thread's */
+    struct store_writer writer; /* the thread's, but for giving ids */
 };
 
 static uint64_t now_ms(void)
@@ -330,10 +328,7 @@ int colony_store_open(struct colony_store **out, struct uv_loop_s *loop, const c
     }
     TAILQ_INIT(&store->asked);
     rc = colony__writer_open(&store->writer, path, &moved, err);
-    store->opened_seq = store->writer.db.last_seq;
-    if (store->writer.db.was_killed)
-        store->opened_seq += STORE_SKIPPED_SEQS;
-    store->next_seq = store->opened_seq + 1;
+    store->dropped = store->writer.ids.lost;
     store->keep.rows = COLONY_STORE_HISTORY_MAX;
     if (rc == 0) {
         rc = start_thread(store, loop);
@@ -421,16 +416,17 @@ int colony_store_remove_template(struct colony_store *store, const char *name)
 uint64_t colony_store_add_event(struct colony_store *store, const struct colony_store_event *row)
 {
     struct store_event *event = colony__store_event_new(&store->block, row);
+    uint64_t seq = colony__ids_give(&store->writer.ids);
     bool is_full;
 
     if (!event) {
         store->dropped++;
-        return 0;
+        return seq;
     }
+    event->row.seq = seq;
     uv_mutex_lock(&store->lock);
     is_full = store->event_count >= COLONY_STORE_QUEUE_MAX;
     if (!is_full) {
-        event->row.seq = store->next_seq++;
         colony__store_list_append(&store->events, &event->link);
         store->event_count++;
     }
@@ -439,21 +435,21 @@ uint64_t colony_store_add_event(struct colony_store *store, const struct colony_
         uv_cond_broadcast(&store->wake);
     }
     uv_mutex_unlock(&store->lock);
-    if (!is_full)
-        return store->next_seq - 1;
-    store->dropped++;
-    colony__store_event_free(event);
-    return 0;
+    if (is_full) {
+        store->dropped++;
+        colony__store_event_free(event);
+    }
+    return seq;
 }
 
 uint64_t colony_store_last_seq(const struct colony_store *store)
 {
-    return store->next_seq - 1;
+    return colony__ids_last(&store->writer.ids);
 }
 
 uint64_t colony_store_opened_seq(const struct colony_store *store)
 {
-    return store->opened_seq;
+    return store->writer.ids.opened;
 }
 
 /* With @row it is asked whether that is safe: both are queued at once, as one may not be written
@@ -534,6 +530,19 @@ int colony_store_each_spooled(struct colony_store *store, colony_store_spooled_c
     rc = colony__store_db_each_spooled(&store->writer.db, cb, data);
     end_reading(store);
     return rc;
+}
+
+void colony_store_flush(struct colony_store *store)
+{
+    uint64_t now = now_ms();
+    uint64_t until_ms = now + STORE_CLOSE_MS;
+
+    uv_mutex_lock(&store->lock);
+    store->is_hurried = true;
+    uv_cond_broadcast(&store->wake);
+    for (; (store->is_hurried || store->is_busy) && now < until_ms; now = now_ms())
+        (void)uv_cond_timedwait(&store->wake, &store->lock, (until_ms - now) * 1000000);
+    uv_mutex_unlock(&store->lock);
 }
 
 int colony_store_history(struct colony_store *store, const struct colony_store_query *query,

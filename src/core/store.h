@@ -97,7 +97,8 @@ int colony_store_remove_template(struct colony_store *store, const char *name);
 /*
  * Not waited for by anybody: committed within a second, or with the next put. Texts are cut (cause
  * 1024 bytes, names COLONY_NAME_MAX, words 64), and bytes that are not UTF-8 become '?'. Returns
- * its seq; 0: it was dropped, and counted.
+ * its seq, which is given to no other event, whatever happens to colony: the next one up. One that
+ * is dropped has one too, and is counted.
  */
 uint64_t colony_store_add_event(struct colony_store *store, const struct colony_store_event *row);
 
@@ -138,6 +139,12 @@ int colony_store_each_spooled(struct colony_store *store, colony_store_spooled_c
 int colony_store_sync(struct colony_store *store, colony_store_done_cb cb, void *data);
 
 /*
+ * Waits until all that is queued is written, 5 s at most: for an engine that ends at once, and has
+ * no next turn of its loop in which anything could be queued.
+ */
+void colony_store_flush(struct colony_store *store);
+
+/*
  * The newest @limit events of @name (NULL: of all) and @slot (0: of all) with a seq below @before
  * (0: all) and above @after, also those still queued, that happened at @since_ms of the wall clock
  * or later; with @goes_on instead the oldest with a seq above @after, oldest first. -EINVAL: @name
@@ -159,7 +166,10 @@ int colony_store_history(struct colony_store *store, const struct colony_store_q
 uint64_t colony_store_last_seq(const struct colony_store *store);
 uint64_t colony_store_opened_seq(const struct colony_store *store);
 
-/* Why the last write failed, or "" while all is well; and what was dropped of the history. */
+/*
+ * Why the last write failed, or "" while all is well; and what was dropped of the history, with
+ * what an engine before had told and not written when it ended.
+ */
 const char *colony_store_trouble(const struct colony_store *store);
 uint64_t colony_store_dropped(const struct colony_store *store);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * store_internal.h - the parts of the store: store.c has the loop's side and the thread,
- * store_writer.c what the thread does, store_rows.c the rows, store_db.c all that knows of sqlite;
- * store_spool.c is the spool in all of these.
+ * store_writer.c what the thread does, store_rows.c the rows, store_ids.c the ids of events,
+ * store_db.c all that knows of sqlite; store_spool.c is the spool in all of these.
  */
 #ifndef COLONY_CORE_STORE_INTERNAL_H
 #define COLONY_CORE_STORE_INTERNAL_H
@@ -27,7 +27,7 @@ enum {
     STORE_KNOWN_BUCKETS = 512,
     STORE_PRUNE_ROWS = 1000,   /* the history is cut by so many at once */
     STORE_PRUNE_SHARE = 100,   /* but by this part of it at most */
-    STORE_SKIPPED_SEQS = 1000, /* after a kill: what was told to clients and not yet written */
+    STORE_SKIPPED_SEQS = 1000, /* after a crash of the machine: what may have been told */
 };
 
 /* Damaged, or not a database of colony's. */
@@ -175,11 +175,41 @@ int colony__store_db_each_spooled(struct store_db *db, colony_store_spooled_cb c
 /* Of what could not be written, only removals are tried again: who put the rest there is told. */
 void colony__store_spool_keep_removals(struct store_list *spool);
 
+/* store_ids.c: what was given of ids. */
+
+/* In a file, as it is. */
+struct store_ids_page {
+    uint64_t magic;
+    _Atomic uint64_t given;   /* the last id that an event got */
+    _Atomic uint64_t settled; /* up to here they are written, or known to be lost */
+    uint8_t boot_id[16];      /* while it is open; zeros: it was closed, and is on the disk */
+};
+
+struct store_ids {
+    struct store_ids_page *page; /* NULL: not open */
+    struct store_ids_page own;   /* in its place where there can be no file */
+    uint64_t opened;             /* the last id that was given before */
+    uint64_t lost;               /* events that were told before and never written */
+};
+
+/*
+ * Those of the database @path, whose last event is @last_seq, from PATH-ids. Where that file cannot
+ * be had it goes on without, which the log says.
+ */
+void colony__ids_open(struct store_ids *ids, const char *path, uint64_t last_seq);
+/* The next id; the loop's thread alone gives some. */
+uint64_t colony__ids_give(struct store_ids *ids);
+uint64_t colony__ids_last(const struct store_ids *ids);
+/* All events up to @seq are written. Any one thread. */
+void colony__ids_settle(struct store_ids *ids, uint64_t seq);
+void colony__ids_close(struct store_ids *ids);
+
 /* store_writer.c: what the thread does. */
 
 struct store_writer {
     char *path;
     struct store_db db;
+    struct store_ids ids;
     struct store_known known;
     struct store_list changes; /* of templates, to be written */
     struct store_list events;  /* to be written */

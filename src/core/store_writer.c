@@ -173,6 +173,7 @@ int colony__writer_open(struct store_writer *writer, const char *path, char **as
         return colony_fail(err, rc, "cannot open %s: %s", path, advice_of(rc));
     }
     writer->is_unchecked = writer->db.was_killed;
+    colony__ids_open(&writer->ids, path, writer->db.last_seq);
     *aside = moved;
     return 0;
 }
@@ -180,6 +181,7 @@ int colony__writer_open(struct store_writer *writer, const char *path, char **as
 void colony__writer_close(struct store_writer *writer)
 {
     colony__store_db_close(&writer->db, false);
+    colony__ids_close(&writer->ids);
     colony__store_known_clear(&writer->known);
     colony__store_list_clear(&writer->changes);
     colony__store_events_clear(&writer->events);
@@ -337,6 +339,7 @@ int colony__writer_write(struct store_writer *writer)
     apply_changes(writer);
     writer->is_unsure = rc < 0;
     if (rc == 0) {
+        colony__ids_settle(&writer->ids, writer->db.last_seq);
         colony__store_events_clear(&writer->events);
         colony__store_list_clear(&writer->spool);
         writer->event_count = 0;

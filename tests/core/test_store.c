@@ -172,6 +172,21 @@ FOLDER_TEST(test_an_event_alone_is_written_by_and_by)
     stored_close(&stored);
 }
 
+FOLDER_TEST(test_a_flush_writes_without_a_turn_of_the_loop)
+{
+    struct stored stored;
+
+    stored_open(&stored, data);
+    colony_store_flush(stored.store); /* there is nothing */
+    add_event(&stored, "web", 1, "first");
+    put(&stored, "web", NULL);
+    add_event(&stored, "web", 1, "second");
+    colony_store_flush(stored.store);
+    CHECK(ask_file(stored.path, "SELECT count(*) FROM template") == 1);
+    CHECK(ask_file(stored.path, "SELECT count(*) FROM history") == 2);
+    stored_close(&stored);
+}
+
 static void check_events(int rc, const struct colony_store_event *rows, size_t count, void *data)
 {
     struct stored *stored = data;
@@ -399,6 +414,7 @@ FOLDER_TEST(test_history_beyond_the_queue_is_dropped_and_counted)
     for (int i = 0; i < COLONY_STORE_QUEUE_MAX + QUEUED_MORE; i++)
         add_event(&stored, "web", 1, "x");
     CHECK(colony_store_dropped(stored.store) == QUEUED_MORE);
+    CHECK(colony_store_last_seq(stored.store) == COLONY_STORE_QUEUE_MAX + QUEUED_MORE);
     CHECK(sync_now(&stored) == -EBUSY);
     CHECK(strstr(colony_store_trouble(stored.store), "another program has it locked"));
     add_event(&stored, "web", 1, "x"); /* what could not be written still counts */
@@ -551,6 +567,7 @@ int main(void)
         cmocka_unit_test(test_a_sync_answers_for_all_that_was_put_before),
         cmocka_unit_test(test_a_put_is_written_without_a_sync_and_events_along_with_it),
         cmocka_unit_test(test_an_event_alone_is_written_by_and_by),
+        cmocka_unit_test(test_a_flush_writes_without_a_turn_of_the_loop),
         cmocka_unit_test(test_all_of_an_event_is_kept),
         cmocka_unit_test(test_history_is_found_newest_first_by_name_slot_and_page),
         cmocka_unit_test(test_names_too_long_to_be_are_no_query),

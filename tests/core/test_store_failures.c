@@ -304,6 +304,28 @@ FOLDER_TEST(test_a_disk_that_hangs_does_not_hold_up_the_end)
     EVENTUALLY(ask_file(stored.path, "SELECT count(*) FROM template") == 2);
 }
 
+FOLDER_TEST(test_a_flush_does_not_wait_for_a_disk_that_fails_nor_for_ever)
+{
+    struct stored stored;
+    uint64_t began_ms;
+
+    use_disk();
+    stored_open(&stored, data);
+    set_disk(false, true);
+    add_event(&stored, "web", 1, "x");
+    began_ms = clock_ms();
+    colony_store_flush(stored.store);
+    CHECK(clock_ms() - began_ms < 4000);
+    set_disk(true, false);
+    began_ms = clock_ms();
+    colony_store_flush(stored.store);
+    CHECK(clock_ms() - began_ms >= 4000); /* and it has come back */
+    set_disk(false, false);
+    EVENTUALLY(ask_file(stored.path, "SELECT count(*) FROM history") == 1);
+    (void)uv_run(&stored.loop, UV_RUN_NOWAIT); /* it learns what time it is */
+    stored_close(&stored);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_a_failing_disk_is_told_and_tried_again),
         cmocka_unit_test(test_a_slow_disk_holds_up_neither_the_loop_nor_the_order),
         cmocka_unit_test(test_a_disk_that_hangs_does_not_hold_up_the_end),
+        cmocka_unit_test(test_a_flush_does_not_wait_for_a_disk_that_fails_nor_for_ever),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

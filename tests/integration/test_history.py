@@ -36,6 +36,7 @@ def test_since_an_event_a_time_and_an_age(colony):
     before = history(colony)[0]["seq"]
     time.sleep(0.01)
     restart(colony)
+    colony.wait_state("web", "running")
     rows = history(colony, f"&since={before}")
     assert rows and all(row["seq"] > before for row in rows)
     assert [row["seq"] for row in rows] == sorted((row["seq"] for row in rows), reverse=True)

@@ -42,6 +42,18 @@ def test_an_event_source_tells_events_as_gaffer_did(colony):
         end = feed.wait("exit", pid=spawn["pid"])
         assert (end["exit_status"], end["term_signal"]) == (None, 9)
         assert end["seq"] > spawn["seq"]
+    row = next(r for r in colony.http("GET", "/history").json() if r["seq"] == end["seq"])
+    assert (row["id"], row["exit_status"], row["term_signal"]) == (spawn["pid"], None, "SIGKILL")
+
+
+def test_an_end_without_a_signal_has_the_number_0_and_no_name(colony):
+    start(colony, SLEEPER)
+    colony.http("POST", "/processes", json.dumps({"name": "quick", "cmd": "false", "restart": "never"}))
+    with Feed(colony, "/watch/exit?feed=eventsource&since=0") as feed:
+        end = feed.wait("exit", name="quick")
+    assert (end["exit_status"], end["term_signal"]) == (1, 0)
+    row = next(r for r in colony.http("GET", "/history").json() if r["seq"] == end["seq"])
+    assert (row["exit_status"], row["term_signal"]) == (1, None)
 
 
 def test_longpoll_is_the_default_and_ends_after_one_event(colony):
@@ -235,3 +247,15 @@ def test_feeds_that_hang_up_in_the_middle_leave_nothing(colony):
         sock.close()
     eventually(lambda: len(os.listdir(f"/proc/{colony.engine}/fd")) <= before + 1)
     assert colony.answers()
+
+
+def test_a_removal_is_told_once_it_is_so_and_before_the_ends_that_it_brings(colony):
+    colony.start({"processes": {"web": {"cmd": "sleep 1000"}, "off": {"cmd": "true", "start": False}}})
+    colony.wait_state("web", "running")
+    with Feed(colony, "/watch?feed=eventsource") as feed:
+        for name in ("off", "web"):
+            assert colony.http("DELETE", f"/processes/{name}?wait=20").status == 200
+        events = [json.loads(feed.event()["data"]) for _ in range(6)]
+    assert [(e["name"], e["event"], e.get("to")) for e in events] == [
+        ("off", "delete", None), ("web", "state", "stopping"), ("web", "stop_pid", None),
+        ("web", "delete", None), ("web", "exit", None), ("web", "state", "stopped")]
