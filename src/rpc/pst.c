@@ -82,6 +82,7 @@ static int fill_place(struct rpc_place *place, const struct colony_pst_settings 
     return rc == 0 ? copy_text(&place->region, settings->region) : rc;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): a path and a name stand for what settings leave out */
 int colony_rpc_pst_new(struct colony_rpc_pst **out, struct uv_loop_s *loop,
                        const struct colony_pst_settings *settings, const char *path,
                        const char *name, struct colony_error *err)

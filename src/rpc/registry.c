@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -44,15 +45,26 @@ int colony_rpc_registry_folder(char *path, size_t size)
     return used < 0 || (size_t)used >= size ? -ENAMETOOLONG : 0;
 }
 
-/* The parent is made for everybody to pass, as that of the control socket would be. */
+/* The folder of the control socket, as that would be made: for the group `colony`, too. */
+static int make_parent(const char *path)
+{
+    const struct group *group;
+
+    if (mkdir(path, 0750) < 0)
+        return errno == EEXIST ? 0 : -errno;
+    group = getgrnam("colony");
+    if (group && chown(path, (uid_t)-1, group->gr_gid) < 0 && errno != EPERM)
+        return -errno;
+    return chmod(path, 0750) < 0 ? -errno : 0; /* the umask may have taken more away */
+}
+
 static int make_folders(char *path)
 {
     char *slash = strrchr(path, '/');
-    int rc = 0;
+    int rc;
 
     *slash = '\0';
-    if (mkdir(path, 0750) < 0 && errno != EEXIST)
-        rc = -errno;
+    rc = make_parent(path);
     *slash = '/';
     if (rc == 0 && mkdir(path, 0700) < 0 && errno != EEXIST)
         rc = -errno;
@@ -253,7 +265,7 @@ static int gather(DIR *stream, struct colony_rpc_entry **list, size_t *count)
     size_t capacity = 0;
     const struct dirent *item;
 
-    while ((item = readdir(stream)) && *count < ENTRIES_MAX) { /* NOLINT(concurrency-mt-unsafe) */
+    while ((item = readdir(stream)) && *count < ENTRIES_MAX) {
         struct colony_rpc_entry *room;
 
         if (!is_entry_name(item->d_name))
