@@ -61,6 +61,15 @@ def test_attributes_methods_and_docs(served):
             rpc.call("start", name="none")
 
 
+def test_the_command_line_turns_it_on(served):
+    served.colony.start({"name": "shop"}, "--rpc", "tcp://127.0.0.1:0",
+                        env={**os.environ, "COLONY_RUNTIME_DIR": str(served.runtime)})
+    entry = served.entry()
+    assert entry["name"] == "shop" and entry["endpoint"] == f"tcp://127.0.0.1:{entry['port']}"
+    with served.client() as rpc:
+        assert rpc.get("name") == "shop"
+
+
 def test_what_runs_is_seen_and_controlled(served):
     colony = served.colony
     with served.start(PROCESSES).client() as rpc:
