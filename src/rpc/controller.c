@@ -35,6 +35,7 @@ struct rpc {
     bool is_wanted;
     bool has_curve;
     bool is_registered;
+    bool is_program_ready;
     bool has_loaded;
     bool is_loading;
     bool is_started;
@@ -192,28 +193,32 @@ static void register_one(const char *name, int fd, void *data)
         enter_registry(data, name + strlen(COLONY_RPC_PREFIX));
 }
 
+/* Nobody comes in before what was saved is there again, and a program has said what it has. */
+static void listen_when_ready(struct rpc *rpc)
+{
+    if (rpc->is_started && rpc->has_loaded && (!rpc->program || rpc->is_program_ready))
+        colony_engine_each_socket(rpc->object.engine, listen_on, rpc);
+}
+
 static void on_program_ready(void *data)
 {
     struct rpc *rpc = data;
 
-    if (rpc->is_started)
-        colony_engine_each_socket(rpc->object.engine, listen_on, rpc);
+    rpc->is_program_ready = true;
+    listen_when_ready(rpc);
 }
 
-/* Nobody comes in before what was saved is there again. */
 static void on_loaded(void *data)
 {
     struct rpc *rpc = data;
-    struct colony_error err;
+    bool was_ready = rpc->is_program_ready;
 
     rpc->is_loading = false;
     rpc->has_loaded = true;
-    if (!rpc->is_started)
-        return;
-    if (!rpc->program)
-        colony_engine_each_socket(rpc->object.engine, listen_on, rpc);
-    else if (colony_rpc_program_start(rpc->program, &err) < 0)
-        colony_log(SEVERITY_ERROR, "%s", err.message);
+    if (rpc->program)
+        colony_rpc_program_loaded(rpc->program);
+    if (!rpc->program || was_ready)
+        listen_when_ready(rpc);
 }
 
 #define METER(function, field)                                                                     \
@@ -244,26 +249,6 @@ static const struct colony_meter meters[] = {
 };
 /* clang-format on */
 
-static int start(void *controller, struct colony_error *err)
-{
-    struct rpc *rpc = controller;
-
-    (void)err;
-    if (!rpc->is_wanted || rpc->is_started)
-        return 0;
-    rpc->is_started = true;
-    rpc->meters = (struct colony_meters){.list = meters, .data = rpc};
-    colony_engine_add_meters(rpc->object.engine, &rpc->meters);
-    colony_engine_each_socket(rpc->object.engine, register_one, rpc);
-    if (rpc->has_loaded) {
-        on_loaded(rpc);
-    } else if (!rpc->is_loading) {
-        rpc->is_loading = true;
-        rpc_attributes_load(rpc->object.attributes, on_loaded, rpc);
-    }
-    return 0;
-}
-
 static void stop(void *controller)
 {
     struct rpc *rpc = controller;
@@ -278,6 +263,30 @@ static void stop(void *controller)
     colony_rpc_server_stop(rpc->server);
     if (rpc->program)
         colony_rpc_program_stop(rpc->program);
+}
+
+static int start(void *controller, struct colony_error *err)
+{
+    struct rpc *rpc = controller;
+
+    if (!rpc->is_wanted || rpc->is_started)
+        return 0;
+    rpc->is_started = true;
+    rpc->meters = (struct colony_meters){.list = meters, .data = rpc};
+    colony_engine_add_meters(rpc->object.engine, &rpc->meters);
+    colony_engine_each_socket(rpc->object.engine, register_one, rpc);
+    rpc->is_program_ready = false;
+    if (rpc->program && colony_rpc_program_start(rpc->program, err) < 0) {
+        stop(rpc);
+        return -ENOMEM;
+    }
+    if (rpc->has_loaded) {
+        on_loaded(rpc);
+    } else if (!rpc->is_loading) {
+        rpc->is_loading = true;
+        rpc_attributes_load(rpc->object.attributes, on_loaded, rpc);
+    }
+    return 0;
 }
 
 static void on_attributes_closed(void *data)

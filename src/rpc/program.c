@@ -110,9 +110,10 @@ static void adopt(const struct colony_slot_info *info, void *data)
     attach(program, info->id);
     if (program->state == PROGRAM_ABSENT)
         return;
-    program->is_adopted = true;
+    program->is_adopted = true; /* or has begun a moment ago: then it is yet to say hello */
     program->next_id = (uint64_t)time(NULL) * 1000000; /* above all that engine has used */
-    program_recall_hello(program);
+    if (program->has_loaded)
+        program_recall_hello(program);
 }
 
 /* --- beginning and end ------------------------------------------------------------------------ */
@@ -164,8 +165,20 @@ int colony_rpc_program_start(struct colony_rpc_program *program, struct colony_e
     return 0;
 }
 
+void colony_rpc_program_loaded(struct colony_rpc_program *program)
+{
+    program->has_loaded = true;
+    if (program->state == PROGRAM_GREETING) {
+        program_time_hello(program);
+        program_set_saved(program);
+    } else if (program->state == PROGRAM_STARTING && program->is_adopted) {
+        program_recall_hello(program);
+    }
+}
+
 void colony_rpc_program_stop(struct colony_rpc_program *program)
 {
+    program->has_told = false; /* it may be started again */
     colony_events_unsubscribe(colony_engine_events(program->engine), program->subscription);
     program->subscription = NULL;
     detach(program, "colony ends");

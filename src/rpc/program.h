@@ -26,7 +26,7 @@ typedef void (*colony_rpc_program_closed_cb)(void *data);
 struct colony_rpc_program_options {
     struct colony_engine *engine;
     const char *name;                  /* of its template; copied */
-    struct rpc_attributes *attributes; /* that are saved; loaded, and borrowed for ever */
+    struct rpc_attributes *attributes; /* that are saved; borrowed for ever */
     uint64_t frequency_ms;             /* how often they are looked at */
     /* It has said what it has, or has had its time for that: serve now. Once. */
     void (*ready)(void *data);
@@ -40,6 +40,9 @@ int colony_rpc_program_new(struct colony_rpc_program **out,
 
 /* Talks to the process that runs now and to those after it. -ENOMEM. */
 int colony_rpc_program_start(struct colony_rpc_program *program, struct colony_error *err);
+/* Its attributes are there: before that no hello is answered, and nobody is told that it is ready.
+ */
+void colony_rpc_program_loaded(struct colony_rpc_program *program);
 /* What is under way is answered with an error. */
 void colony_rpc_program_stop(struct colony_rpc_program *program);
 void colony_rpc_program_close(struct colony_rpc_program *program, colony_rpc_program_closed_cb cb,

@@ -176,10 +176,15 @@ static void on_hello_late(uv_timer_t *timer)
     program_tell_ready(program);
 }
 
+void program_time_hello(struct colony_rpc_program *program)
+{
+    (void)uv_timer_start(&program->timer, on_hello_late, HELLO_MS, 0);
+}
+
 void program_wait_for_hello(struct colony_rpc_program *program)
 {
     program->state = PROGRAM_STARTING;
-    (void)uv_timer_start(&program->timer, on_hello_late, HELLO_MS, 0);
+    program_time_hello(program);
 }
 
 /* Answers the hello with @err, or well. */
@@ -250,8 +255,10 @@ void program_take_hello(struct colony_rpc_program *program, const struct colony_
     program->hello_id = id ? colony_value_to_json(id) : NULL;
     note_hello(program);
     program->state = PROGRAM_GREETING;
-    if (is_first)
+    if (!is_first)
+        program_become_ready(program); /* it has changed what it has */
+    else if (program->has_loaded)
         program_set_saved(program);
     else
-        program_become_ready(program); /* it has changed what it has */
+        (void)uv_timer_stop(&program->timer); /* now it is the disk that takes its time */
 }

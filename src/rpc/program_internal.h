@@ -60,6 +60,7 @@ struct colony_rpc_program {
     bool is_adopted;  /* it has said hello to an engine before this one */
     bool is_stopping; /* it is asked for its attributes before it is told to end */
     bool has_hello;   /* @hello is what it said, it or the process before it */
+    bool has_loaded;  /* what was saved is there */
     bool has_told;    /* ready_cb */
     struct colony__lines lines;
     struct colony__hello hello;
@@ -113,6 +114,8 @@ void program_count_junk(struct colony_rpc_program *program, const char *line, co
 void program_take_hello(struct colony_rpc_program *program, const struct colony_value *request);
 /* A new process has its time to say it. */
 void program_wait_for_hello(struct colony_rpc_program *program);
+/* So too for all that has to be set before it is ready. */
+void program_time_hello(struct colony_rpc_program *program);
 /* What an engine before this one was told by the same process: it is ready then. */
 void program_recall_hello(struct colony_rpc_program *program);
 /* It is ready for whoever asks. */

@@ -84,12 +84,27 @@ TEST(test_what_cannot_be_is_told)
     assert_refused("{\"rpc\": 5}", "rpc");
 }
 
+TEST(test_a_program_that_is_served_must_be_there_with_its_stream)
+{
+    struct colony_settings *settings;
+
+    assert_refused("{\"rpc\": {\"program\": \"pot\"}}", "there is no such process");
+    assert_refused(
+        "{\"rpc\": {\"program\": \"pot\"}, \"processes\": {\"pot\": {\"cmd\": \"cat\"}}}",
+        "has no `custom_streams: [rpc]`");
+    settings = parse("{\"rpc\": {\"program\": \"pot\"}, \"processes\": {\"pot\": {\"cmd\": \"cat\","
+                     " \"custom_streams\": [\"other\", \"rpc\"]}}}");
+    assert_string_equal(settings->rpc.program, "pot");
+    colony_settings_free(settings);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_it_is_off_unless_it_is_asked_for),
         cmocka_unit_test(test_all_of_it_is_read_and_written),
         cmocka_unit_test(test_what_cannot_be_is_told),
+        cmocka_unit_test(test_a_program_that_is_served_must_be_there_with_its_stream),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
