@@ -90,7 +90,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
     (void)status;
     (void)events;
-    if (read_some(stream) && !write_lines(stream))
+    /* Also before: the other stream may have taken the room that its last line needs. */
+    if (!write_lines(stream) || (read_some(stream) && !write_lines(stream)))
         (void)uv_poll_stop(poll); /* until schedule_run_resume */
 }
 

@@ -209,7 +209,7 @@ static void tell_end(struct colony_log_tap *tap)
 /* It has all up to where it was to end, or to hear a mark. */
 static void tell_reached(struct colony_log_tap *tap)
 {
-    if (!tap->is_mark) {
+    if (!tap->is_mark || !tap->cb) {
         tell_end(tap);
         return;
     }

@@ -17,6 +17,7 @@
 
 #include "core/file_config.h"
 #include "core/settings.h"
+#include "core/utf8.h"
 #include "fsctl/entry_internal.h"
 
 enum known_state {
@@ -35,6 +36,7 @@ struct known {
     struct colony_file_config config; /* its groups; the template is handed on */
     bool has_given;                   /* a template */
     char *told;                       /* what was said of it last; NULL: nothing */
+    char *misses;                     /* another file that it waits for; NULL: none */
     UT_hash_handle hh;
     char name[]; /* flexible */
 };
@@ -91,6 +93,7 @@ static void forget(struct colony__directory *directory, struct known *known)
     HASH_DEL(directory->files, known);
     colony_file_config_clear(&known->config);
     free(known->told);
+    free(known->misses);
     free(known);
 }
 
@@ -369,6 +372,45 @@ bool colony__directory_tells(struct colony__directory *directory, const char *na
         return false;
     free(known->told);
     known->told = text ? strdup(text) : NULL;
+    return true;
+}
+
+void colony__directory_misses(struct colony__directory *directory, const char *name,
+                              const char *missed)
+{
+    struct known *known = find(directory, name);
+
+    if (!known)
+        return;
+    free(known->misses);
+    known->misses = missed ? strdup(missed) : NULL;
+}
+
+/* The next one on the way; NULL: it waits for none. */
+static const struct known *next_missed(const struct colony__directory *directory,
+                                       const struct known *known)
+{
+    return known && known->misses ? find(directory, known->misses) : NULL;
+}
+
+bool colony__directory_circle(const struct colony__directory *directory, const char *name,
+                              char *text, size_t size)
+{
+    const struct known *first = find(directory, name);
+    const struct known *known = first;
+    size_t left = colony__directory_count(directory); /* others may go round without it */
+    size_t used = 0;
+
+    do {
+        if (known && used < size)
+            used += (size_t)snprintf(text + used, size - used, "%s → ", known->name);
+        known = next_missed(directory, known);
+    } while (known && known != first && left-- > 0);
+    if (!known || known != first)
+        return false;
+    if (used < size)
+        (void)snprintf(text + used, size - used, "%s", name);
+    text[colony_utf8_length(text, strlen(text))] = '\0'; /* no part of a character */
     return true;
 }
 

@@ -63,6 +63,14 @@ void colony__directory_again(struct colony__directory *directory, const char *na
 bool colony__directory_tells(struct colony__directory *directory, const char *name,
                              const char *text);
 
+/* The file @name waits for @missed, which is looked for among files; NULL: for none. */
+void colony__directory_misses(struct colony__directory *directory, const char *name,
+                              const char *missed);
+/* True when one that waits for another leads back to @name; "a → b → a" is then in @text, which may
+ * cut it short. */
+bool colony__directory_circle(const struct colony__directory *directory, const char *name,
+                              char *text, size_t size);
+
 /* What was said of the file @name last; NULL: nothing, or that it can be used. */
 const char *colony__directory_told(const struct colony__directory *directory, const char *name);
 bool colony__directory_has(const struct colony__directory *directory, const char *name);

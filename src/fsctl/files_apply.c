@@ -11,6 +11,7 @@
 
 enum {
     WHY_SIZE = 96,
+    CIRCLE_SIZE = 200,
 };
 
 static void write_why(char why[WHY_SIZE], const char *what, const char *name)
@@ -37,6 +38,8 @@ static bool is_news(const struct files *files, const struct colony_template *tem
 static void fail_put(struct files *files, const char *name, const struct colony_error *err)
 {
     struct colony_error told;
+    char circle[CIRCLE_SIZE];
+    bool is_circle;
 
     if (err->code == -ESHUTDOWN)
         return;
@@ -44,9 +47,24 @@ static void fail_put(struct files *files, const char *name, const struct colony_
     files->waiting += err->code == -ENOENT;
     if (err->code == -ENOENT && files->is_quiet)
         return;
-    (void)colony_fail(&told, err->code, "cannot use %.200s/%.200s: %s", files->job->settings.config,
-                      name, err->message);
+    is_circle = err->code == -ENOENT &&
+                colony__directory_circle(files->job->directory, name, circle, sizeof circle);
+    (void)colony_fail(
+        &told, err->code, "cannot use %.200s/%.200s: %s%s", files->job->settings.config, name,
+        is_circle ? "cannot order the starts: " : "", is_circle ? circle : err->message);
     refuse_file(files, name, told.message);
+}
+
+/* Notes which other file it waits for, if any: they may wait for each other. */
+static void note_missed(struct files *files, const struct colony_template *template)
+{
+    const char *missed = NULL;
+
+    for (uint32_t i = 0; i < template->dependency_count && !missed; i++)
+        if (template->dependencies[i].is_needed &&
+            !colony_engine_find_template(files->engine, template->dependencies[i].name))
+            missed = template->dependencies[i].name;
+    colony__directory_misses(files->job->directory, template->name, missed);
 }
 
 static void put(struct files *files, struct colony__change *change)
@@ -57,6 +75,7 @@ static void put(struct files *files, struct colony__change *change)
     bool is_new = is_news(files, template);
 
     change->template = NULL;
+    note_missed(files, template);
     write_why(why, "file", change->name);
     if (colony_engine_put_file(files->engine, template, why, &err) < 0) {
         fail_put(files, change->name, &err);

@@ -253,6 +253,12 @@ def test_files_may_depend_on_each_other_in_any_order(files):
     files.start()
     files.running("a")
     assert files.refusals() == []
+    files.write("ring1", "sleep", "1000", colony={"depends_on": ["ring2"]})
+    files.write("ring2", "sleep", "1000", colony={"depends_on": ["ring3"]})
+    files.write("ring3", "sleep", "1000", colony={"depends_on": ["ring1"]})
+    files.wait_refused("ring2", "cannot order the starts: ring2 → ring3 → ring1 → ring2")
+    files.write("ring3", "sleep", "1000")
+    files.running("ring1")
     files.write("x", "sleep", "1000", colony={"depends_on": ["y"]})
     files.wait_refused("x", "y")
     files.write("y", "sleep", "1000")

@@ -98,6 +98,14 @@ def test_much_output_with_a_slow_reader_is_all_there():
     assert done.stdout == "".join(f"[1] {n}\n" for n in range(1, 100001))
 
 
+def test_a_last_line_without_an_end_waits_for_a_slow_reader_too():
+    command = (f"{BINARY} schedule --once -- sh -c 'printf three; seq 1 30000 >&2' | "
+               "(sleep 0.3; cat)")
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
+    assert sorted(done.stdout.splitlines())[0] == "[1] three"
+    assert done.stdout.count("\n") == 30001
+
+
 def test_output_to_a_file_is_all_there(tmp_path):
     with open(tmp_path / "out", "w", encoding="utf-8") as out:
         subprocess.run([BINARY, "schedule", "--once", "--", "seq", "1", "20000"], stdout=out,
