@@ -37,7 +37,9 @@ static void on_output(const char *bytes, size_t size, void *data)
         if (bytes[i] == '\n' || forward->used == sizeof forward->line)
             end_line(forward);
         if (bytes[i] != '\n')
-            forward->line[forward->used++] = bytes[i] ? bytes[i] : '?'; /* a text ends at a NUL */
+            forward->line[forward->used++] = bytes[i];
+        if (bytes[i] == '\0') /* a text would end here */
+            forward->line[forward->used - 1] = '?';
     }
     if (size > 0)
         return;

@@ -323,7 +323,7 @@ TEST(test_what_is_our_managers_never_reaches_a_child)
 {
     static const char *const ours[] = {"NOTIFY_SOCKET", "LISTEN_FDS",       "LISTEN_FDNAMES",
                                        "WATCHDOG_USEC", "MAINPID",          "JOURNAL_STREAM",
-                                       "INVOCATION_ID", "SYSTEMD_EXEC_PID", "COLONY_SECRET"};
+                                       "INVOCATION_ID", "SYSTEMD_EXEC_PID", "COLONY_TOKEN"};
     struct colony_spawn_plan plan;
 
     for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
