@@ -147,7 +147,7 @@ struct colony_status_settings {
     uint64_t timeout_ms;
 };
 
-/* Where attributes that start with `pst` are kept. The first is the seed's word for the second. */
+/* Where attributes that start with `pst` are kept. The first is malacoda's word for the second. */
 enum colony_pst_class { PST_FILE_STORAGE, PST_FILE, PST_SQLITE, PST_S3, PST_NONE };
 
 struct colony_pst_settings {

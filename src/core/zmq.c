@@ -10,7 +10,8 @@
 
 #define SONAME "libzmq.so.5"
 
-COLONY_LIBRARY_NOTE(zmq_note, "zmq", "ZeroMQ: the RPC endpoint and colony rpc", SONAME);
+COLONY_LIBRARY_NOTE(zmq_note, "zmq",
+                    "ZeroMQ: the RPC endpoint, colony rpc and events handed to ZeroMQ", SONAME);
 
 #define SYMBOL(function) {#function, offsetof(struct colony_zmq, function)},
 
