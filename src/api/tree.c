@@ -4,13 +4,9 @@
  *
  * The slots are copied on the loop; a worker thread reads /proc and writes the JSON.
  */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "api/connection_internal.h"
 #include "api/handlers_internal.h"
@@ -20,12 +16,11 @@
 #include "core/array.h"
 #include "core/engine.h"
 #include "core/error.h"
+#include "core/process_tree.h"
 #include "core/template.h"
 
 enum {
-    DEPTH_MAX = 64,
     PROCESSES_MAX = 100000, /* of one answer */
-    COMMAND_MAX = 1024,
 };
 
 /* A slot, or, with a name, the template that the slots after it belong to. */
@@ -45,7 +40,7 @@ struct tree {
     struct tree_slot *slots;
     size_t slot_count;
     size_t slot_capacity;
-    size_t process_count;
+    struct colony_process_visitor visitor;
     bool is_working;
     bool failed;
     struct colony__json json;
@@ -65,100 +60,23 @@ static void tree_release(struct tree *tree)
     colony__server_release(server);
 }
 
-/* Reads a whole small file of /proc; returns its bytes, without any NUL at the end. */
-static size_t read_proc(const char *path, char *text, size_t size)
+static bool enter_process(void *data, pid_t pid, const char *command)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    size_t used = 0;
-    ssize_t got;
+    struct colony__json *json = data;
 
-    text[0] = '\0';
-    if (fd < 0)
-        return 0;
-    while (used < size - 1 && (got = read(fd, text + used, size - 1 - used)) > 0)
-        used += (size_t)got;
-    (void)close(fd);
-    text[used] = '\0';
-    return used;
+    colony__json_open(json, NULL, '{');
+    colony__json_add_signed(json, "pid", pid);
+    colony__json_add_text(json, "command", command);
+    colony__json_open(json, "children", '[');
+    return !json->failed;
 }
 
-/* The arguments with blanks between them, or "[NAME]" where there are none to see. */
-static void read_command(pid_t pid, char command[COMMAND_MAX])
+static void leave_process(void *data)
 {
-    char path[64];
-    char name[64];
-    size_t size;
+    struct colony__json *json = data;
 
-    (void)snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
-    size = read_proc(path, command, COMMAND_MAX);
-    while (size > 0 && command[size - 1] == '\0')
-        size--;
-    for (size_t i = 0; i < size; i++)
-        if (command[i] == '\0')
-            command[i] = ' ';
-    if (size == 0) {
-        (void)snprintf(path, sizeof path, "/proc/%d/comm", pid);
-        (void)read_proc(path, name, sizeof name);
-        name[strcspn(name, "\n")] = '\0';
-        (void)snprintf(command, COMMAND_MAX, "[%s]", name);
-    }
-}
-
-static void add_process(struct tree *tree, pid_t pid, int depth);
-
-/* The children that one thread has started: a list of numbers of any length. */
-static void add_children_of(struct tree *tree, const char *path, int depth)
-{
-    char text[16];
-    FILE *file = fopen(path, "re");
-
-    if (!file)
-        return; /* it has just ended */
-    while (!tree->json.failed && fscanf(file, "%15s", text) == 1) {
-        unsigned long long pid;
-
-        if (colony__parse_number(text, INT32_MAX, &pid) < 0)
-            break;
-        add_process(tree, (pid_t)pid, depth);
-    }
-    (void)fclose(file);
-}
-
-static void add_children(struct tree *tree, pid_t pid, int depth)
-{
-    char path[64];
-    DIR *threads;
-    const struct dirent *entry;
-
-    (void)snprintf(path, sizeof path, "/proc/%d/task", pid);
-    threads = depth < DEPTH_MAX ? opendir(path) : NULL;
-    if (!threads)
-        return;
-    while (!tree->json.failed && (entry = readdir(threads))) {
-        unsigned long long thread;
-
-        if (colony__parse_number(entry->d_name, INT32_MAX, &thread) < 0)
-            continue;
-        (void)snprintf(path, sizeof path, "/proc/%d/task/%llu/children", pid, thread);
-        add_children_of(tree, path, depth + 1);
-    }
-    (void)closedir(threads);
-}
-
-static void add_process(struct tree *tree, pid_t pid, int depth)
-{
-    char command[COMMAND_MAX];
-
-    if (tree->process_count++ >= PROCESSES_MAX)
-        return;
-    read_command(pid, command);
-    colony__json_open(&tree->json, NULL, '{');
-    colony__json_add_signed(&tree->json, "pid", pid);
-    colony__json_add_text(&tree->json, "command", command);
-    colony__json_open(&tree->json, "children", '[');
-    add_children(tree, pid, depth);
-    colony__json_close(&tree->json, ']');
-    colony__json_close(&tree->json, '}');
+    colony__json_close(json, ']');
+    colony__json_close(json, '}');
 }
 
 static void add_slot(struct tree *tree, const struct tree_slot *slot)
@@ -177,7 +95,7 @@ static void add_slot(struct tree *tree, const struct tree_slot *slot)
     colony__json_add_text(json, "state", colony_slot_state_name(slot->state));
     colony__json_open(json, "processes", '[');
     if (slot->os_pid > 0)
-        add_process(tree, slot->os_pid, 0);
+        colony_process_tree_walk(slot->os_pid, &tree->visitor);
     colony__json_close(json, ']');
     colony__json_close(json, '}');
 }
@@ -274,6 +192,8 @@ int colony__get_tree(struct colony__connection *connection, const struct colony_
     tree->server = connection->server;
     tree->engine = colony__connection_engine(connection);
     tree->work.data = tree;
+    tree->visitor = (struct colony_process_visitor){
+        .enter = enter_process, .leave = leave_process, .data = &tree->json, .left = PROCESSES_MAX};
     colony__server_hold(tree->server);
     colony_engine_each_template(tree->engine, copy_template, tree);
     if (tree->failed || uv_queue_work(tree->server->loop, &tree->work, on_work, on_worked) < 0) {

@@ -89,5 +89,7 @@ void rpc_end(struct rpc_engine *rpc, struct colony_rpc_call *call, int rc,
 
 /* logs(name, lines, slot) */
 void rpc_logs(struct rpc_engine *rpc, struct colony_rpc_call *call);
+/* tree(name) */
+void rpc_tree(struct rpc_engine *rpc, struct colony_rpc_call *call);
 
 #endif

@@ -236,6 +236,7 @@ const struct rpc_method rpc_show_methods[] = {
     {"ps",        "name?",               false, list_slots,     "ps(name?): every process and its state."},
     {"stats",     "name?",               false, show_stats,     "stats(name?): what processes use: cpu (percent), mem (bytes), cpu_time (seconds)."},
     {"status",    "name?",               false, show_status,    "status(name?): how a template is doing, or all of them."},
+    {"tree",      "name?",               false, rpc_tree,       "tree(name?): the processes of each slot with all their descendants."},
     {0},
 };
 /* clang-format on */

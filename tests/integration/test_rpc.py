@@ -105,6 +105,23 @@ def test_what_runs_is_seen_and_controlled(served):
         eventually(lambda: [s for s in rpc.call("stats", "web") if s["mem"] > 0])
 
 
+def test_the_tree_is_that_of_http(served):
+    colony = served.colony
+    family = {"cmd": "sh", "args": ["-c", "sleep 1000 & sleep 1001 & wait"]}
+    with served.start({"processes": {"web": {"cmd": "sleep 1000"}, "family": family,
+                                     "idle": {"cmd": "true", "start": False}}}).client() as rpc:
+        def members():
+            [slot] = next(t for t in rpc.call("tree") if t["name"] == "family")["slots"]
+            return sorted(p["command"] for p in slot["processes"][0]["children"])
+        eventually(lambda: members() == ["sleep 1000", "sleep 1001"])
+        assert rpc.call("tree") == colony.http("GET", "/tree").json()
+        [idle] = rpc.call("tree", "idle")
+        assert idle["slots"] == [{"slot": 1, "id": None, "os_pid": None, "state": "stopped",
+                                  "processes": []}]
+        with raises("LookupError"):
+            rpc.call("tree", "none")
+
+
 def test_templates_come_and_go(served):
     with served.start({}).client() as rpc:
         assert rpc.call("load", {"name": "job", "cmd": "sh", "redirect_input": True,
