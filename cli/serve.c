@@ -233,7 +233,11 @@ static int load_settings(struct serve *serve, struct colony_error *err)
         rc = serve_apply_directories(serve->settings, serve, err);
     if (rc == 0)
         rc = check_roles(serve, err);
-    return rc < 0 ? rc : colony_check_front_ends(serve->settings, err);
+    if (rc == 0)
+        rc = colony_check_front_ends(serve->settings, err);
+    if (rc == 0)
+        serve_tell_directories(serve);
+    return rc;
 }
 
 /*

@@ -146,9 +146,13 @@ int serve_apply_directories(struct colony_settings *settings, const struct serve
         rc = colony_files_prepare(files, serve->create, err);
     if (files->forward == FORWARD_FOREGROUND)
         files->forward = serve->daemon ? FORWARD_NEVER : FORWARD_ALWAYS;
-    if (rc == 0 && serve->state == own_state)
+    return rc;
+}
+
+void serve_tell_directories(const struct serve *serve)
+{
+    if (serve->state == own_state)
         colony_log(SEVERITY_INFO,
                    "keeps its state in %s and is reached with `colony ctl --conf %s`", own_state,
                    serve->conf);
-    return rc;
 }

@@ -67,6 +67,8 @@ int serve_parse_log_format(const char *text);
 int serve_settle_directories(struct serve *serve, struct colony_error *err);
 int serve_apply_directories(struct colony_settings *settings, const struct serve *serve,
                             struct colony_error *err);
+/* Where that folder is, once all is well. */
+void serve_tell_directories(const struct serve *serve);
 
 /* serve_daemon.c: the endpoint of events, what colony is called, and its log as those who called it
  * a daemon know it. */

@@ -260,7 +260,16 @@ static int make_engine_end(int stream, enum colony_stream_kind kind)
     return fd < 0 ? -errno : fd;
 }
 
-/* Sends a notice with the engine's ends of the streams it has not got yet. */
+static void close_all(const int *fds, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        (void)close(fds[i]);
+}
+
+/*
+ * Sends a notice with the engine's ends of the streams it has not got yet. Of what was there before
+ * it, all or none for now: nobody would read it as long as this engine lives.
+ */
 static int send_about(struct keeper *keeper, uint32_t index, enum colony_message_type type)
 {
     const struct colony_record *record = &keeper->table.records[index];
@@ -282,6 +291,10 @@ static int send_about(struct keeper *keeper, uint32_t index, enum colony_message
         if (stream < 0 || !(process->fresh_streams & 1U << i))
             continue;
         fd = make_engine_end(stream, colony_stream_kind_of(record, i));
+        if (type == MESSAGE_RECORD && colony_is_shortage(fd)) {
+            close_all(fds, count);
+            return fd;
+        }
         if (fd < 0)
             continue;
         message.flags |= 1U << i;
@@ -290,8 +303,7 @@ static int send_about(struct keeper *keeper, uint32_t index, enum colony_message
     if (type == MESSAGE_SWEPT)
         message.u.swept = process->swept;
     rc = keeper_send_message(keeper, &message, fds, count);
-    for (size_t i = 0; i < count; i++)
-        (void)close(fds[i]);
+    close_all(fds, count);
     if (rc == 0)
         process->fresh_streams = 0;
     if (rc == 0 && keeper_is_ended(record))

@@ -44,6 +44,7 @@ def test_whatever_call_fails_colony_and_its_processes_go_on(faults):
     ("engine", "keeper", "watch", "once", 2),
     ("engine", "engine", "fd", "once", 8),  # the endpoint is opened again
     ("engine", "engine", "open", "once", 8),
+    ("engine", "keeper", "open", "once", 30),  # a stream is offered until it could be opened
     ("waits", "engine", "watch", "once", 3),  # a pipe that cannot be watched is tried again
     ("exit", "keeper", "spawn", "once", 3),
     ("exit", "keeper", "alloc", "on", 1),

@@ -522,8 +522,6 @@ def test_with_its_directories_alone_it_has_a_place_of_its_own(files):
     (["--config", "{0}/conf"], "say --messages DIR"),
     (["--state", "{0}/state", "--messages", "{0}/conf"], "say --conf DIR"),
     (["--conf", "{0}/conf", "--messages", "{0}/conf"], "for both"),
-    (["--conf", "{0}/conf", "--messages", "{0}/messages", "--frequency", "soon"], "--frequency soon"),
-    (["--conf", "{0}/conf", "--messages", "{0}/messages", "--frequency", "0"], "at least 10ms"),
     (["--conf", "{0}/conf", "--messages", "{0}/messages", "--pid", "{0}/none"], "pid files"),
     (["--conf", "{0}/file", "--messages", "{0}/messages"], "no directory"),
     (["--conf", "{0}/conf", "--config", "{0}/messages"], "each is a directory"),

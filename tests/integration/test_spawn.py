@@ -210,7 +210,7 @@ def test_what_is_meant_for_colony_never_reaches_a_child(colony):
     ours = {"NOTIFY_SOCKET": "/nope/notify", "LISTEN_FDS": "1", "LISTEN_PID": "1",
             "LISTEN_FDNAMES": "http", "WATCHDOG_USEC": "1000000", "WATCHDOG_PID": "1",
             "MAINPID": "1", "JOURNAL_STREAM": "8:1", "INVOCATION_ID": "0123",
-            "COLONY_TOKEN": "secret", "COLONY_ENDPOINT": "unix:/nope"}
+            "COLONY_TOKEN": "secret"}
     templates = {"all": sleeper(os_env=True),
                  "named": sleeper(os_env=False, env_inherit=[*ours, "COLONY_ID"])}
     colony.start({"processes": templates}, env={**os.environ, **ours, "COLONY_ID": "not/ours/1"})
