@@ -89,7 +89,7 @@ int colony_rpc_listen(struct colony_rpc_listening *out, const char *where, bool 
                       struct colony_error *err)
 {
     struct place place = {0};
-    struct colony_address address;
+    struct colony_address address = {0};
     int fd;
     int rc = split(&place, where ? where : "127.0.0.1:", err);
 
