@@ -81,6 +81,24 @@ struct colony_usage {
     const char *notes;           /* more of --help, after the children; or NULL */
 };
 
+/* Defines @name_, a colony_usage_child_cb of the rows of @table, which have these members. */
+#define COLONY_DEFINE_CHILD(name_, table)                                                          \
+    static bool name_(size_t index, struct colony_usage *child)                                    \
+    {                                                                                              \
+        if (index >= sizeof(table) / sizeof(table)[0])                                             \
+            return false;                                                                          \
+        *child = (struct colony_usage){                                                            \
+            .command = (table)[index].name,                                                        \
+            .arguments = (table)[index].arguments,                                                 \
+            .summary = (table)[index].help,                                                        \
+            .examples = (table)[index].examples,                                                   \
+            .options = (table)[index].options,                                                     \
+            .operands_min = (table)[index].operands_min,                                           \
+            .operands_max = (table)[index].operands_max,                                           \
+        };                                                                                         \
+        return true;                                                                               \
+    }
+
 /* Where on a command line the next word would stand; for completion. */
 struct colony_place {
     const struct colony_option *pending; /* the option whose value it would be; or NULL */

@@ -84,25 +84,7 @@ static const struct rpc_action actions[] = {
 };
 /* clang-format on */
 
-enum {
-    ACTION_COUNT = sizeof actions / sizeof actions[0],
-};
-
-static bool get_action(size_t index, struct colony_usage *child)
-{
-    if (index >= ACTION_COUNT)
-        return false;
-    *child = (struct colony_usage){
-        .command = actions[index].name,
-        .arguments = actions[index].arguments,
-        .summary = actions[index].help,
-        .examples = actions[index].examples,
-        .options = actions[index].options,
-        .operands_min = actions[index].operands_min,
-        .operands_max = actions[index].operands_max,
-    };
-    return true;
-}
+COLONY_DEFINE_CHILD(get_action, actions)
 
 const struct colony_usage colony_rpc_usage = {
     .command = "colony rpc",

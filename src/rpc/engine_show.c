@@ -24,27 +24,40 @@ static void list_templates(struct rpc_engine *rpc, struct colony_rpc_call *call)
     rpc_walk_answer(call, &walk);
 }
 
+/* A walk over slots, of one template or of all. */
+struct slots {
+    struct rpc_walk walk; /* first: it is what @each gets */
+    colony_slot_cb each;
+};
+
 static void add_slots(const struct colony_template *template, void *data)
 {
-    const struct rpc_walk *walk = data;
+    struct slots *slots = data;
 
-    (void)colony_engine_each_slot(walk->rpc->engine, template->name, rpc_walk_add_slot, data);
+    (void)colony_engine_each_slot(slots->walk.rpc->engine, template->name, slots->each,
+                                  &slots->walk);
 }
 
-static void list_slots(struct rpc_engine *rpc, struct colony_rpc_call *call)
+/* Answers with what @each adds; the parameter may name a template. */
+static void answer_slots(struct rpc_engine *rpc, struct colony_rpc_call *call, colony_slot_cb each)
 {
+    struct slots slots = {.each = each};
     struct rpc_target target;
-    struct rpc_walk walk;
     bool has_name = colony_rpc_call_param(call, 0) != NULL;
 
     if (has_name && !rpc_take_template(rpc, call, 0, &target))
         return;
-    walk = rpc_walk_begin(rpc);
+    slots.walk = rpc_walk_begin(rpc);
     if (has_name)
-        (void)colony_engine_each_slot(rpc->engine, target.name, rpc_walk_add_slot, &walk);
+        (void)colony_engine_each_slot(rpc->engine, target.name, each, &slots.walk);
     else
-        colony_engine_each_template(rpc->engine, add_slots, &walk);
-    rpc_walk_answer(call, &walk);
+        colony_engine_each_template(rpc->engine, add_slots, &slots);
+    rpc_walk_answer(call, &slots.walk);
+}
+
+static void list_slots(struct rpc_engine *rpc, struct colony_rpc_call *call)
+{
+    answer_slots(rpc, call, rpc_walk_add_slot);
 }
 
 struct count {
@@ -202,27 +215,9 @@ static void add_stats(const struct colony_slot_info *info, void *data)
     rpc_walk_add(walk, json);
 }
 
-static void add_all_stats(const struct colony_template *template, void *data)
-{
-    const struct rpc_walk *walk = data;
-
-    (void)colony_engine_each_slot(walk->rpc->engine, template->name, add_stats, data);
-}
-
 static void show_stats(struct rpc_engine *rpc, struct colony_rpc_call *call)
 {
-    struct rpc_target target;
-    struct rpc_walk walk;
-    bool has_name = colony_rpc_call_param(call, 0) != NULL;
-
-    if (has_name && !rpc_take_template(rpc, call, 0, &target))
-        return;
-    walk = rpc_walk_begin(rpc);
-    if (has_name)
-        (void)colony_engine_each_slot(rpc->engine, target.name, add_stats, &walk);
-    else
-        colony_engine_each_template(rpc->engine, add_all_stats, &walk);
-    rpc_walk_answer(call, &walk);
+    answer_slots(rpc, call, add_stats);
 }
 
 /* clang-format off */
