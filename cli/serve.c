@@ -38,7 +38,7 @@ enum {
     LISTEN_PAUSE_MS = 10,
 };
 
-static const struct colony_option serve_options[] = {
+const struct colony_option serve_options[] = {
     {"config", 'c', "FILE", "read settings from FILE, YAML or gaffer's .ini; a directory: --conf",
      OPTION_TEXT, AT(config), NULL},
     {"conf", 0, "DIR", "run what the files of DIR say, as ncolony does; with --messages",
@@ -126,34 +126,6 @@ static void apply_log_options(struct colony_settings *settings, const struct ser
         settings->log_format = (enum colony_log_format)serve_parse_log_format(serve->log_format);
 }
 
-static void free_texts(char **texts)
-{
-    for (char **text = texts; text && *text; text++)
-        free(*text);
-    free(texts);
-}
-
-static int apply_bind(struct colony_settings *settings, const struct colony_option_list *bind)
-{
-    char **copy;
-
-    if (bind->count == 0)
-        return 0;
-    copy = calloc(bind->count + 1, sizeof *copy);
-    if (!copy)
-        return -ENOMEM;
-    for (size_t i = 0; i < bind->count; i++) {
-        copy[i] = strdup(bind->items[i]);
-        if (!copy[i]) {
-            free_texts(copy);
-            return -ENOMEM;
-        }
-    }
-    free_texts(settings->http.bind);
-    settings->http.bind = copy;
-    return 0;
-}
-
 /* The command line wins over the file. */
 static int apply_options(struct colony_settings *settings, const struct serve *serve,
                          struct colony_error *err)
@@ -171,8 +143,8 @@ static int apply_options(struct colony_settings *settings, const struct serve *s
     }
     if (rc == 0 && serve->certfile)
         rc = colony_http_set_tls(&settings->http, serve->certfile, serve->keyfile);
-    if (rc == 0)
-        rc = apply_bind(settings, &serve->bind);
+    if (rc == 0 && serve->bind.count > 0)
+        rc = colony_http_set_bind(&settings->http, serve->bind.items);
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot start");
     apply_log_options(settings, serve);
@@ -229,6 +201,8 @@ static int load_settings(struct serve *serve, struct colony_error *err)
         rc = colony_settings_new(&serve->settings, err);
     if (rc == 0)
         rc = apply_options(serve->settings, serve, err);
+    if (rc == 0)
+        rc = serve_apply_front(serve->settings, serve, err);
     if (rc == 0)
         rc = serve_apply_directories(serve->settings, serve, err);
     if (rc == 0)

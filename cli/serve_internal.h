@@ -17,7 +17,11 @@ enum {
     SERVE_LISTEN_TRIES = 50, /* with a pause between them */
 };
 
+/* What is served: any mix, or one alone (serve_front.c). */
+enum serve_front { FRONT_ANY, FRONT_HTTP, FRONT_EVENTS, FRONT_FILES };
+
 struct serve {
+    enum serve_front front;
     const char *config;
     const char *conf; /* directory of processes; NULL: none */
     const char *messages;
@@ -51,6 +55,7 @@ struct serve {
 };
 
 /* serve.c */
+extern const struct colony_option serve_options[];
 /* Becomes the keeper of @serve, whose settings may be made already; messages begin as those of
  * @usage. Returns only when that failed, or in the process that the user started: the exit code. */
 int serve_run(struct serve *serve, const struct colony_usage *usage);
@@ -76,6 +81,10 @@ int serve_apply_daemon(struct colony_settings *settings, const struct serve *ser
                        struct colony_error *err);
 int serve_open_daemon(struct serve *serve, struct colony_error *err);
 void serve_tell_start(const struct serve *serve);
+
+/* serve_front.c: what the settings ask for besides the one front-end is not served. */
+int serve_apply_front(struct colony_settings *settings, const struct serve *serve,
+                      struct colony_error *err);
 
 /* serve_place.c */
 int serve_apply_user(struct colony_settings *settings, const char *name, struct colony_error *err);

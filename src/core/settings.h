@@ -229,6 +229,12 @@ bool colony_master_hides(const struct colony_master_settings *master, const char
 int colony_master_set_address(struct colony_master_settings *master, const char *text,
                               struct colony_error *err);
 
+/* Sets `bind` to the NULL-terminated @addresses, of which there is one at least; copies. -ENOMEM,
+ * -EINVAL: an address is longer than any can be. */
+int colony_http_set_bind(struct colony_http_settings *http, const char *const *addresses);
+/* Leaves the control socket alone: `bind: none`, and no endpoints. -ENOMEM. */
+int colony_http_set_no_tcp(struct colony_http_settings *http);
+
 /* Sets the certificate of `bind` (@keyfile NULL: it is in @certfile); copies. -ENOMEM. */
 int colony_http_set_tls(struct colony_http_settings *http, const char *certfile,
                         const char *keyfile);

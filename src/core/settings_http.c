@@ -229,6 +229,30 @@ const struct colony_tls_settings *colony_http_tls(const struct colony_http_setti
     return number == 0 ? &http->tls : &http->endpoints[number - 1].tls;
 }
 
+int colony_http_set_bind(struct colony_http_settings *http, const char *const *addresses)
+{
+    struct colony__words words = {0};
+    int rc = colony__words_init(&words);
+
+    for (; rc == 0 && *addresses; addresses++)
+        rc = colony__words_add(&words, *addresses, strlen(*addresses), NULL);
+    if (rc < 0) {
+        colony__words_free(words.items);
+        return rc;
+    }
+    colony__words_free(http->bind);
+    http->bind = words.items;
+    return 0;
+}
+
+int colony_http_set_no_tcp(struct colony_http_settings *http)
+{
+    static const char *const none[] = {"none", NULL};
+
+    clear_endpoints(http);
+    return colony_http_set_bind(http, none);
+}
+
 int colony_http_set_tls(struct colony_http_settings *http, const char *certfile,
                         const char *keyfile)
 {

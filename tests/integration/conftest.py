@@ -85,10 +85,10 @@ class Colony:
         self.config.write_text(text, encoding="utf-8")
         return self.config
 
-    def start(self, settings="", *args, wait=True, prefix=(), **popen):
+    def start(self, settings="", *args, wait=True, prefix=(), front="serve", **popen):
         """colony serve --config … --state …, and waits until it answers."""
         self.write(settings)
-        command = [*prefix, BINARY, "serve", "--config", str(self.config), "--state",
+        command = [*prefix, BINARY, front, "--config", str(self.config), "--state",
                    str(self.state), *args]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log,
