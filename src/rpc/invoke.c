@@ -6,6 +6,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "core/template.h"
 #include "core/value.h"
 #include "rpc/call_internal.h"
 
@@ -38,17 +39,6 @@ static void raise_type(struct colony_rpc_call *call, const char *what, const cha
 
     (void)snprintf(text, sizeof text, "cannot call %.64s: %s %s", call->method, what, word);
     colony_rpc_raise(call, -32602, "TypeError", text);
-}
-
-static void raise_unknown(struct colony_rpc_call *call, const char *name)
-{
-    char text[160];
-
-    if (colony_rpc_is_name(name))
-        (void)snprintf(text, sizeof text, "cannot find %s: there is no such attribute", name);
-    else
-        (void)snprintf(text, sizeof text, "cannot find this attribute: it has no name of one");
-    colony_rpc_raise(call, -32601, "AttributeError", text);
 }
 
 /* The word of @names that begins at *at: its size, and whether it may be left out. */
@@ -143,6 +133,8 @@ static void answer_method(struct colony_rpc_call *call, const char *name, const 
 
 static const struct builtin *find_builtin(const char *name);
 static void add_builtins(struct names *names);
+static void raise_unknown(struct colony_rpc_call *call, const struct target *target,
+                          const char *name);
 
 static void get_attribute(struct colony_rpc_call *call, const struct target *target)
 {
@@ -154,7 +146,7 @@ static void get_attribute(struct colony_rpc_call *call, const struct target *tar
     if (find_builtin(name)) {
         answer_method(call, name, find_builtin(name)->doc);
     } else if (!find(target, name, &member)) {
-        raise_unknown(call, name);
+        raise_unknown(call, target, name);
     } else if (member.kind == RPC_METHOD) {
         answer_method(call, name, member.doc);
     } else {
@@ -176,7 +168,7 @@ static void set_attribute(struct colony_rpc_call *call, const struct target *tar
     if (!colony_rpc_call_may_control(call)) {
         colony_rpc_raise(call, -32004, "PermissionError", "cannot set this: you may only read");
     } else if (!colony_rpc_is_name(name) || !target->object->set) {
-        raise_unknown(call, name);
+        raise_unknown(call, target, name);
     } else if (find_builtin(name) ||
                (is_there && (member.kind == RPC_METHOD || member.is_read_only))) {
         (void)snprintf(text, sizeof text, "cannot set %s: it can only be read", name);
@@ -205,6 +197,53 @@ static void add_name(const char *name, enum colony_rpc_kind kind, void *data)
     list[names->count[kind]++] = name;
 }
 
+static void gather_names(struct names *names, const struct target *target)
+{
+    add_builtins(names);
+    if (target->object->each)
+        target->object->each(target->data, add_name, names);
+}
+
+static void clear_names(struct names *names)
+{
+    free(names->list[RPC_ATTRIBUTE]);
+    free(names->list[RPC_METHOD]);
+}
+
+/* The one that @name was probably meant to be; lent. NULL: none is near. */
+static const char *find_nearest(const struct target *target, const char *name)
+{
+    static const enum colony_rpc_kind kinds[] = {RPC_METHOD, RPC_ATTRIBUTE};
+    struct names names = {0};
+    const char *nearest = NULL;
+
+    gather_names(&names, target);
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && !nearest; i++) {
+        add_name(NULL, kinds[i], &names); /* the end of the list */
+        if (!names.failed)
+            nearest = colony_name_nearest(name, names.list[kinds[i]]);
+    }
+    clear_names(&names);
+    return nearest;
+}
+
+static void raise_unknown(struct colony_rpc_call *call, const struct target *target,
+                          const char *name)
+{
+    const char *nearest = colony_rpc_is_name(name) ? find_nearest(target, name) : NULL;
+    char text[256];
+
+    if (nearest)
+        (void)snprintf(text, sizeof text,
+                       "cannot find %s: there is no such attribute; did you mean %s?", name,
+                       nearest);
+    else if (colony_rpc_is_name(name))
+        (void)snprintf(text, sizeof text, "cannot find %s: there is no such attribute", name);
+    else
+        (void)snprintf(text, sizeof text, "cannot find this attribute: it has no name of one");
+    colony_rpc_raise(call, -32601, "AttributeError", text);
+}
+
 static int compare_names(const void *left, const void *right)
 {
     return strcmp(*(const char *const *)left, *(const char *const *)right);
@@ -226,17 +265,14 @@ static void list_names(struct colony_rpc_call *call, const struct target *target
     struct names names = {0};
     cJSON *result = cJSON_CreateObject();
 
-    add_builtins(&names);
-    if (target->object->each)
-        target->object->each(target->data, add_name, &names);
+    gather_names(&names, target);
     add_list(result, "attributes", names.list[RPC_ATTRIBUTE], names.count[RPC_ATTRIBUTE]);
     add_list(result, "methods", names.list[RPC_METHOD], names.count[RPC_METHOD]);
     if (names.failed || cJSON_GetArraySize(result) != 2) {
         cJSON_Delete(result);
         result = NULL;
     }
-    free(names.list[RPC_ATTRIBUTE]);
-    free(names.list[RPC_METHOD]);
+    clear_names(&names);
     colony_rpc_answer(call, result);
 }
 
@@ -254,7 +290,7 @@ static void tell_doc(struct colony_rpc_call *call, const struct target *target)
     if (name && find_builtin(name)) {
         doc = find_builtin(name)->doc;
     } else if (name && !find(target, name, &member)) {
-        raise_unknown(call, name);
+        raise_unknown(call, target, name);
         return;
     } else if (name) {
         doc = member.doc;
@@ -299,7 +335,7 @@ void colony__rpc_invoke(struct colony_rpc_call *call, const struct colony_rpc_ob
         return;
     }
     if (!find(&target, call->method, &member)) {
-        raise_unknown(call, call->method);
+        raise_unknown(call, &target, call->method);
         return;
     }
     if (member.kind != RPC_METHOD) {

@@ -118,6 +118,19 @@ TEST(test_names_and_docs_are_told)
     colony__rpc_dispatch_free(f.dispatch);
 }
 
+TEST(test_the_nearest_name_is_told)
+{
+    struct fixture f;
+
+    fixture_init(&f);
+    assert_true(strstr(call(&f, "ech", "[1]"), "did you mean echo?") != NULL);
+    assert_true(strstr(call(&f, "getattr", "[\"countr\"]"), "did you mean counter?") != NULL);
+    assert_true(strstr(call(&f, "doc", "[\"getatr\"]"), "did you mean getattr?") != NULL);
+    assert_null(strstr(call(&f, "elephant", NULL), "did you mean"));
+    assert_null(strstr(call(&f, "_echo", NULL), "did you mean"));
+    colony__rpc_dispatch_free(f.dispatch);
+}
+
 TEST(test_methods_take_parameters_by_place_and_by_name)
 {
     struct fixture f;
@@ -348,6 +361,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_attributes_are_read_and_set),
         cmocka_unit_test(test_names_and_docs_are_told),
+        cmocka_unit_test(test_the_nearest_name_is_told),
         cmocka_unit_test(test_methods_take_parameters_by_place_and_by_name),
         cmocka_unit_test(test_what_is_no_request_is_told_as_such),
         cmocka_unit_test(test_a_notification_is_carried_out_and_not_answered),
