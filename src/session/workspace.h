@@ -18,6 +18,9 @@
 struct colony_error;
 struct colony_workspace;
 
+/* The state folder's name. */
+#define COLONY_WORKSPACE_STATE ".colony"
+
 /*
  * The workspace at @folder, or, if that is NULL, the one that COLONY_SESSION names, or else the
  * first of the current folder and those above it that is one. -ENOENT: there is none (the message
@@ -31,6 +34,11 @@ void colony_workspace_close(struct colony_workspace *workspace);
 /* Makes @folder (NULL: the current one) a workspace, or adds to one what is missing; nothing that
  * is there is overwritten. *added counts what was made. */
 int colony_workspace_init(const char *folder, size_t *added, struct colony_error *err);
+
+/* Writes @path of the workspace (0600; 0700 of a program) unless there is one. 1: written; 0: it
+ * was there. With the lock held. */
+int colony_workspace_add_file(struct colony_workspace *workspace, const char *path,
+                              const char *text, bool is_program, struct colony_error *err);
 
 /* Absolute and without links; of the workspace's life. */
 const char *colony_workspace_path(const struct colony_workspace *workspace);

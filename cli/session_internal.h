@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * session_internal.h - what the actions of `colony session` share.
+ *
+ * An action returns its exit code and has told every error on stderr by then.
+ */
+#ifndef COLONY_CLI_SESSION_INTERNAL_H
+#define COLONY_CLI_SESSION_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "options.h"
+
+struct colony_error;
+struct colony_workspace;
+
+enum {
+    SESSION_WAIT_MS = 10000, /* for another command to be done with the workspace */
+};
+
+/* One run of `colony session`: all that any action's options can set. */
+struct session {
+    const char *folder; /* -C; NULL: COLONY_SESSION, or the current one and those above */
+    bool is_json;
+    struct colony_workspace *workspace; /* open, but for init */
+};
+
+typedef int (*session_action_cb)(struct session *session, int argc, char **argv);
+
+/* clang-format off */
+#define SESSION_AT(field) offsetof(struct session, field)
+#define SESSION_PLACE {"directory", 'C', "DIR", "the workspace; default $COLONY_SESSION, or where you are and above", OPTION_TEXT, SESSION_AT(folder), NULL}
+#define SESSION_JSON {"json", 0, NULL, "print JSON", OPTION_FLAG, SESSION_AT(is_json), NULL}
+#define SESSION_END {NULL, 0, NULL, NULL, OPTION_END, 0, NULL}
+/* clang-format on */
+
+/* `colony session: …` on stderr; returns @exit_code. */
+int session_fail(int exit_code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same of @err, with the exit code of its kind. */
+int session_fail_error(const struct colony_error *err);
+
+/* --- the actions, and their options
+ * --------------------------------------------------------------- */
+
+int session_init(struct session *session, int argc, char **argv);
+
+extern const struct colony_option session_place_options[]; /* of those that take no others */
+
+#endif
