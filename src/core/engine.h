@@ -295,6 +295,16 @@ void colony_input_write_forget(struct colony_input_write *job);
 typedef void (*colony_recorded_cb)(int rc, void *data);
 int colony_engine_when_recorded(struct colony_engine *engine, colony_recorded_cb cb, void *data);
 
+/*
+ * What the process of @name is in, by somebody who looks at it (copied; NULL: nobody knows). What
+ * waits for `state:STATE` of it is started; what needed the state that it has left is stopped, as
+ * its `when_down` says. Forgotten as often as a process of it ends. Nothing where there is no such
+ * template, or the state is the same.
+ */
+void colony_engine_set_state(struct colony_engine *engine, const char *name, const char *state);
+/* NULL: nobody knows, or there is no such template. */
+const char *colony_engine_state(struct colony_engine *engine, const char *name);
+
 /* What keeps @name from starting: a line for each ("waits for db to be ready: db is starting").
  * Nothing when its gate is open. -ENOENT. */
 typedef void (*colony_line_cb)(const char *line, void *data);

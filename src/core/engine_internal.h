@@ -145,6 +145,7 @@ struct template_entry {
     struct colony_restart_state restart; /* of all slots together, where the policy is shared */
 
     struct entry_schedule *schedule; /* engine_schedule.c; NULL: it runs all the time */
+    char *state; /* engine_state.c: what its process was told to be in; NULL: nobody knows */
 
     /* engine_gates.c */
     struct gate *gates;      /* one for each dependency, in order */
@@ -311,10 +312,17 @@ void engine_gates_unlink(struct template_entry *entry);
 void engine_gates_leave(struct template_entry *entry);
 bool engine_gates_are_open(const struct template_entry *entry);
 void engine_gates_on_healthy(struct template_entry *entry);
+/* It was in the state @was (NULL: in none), and is in entry->state now. */
+void engine_gates_on_state(struct template_entry *entry, const char *was);
 void engine_gates_on_move(struct slot *slot, enum colony_slot_state from);
 void engine_gates_stop(struct template_entry *entry);
 void engine_gates_look(struct template_entry *entry);
 void engine_gates_describe(const struct template_entry *entry, char *text, size_t size);
+
+/* engine_state.c: what somebody who looks at its process says it is in. */
+bool engine_state_meets(const struct colony_dependency *dependency, const char *state);
+/* A process of it has ended. */
+void engine_state_forget(struct template_entry *entry);
 
 /* engine_check.c: commands run on a slot's behalf. */
 int engine_check_run(void *slot, char *const *argv, uint64_t timeout_ms,

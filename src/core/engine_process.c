@@ -193,6 +193,7 @@ void engine_slot_on_exited(struct slot *slot)
     slot->has_exit = true;
     slot->exit_known = record->flags & RECORD_STATUS_KNOWN;
     slot->wait_status = record->wait_status;
+    engine_state_forget(slot->entry);
     engine_run_end(slot);
     engine_input_close(slot, "it has ended");
     engine_custom_close(slot, "it has ended");

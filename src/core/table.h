@@ -120,6 +120,12 @@ uint64_t colony_wall_now_ms(void);
  */
 int colony_table_open(struct colony_table *table, int state_fd, uint32_t capacity,
                       uint32_t *damaged_records, struct colony_error *err);
+/*
+ * The instance of the state folder @state_fd, which stands in COLONY_ID of its processes: what is
+ * there, else a new one, which the keepers to come go by. Any process may ask, also while a keeper
+ * runs.
+ */
+int colony_instance_settle(int state_fd, char out[COLONY_INSTANCE_SIZE], struct colony_error *err);
 /* Maps the table behind @fd read-only; takes ownership of @fd. -EBADMSG: not a table of ours. */
 int colony_table_map(struct colony_table *table, int fd, struct colony_error *err);
 void colony_table_close(struct colony_table *table);
