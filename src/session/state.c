@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <string.h>
 
+#include "core/error.h"
+#include "core/template.h"
 #include "session/process.h"
 #include "session/state.h"
 
@@ -66,4 +69,24 @@ void colony_live_state_clear(struct colony_live_state *live)
 {
     colony_fingerprint_clear(&live->last);
     *live = (struct colony_live_state){0};
+}
+
+int colony_session_state_check(const char *state, struct colony_error *err)
+{
+    static const char *const own[] = {COLONY_STATE_STOPPED, COLONY_STATE_STARTING,
+                                      COLONY_STATE_RUNNING};
+
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (strcmp(state, own[i]) == 0)
+            return colony_fail(err, -EINVAL,
+                               "cannot call a state `%s`: colony itself says that of a process; "
+                               "choose another word",
+                               state);
+    if (strlen(state) > COLONY_STATE_NAME_MAX)
+        return colony_fail(err, -EINVAL, "cannot call a state so: it has more than %d bytes",
+                           (int)COLONY_STATE_NAME_MAX);
+    if (strpbrk(state, ":,*"))
+        return colony_fail(err, -EINVAL, "cannot call a state `%s`: a `:`, `,` or `*` is not one's",
+                           state);
+    return colony_name_check_file(state, err);
 }

@@ -14,6 +14,13 @@
 
 #include "session/fingerprint.h"
 
+struct colony_error;
+
+enum {
+    COLONY_STATE_NAME_MAX =
+        100, /* bytes: it stands in the name of a file beside that of a process */
+};
+
 /* What is remembered of earlier looks. All-zero: there were none. */
 struct colony_live_state {
     struct colony_fingerprint last; /* as it is since last_ms, for all that was seen */
@@ -46,6 +53,11 @@ void colony_live_state_settle(struct colony_live_state *live);
  * once, UINT64_MAX: it is more than starting, only a change counts. */
 uint64_t colony_live_state_due_ms(const struct colony_live_state *live, uint64_t now_ms,
                                   uint64_t period_ms);
+
+/* -EINVAL: @state cannot be the name of one that is saved: a name, never a path, without `:` and
+ * `,`, not longer than COLONY_STATE_NAME_MAX bytes, and none of colony's own (stopped, starting,
+ * running). */
+int colony_session_state_check(const char *state, struct colony_error *err);
 
 void colony_live_state_clear(struct colony_live_state *live);
 
