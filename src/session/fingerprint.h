@@ -83,12 +83,19 @@ void colony_saved_states_clear(struct colony_saved_states *states);
 const char *colony_saved_states_match(const struct colony_saved_states *states,
                                       const struct colony_fingerprint *live, double *score);
 
+/* Which processes are not meant. All is borrowed. */
+struct colony_fingerprint_limits {
+    const pid_t *taken; /* others' already */
+    size_t taken_count;
+    const char *mark; /* COLONY_ID of the one looked for: who bears another is somebody else's.
+                         NULL: whoever */
+};
+
 /*
  * A living process of our own user that is the one @saved was taken of: the same command line, and
- * of several the one that scores best; those in @taken (@taken_count pids) are others' already.
- * Returns its pid, or 0.
+ * of several the one that scores best, then the eldest. Returns its pid, or 0.
  */
-pid_t colony_fingerprint_find_process(const struct colony_fingerprint *saved, const pid_t *taken,
-                                      size_t taken_count);
+pid_t colony_fingerprint_find_process(const struct colony_fingerprint *saved,
+                                      const struct colony_fingerprint_limits *limits);
 
 #endif
