@@ -542,7 +542,7 @@ void engine_gates_on_move(struct slot *slot, enum colony_slot_state from)
         if (entry->up_count == (is_up ? 1U : 0U))
             tell_up(entry, is_up);
     }
-    if (entry->dependents) {
+    if (entry->dependents && !slot->is_let_go) { /* which stops nobody */
         if (slot->state == SLOT_FAILED)
             hold_dependents(entry, false, "has failed");
         else if (slot->state == SLOT_STOPPED)

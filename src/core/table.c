@@ -402,8 +402,8 @@ static int allocate_chunk(const struct colony_table *table, uint32_t first)
     return -posix_fallocate(table->fd, HEADER_BYTES + first * size, count * size);
 }
 
-int colony_table_claim(struct colony_table *table, const char *name, uint32_t slot,
-                       const struct colony_boot *boot, uint32_t *index)
+/* Of no state yet: nobody sees it. */
+static int take_record(struct colony_table *table, uint32_t *index)
 {
     struct colony_record *record = find_free(table, index);
 
@@ -419,13 +419,56 @@ int colony_table_claim(struct colony_table *table, const char *name, uint32_t sl
     }
     memset(record, 0, sizeof *record);
     record->id = table->header->next_id++;
-    record->claimed_boot_ns = colony_boot_now_ns();
+    return 0;
+}
+
+static void identify(struct colony_record *record, const char *name, uint32_t slot,
+                     const struct colony_boot *boot)
+{
     record->pid_namespace = boot->pid_namespace;
     memcpy(record->boot_id, boot->boot_id, sizeof record->boot_id);
     record->slot = slot;
     (void)snprintf(record->name, sizeof record->name, "%s", name);
     record->checksum = record_checksum(record);
+}
+
+int colony_table_claim(struct colony_table *table, const char *name, uint32_t slot,
+                       const struct colony_boot *boot, uint32_t *index)
+{
+    struct colony_record *record;
+    int rc = take_record(table, index);
+
+    if (rc < 0)
+        return rc;
+    record = &table->records[*index];
+    record->claimed_boot_ns = colony_boot_now_ns();
+    identify(record, name, slot, boot);
     colony_record_set_state(record, RECORD_CLAIMED);
+    table->used++;
+    return 0;
+}
+
+int colony_table_enter(struct colony_table *table, const struct colony_newcomer *newcomer,
+                       const struct colony_boot *boot, uint32_t *index)
+{
+    uint64_t now_ns = colony_boot_now_ns();
+    struct colony_record *record;
+    int rc = take_record(table, index);
+
+    if (rc < 0)
+        return rc;
+    record = &table->records[*index];
+    record->claimed_boot_ns =
+        newcomer->start_ticks * (UINT64_C(1000000000) / boot->ticks_per_second);
+    if (record->claimed_boot_ns > now_ns)
+        record->claimed_boot_ns = now_ns; /* of a time namespace with another zero */
+    record->spawned_at_ms = colony_wall_now_ms() - (now_ns - record->claimed_boot_ns) / 1000000;
+    identify(record, newcomer->name, newcomer->slot, boot);
+    record->flags = newcomer->flags;
+    record->pid = newcomer->pid;
+    memcpy(record->note, newcomer->note, sizeof record->note);
+    colony_record_set_start(record, newcomer->start_ticks);
+    colony_record_set_state(record, RECORD_ALIVE);
     table->used++;
     return 0;
 }
