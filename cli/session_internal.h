@@ -14,6 +14,8 @@
 #include "options.h"
 
 struct colony_error;
+struct colony_session_process;
+struct colony_session_stopped;
 struct colony_workspace;
 
 enum {
@@ -40,6 +42,31 @@ typedef int (*session_action_cb)(struct session *session, int argc, char **argv)
 int session_fail(int exit_code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same of @err, with the exit code of its kind. */
 int session_fail_error(const struct colony_error *err);
+
+/* --- who acts: session_direct.c, or the session's supervisor while there is one ------------------
+ */
+
+/*
+ * What the verbs do once database and files say what is wanted. All are called with the lock held
+ * and may give it up; the caller looks at nothing of the workspace after. 0, or a negative errno
+ * with its reason.
+ */
+struct session_backend {
+    /* Runs @process, whose row and file are there; its pid is in it afterwards. -EBUSY: it runs. */
+    int (*start)(struct session *session, struct colony_session_process *process,
+                 struct colony_error *err);
+    /* Stops all of them at once, and waits until they are gone. */
+    int (*stop)(struct session *session, struct colony_session_process *const *processes,
+                size_t count, struct colony_session_stopped *out, struct colony_error *err);
+    /* Rows or files have changed: what nobody runs any more is let go, not stopped. */
+    int (*reload)(struct session *session, struct colony_error *err);
+    /* After the processes with shutdown=1 were stopped: ends the supervisor, if there is one. */
+    int (*end)(struct session *session, struct colony_error *err);
+};
+
+extern const struct session_backend session_direct;
+/* The one that acts for this workspace now. */
+const struct session_backend *session_backend(struct session *session);
 
 /* --- the actions, and their options
  * --------------------------------------------------------------- */

@@ -203,6 +203,27 @@ int colony_engine_stop_template(struct colony_engine *engine, const char *name, 
 int colony_engine_restart_template(struct colony_engine *engine, const char *name, const char *why,
                                    struct colony_error *err);
 
+/*
+ * Takes a process that somebody else started for the slot @slot, which has none: it is watched,
+ * stopped and restarted as one of colony's own, and no output of it is captured. @start_ticks is
+ * field 22 of its /proc/PID/stat. Returns at once; the keeper looks at it, and `proc.NAME.spawn`
+ * follows, or `proc.NAME.fail` with the reason: if it has ended, or @pid is another's by now, the
+ * restart policy decides what comes next; if colony may not have it, the slot is stopped.
+ *
+ * -ENOENT: no such template or slot; -EBUSY: it has a process; -EINVAL: its settings ask for what
+ * only a process of colony's own can do; -ENOTSUP: the keeper is an older one; -ESHUTDOWN, -ENOMEM.
+ */
+int colony_engine_adopt(struct colony_engine *engine, const char *name, uint32_t slot, pid_t pid,
+                        uint64_t start_ticks, const char *why, struct colony_error *err);
+
+/*
+ * Removes a template and leaves its processes running: nobody watches them any more, and what
+ * depends on it goes on as it is. -EBUSY: one of them is being started or stopped, or its output
+ * goes through colony, which would leave it without a reader; -ENOTSUP, -ENOENT, -ESHUTDOWN.
+ */
+int colony_engine_let_go(struct colony_engine *engine, const char *name, const char *why,
+                         struct colony_error *err);
+
 /* A restart that counts as an end: what has run too briefly waits as long as its policy says. One
  * that would not be started again then is restarted. */
 int colony_engine_cycle_template(struct colony_engine *engine, const char *name, const char *why,
@@ -294,6 +315,16 @@ void colony_input_write_forget(struct colony_input_write *job);
  * recorded. -ENOMEM. */
 typedef void (*colony_recorded_cb)(int rc, void *data);
 int colony_engine_when_recorded(struct colony_engine *engine, colony_recorded_cb cb, void *data);
+
+/*
+ * What the process of @name is in, by somebody who looks at it (copied; NULL: nobody knows). What
+ * waits for `state:STATE` of it is started; what needed the state that it has left is stopped, as
+ * its `when_down` says. Forgotten as often as a process of it ends. Nothing where there is no such
+ * template, or the state is the same.
+ */
+void colony_engine_set_state(struct colony_engine *engine, const char *name, const char *state);
+/* NULL: nobody knows, or there is no such template. */
+const char *colony_engine_state(struct colony_engine *engine, const char *name);
 
 /* What keeps @name from starting: a line for each ("waits for db to be ready: db is starting").
  * Nothing when its gate is open. -ENOENT. */

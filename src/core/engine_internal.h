@@ -76,6 +76,7 @@ struct slot {
     bool output_lost : 1;
     bool strays_counted : 1; /* of the stop under way */
     uint8_t adopted_state;   /* enum colony_record_state it was told in, until WELCOME */
+    pid_t adopting;          /* the keeper has been asked for this one; 0: to spawn one */
     const char *cause;       /* of its state; engine_set_text */
     uint64_t since_ms;       /* wall clock, of its state */
 
@@ -112,6 +113,7 @@ struct slot {
     bool exit_known : 1;
     bool exit_is_told : 1;  /* that of the process in its record */
     bool is_left_alone : 1; /* see struct slot_note */
+    bool is_let_go : 1;     /* its process is not stopped: it is nobody's from now on */
     int32_t wait_status;
     char *failure; /* why the last spawn failed; NULL: it did not */
 };
@@ -145,6 +147,7 @@ struct template_entry {
     struct colony_restart_state restart; /* of all slots together, where the policy is shared */
 
     struct entry_schedule *schedule; /* engine_schedule.c; NULL: it runs all the time */
+    char *state; /* engine_state.c: what its process was told to be in; NULL: nobody knows */
 
     /* engine_gates.c */
     struct gate *gates;      /* one for each dependency, in order */
@@ -184,6 +187,7 @@ struct colony_engine {
     struct colony_table table;       /* the keeper's, read-only */
     struct colony_notes notes;
     struct colony_hello hello;
+    uint16_t keeper_version; /* of the protocol */
     struct colony_held_socket sockets[KEEPER_SOCKETS_MAX];
     size_t socket_count;
     struct template_entry *entries;      /* uthash by name, in order of addition */
@@ -311,10 +315,17 @@ void engine_gates_unlink(struct template_entry *entry);
 void engine_gates_leave(struct template_entry *entry);
 bool engine_gates_are_open(const struct template_entry *entry);
 void engine_gates_on_healthy(struct template_entry *entry);
+/* It was in the state @was (NULL: in none), and is in entry->state now. */
+void engine_gates_on_state(struct template_entry *entry, const char *was);
 void engine_gates_on_move(struct slot *slot, enum colony_slot_state from);
 void engine_gates_stop(struct template_entry *entry);
 void engine_gates_look(struct template_entry *entry);
 void engine_gates_describe(const struct template_entry *entry, char *text, size_t size);
+
+/* engine_state.c: what somebody who looks at its process says it is in. */
+bool engine_state_meets(const struct colony_dependency *dependency, const char *state);
+/* A process of it has ended. */
+void engine_state_forget(struct template_entry *entry);
 
 /* engine_check.c: commands run on a slot's behalf. */
 int engine_check_run(void *slot, char *const *argv, uint64_t timeout_ms,
@@ -332,11 +343,18 @@ size_t engine_job_plan(struct colony_job *job, struct colony_spawn_order *order,
 struct colony_http_client *engine_http(void *slot, struct colony_error *err);
 void engine_http_close(struct colony_engine *engine);
 
+/* engine_strangers.c: processes that somebody else started. */
+void engine_on_not_adopted(struct slot *slot, int error);
+/* Instead of a stop. */
+void engine_leave_process(struct slot *slot);
+
 /* engine_spawn.c: orders to the keeper. */
 bool engine_may_drop_groups(void);
 int engine_order_spawn(struct slot *slot, struct colony_error *err);
 void engine_order_signal(struct slot *slot, int signo, uint32_t flags);
 void engine_order_sweep(struct slot *slot, int signo);
+int engine_order_adopt(struct slot *slot, pid_t pid, uint64_t start_ticks);
+void engine_order_let_go(struct slot *slot);
 void engine_order_forget(struct colony_engine *engine, uint32_t index, uint64_t id);
 void engine_save_note(struct slot *slot);
 void engine_describe_failure(struct slot *slot, int step, int error);

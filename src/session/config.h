@@ -22,6 +22,7 @@ struct colony_workspace;
 
 enum {
     COLONY_SESSION_STOPS_MAX = 8,
+    COLONY_SESSION_DEPENDENCES_MAX = 20000,
 };
 
 /* What a running child does when a parent leaves the state it is to be in. */
@@ -58,6 +59,20 @@ struct colony_session_config {
 int colony_session_config_read(struct colony_session_config *out,
                                struct colony_workspace *workspace, struct colony_error *err);
 void colony_session_config_clear(struct colony_session_config *config);
+
+/* "keep", "stop", "restart"; and back, -EINVAL. */
+const char *colony_on_loss_word(enum colony_on_loss on_loss);
+int colony_on_loss_parse(const char *text);
+
+/*
+ * @child waits for @parent, "NAME" or "NAME:STATE". 1; 0: it did already, in the same way. -EINVAL,
+ * -ENOSPC, -ENOMEM. Circles are not looked for: colony_dependences_check().
+ */
+int colony_session_config_add(struct colony_session_config *config, const char *child,
+                              const char *parent, enum colony_on_loss on_loss,
+                              struct colony_error *err);
+/* Takes out the @index-th. */
+void colony_session_config_drop(struct colony_session_config *config, size_t index);
 
 /* Writes the dependences of @config into the file and leaves all else there as it was, comments
  * too. With the lock held. */

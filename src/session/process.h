@@ -20,6 +20,7 @@ struct colony_workspace;
 
 enum {
     COLONY_SESSION_PROCESSES_MAX = 10000,
+    COLONY_SESSION_BOOT_SIZE = 37, /* of a boot id as the kernel writes it, with its NUL */
 };
 
 /* States that are the supervisor's own; every other one is a tag of a fingerprint. */
@@ -69,6 +70,10 @@ void colony_session_list_clear(struct colony_session_list *list);
 struct colony_session_process *colony_session_list_find(const struct colony_session_list *list,
                                                         const char *word);
 
+/* Fills @err: @list has no process called @word; with the nearest name there is. -ENOENT. */
+int colony_session_list_complain(const struct colony_session_list *list, const char *word,
+                                 struct colony_error *err);
+
 /* One process. -ENOENT with the nearest name there is. */
 int colony_session_process_find(struct colony_session_process *out,
                                 struct colony_workspace *workspace, const char *word,
@@ -91,6 +96,9 @@ int colony_session_process_put_life(struct colony_workspace *workspace,
 /* Its row and its files in etc, fp and pid; out and err stay. */
 int colony_session_process_remove(struct colony_workspace *workspace, const char *name,
                                   struct colony_error *err);
+
+/* The boot id of this machine, as struct colony_session_process has it. -EIO. */
+int colony_session_boot_id(char boot[COLONY_SESSION_BOOT_SIZE]);
 
 /* A pidfd of the living process that @process notes; -ESRCH: it has ended, or its number is
  * another's by now. */

@@ -100,12 +100,12 @@ static int write_all(int fd, const char *text)
         text += count;
         size -= (size_t)count;
     }
-    return fsync(fd) < 0 ? -errno : 0;
+    return 0;
 }
 
 /* One that a command left when it was killed is in nobody's way: whoever writes has the lock. */
 static int write_beside(struct colony_workspace *workspace, const char *fresh, const char *text,
-                        mode_t mode)
+                        mode_t mode, bool lasts)
 {
     int fd;
     int rc;
@@ -115,6 +115,8 @@ static int write_beside(struct colony_workspace *workspace, const char *fresh, c
     if (fd < 0)
         return -errno;
     rc = write_all(fd, text);
+    if (rc == 0 && lasts && fsync(fd) < 0)
+        rc = -errno;
     if (close(fd) < 0 && rc == 0)
         rc = -errno;
     return rc;
@@ -127,14 +129,14 @@ static int make_fresh_name(char fresh[WORKSPACE_PATH_MAX], const char *path)
     return length < 0 || length >= WORKSPACE_PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-int colony__workspace_write(struct colony_workspace *workspace, const char *path, const char *text,
-                            struct colony_error *err)
+static int replace(struct colony_workspace *workspace, const char *path, const char *text,
+                   bool lasts, struct colony_error *err)
 {
     char fresh[WORKSPACE_PATH_MAX];
     int rc = make_fresh_name(fresh, path);
 
     if (rc == 0)
-        rc = write_beside(workspace, fresh, text, 0600);
+        rc = write_beside(workspace, fresh, text, 0600, lasts);
     if (rc == 0 && renameat(workspace->fd, fresh, workspace->fd, path) < 0)
         rc = -errno;
     if (rc == 0)
@@ -142,6 +144,18 @@ int colony__workspace_write(struct colony_workspace *workspace, const char *path
     if (rc != -ENAMETOOLONG)
         (void)unlinkat(workspace->fd, fresh, 0);
     return colony_fail_os(err, rc, "cannot write %s/%s", workspace->path, path);
+}
+
+int colony__workspace_write(struct colony_workspace *workspace, const char *path, const char *text,
+                            struct colony_error *err)
+{
+    return replace(workspace, path, text, true, err);
+}
+
+int colony__workspace_write_quickly(struct colony_workspace *workspace, const char *path,
+                                    const char *text, struct colony_error *err)
+{
+    return replace(workspace, path, text, false, err);
 }
 
 int colony_workspace_add_file(struct colony_workspace *workspace, const char *path,
@@ -153,7 +167,7 @@ int colony_workspace_add_file(struct colony_workspace *workspace, const char *pa
     if (rc == 0 && faccessat(workspace->fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         return 0;
     if (rc == 0)
-        rc = write_beside(workspace, fresh, text, is_program ? 0700 : 0600);
+        rc = write_beside(workspace, fresh, text, is_program ? 0700 : 0600, true);
     if (rc == 0 && linkat(workspace->fd, fresh, workspace->fd, path, 0) < 0)
         rc = errno == EEXIST ? 0 : -errno;
     else if (rc == 0)

@@ -25,6 +25,9 @@ struct colony_workspace {
     int lock_fd; /* -1: never locked so far */
     unsigned lock_depth;
     struct sqlite3 *sqlite; /* NULL: not asked for so far */
+    ino_t database_inode;
+    bool was_database_made;    /* it was not there: the next list tells so */
+    bool was_database_damaged; /* and was moved aside */
 };
 
 /* --- workspace_file.c: files of a workspace, @path being within it -------------------------------
@@ -38,6 +41,10 @@ int colony__workspace_read(struct colony_workspace *workspace, const char *path,
 /* Replaces it by write, fsync and rename; 0600. */
 int colony__workspace_write(struct colony_workspace *workspace, const char *path, const char *text,
                             struct colony_error *err);
+
+/* The same without fsync: of what can be made again. */
+int colony__workspace_write_quickly(struct colony_workspace *workspace, const char *path,
+                                    const char *text, struct colony_error *err);
 
 /* 0 also when there is none. */
 int colony__workspace_unlink(struct colony_workspace *workspace, const char *path,
