@@ -26,10 +26,19 @@ struct session_action {
 /* clang-format off */
 const struct colony_option session_place_options[] = {SESSION_PLACE, SESSION_END};
 
+static const struct colony_option activate_options[] = {
+    SESSION_PLACE,
+    {"foreground", 0, NULL, "stay in the foreground, and log to stderr", OPTION_FLAG, SESSION_AT(in_foreground), NULL},
+    SESSION_END,
+};
+
 static const struct session_action actions[] = {
     {"init", session_init, true, "", 0, 0, session_place_options,
      "make a folder a workspace, or add what is missing",
      "colony session init\ncolony session -C ~/workspace/atlas init\n"},
+    {"activate", session_activate, false, "", 0, 0, activate_options,
+     "begin to supervise: take over what runs, start what is to be restarted",
+     "colony session activate\ncolony session activate --foreground\n"},
 };
 /* clang-format on */
 

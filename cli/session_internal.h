@@ -26,6 +26,7 @@ enum {
 struct session {
     const char *folder; /* -C; NULL: COLONY_SESSION, or the current one and those above */
     bool is_json;
+    bool in_foreground;                 /* activate */
     struct colony_workspace *workspace; /* open, but for init */
 };
 
@@ -72,6 +73,7 @@ const struct session_backend *session_backend(struct session *session);
  * --------------------------------------------------------------- */
 
 int session_init(struct session *session, int argc, char **argv);
+int session_activate(struct session *session, int argc, char **argv);
 
 extern const struct colony_option session_place_options[]; /* of those that take no others */
 
