@@ -5,7 +5,9 @@
  *     len(fp['listen'])>0 and state != 'starting'
  *
  * Names: fp (a map of lists), state, pid, alive, uptime (seconds), cpu (percent of one CPU), mem
- * (bytes). Pure but for `wants`; bounded in bytes, depth, nodes and steps.
+ * (bytes). It means what it means in Python, but that what is not there (an item beyond the end) is
+ * None instead of an error, and that there is `matches`. Pure; bounded in bytes, depth, parts and
+ * steps.
  */
 #ifndef COLONY_SESSION_CONDITION_H
 #define COLONY_SESSION_CONDITION_H
@@ -32,6 +34,7 @@ enum colony_subject_part {
     SUBJECT_FP = 1 << 0,
     SUBJECT_STATE = 1 << 1,
     SUBJECT_STATS = 1 << 2, /* cpu, mem */
+    SUBJECT_LIFE = 1 << 3,  /* alive, pid: it may wait for a process that is not there yet */
 };
 
 /* -EINVAL: "column N: …". */
