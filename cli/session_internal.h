@@ -26,6 +26,7 @@ enum {
 struct session {
     const char *folder; /* -C; NULL: COLONY_SESSION, or the current one and those above */
     bool is_json;
+    bool in_foreground; /* activate */
     const char *uri;
     const char *alias;
     bool sets_restart; /* --restart was given */
@@ -84,6 +85,7 @@ const struct session_backend *session_backend(struct session *session);
 /* --- the actions, and their options
  * --------------------------------------------------------------- */
 
+int session_activate(struct session *session, int argc, char **argv);
 int session_deactivate(struct session *session, int argc, char **argv);
 int session_detach(struct session *session, int argc, char **argv);
 int session_init(struct session *session, int argc, char **argv);
@@ -91,6 +93,7 @@ int session_start(struct session *session, int argc, char **argv);
 int session_stop(struct session *session, int argc, char **argv);
 
 extern const struct colony_option session_place_options[]; /* of those that take no others */
+extern const struct colony_option session_activate_options[];
 extern const struct colony_option session_start_options[];
 extern const struct colony_option session_stop_options[];
 
