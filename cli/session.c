@@ -30,6 +30,18 @@ static const struct session_action actions[] = {
     {"init", session_init, true, "", 0, 0, session_place_options,
      "make a folder a workspace, or add what is missing",
      "colony session init\ncolony session -C ~/workspace/atlas init\n"},
+    {"start", session_start, false, "[PROCESS]", 0, 1, session_start_options,
+     "run what an uri says, or again what is known as PROCESS",
+     "colony session start --uri exec:///usr/bin/redis-server?--port&7000 --alias cache --restart 1\ncolony session start cache\n"},
+    {"stop", session_stop, false, "[PROCESS...]", 0, COLONY_OPERANDS_ANY, session_stop_options,
+     "stop processes, and wait until they are gone",
+     "colony session stop cache\ncolony session stop --all\n"},
+    {"detach", session_detach, false, "PROCESS...", 1, COLONY_OPERANDS_ANY, session_place_options,
+     "forget processes, and leave them running",
+     "colony session detach cache\n"},
+    {"deactivate", session_deactivate, false, "", 0, 0, session_place_options,
+     "stop those with shutdown=1, leave the others, and end the session's supervisor",
+     "colony session deactivate\n"},
 };
 /* clang-format on */
 
@@ -40,13 +52,22 @@ const struct colony_usage colony_session_usage = {
     .arguments = "ACTION [ARGUMENT...]",
     .summary = "Keep related processes together in a working directory.\n"
                "`colony session ACTION --help` tells more of each action.",
-    .examples = "colony session init\n",
+    .examples =
+        "colony session init\n"
+        "colony session start --uri exec:///usr/bin/redis-server?--port&7000 --alias cache\n"
+        "colony session stop cache\n",
     .options = session_place_options,
     .operands_min = 1,
     .operands_max = COLONY_OPERANDS_ANY,
     .child = get_action,
     .children = "actions",
 };
+
+void session_warn(const char *line, void *data)
+{
+    (void)data;
+    colony_options_complain(&colony_session_usage, "%s", line);
+}
 
 int session_fail(int exit_code, const char *format, ...)
 {

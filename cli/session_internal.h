@@ -26,6 +26,13 @@ enum {
 struct session {
     const char *folder; /* -C; NULL: COLONY_SESSION, or the current one and those above */
     bool is_json;
+    const char *uri;
+    const char *alias;
+    bool sets_restart; /* --restart was given */
+    bool restart;
+    bool sets_shutdown;
+    bool shutdown;
+    bool is_all;
     struct colony_workspace *workspace; /* open, but for init */
 };
 
@@ -35,6 +42,9 @@ typedef int (*session_action_cb)(struct session *session, int argc, char **argv)
 #define SESSION_AT(field) offsetof(struct session, field)
 #define SESSION_PLACE {"directory", 'C', "DIR", "the workspace; default $COLONY_SESSION, or where you are and above", OPTION_TEXT, SESSION_AT(folder), NULL}
 #define SESSION_JSON {"json", 0, NULL, "print JSON", OPTION_FLAG, SESSION_AT(is_json), NULL}
+#define SESSION_ALIAS {"alias", 0, "ALIAS", "a name for people, that no other process of the session has", OPTION_TEXT, SESSION_AT(alias), NULL}
+#define SESSION_RESTART(read) {"restart", 0, "0|1", "1: the supervisor starts it, and again when it ends", OPTION_CALL, 0, read}
+#define SESSION_SHUTDOWN(read) {"shutdown", 0, "0|1", "1: deactivate stops it", OPTION_CALL, 0, read}
 #define SESSION_END {NULL, 0, NULL, NULL, OPTION_END, 0, NULL}
 /* clang-format on */
 
@@ -42,6 +52,9 @@ typedef int (*session_action_cb)(struct session *session, int argc, char **argv)
 int session_fail(int exit_code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same of @err, with the exit code of its kind. */
 int session_fail_error(const struct colony_error *err);
+
+/* A line about a file in etc that cannot be used, on stderr; @data is nobody's. */
+void session_warn(const char *line, void *data);
 
 /* --- who acts: session_direct.c, or the session's supervisor while there is one ------------------
  */
@@ -71,8 +84,14 @@ const struct session_backend *session_backend(struct session *session);
 /* --- the actions, and their options
  * --------------------------------------------------------------- */
 
+int session_deactivate(struct session *session, int argc, char **argv);
+int session_detach(struct session *session, int argc, char **argv);
 int session_init(struct session *session, int argc, char **argv);
+int session_start(struct session *session, int argc, char **argv);
+int session_stop(struct session *session, int argc, char **argv);
 
 extern const struct colony_option session_place_options[]; /* of those that take no others */
+extern const struct colony_option session_start_options[];
+extern const struct colony_option session_stop_options[];
 
 #endif

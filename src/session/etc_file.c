@@ -32,13 +32,11 @@ struct field {
 
 /* In the order of a new file. */
 static const struct field fields[] = {
-    {"name", FIELD_TEXT, AT(name)},
-    {"cmdline", FIELD_LIST, AT(cmdline)},
-    {"restart", FIELD_FLAG, AT(restart)},
-    {"shutdown", FIELD_FLAG, AT(shutdown)},
-    {"cwd", FIELD_TEXT, AT(cwd)},
-    {"env", FIELD_PAIRS, AT(env)},
-    {"keywords", FIELD_PAIRS, AT(keywords)},
+    {"name", FIELD_TEXT, AT(name)},         {"uri", FIELD_TEXT, AT(uri)},
+
+    {"cmdline", FIELD_LIST, AT(cmdline)},   {"restart", FIELD_FLAG, AT(restart)},
+    {"shutdown", FIELD_FLAG, AT(shutdown)}, {"cwd", FIELD_TEXT, AT(cwd)},
+    {"env", FIELD_PAIRS, AT(env)},          {"keywords", FIELD_PAIRS, AT(keywords)},
 };
 
 enum {

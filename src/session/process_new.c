@@ -178,7 +178,9 @@ static int complete(struct colony__look *look, const struct colony__etc_entry *e
     char name[COLONY_WORDS_MAX];
     char date[DATE_SIZE];
 
-    if (process->cmdline) {
+    if (process->uri && !process->cmdline)
+        colony__look_rebuild(look, process);
+    if (process->cmdline && !process->uri) {
         process->uri = make_uri(process->cmdline);
         if (!process->uri)
             return -ENOMEM;
@@ -242,8 +244,9 @@ int colony__look_add_new(struct colony__look *look, const struct colony__etc_ent
         colony__look_complain(look, "%s", entry->problem.message);
         return 0;
     }
-    if (!entry->parsed.name && !entry->parsed.cmdline) {
-        colony__look_complain(look, "%s/etc/%s.yaml:1:1: cannot use this: it has no cmdline",
+    if (!entry->parsed.name && !entry->parsed.cmdline && !entry->parsed.uri) {
+        colony__look_complain(look,
+                              "%s/etc/%s.yaml:1:1: cannot use this: it has neither cmdline nor uri",
                               folder, entry->base);
         return 0;
     }

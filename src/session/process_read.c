@@ -115,6 +115,10 @@ static void take_etc(struct colony_session_process *process, struct colony_sessi
     process->keywords = from->keywords;
     process->restart = from->restart;
     process->shutdown = from->shutdown;
+    if (from->uri) {
+        free(process->uri);
+        process->uri = from->uri;
+    }
     free(from->name);
     *from = (struct colony_session_process){0};
 }
@@ -128,6 +132,16 @@ static bool take_kept(const struct colony__row *row, struct colony_session_proce
         return false;
     take_etc(process, &parsed);
     return true;
+}
+
+/* What the user says of alias and uri, the database says, too. */
+static void follow(struct colony__look *look, const struct colony_session_process *process)
+{
+    struct colony_error err;
+
+    look->is_unsettled = true;
+    if (look->settles)
+        tell_failure(look, colony__database_put(look->workspace, process, &err), &err);
 }
 
 /* A file that was given another name by hand gives the process another alias. */
@@ -146,12 +160,7 @@ static void follow_name(struct colony__look *look, const char *base,
         }
     free(process->alias);
     process->alias = strdup(base);
-    look->is_unsettled = true;
-    if (look->settles) {
-        struct colony_error err;
-
-        tell_failure(look, colony__database_put(look->workspace, process, &err), &err);
-    }
+    follow(look, process);
 }
 
 static void take_entry(struct colony__look *look, const struct colony__row *row,
@@ -160,7 +169,11 @@ static void take_entry(struct colony__look *look, const struct colony__row *row,
     struct colony_error err;
 
     take_etc(process, &entry->parsed);
+    if (!process->cmdline)
+        colony__look_rebuild(look, process);
     follow_name(look, entry->base, process);
+    if (process->uri && !is_text(row->process.uri, process->uri))
+        follow(look, process);
     if (is_text(row->file, entry->base) && is_text(row->text, entry->text))
         return;
     look->is_unsettled = true;
@@ -199,8 +212,9 @@ static void remake(struct colony__look *look, const struct colony__row *row,
         return;
     text = strdup(row->text ? row->text : "");
     colony__etc_path(path, sizeof path, colony_session_process_title(process));
-    rc = text ? colony__etc_edit(&text, path, process, &err)
-              : colony_fail(&err, -ENOMEM, "cannot write %s: out of memory", path);
+    rc = text ? 0 : colony_fail(&err, -ENOMEM, "cannot write %s: out of memory", path);
+    if (rc == 0 && !row->text)
+        rc = colony__etc_edit(&text, path, process, &err);
     if (rc == 0)
         rc = colony__workspace_write(look->workspace, path, text, &err);
     if (rc == 0)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "session/database_sql_internal.h"
 #include "session/workspace_internal.h"
 
 enum {
@@ -221,6 +222,9 @@ int colony_workspace_init(const char *folder, size_t *added, struct colony_error
         rc = check_owner(workspace->fd, workspace->path, err);
     if (rc == 0)
         rc = add_folders(workspace, added, err);
+    if (rc == 0)
+        rc = colony__database_open(workspace, err);
+    *added += workspace->was_database_made;
     colony_workspace_close(workspace);
     return rc;
 }

@@ -72,7 +72,7 @@ TEST(test_a_comment_in_a_file_outlives_a_change)
     assert_false(space_has(&space, "etc/yellow-panda.yaml"));
     assert_string_equal(space_read(&space, "etc/nap.yaml"),
                         "# mine\nname: yellow-panda\ncmdline: [/bin/sleep, '5'] # five\n"
-                        "restart: 1\n# the end\nmemo: {a: 1}\n");
+                        "restart: 1\n# the end\nmemo: {a: 1}\nuri: \"exec:///bin/sleep?5\"\n");
     colony_session_process_clear(&process);
     space_clear(&space);
 }
@@ -114,7 +114,7 @@ TEST(test_a_lost_database_is_made_again_from_the_files)
     assert_null(list.items[0].alias);
     assert_string_equal(list.items[1].name, "yellow-panda");
     assert_string_equal(list.items[1].alias, "nap");
-    assert_string_equal(list.items[1].uri, "exec://localhost/bin/sleep?5");
+    assert_string_equal(list.items[1].uri, "exec:///bin/sleep?5");
     assert_int_equal(space.problem_count, 1);
     assert_non_null(strstr(space.problems[0], "was not there: made again from etc (2 processes)"));
     colony_session_list_clear(&list);
@@ -207,6 +207,23 @@ TEST(test_a_file_that_a_user_writes_is_a_process)
     space_list(&space, &list);
     assert_string_equal(list.items[0].name, name);
     assert_string_equal(list.items[0].cmdline[1], "a=2");
+    assert_int_equal(space.problem_count, 0);
+    colony_session_list_clear(&list);
+    space_clear(&space);
+}
+
+TEST(test_a_file_with_an_uri_alone_is_a_process_that_runs_it)
+{
+    struct colony_session_list list;
+    struct space space;
+
+    space_init(&space);
+    space_write(&space, "etc/session.yaml", "schemes: {ib: [/usr/bin/ib, '{path}']}\n");
+    space_write(&space, "etc/web.yaml", "uri: ib://localhost/sync?uid=1\n");
+    space_list(&space, &list);
+    assert_int_equal(list.count, 1);
+    assert_string_equal(list.items[0].cmdline[0], "/usr/bin/ib");
+    assert_string_equal(list.items[0].cmdline[1], "/sync");
     assert_int_equal(space.problem_count, 0);
     colony_session_list_clear(&list);
     space_clear(&space);
@@ -372,6 +389,7 @@ int main(void)
         cmocka_unit_test(test_of_a_file_that_is_nonsense_the_last_good_text_counts),
         cmocka_unit_test(test_two_files_of_one_process_are_told_by_name),
         cmocka_unit_test(test_a_file_that_a_user_writes_is_a_process),
+        cmocka_unit_test(test_a_file_with_an_uri_alone_is_a_process_that_runs_it),
         cmocka_unit_test(test_a_file_that_is_renamed_by_hand_renames_the_alias),
         cmocka_unit_test(test_an_alias_is_of_one_process),
         cmocka_unit_test(test_what_is_removed_leaves_only_its_output),
