@@ -154,6 +154,17 @@ def test_who_waits_for_others_is_stopped_first(session):
     assert session.read("order").split() == ["web", "app", "db"]
 
 
+def test_who_waits_for_another_is_not_started_before_it(session):
+    session.start(SLEEP, "--alias", "db")
+    session.start("exec:///bin/sleep?601", "--alias", "app")
+    session.run("stop", "--all")
+    (session.folder / "etc/session.yaml").write_text(
+        "period: 300ms\ndependences: {app: [db]}\n", encoding="utf-8")
+    assert "waits for db, which is stopped" in session.run("start", "app", check=5).stderr
+    session.run("start", "db")
+    assert eventually(lambda: session.run("start", "app"), what="db is running")
+
+
 def test_deactivate_stops_those_with_shutdown_and_leaves_the_others(session):
     _, stays = session.start(SLEEP, "--alias", "stays")
     _, goes = session.start("exec:///bin/sleep?601", "--alias", "goes", "--shutdown", "1")
