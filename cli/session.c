@@ -26,19 +26,28 @@ struct session_action {
 /* clang-format off */
 const struct colony_option session_place_options[] = {SESSION_PLACE, SESSION_END};
 
+static const struct colony_option activate_options[] = {
+    SESSION_PLACE,
+    {"foreground", 0, NULL, "stay in the foreground, and log to stderr", OPTION_FLAG, SESSION_AT(in_foreground), NULL},
+    SESSION_END,
+};
+
 static const struct session_action actions[] = {
     {"init", session_init, true, "", 0, 0, session_place_options,
      "make a folder a workspace, or add what is missing",
      "colony session init\ncolony session -C ~/workspace/atlas init\n"},
     {"start", session_start, false, "[PROCESS]", 0, 1, session_start_options,
      "run what an uri says, or again what is known as PROCESS",
-     "colony session start --uri exec:///usr/bin/redis-server?--port&7000 --alias cache --restart 1\ncolony session start cache\n"},
+     "colony session start --uri 'exec:///usr/bin/redis-server?--port&7000' --alias cache --restart 1\ncolony session start cache\n"},
     {"stop", session_stop, false, "[PROCESS...]", 0, COLONY_OPERANDS_ANY, session_stop_options,
      "stop processes, and wait until they are gone",
      "colony session stop cache\ncolony session stop --all\n"},
     {"detach", session_detach, false, "PROCESS...", 1, COLONY_OPERANDS_ANY, session_place_options,
      "forget processes, and leave them running",
      "colony session detach cache\n"},
+    {"activate", session_activate, false, "", 0, 0, activate_options,
+     "begin to supervise: take over what runs, start what is to be restarted",
+     "colony session activate\ncolony session activate --foreground\n"},
     {"deactivate", session_deactivate, false, "", 0, 0, session_place_options,
      "stop those with shutdown=1, leave the others, and end the session's supervisor",
      "colony session deactivate\n"},
@@ -54,7 +63,7 @@ const struct colony_usage colony_session_usage = {
                "`colony session ACTION --help` tells more of each action.",
     .examples =
         "colony session init\n"
-        "colony session start --uri exec:///usr/bin/redis-server?--port&7000 --alias cache\n"
+        "colony session start --uri 'exec:///usr/bin/redis-server?--port&7000' --alias cache\n"
         "colony session stop cache\n",
     .options = session_place_options,
     .operands_min = 1,

@@ -33,6 +33,7 @@ struct session {
     bool sets_shutdown;
     bool shutdown;
     bool is_all;
+    bool in_foreground;                 /* activate */
     struct colony_workspace *workspace; /* open, but for init */
 };
 
@@ -84,6 +85,7 @@ const struct session_backend *session_backend(struct session *session);
 /* --- the actions, and their options
  * --------------------------------------------------------------- */
 
+int session_activate(struct session *session, int argc, char **argv);
 int session_deactivate(struct session *session, int argc, char **argv);
 int session_detach(struct session *session, int argc, char **argv);
 int session_init(struct session *session, int argc, char **argv);

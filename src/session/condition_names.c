@@ -44,7 +44,7 @@ int colony__condition_check_field(unsigned column, const char *word, struct colo
     const char *names[FIELD_COUNT + 1] = {NULL};
     const char *near;
 
-    for (int field = 0; field < FIELD_COUNT; field++) {
+    for (unsigned field = 0; field < FIELD_COUNT; field++) {
         names[field] = colony_fingerprint_field_name(field);
         if (strcmp(word, names[field]) == 0)
             return 0;
@@ -62,7 +62,7 @@ static int field_value(struct evaluation *evaluation, const struct node *node, c
 {
     const struct colony_fingerprint *fp = evaluation->subject->fp;
 
-    for (int field = 0; field < FIELD_COUNT; field++) {
+    for (unsigned field = 0; field < FIELD_COUNT; field++) {
         if (strcmp(word, colony_fingerprint_field_name(field)) != 0)
             continue;
         *out = (struct value){.type = CONDITION_TEXTS};

@@ -216,7 +216,7 @@ static int compare_order(struct evaluation *evaluation, const struct node *node,
 
 static int is_field(const struct value *value)
 {
-    for (int field = 0; value->type == CONDITION_STRING && field < FIELD_COUNT; field++)
+    for (unsigned field = 0; value->type == CONDITION_STRING && field < FIELD_COUNT; field++)
         if (strcmp(value->text, colony_fingerprint_field_name(field)) == 0)
             return 1;
     return 0;

@@ -66,22 +66,31 @@ static char *legible(const char *text, size_t size)
     return out;
 }
 
-int colony__items_add(struct colony__items *items, const char *text, size_t size)
+/* Takes over @item, also when it fails. */
+static int append(struct colony__items *items, char *item)
 {
-    char **room;
-    char *item;
+    char **room =
+        colony_array_room(items->items, items->count, &items->capacity, sizeof *items->items);
 
-    if (items->count == COLONY__FINGERPRINT_ITEMS_MAX)
-        return -E2BIG;
-    room = colony_array_room(items->items, items->count, &items->capacity, sizeof *items->items);
-    if (!room)
-        return -ENOMEM;
-    items->items = room;
-    item = colony_utf8_length(text, size) == size ? strndup(text, size) : legible(text, size);
-    if (!item)
-        return -ENOMEM;
+    if (room)
+        items->items = room;
+    if (!room || !item || items->count == COLONY__FINGERPRINT_ITEMS_MAX) {
+        free(item);
+        return room && item ? -E2BIG : -ENOMEM;
+    }
     items->items[items->count++] = item;
     return 0;
+}
+
+int colony__items_add(struct colony__items *items, const char *text, size_t size)
+{
+    return append(items, colony_utf8_length(text, size) == size ? strndup(text, size)
+                                                                : legible(text, size));
+}
+
+int colony__items_add_raw(struct colony__items *items, const char *text, size_t size)
+{
+    return append(items, strndup(text, size));
 }
 
 static void free_texts(char **texts, size_t count)
@@ -111,7 +120,7 @@ void colony__items_settle(struct colony__items *items, enum colony_fingerprint_f
 
 void colony_fingerprint_clear(struct colony_fingerprint *fingerprint)
 {
-    for (int field = 0; field < FIELD_COUNT; field++)
+    for (unsigned field = 0; field < FIELD_COUNT; field++)
         free_texts(fingerprint->fields[field].items, fingerprint->fields[field].count);
     *fingerprint = (struct colony_fingerprint){0};
 }
@@ -168,7 +177,7 @@ double colony_fingerprint_score(const struct colony_fingerprint *saved,
     double sum = 0;
     double weight = 0;
 
-    for (int field = 0; field < FIELD_COUNT; field++) {
+    for (unsigned field = 0; field < FIELD_COUNT; field++) {
         size_t saved_count = saved->fields[field].count;
         size_t live_count = live->fields[field].count;
         size_t common;
@@ -190,7 +199,7 @@ double colony_fingerprint_score(const struct colony_fingerprint *saved,
 bool colony_fingerprint_is_equal(const struct colony_fingerprint *a,
                                  const struct colony_fingerprint *b)
 {
-    for (int field = 0; field < FIELD_COUNT; field++) {
+    for (unsigned field = 0; field < FIELD_COUNT; field++) {
         if (a->fields[field].count != b->fields[field].count)
             return false;
         for (size_t i = 0; i < a->fields[field].count; i++)

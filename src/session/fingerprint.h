@@ -65,6 +65,11 @@ int colony_fingerprint_save(const struct colony_fingerprint *fingerprint,
                             struct colony_workspace *workspace, const char *name, const char *state,
                             struct colony_error *err);
 
+/* As YAML, as it is saved; the caller frees *text. -ENOMEM; -E2BIG: more than could be read again.
+ */
+int colony_fingerprint_format(const struct colony_fingerprint *fingerprint, char **text,
+                              size_t *size);
+
 /* What was saved of one process: its states, by name. */
 struct colony_saved_state {
     char *state;

@@ -67,7 +67,7 @@ int colony_fingerprint_save(const struct colony_fingerprint *fingerprint,
 
     if (rc < 0)
         return fail_name(err, name);
-    rc = colony__fingerprint_format(fingerprint, &text, &size);
+    rc = colony_fingerprint_format(fingerprint, &text, &size);
     if (rc == -E2BIG)
         return colony_fail(err, rc, "cannot write %s/%s: it would be larger than 16 MiB",
                            workspace->path, path);

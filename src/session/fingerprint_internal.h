@@ -30,6 +30,8 @@ struct colony__items {
  * process is called can be written as YAML and read again as the same. -ENOMEM; -E2BIG: too many.
  */
 int colony__items_add(struct colony__items *items, const char *text, size_t size);
+/* The bytes as they are. */
+int colony__items_add_raw(struct colony__items *items, const char *text, size_t size);
 void colony__items_clear(struct colony__items *items);
 /* Moves them into @out, sorted if the field is; they are empty then. */
 void colony__items_settle(struct colony__items *items, enum colony_fingerprint_field field,
@@ -37,6 +39,8 @@ void colony__items_settle(struct colony__items *items, enum colony_fingerprint_f
 
 /* The argv of the process behind @folder, a descriptor of /proc/PID. -ESRCH, -E2BIG, -ENOMEM. */
 int colony__cmdline_read(struct colony__items *out, int folder);
+/* The same of its file @name, which is cmdline or environ, byte for byte. */
+int colony__strings_read(struct colony__items *out, int folder, const char *name);
 
 /* One socket as a fingerprint has it. */
 struct colony__socket {
@@ -59,8 +63,4 @@ bool colony__socket_parse(struct colony__socket *out, char *line, bool is_udp, u
 /* What a file of fp/ says; @name begins messages. -EINVAL, -ENOMEM. */
 int colony__fingerprint_parse(struct colony_fingerprint *out, const char *text, size_t size,
                               const char *name, struct colony_error *err);
-/* As YAML; the caller frees *text. -ENOMEM; -E2BIG: more than could be read again. */
-int colony__fingerprint_format(const struct colony_fingerprint *fingerprint, char **text,
-                               size_t *size);
-
 #endif

@@ -72,22 +72,33 @@ static int read_all(int folder, const char *name, char **out, size_t *size)
     return 0;
 }
 
-int colony__cmdline_read(struct colony__items *out, int folder)
+static int read_strings(struct colony__items *out, int folder, const char *name,
+                        int (*add)(struct colony__items *items, const char *text, size_t size))
 {
     char *text = NULL;
     size_t size = 0;
-    int rc = read_all(folder, "cmdline", &text, &size);
+    int rc = read_all(folder, name, &text, &size);
 
     for (size_t at = 0; rc == 0 && at < size;) {
         size_t length = strnlen(text + at, size - at);
 
-        rc = colony__items_add(out, text + at, length);
+        rc = add(out, text + at, length);
         at += length + 1;
     }
     free(text);
     if (rc < 0)
         colony__items_clear(out);
     return rc == -ENOENT ? -ESRCH : rc;
+}
+
+int colony__strings_read(struct colony__items *out, int folder, const char *name)
+{
+    return read_strings(out, folder, name, colony__items_add_raw);
+}
+
+int colony__cmdline_read(struct colony__items *out, int folder)
+{
+    return read_strings(out, folder, "cmdline", colony__items_add);
 }
 
 /* --- descriptors ------------------------------------------------------------------------------ */
@@ -268,7 +279,7 @@ static int take(struct look *look, const struct colony_socket_table *sockets,
     }
     fields[FIELD_FILES] = look->files;
     look->files = (struct colony__items){0};
-    for (int field = 0; field < FIELD_COUNT; field++) {
+    for (unsigned field = 0; field < FIELD_COUNT; field++) {
         if (rc == 0)
             colony__items_settle(&fields[field], field, out);
         else

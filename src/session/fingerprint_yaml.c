@@ -95,9 +95,9 @@ static int read_field(const struct reading *reading, const struct colony_value *
 
 static int find_field(const char *key)
 {
-    for (int field = 0; field < FIELD_COUNT; field++)
+    for (unsigned field = 0; field < FIELD_COUNT; field++)
         if (strcmp(key, colony_fingerprint_field_name(field)) == 0)
-            return field;
+            return (int)field;
     return -1;
 }
 
@@ -106,7 +106,7 @@ static int fail_key(const struct reading *reading, const struct colony_value *me
     const char *names[FIELD_COUNT + 1] = {NULL};
     const char *near;
 
-    for (int field = 0; field < FIELD_COUNT; field++)
+    for (unsigned field = 0; field < FIELD_COUNT; field++)
         names[field] = colony_fingerprint_field_name(field);
     near = colony_name_nearest(member->key, names);
     return colony_fail(reading->err, -EINVAL,
@@ -228,7 +228,7 @@ static bool emit_all(yaml_emitter_t *emitter, const struct colony_fingerprint *f
         !yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE) ||
         !yaml_emitter_emit(emitter, &event))
         return false;
-    for (int field = 0; field < FIELD_COUNT; field++)
+    for (unsigned field = 0; field < FIELD_COUNT; field++)
         if (!emit_field(emitter, fingerprint, (enum colony_fingerprint_field)field))
             return false;
     return yaml_mapping_end_event_initialize(&event) && yaml_emitter_emit(emitter, &event) &&
@@ -236,8 +236,8 @@ static bool emit_all(yaml_emitter_t *emitter, const struct colony_fingerprint *f
            yaml_stream_end_event_initialize(&event) && yaml_emitter_emit(emitter, &event);
 }
 
-int colony__fingerprint_format(const struct colony_fingerprint *fingerprint, char **text,
-                               size_t *size)
+int colony_fingerprint_format(const struct colony_fingerprint *fingerprint, char **text,
+                              size_t *size)
 {
     struct output output = {.text = malloc(FIRST_CAPACITY), .capacity = FIRST_CAPACITY};
     yaml_emitter_t emitter;

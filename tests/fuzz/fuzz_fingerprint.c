@@ -21,11 +21,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(rc == -EINVAL && strncmp(err.message, "x.yaml:", 7) == 0);
         return 0;
     }
-    CHECK(colony__fingerprint_format(&before, &text, &length) == 0);
+    CHECK(colony_fingerprint_format(&before, &text, &length) == 0);
     CHECK(strlen(text) == length);
     CHECK(colony__fingerprint_parse(&after, text, length, "y.yaml", &err) == 0);
     CHECK(colony_fingerprint_is_equal(&before, &after));
-    for (int field = 0; field < FIELD_COUNT; field++)
+    for (unsigned field = 0; field < FIELD_COUNT; field++)
         if (before.fields[field].count > 0 && field != FIELD_UDP)
             CHECK(colony_fingerprint_score(&before, &after) > 0.999);
     colony_fingerprint_clear(&before);

@@ -209,7 +209,7 @@ TEST(test_what_is_written_is_read_again)
     colony__items_settle(&items, FIELD_CMDLINE, &before);
     assert_int_equal(colony__items_add(&items, "/a b: #c\n\xfe", 10), 0);
     colony__items_settle(&items, FIELD_FILES, &before);
-    assert_int_equal(colony__fingerprint_format(&before, &text, &size), 0);
+    assert_int_equal(colony_fingerprint_format(&before, &text, &size), 0);
     assert_int_equal(strlen(text), size);
     after = parse(text);
     assert_true(colony_fingerprint_is_equal(&before, &after));

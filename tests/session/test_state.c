@@ -46,7 +46,7 @@ static const char *look(struct fixture *f, const char *text, uint64_t now_ms)
     state = colony_live_state_look(
         &f->live, &f->saved,
         &(struct colony_state_look){.now = &now, .now_ms = now_ms, .period_ms = PERIOD_MS});
-    for (int field = 0; field < FIELD_COUNT; field++)
+    for (unsigned field = 0; field < FIELD_COUNT; field++)
         assert_null(now.fields[field].items); /* taken over */
     return state;
 }
