@@ -26,12 +26,6 @@ struct session_action {
 /* clang-format off */
 const struct colony_option session_place_options[] = {SESSION_PLACE, SESSION_END};
 
-static const struct colony_option activate_options[] = {
-    SESSION_PLACE,
-    {"foreground", 0, NULL, "stay in the foreground, and log to stderr", OPTION_FLAG, SESSION_AT(in_foreground), NULL},
-    SESSION_END,
-};
-
 static const struct session_action actions[] = {
     {"init", session_init, true, "", 0, 0, session_place_options,
      "make a folder a workspace, or add what is missing",
@@ -45,7 +39,7 @@ static const struct session_action actions[] = {
     {"detach", session_detach, false, "PROCESS...", 1, COLONY_OPERANDS_ANY, session_place_options,
      "forget processes, and leave them running",
      "colony session detach cache\n"},
-    {"activate", session_activate, false, "", 0, 0, activate_options,
+    {"activate", session_activate, false, "", 0, 0, session_activate_options,
      "begin to supervise: take over what runs, start what is to be restarted",
      "colony session activate\ncolony session activate --foreground\n"},
     {"deactivate", session_deactivate, false, "", 0, 0, session_place_options,

@@ -18,6 +18,14 @@
 #include "session_internal.h"
 #include "session_supervisor.h"
 
+/* clang-format off */
+const struct colony_option session_activate_options[] = {
+    SESSION_PLACE,
+    {"foreground", 0, NULL, "stay in the foreground, and log to stderr", OPTION_FLAG, SESSION_AT(in_foreground), NULL},
+    SESSION_END,
+};
+/* clang-format on */
+
 /* Ticks since boot, as processes have them for their start. */
 static uint64_t now_ticks(void)
 {

@@ -26,6 +26,7 @@ enum {
 struct session {
     const char *folder; /* -C; NULL: COLONY_SESSION, or the current one and those above */
     bool is_json;
+    bool in_foreground; /* activate */
     const char *uri;
     const char *alias;
     bool sets_restart; /* --restart was given */
@@ -33,7 +34,6 @@ struct session {
     bool sets_shutdown;
     bool shutdown;
     bool is_all;
-    bool in_foreground;                 /* activate */
     struct colony_workspace *workspace; /* open, but for init */
 };
 
@@ -93,6 +93,7 @@ int session_start(struct session *session, int argc, char **argv);
 int session_stop(struct session *session, int argc, char **argv);
 
 extern const struct colony_option session_place_options[]; /* of those that take no others */
+extern const struct colony_option session_activate_options[];
 extern const struct colony_option session_start_options[];
 extern const struct colony_option session_stop_options[];
 
