@@ -43,9 +43,9 @@ THREADED := core/logs core/log_mark core/log_stalled core/store core/store_damag
             core/store_failures core/store_ids core/store_keep core/store_spool core/history core/ready core/ready_line \
             core/ready_tcp
 # What the keeper is made of: libc only (tests/integration/test_keeper_links.py holds it to that).
-KEEPER := error log message keeper_options notes table spawn spawn_child spawn_plan spawner cgroup sweep adopt notify \
-          keeper keeper_engine keeper_notify keeper_orders keeper_processes keeper_spawn keeper_streams keeper_takeover
-UNIT := $(filter $(if $(T),$(foreach t,$(T),tests/$(dir $(t))test_$(notdir $(t)).c),%),$(wildcard tests/core/test_*.c tests/api/test_*.c tests/fsctl/test_*.c tests/rpc/test_*.c))
+KEEPER := error log message keeper_options notes table table_instance spawn spawn_child spawn_plan spawner cgroup sweep adopt notify \
+          keeper keeper_adopt keeper_engine keeper_notify keeper_orders keeper_processes keeper_spawn keeper_streams keeper_takeover
+UNIT := $(filter $(if $(T),$(foreach t,$(T),tests/$(dir $(t))test_$(notdir $(t)).c),%),$(wildcard tests/core/test_*.c tests/api/test_*.c tests/fsctl/test_*.c tests/rpc/test_*.c tests/session/test_*.c))
 UNIT_BIN := $(UNIT:%.c=$(BUILD)/%)
 # What the bench measures beside: plain programs, whatever colony itself is built with.
 BENCH := $(addprefix $(BUILD)/bench/,probe crash loop writer capture echo fan datagrams watcher stats_pread stats_colony \
@@ -85,6 +85,10 @@ $(BUILD)/tests/fuzz/fuzz_log_reader: $(BUILD)/cli/log_reader.o
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(OBJ)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
+# The whole program, and a socket by which tests ask its engine for what only a session asks for.
+$(BUILD)/driven: $(BUILD)/tests/integration/driven.o $(OBJ) $(CLI_OBJ)
+	$(CC) $(ALL_LDFLAGS) -Wl,--wrap=colony_engine_new -o $@ $^ $(LIBS)
+
 # What tests/faults makes calls fail with, in colony alone: never linked into it.
 $(BUILD)/faults.so: tests/faults/preload.c Makefile
 	@mkdir -p $(@D)
@@ -117,7 +121,7 @@ test: test-unit test-integration ## all tests; T=core/template picks one unit te
 test-unit: $(UNIT_BIN) ## the unit tests (cmocka), as any user
 	@rc=0; for t in $(UNIT_BIN); do echo "== $$t"; $$t || rc=1; done; exit $$rc
 
-test-integration: all $(BENCH) $(BUILD)/docs/generate $(BUILD)/faults.so ## the whole binary, by pytest; P=NAME picks a file of tests/integration
+test-integration: all $(BUILD)/driven $(BENCH) $(BUILD)/docs/generate $(BUILD)/faults.so ## the whole binary, by pytest; P=NAME picks a file of tests/integration
 	COLONY=$(abspath $(BUILD))/colony $(PYTEST) $(PYTEST_FLAGS) $(if $(P),$(P:%=tests/integration/test_%.py),tests/integration)
 
 $(BUILD)/bench/%: tests/bench/%.c Makefile
@@ -207,4 +211,4 @@ clean: ## remove build/
 	rm -rf build
 
 -include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(DOC_OBJ:.o=.d) $(BUILD)/docs/main.d $(UNIT:%.c=$(BUILD)/%.d) \
-         $(BUILD)/tests/bench/stats_colony.d $(FUZZ:%=$(BUILD)/tests/fuzz/fuzz_%.d)
+         $(BUILD)/tests/bench/stats_colony.d $(BUILD)/tests/integration/driven.d $(FUZZ:%=$(BUILD)/tests/fuzz/fuzz_%.d)

@@ -27,7 +27,11 @@ int colony_cmd_rpc(int argc, char **argv);
 int colony_cmd_rpc_program(int argc, char **argv); /* what rpc serve has its program run as */
 int colony_cmd_schedule(int argc, char **argv);
 int colony_cmd_serve(int argc, char **argv);
+int colony_cmd_session(int argc, char **argv);
 int colony_cmd_top(int argc, char **argv);
+
+/* completion.c: what makes "bash", "fish" or "zsh" complete colony's words; NULL: another shell. */
+const char *colony_completion_script(const char *shell);
 
 /* check.c: what the sections of front-ends name (certificates, tokens, addresses) is as it must be.
  */
@@ -51,6 +55,7 @@ extern const struct colony_usage colony_httpcheck_usage;
 extern const struct colony_usage colony_rpc_usage;
 extern const struct colony_usage colony_schedule_usage;
 extern const struct colony_usage colony_serve_usage;
+extern const struct colony_usage colony_session_usage;
 extern const struct colony_usage colony_top_usage;
 
 #endif

@@ -24,6 +24,9 @@
 #include "fsctl/places.h"
 #include "options.h"
 #include "rpc/registry.h"
+#include "session/process.h"
+#include "session/workspace.h"
+#include "session_internal.h"
 
 enum {
     LIVE_MS = 300, /* what names from a running colony may cost */
@@ -36,8 +39,9 @@ enum {
 /* The word under the cursor. */
 struct cursor {
     const char *word;
-    size_t fixed;    /* bytes of `--option=` before the value that is completed */
-    struct ctl *ctl; /* where to ask for names; NULL: nowhere */
+    size_t fixed;            /* bytes of `--option=` before the value that is completed */
+    struct ctl *ctl;         /* where to ask for names; NULL: nowhere */
+    struct session *session; /* whose processes; NULL: of none */
 };
 
 typedef void (*kind_cb)(const struct cursor *cursor, const char *data, const char *suffix);
@@ -174,6 +178,29 @@ static void offer_daemons(const struct cursor *cursor, const char *data, const c
     set_deadline(0);
 }
 
+/* By alias where there is one, as people call them. */
+static void offer_processes(const struct cursor *cursor, const char *data, const char *suffix)
+{
+    struct colony_session_list list = {0};
+    struct colony_workspace *workspace = NULL;
+
+    (void)data;
+    if (!cursor->session)
+        return;
+    set_deadline(LIVE_MS);
+    if (colony_workspace_open(&workspace, cursor->session->folder, NULL) == 0)
+        (void)colony_session_list_read(&list, workspace, NULL, NULL, NULL);
+    for (size_t i = 0; i < list.count; i++) {
+        const struct colony_session_process *process = &list.items[i];
+
+        offer(cursor, colony_session_process_title(process), suffix,
+              process->alias ? process->name : "");
+    }
+    colony_session_list_clear(&list);
+    colony_workspace_close(workspace);
+    set_deadline(0);
+}
+
 /* clang-format off */
 static const struct kind kinds[] = {
     {"ARG",    offer_path,    "files"},
@@ -189,6 +216,7 @@ static const struct kind kinds[] = {
     {"HOW",    offer_words,   "skip queue kill"},
     {"LEVEL",  offer_words,   "error warning info debug"},
     {"NAME",   offer_live,    "/processes"},
+    {"PROCESS", offer_processes, NULL},
     {"PROGRAM", offer_path,   "files"},
     {"SHELL",  offer_words,   "bash fish zsh"},
     {"SIG",    offer_signals, NULL},
@@ -298,7 +326,9 @@ static void offer_here(struct cursor *cursor, const struct colony_usage *usage,
 
 int colony_cmd_complete(int argc, char **argv)
 {
+    static struct session session;
     struct ctl ctl = {0};
+    void *target = NULL; /* what the options are of; NULL: they mean nothing here */
     struct cursor cursor = {.word = argc > 1 ? argv[argc - 1] : ""};
     struct colony_usage usage = colony_usage;
     struct colony_place place;
@@ -309,7 +339,7 @@ int colony_cmd_complete(int argc, char **argv)
         struct colony_usage child;
         int index;
 
-        colony_options_locate(&usage, is_files ? NULL : cursor.ctl, count, argv, &place);
+        colony_options_locate(&usage, is_files ? NULL : target, count, argv, &place);
         if (cursor.ctl && ctl.messages && ctl.config && usage.child) {
             usage.child = colony_files_ctl_usage.child;
             is_files = true;
@@ -320,7 +350,9 @@ int colony_cmd_complete(int argc, char **argv)
         if (index < 0 || !usage.child((size_t)index, &child))
             return EXIT_OK;
         if (child.child == colony_ctl_usage.child)
-            cursor.ctl = &ctl;
+            target = cursor.ctl = &ctl;
+        if (child.child == colony_session_usage.child)
+            target = cursor.session = &session;
         if (strcmp(child.arguments, "[COMMAND...]") == 0)
             child = usage; /* `help` is followed by what could stand without it */
         usage = child;

@@ -136,21 +136,30 @@ const struct colony_usage colony_completion_usage = {
     .operands_max = 1,
 };
 
+const char *colony_completion_script(const char *shell)
+{
+    for (size_t i = 0; i < SHELL_COUNT; i++)
+        if (strcmp(shell, shells[i].name) == 0)
+            return shells[i].script;
+    return NULL;
+}
+
 int colony_cmd_completion(int argc, char **argv)
 {
     const char *names[SHELL_COUNT + 1] = {NULL};
     const char *nearest;
+    const char *script;
     int exit_code;
 
     if (!colony_options_parse(&colony_completion_usage, NULL, &argc, argv, &exit_code))
         return exit_code;
-    for (size_t i = 0; i < SHELL_COUNT; i++) {
-        names[i] = shells[i].name;
-        if (strcmp(argv[1], shells[i].name) != 0)
-            continue;
-        printf("%s", shells[i].script);
+    script = colony_completion_script(argv[1]);
+    if (script) {
+        printf("%s", script);
         return EXIT_OK;
     }
+    for (size_t i = 0; i < SHELL_COUNT; i++)
+        names[i] = shells[i].name;
     nearest = colony_name_nearest(argv[1], names);
     colony_options_complain(&colony_completion_usage,
                             nearest ? "cannot complete in %s: did you mean %s?"

@@ -49,6 +49,7 @@ static const struct command commands[] = {
     {"rpc-program", colony_cmd_rpc_program, NULL,                   "started by rpc serve"},
     {"schedule",   colony_cmd_schedule,   &colony_schedule_usage,   "run a command again and again"},
     {"serve",      colony_cmd_serve,      &colony_serve_usage,      "keep processes alive"},
+    {"session",    colony_cmd_session,    &colony_session_usage,    "keep related processes in a working directory"},
     {"top",        colony_cmd_top,        &colony_top_usage,        "show what runs, live"},
     {"version",    cmd_version,           &version_usage,           "print the version"},
 };

@@ -360,6 +360,49 @@ int colony_cgroup_signal(const struct colony_cgroups *cgroups, const char *name,
     return count;
 }
 
+static int move_members(int from, int to)
+{
+    pid_t *pids = calloc(MEMBERS_MAX, sizeof *pids);
+    size_t count = pids ? colony_proc_read_pids(from, "cgroup.procs", pids, MEMBERS_MAX) : 0;
+    int rc = pids ? (int)count : -ENOMEM;
+
+    for (size_t i = 0; i < count && rc >= 0; i++) {
+        char number[16];
+
+        (void)snprintf(number, sizeof number, "%d", (int)pids[i]);
+        rc = write_at(to, "cgroup.procs", number);
+        rc = rc == 0 || rc == -ESRCH ? (int)count : rc; /* one that has ended since */
+    }
+    free(pids);
+    return rc;
+}
+
+int colony_cgroup_let_go(const struct colony_cgroups *cgroups, const char *name, uint32_t slot,
+                         uint64_t id)
+{
+    char leaf[LEAF_SIZE];
+    int rc = 1;
+    int from;
+    int to;
+
+    leaf_name(leaf, name, slot);
+    if (cgroups->base_fd < 0)
+        return -ENOTSUP;
+    from = openat(cgroups->base_fd, leaf, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (from < 0)
+        return -errno;
+    to = colony_cgroup_enter_detached(cgroups, name, id);
+    if (to < 0)
+        rc = -EIO;
+    /* Those that fork meanwhile are chased. */
+    for (int i = 0; i < ROUNDS_MAX && rc > 0; i++)
+        rc = move_members(from, to);
+    (void)close(from);
+    if (to >= 0)
+        (void)close(to);
+    return rc > 0 ? -EAGAIN : rc;
+}
+
 /* Limits. */
 
 const char *colony_controller_name(enum colony_controller controller)

@@ -72,6 +72,11 @@ int colony_cgroup_find_own(char *path, size_t size);
 /* Where @path is that of a colony's supervisor, makes it that of the cgroup its base is in. */
 bool colony_cgroup_leave_base(char *path);
 
+/* Moves all that are in the slot's cgroup into one of a detached process: no later process of the
+ * slot shall have to do with them. Negative errno: some are left there. */
+int colony_cgroup_let_go(const struct colony_cgroups *cgroups, const char *name, uint32_t slot,
+                         uint64_t id);
+
 /* Removes the slot's cgroup if nobody is in it. */
 void colony_cgroup_leave(const struct colony_cgroups *cgroups, const char *name, uint32_t slot);
 

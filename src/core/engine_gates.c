@@ -214,13 +214,14 @@ static bool is_healthy(const struct template_entry *entry)
     return true;
 }
 
-static bool has_condition(const struct template_entry *entry, enum colony_condition condition)
+static bool has_condition(const struct template_entry *entry,
+                          const struct colony_dependency *dependency)
 {
     uint32_t slots = engine_count_slots(entry);
 
     if (slots == 0)
         return false;
-    switch (condition) {
+    switch (dependency->condition) {
     case CONDITION_STARTED:
         return count_started(entry) == slots;
     case CONDITION_READY:
@@ -230,6 +231,8 @@ static bool has_condition(const struct template_entry *entry, enum colony_condit
     case CONDITION_HEALTHY:
         return count_ready(entry) == slots &&
                (entry->template->health->kind == HEALTH_NONE || is_healthy(entry));
+    case CONDITION_STATE:
+        return count_started(entry) == slots && engine_state_meets(dependency, entry->state);
     }
     return false;
 }
@@ -250,7 +253,7 @@ static bool is_open(const struct gate *gate)
         return !gate->dependency->is_needed;
     if (gate->target->stop_is_due && is_held(gate))
         return false;
-    if (has_condition(gate->target, gate->dependency->condition))
+    if (has_condition(gate->target, gate->dependency))
         return true;
     return !gate->dependency->is_needed && is_at_rest(gate->target);
 }
@@ -285,26 +288,33 @@ static const char *describe_target(const struct gate *gate)
     if (target->stop_is_due)
         return "to be stopped";
     if (gate->dependency->condition == CONDITION_HEALTHY &&
-        target->template->health->kind != HEALTH_NONE && has_condition(target, CONDITION_READY))
+        target->template->health->kind != HEALTH_NONE &&
+        count_ready(target) == engine_count_slots(target))
         return "not found so";
+    if (gate->dependency->condition == CONDITION_STATE &&
+        count_started(target) == engine_count_slots(target))
+        return target->state ? target->state : "in none that is known";
     return describe_state(target);
 }
 
 static void describe_gate(const struct gate *gate, char *text, size_t size)
 {
     static const char *const conditions[] = {
-        [CONDITION_STARTED] = "be started",
-        [CONDITION_READY] = "be ready",
-        [CONDITION_COMPLETED] = "complete",
-        [CONDITION_HEALTHY] = "be healthy",
+        [CONDITION_STARTED] = "be started", [CONDITION_READY] = "be ready",
+        [CONDITION_COMPLETED] = "complete", [CONDITION_HEALTHY] = "be healthy",
+        [CONDITION_STATE] = "be in state ",
     };
-    const char *name = gate->dependency->name;
+    const struct colony_dependency *dependency = gate->dependency;
+    const char *name = dependency->name;
+    bool is_any = dependency->state && strcmp(dependency->state, COLONY_ANY_STATE) == 0;
 
     if (!gate->target || gate->target->is_removed)
         (void)snprintf(text, size, "waits for %.60s, which does not exist", name);
     else
-        (void)snprintf(text, size, "waits for %.60s to %s: it is %s", name,
-                       conditions[gate->dependency->condition], describe_target(gate));
+        (void)snprintf(text, size, "waits for %.60s to %s%.40s: it is %.40s", name,
+                       is_any ? "be in any state" : conditions[dependency->condition],
+                       dependency->state && !is_any ? dependency->state : "",
+                       describe_target(gate));
 }
 
 /* The first reason; "" when there is none. */
@@ -424,7 +434,22 @@ static void hold_dependents(struct template_entry *target, bool is_restart, cons
     DL_FOREACH(target->dependents, gate)
     {
         if (is_held(gate) && !is_open(gate) &&
-            (!is_restart || gate->dependency->when_down == WHEN_DOWN_RESTART))
+            (!is_restart || gate->dependency->when_down == WHEN_DOWN_RESTART ||
+             gate->dependency->condition == CONDITION_STATE)) /* which ends with its process */
+            hold(gate->entry, target, what);
+    }
+}
+
+static void hold_leavers(struct template_entry *target, const char *was)
+{
+    char what[CAUSE_SIZE];
+    struct gate *gate;
+
+    (void)snprintf(what, sizeof what, "is not in state %.60s any more", was);
+    DL_FOREACH(target->dependents, gate)
+    {
+        if (gate->dependency->condition == CONDITION_STATE && is_held(gate) && !is_open(gate) &&
+            engine_state_meets(gate->dependency, was))
             hold(gate->entry, target, what);
     }
 }
@@ -485,6 +510,15 @@ void engine_gates_on_healthy(struct template_entry *entry)
     stop_due(entry->engine);
 }
 
+/* Only who has left a state is held to it: one that was taken over may be in none that is known. */
+void engine_gates_on_state(struct template_entry *entry, const char *was)
+{
+    if (was)
+        hold_leavers(entry, was);
+    open_gates(entry);
+    stop_due(entry->engine);
+}
+
 static void tell_up(struct template_entry *entry, bool is_up)
 {
     for (size_t i = 0; i < entry->gate_count; i++) {
@@ -508,7 +542,7 @@ void engine_gates_on_move(struct slot *slot, enum colony_slot_state from)
         if (entry->up_count == (is_up ? 1U : 0U))
             tell_up(entry, is_up);
     }
-    if (entry->dependents) {
+    if (entry->dependents && !slot->is_let_go) { /* which stops nobody */
         if (slot->state == SLOT_FAILED)
             hold_dependents(entry, false, "has failed");
         else if (slot->state == SLOT_STOPPED)

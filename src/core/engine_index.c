@@ -55,6 +55,7 @@ void engine_free_entry(struct template_entry *entry)
     engine_schedule_unlink(entry);
     colony_restart_clear(&entry->restart);
     colony_template_free(entry->template);
+    free(entry->state);
     engine_clear_text(&entry->why);
     if (entry->slots != &entry->first_slot)
         free(entry->slots);

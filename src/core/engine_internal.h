@@ -24,9 +24,8 @@
 #include "core/template.h"
 #include "core/timers.h"
 
-/* Who owns the settings of a template (DESIGN §4). */
+/* Who owns the settings of a template (DESIGN §4), beside those of engine.h. */
 #define ENGINE_ORIGIN_CONFIG "config" /* the settings file: what a reload goes by */
-#define ENGINE_ORIGIN_FILE "file"     /* a file of a configuration directory (engine_files.c) */
 #define ENGINE_ORIGIN_HTTP "http"
 
 #define ENGINE_CHECK_MARK "\x1f" /* begins the name of a check, and no other's */
@@ -76,6 +75,7 @@ struct slot {
     bool output_lost : 1;
     bool strays_counted : 1; /* of the stop under way */
     uint8_t adopted_state;   /* enum colony_record_state it was told in, until WELCOME */
+    pid_t adopting;          /* the keeper has been asked for this one; 0: to spawn one */
     const char *cause;       /* of its state; engine_set_text */
     uint64_t since_ms;       /* wall clock, of its state */
 
@@ -112,6 +112,7 @@ struct slot {
     bool exit_known : 1;
     bool exit_is_told : 1;  /* that of the process in its record */
     bool is_left_alone : 1; /* see struct slot_note */
+    bool is_let_go : 1;     /* its process is not stopped: it is nobody's from now on */
     int32_t wait_status;
     char *failure; /* why the last spawn failed; NULL: it did not */
 };
@@ -145,6 +146,7 @@ struct template_entry {
     struct colony_restart_state restart; /* of all slots together, where the policy is shared */
 
     struct entry_schedule *schedule; /* engine_schedule.c; NULL: it runs all the time */
+    char *state; /* engine_state.c: what its process was told to be in; NULL: nobody knows */
 
     /* engine_gates.c */
     struct gate *gates;      /* one for each dependency, in order */
@@ -184,6 +186,7 @@ struct colony_engine {
     struct colony_table table;       /* the keeper's, read-only */
     struct colony_notes notes;
     struct colony_hello hello;
+    uint16_t keeper_version; /* of the protocol */
     struct colony_held_socket sockets[KEEPER_SOCKETS_MAX];
     size_t socket_count;
     struct template_entry *entries;      /* uthash by name, in order of addition */
@@ -203,6 +206,7 @@ struct colony_engine {
     int keeper_pidfd;
     uint32_t up_count; /* slots that are not SLOT_STOPPED */
     bool is_welcomed;
+    bool leaves; /* it ends without stopping anything */
     bool is_stopping;
     bool is_hurried; /* nobody gets a grace any more */
     bool is_lost;
@@ -311,10 +315,17 @@ void engine_gates_unlink(struct template_entry *entry);
 void engine_gates_leave(struct template_entry *entry);
 bool engine_gates_are_open(const struct template_entry *entry);
 void engine_gates_on_healthy(struct template_entry *entry);
+/* It was in the state @was (NULL: in none), and is in entry->state now. */
+void engine_gates_on_state(struct template_entry *entry, const char *was);
 void engine_gates_on_move(struct slot *slot, enum colony_slot_state from);
 void engine_gates_stop(struct template_entry *entry);
 void engine_gates_look(struct template_entry *entry);
 void engine_gates_describe(const struct template_entry *entry, char *text, size_t size);
+
+/* engine_state.c: what somebody who looks at its process says it is in. */
+bool engine_state_meets(const struct colony_dependency *dependency, const char *state);
+/* A process of it has ended. */
+void engine_state_forget(struct template_entry *entry);
 
 /* engine_check.c: commands run on a slot's behalf. */
 int engine_check_run(void *slot, char *const *argv, uint64_t timeout_ms,
@@ -332,11 +343,18 @@ size_t engine_job_plan(struct colony_job *job, struct colony_spawn_order *order,
 struct colony_http_client *engine_http(void *slot, struct colony_error *err);
 void engine_http_close(struct colony_engine *engine);
 
+/* engine_strangers.c: processes that somebody else started. */
+void engine_on_not_adopted(struct slot *slot, int error);
+/* Instead of a stop. */
+void engine_leave_process(struct slot *slot);
+
 /* engine_spawn.c: orders to the keeper. */
 bool engine_may_drop_groups(void);
 int engine_order_spawn(struct slot *slot, struct colony_error *err);
 void engine_order_signal(struct slot *slot, int signo, uint32_t flags);
 void engine_order_sweep(struct slot *slot, int signo);
+int engine_order_adopt(struct slot *slot, pid_t pid, uint64_t start_ticks);
+void engine_order_let_go(struct slot *slot);
 void engine_order_forget(struct colony_engine *engine, uint32_t index, uint64_t id);
 void engine_save_note(struct slot *slot);
 void engine_describe_failure(struct slot *slot, int step, int error);
@@ -374,10 +392,11 @@ int engine_exchange_template(struct template_entry *entry, struct colony_templat
 int engine_renew_template(struct template_entry *entry, struct colony_template *template);
 void engine_remove_entry(struct template_entry *entry);
 
-/* engine_files.c: templates that belong to a file of a configuration directory. */
+/* engine_owned.c: templates that belong to a file of a configuration directory, or to a session. */
 bool engine_is_of_directory(const struct template_entry *entry);
+bool engine_is_of_session(const struct template_entry *entry);
 bool engine_is_forwarded(const struct template_entry *entry);
-/* -EBUSY with the file's name: others may not change what it says. */
+/* -EBUSY with what to do instead: others may not change what its owner says. */
 int engine_check_free(const struct template_entry *entry, struct colony_error *err);
 
 /* engine_record.c: the store's side of it. */

@@ -218,6 +218,7 @@ static void on_hello(struct inbox *in)
     int notes_fd = take_fd(in);
 
     in->engine->hello = in->message->u.hello;
+    in->engine->keeper_version = in->message->version;
     in->engine->is_stopping = in->engine->hello.is_ending;
     if (colony_table_map(&in->engine->table, fd, &err) == 0 &&
         colony_notes_map(&in->engine->notes, notes_fd, &err) == 0)

@@ -62,6 +62,15 @@ const struct colony_template *colony_engine_find_template(struct colony_engine *
     return entry ? entry->template : NULL;
 }
 
+/* It was started by somebody else, and writes where that one said. */
+static bool has_foreign_output(const struct slot *slot)
+{
+    const struct colony_record *record = engine_slot_record(slot);
+
+    return slot->entry->template->log.mode == LOG_CAPTURE && record &&
+           !(record->flags & RECORD_DETACHED) && record->stream_kind[OUTPUT_STREAM] == STREAM_NONE;
+}
+
 /* What became of the output of a slot. */
 static const char *describe_output(const struct slot *slot)
 {
@@ -72,7 +81,7 @@ static const char *describe_output(const struct slot *slot)
                                            [LOG_BLOCKED] = "blocked",
                                            [LOG_STALLED] = "stalled"};
 
-    if (slot->output_lost && slot->os_pid)
+    if (slot->os_pid && (slot->output_lost || has_foreign_output(slot)))
         return "lost";
     if (slot->log && slot->entry->template->log.mode == LOG_CAPTURE)
         return statuses[colony_log_status(slot->log)];

@@ -95,9 +95,10 @@ void engine_slot_hurry(struct slot *slot)
 
 static void log_spawn(const struct slot *slot)
 {
-    colony_log(slot->entry->is_check ? SEVERITY_DEBUG : SEVERITY_INFO,
-               "%s.%u started: pid %d, id %llu", slot->entry->template->name, slot->number,
-               (int)slot->os_pid, (unsigned long long)slot->id);
+    colony_log(slot->entry->is_check ? SEVERITY_DEBUG : SEVERITY_INFO, "%s.%u %s: pid %d, id %llu",
+               slot->entry->template->name, slot->number,
+               slot->adopting ? "taken over from somebody else" : "started", (int)slot->os_pid,
+               (unsigned long long)slot->id);
 }
 
 void engine_slot_on_spawned(struct slot *slot)
@@ -113,6 +114,7 @@ void engine_slot_on_spawned(struct slot *slot)
     free(slot->failure);
     slot->failure = NULL;
     log_spawn(slot);
+    slot->adopting = 0;
     engine_publish_process(slot, EVENT_SPAWN, slot->cause);
     if (engine_slot_is_detached(slot))
         engine_slot_handle(slot,
@@ -128,6 +130,10 @@ void engine_slot_on_failed(struct slot *slot, int step, int error)
 {
     const char *failure;
 
+    if (slot->adopting) {
+        engine_on_not_adopted(slot, error);
+        return;
+    }
     slot->is_spawning = false;
     slot->os_pid = 0;
     engine_run_end(slot);
@@ -193,6 +199,7 @@ void engine_slot_on_exited(struct slot *slot)
     slot->has_exit = true;
     slot->exit_known = record->flags & RECORD_STATUS_KNOWN;
     slot->wait_status = record->wait_status;
+    engine_state_forget(slot->entry);
     engine_run_end(slot);
     engine_input_close(slot, "it has ended");
     engine_custom_close(slot, "it has ended");

@@ -124,6 +124,11 @@ static void enter_stopping(struct slot *slot)
     const struct colony_engine *engine = slot->entry->engine;
 
     engine_run_end(slot);
+    if (slot->is_let_go) {
+        engine_leave_process(slot);
+        engine_slot_handle(slot, SLOT_EVENT_GONE);
+        return;
+    }
     if (engine_slot_is_detached(slot)) {
         leave_alone(slot);
         return;

@@ -279,6 +279,35 @@ void engine_order_sweep(struct slot *slot, int signo)
     send_order(slot->entry->engine, &message);
 }
 
+int engine_order_adopt(struct slot *slot, pid_t pid, uint64_t start_ticks)
+{
+    const struct colony_template *template = slot->entry->template;
+    struct colony_message message = {.type = MESSAGE_ADOPT};
+    struct colony_adopt_order *order = &message.u.adopt;
+    struct slot_note note;
+
+    (void)snprintf(order->name, sizeof order->name, "%s", template->name);
+    order->slot = slot->number;
+    order->pid = pid;
+    order->start_ticks = start_ticks;
+    slot->process_hash = template->process_hash;
+    note = make_note(slot);
+    note.exit_is_told = false;
+    memcpy(order->note, &note, sizeof note);
+    return colony_link_send(slot->entry->engine->link, &message, NULL, 0);
+}
+
+void engine_order_let_go(struct slot *slot)
+{
+    struct colony_message message = {
+        .type = MESSAGE_LET_GO,
+        .index = slot->index,
+        .id = slot->id,
+    };
+
+    send_order(slot->entry->engine, &message);
+}
+
 /* What lives is never forgotten: its end will be told. */
 void engine_order_forget(struct colony_engine *engine, uint32_t index, uint64_t id)
 {

@@ -124,6 +124,8 @@ int keeper_watch(struct keeper *keeper, int fd, enum keeper_source source, uint3
 void keeper_init_process(struct keeper_process *process);
 void keeper_clear_process(struct keeper_process *process);
 void keeper_remember_pid(struct keeper *keeper, uint32_t index);
+/* Nothing of it is watched any more. */
+void keeper_unwatch(struct keeper *keeper, uint32_t index);
 int32_t keeper_find_pid(struct keeper *keeper, pid_t pid);
 bool keeper_is_being_spawned(struct keeper *keeper, pid_t pid);
 bool keeper_is_ended(const struct colony_record *record);
@@ -159,6 +161,9 @@ void keeper_remove_notify(struct keeper *keeper, const struct colony_record *rec
 /* keeper_spawn.c; @fds are a payload that is not in the message and what is passed to the child */
 int keeper_spawn(struct keeper *keeper, const struct colony_message *message, const int *fds,
                  size_t fd_count);
+/* For one process more. */
+bool keeper_has_room(const struct keeper *keeper, uint32_t replaced, uint32_t custom_count);
+bool keeper_is_slot_name(const char *name, size_t size, uint32_t slot);
 /* Begins the next of keeper->jobs, if there is one and room for it. */
 void keeper_begin_job(struct keeper *keeper);
 /* Milliseconds until there is a job that can begin; -1: not before something else happens. */
@@ -168,6 +173,10 @@ void keeper_on_landed(struct keeper *keeper, uint32_t number);
 /* A child has ended before it was known to run its program. */
 void keeper_on_crashed(struct keeper *keeper, uint32_t index);
 void keeper_fail_late_spawns(struct keeper *keeper);
+
+/* keeper_adopt.c: processes that somebody else started. Negative errno: nothing was done. */
+int keeper_adopt(struct keeper *keeper, const struct colony_message *message);
+int keeper_let_go(struct keeper *keeper, uint32_t index);
 
 /* keeper_takeover.c */
 void keeper_take_over(struct keeper *keeper, uint32_t damaged);

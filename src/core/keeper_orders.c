@@ -40,20 +40,39 @@ static int on_continue(struct keeper *keeper, const struct colony_message *messa
     return 0;
 }
 
-/* A spawn that cannot even get a record: nothing in the table can tell of it. */
-static int on_spawn(struct keeper *keeper, const struct colony_message *message, const int *fds,
-                    size_t fd_count)
+/* What cannot even get a record: nothing in the table can tell of it. */
+static int answer(struct keeper *keeper, const struct colony_message *message, int rc)
 {
-    struct colony_message answer = {.type = MESSAGE_SPAWN_FAILED, .index = UINT32_MAX};
-    int rc = keeper->is_welcomed ? keeper_spawn(keeper, message, fds, fd_count) : -EBADMSG;
+    struct colony_message failure = {.type = MESSAGE_SPAWN_FAILED, .index = UINT32_MAX};
 
     if (rc == 0 || rc == -EBADMSG)
         return rc;
-    answer.u.spawn = message->u.spawn;
-    answer.value = rc;
-    if (keeper_send_message(keeper, &answer, NULL, 0) < 0)
+    failure.u.spawn = message->u.spawn;
+    failure.value = rc;
+    if (keeper_send_message(keeper, &failure, NULL, 0) < 0)
         keeper_drop_link(keeper); /* it would wait for ever: a new engine asks again */
     return 0;
+}
+
+static int on_spawn(struct keeper *keeper, const struct colony_message *message, const int *fds,
+                    size_t fd_count)
+{
+    return answer(keeper, message,
+                  keeper->is_welcomed ? keeper_spawn(keeper, message, fds, fd_count) : -EBADMSG);
+}
+
+static int on_adopt(struct keeper *keeper, const struct colony_message *message, const int *fds,
+                    size_t fd_count)
+{
+    (void)fds, (void)fd_count;
+    return answer(keeper, message, keeper->is_welcomed ? keeper_adopt(keeper, message) : -EBADMSG);
+}
+
+static int on_let_go(struct keeper *keeper, const struct colony_message *message, const int *fds,
+                     size_t fd_count)
+{
+    (void)fds, (void)fd_count;
+    return keeper_let_go(keeper, message->index);
 }
 
 static int on_signal(struct keeper *keeper, const struct colony_message *message, const int *fds,
@@ -171,7 +190,8 @@ static const struct handler handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_SWEEP] = {on_sweep, true},      [MESSAGE_CLOSE] = {on_close, true},
     [MESSAGE_FORGET] = {on_forget, true},    [MESSAGE_HOLD] = {on_hold, false},
     [MESSAGE_RELEASE] = {on_release, false}, [MESSAGE_SHUTDOWN] = {on_shutdown, false},
-    [MESSAGE_UPGRADE] = {on_upgrade, false},
+    [MESSAGE_UPGRADE] = {on_upgrade, false}, [MESSAGE_ADOPT] = {on_adopt, false},
+    [MESSAGE_LET_GO] = {on_let_go, true},
 };
 
 static bool names_its_record(const struct keeper *keeper, const struct colony_message *message)

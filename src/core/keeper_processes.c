@@ -140,6 +140,13 @@ static void set_exited(struct keeper *keeper, uint32_t index)
     process->status_until_ms = 0;
 }
 
+void keeper_unwatch(struct keeper *keeper, uint32_t index)
+{
+    keeper->living--;
+    forget_pid(keeper, index);
+    close_fd(&keeper->processes[index].pidfd); /* leaves the epoll set with it */
+}
+
 static int32_t to_wait_status(const siginfo_t *info)
 {
     if (info->si_code == CLD_EXITED)

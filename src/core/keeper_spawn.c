@@ -269,16 +269,20 @@ static int prepare_job(struct keeper *keeper, const struct colony_message *messa
 }
 
 /* An ended one still holds what is its slot's; one that replaces it takes that over. */
-static bool has_room(const struct keeper *keeper, const struct colony_spawn_order *order)
+bool keeper_has_room(const struct keeper *keeper, uint32_t replaced, uint32_t custom_count)
 {
-    uint32_t replaced = order->flags & SPAWN_REPLACES ? 1 : 0;
     uint32_t ended = keeper->table.used - keeper->living - replaced;
     uint32_t needed = (keeper->living + 1) * KEEPER_FDS_A_PROCESS + ended * KEEPER_FDS_OF_ENDED;
 
-    needed += keeper->custom_fds + (uint32_t)order->custom_count * KEEPER_FDS_A_CUSTOM;
-    if (keeper->custom_fds > 0 || order->custom_count > 0)
+    needed += keeper->custom_fds + custom_count * KEEPER_FDS_A_CUSTOM;
+    if (keeper->custom_fds > 0 || custom_count > 0)
         needed += COLONY_STREAMS_CUSTOM; /* what is sent to the engine, of one process at a time */
     return needed <= keeper->capacity * KEEPER_FDS_A_PROCESS;
+}
+
+bool keeper_is_slot_name(const char *name, size_t size, uint32_t slot)
+{
+    return memchr(name, '\0', size) && name[0] != '\0' && !strchr(name, '/') && slot > 0;
 }
 
 static int claim(struct keeper *keeper, const struct colony_spawn_order *order, uint32_t *index)
@@ -286,7 +290,7 @@ static int claim(struct keeper *keeper, const struct colony_spawn_order *order, 
     struct colony_record *record;
     int rc = -EMFILE;
 
-    if (has_room(keeper, order))
+    if (keeper_has_room(keeper, order->flags & SPAWN_REPLACES ? 1 : 0, order->custom_count))
         rc = colony_table_claim(&keeper->table, order->name, order->slot, &keeper->boot, index);
     if (rc < 0)
         return rc;
@@ -378,8 +382,8 @@ int keeper_spawn(struct keeper *keeper, const struct colony_message *message, co
     uint32_t index = 0;
     int rc;
 
-    if (fd_count < first_passed || !memchr(order->name, '\0', sizeof order->name) ||
-        order->name[0] == '\0' || strchr(order->name, '/') || order->slot == 0)
+    if (fd_count < first_passed ||
+        !keeper_is_slot_name(order->name, sizeof order->name, order->slot))
         return -EBADMSG;
     if (!has_sound_streams(order))
         return -EBADMSG;

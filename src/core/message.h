@@ -17,8 +17,9 @@
 #include "core/table.h"
 
 enum {
-    COLONY_PROTOCOL_VERSION = 1,
-    COLONY_CHILD_FDS_MAX = 8, /* descriptors 0…7 of a child */
+    COLONY_PROTOCOL_VERSION = 2,
+    COLONY_PROTOCOL_ADOPTS = 2, /* a keeper from this one on knows ADOPT and LET_GO */
+    COLONY_CHILD_FDS_MAX = 8,   /* descriptors 0…7 of a child */
     COLONY_MESSAGE_FDS_MAX = 10,
     COLONY_FDS_A_PROCESS = 5,      /* keeper and engine have no more of one, custom streams aside */
     COLONY_HELLO_BATCH = 64,       /* HELLO waits for an answer every 64 (ETOOMANYREFS) */
@@ -53,6 +54,9 @@ enum colony_message_type {
     MESSAGE_STRAY,   /* value: how many were reaped */
     MESSAGE_SWEPT,   /* id, swept */
     MESSAGE_REQUEST, /* value: the signal colony got */
+    /* engine → keeper, later than the others: their numbers stay */
+    MESSAGE_ADOPT,  /* adopt: a process that somebody else started; SPAWNED or SPAWN_FAILED */
+    MESSAGE_LET_GO, /* id: it lives on, and nobody watches it */
     MESSAGE_TYPE_COUNT,
 };
 
@@ -105,6 +109,15 @@ struct colony_spawn_order {
     uint8_t note[COLONY_NOTE_SIZE];
 };
 
+/* Begins as a spawn_order does: what is refused without a record is told by name and slot. */
+struct colony_adopt_order {
+    char name[COLONY_RECORD_NAME_SIZE];
+    uint32_t slot;
+    int32_t pid;
+    uint64_t start_ticks; /* field 22 of /proc/PID/stat: another one's is a stranger */
+    uint8_t note[COLONY_NOTE_SIZE];
+};
+
 struct colony_hello {
     int32_t keeper_pid;
     uint32_t owner_uid;
@@ -133,6 +146,7 @@ struct colony_message {
     uint32_t payload_size; /* of what is in `payload`: only that is sent */
     union {
         struct colony_spawn_order spawn;
+        struct colony_adopt_order adopt;
         struct colony_hello hello;
         struct colony_swept swept;
         char name[COLONY_SOCKET_NAME_SIZE];

@@ -3,7 +3,7 @@
  * A pattern becomes steps with jumps from each to others, and all ways through them are gone at
  * once, a byte at a time (Thompson 1968). Jumps are relative, so that repeated parts are copied.
  */
-#include "core/pattern_internal.h"
+#include "core/pattern.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -48,24 +48,24 @@ struct step {
 
 /* The steps that wait for a byte. */
 struct places {
-    uint16_t items[COLONY__PATTERN_STEPS_MAX];
+    uint16_t items[COLONY_PATTERN_STEPS_MAX];
     size_t count;
 };
 
-struct colony__pattern {
-    struct step steps[COLONY__PATTERN_STEPS_MAX];
+struct colony_pattern {
+    struct step steps[COLONY_PATTERN_STEPS_MAX];
     size_t count;
-    uint64_t seen[COLONY__PATTERN_STEPS_MAX]; /* the round in which a step was come to last */
+    uint64_t seen[COLONY_PATTERN_STEPS_MAX]; /* the round in which a step was come to last */
     uint64_t round;
     struct places now;
     struct places next;
-    uint16_t stack[2 * COLONY__PATTERN_STEPS_MAX];
+    uint16_t stack[2 * COLONY_PATTERN_STEPS_MAX];
 };
 
 struct parser {
     const char *at;
     unsigned depth;
-    struct colony__pattern *pattern;
+    struct colony_pattern *pattern;
     struct colony_error *reason;
 };
 
@@ -78,7 +78,7 @@ static int fail(const struct parser *parser, const char *reason)
 
 static int check_room(const struct parser *parser, size_t more)
 {
-    if (parser->pattern->count + more <= COLONY__PATTERN_STEPS_MAX)
+    if (parser->pattern->count + more <= COLONY_PATTERN_STEPS_MAX)
         return 0;
     return fail(parser, "with its repetitions written out it is longer than 1000 bytes");
 }
@@ -108,7 +108,7 @@ static int insert_step(struct parser *parser, size_t place, const struct step *s
 /* @times more of the @size steps from @place on. */
 static int copy_steps(struct parser *parser, size_t place, size_t size, int times)
 {
-    struct colony__pattern *pattern = parser->pattern;
+    struct colony_pattern *pattern = parser->pattern;
     int rc = 0;
 
     for (; times > 0 && size > 0 && rc == 0; times--) {
@@ -443,10 +443,10 @@ static int parse_choice(struct parser *parser)
     return rc;
 }
 
-int colony__pattern_new(struct colony__pattern **out, const char *text, struct colony_error *reason)
+int colony_pattern_new(struct colony_pattern **out, const char *text, struct colony_error *reason)
 {
     const struct step match = {.kind = STEP_MATCH};
-    struct colony__pattern *pattern = calloc(1, sizeof *pattern);
+    struct colony_pattern *pattern = calloc(1, sizeof *pattern);
     struct parser parser = {.at = text, .pattern = pattern, .reason = reason};
     int rc;
 
@@ -462,7 +462,7 @@ int colony__pattern_new(struct colony__pattern **out, const char *text, struct c
     return rc;
 }
 
-void colony__pattern_free(struct colony__pattern *pattern)
+void colony_pattern_free(struct colony_pattern *pattern)
 {
     free(pattern);
 }
@@ -503,7 +503,7 @@ static bool is_so(enum assertion assertion, const struct text *text, size_t at)
 }
 
 /* Goes from step @first to all that wait for a byte; true when it comes to the end. */
-static bool go_on(struct colony__pattern *pattern, struct places *places, size_t first,
+static bool go_on(struct colony_pattern *pattern, struct places *places, size_t first,
                   const struct text *text, size_t at)
 {
     size_t depth = 0;
@@ -538,7 +538,7 @@ static bool go_on(struct colony__pattern *pattern, struct places *places, size_t
     return false;
 }
 
-bool colony__pattern_matches(struct colony__pattern *pattern, const char *bytes, size_t size)
+bool colony_pattern_matches(struct colony_pattern *pattern, const char *bytes, size_t size)
 {
     const struct text text = {bytes, size};
     struct places *now = &pattern->now;

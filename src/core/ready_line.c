@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/logs.h"
-#include "core/pattern_internal.h"
+#include "core/pattern.h"
 #include "core/ready_internal.h"
 #include "core/template.h"
 
@@ -14,7 +14,7 @@ enum {
 };
 
 struct colony__ready_line {
-    struct colony__pattern *pattern;
+    struct colony_pattern *pattern;
     struct colony_log_tap *tap; /* NULL: output is not looked at */
     bool has_matched;
     size_t used;
@@ -39,7 +39,7 @@ static bool feed(struct colony__ready_line *line, const char *bytes, size_t size
 
     while ((newline = memchr(bytes, '\n', (size_t)(end - bytes)))) {
         keep(line, bytes, (size_t)(newline - bytes));
-        if (colony__pattern_matches(line->pattern, line->bytes, line->used))
+        if (colony_pattern_matches(line->pattern, line->bytes, line->used))
             return true;
         line->used = 0;
         bytes = newline + 1;
@@ -73,7 +73,7 @@ int colony__ready_line_init(struct colony_ready *ready)
 
     if (!line)
         return -ENOMEM;
-    rc = colony__pattern_new(&line->pattern, ready->template->ready->text, NULL);
+    rc = colony_pattern_new(&line->pattern, ready->template->ready->text, NULL);
     if (rc < 0) {
         free(line);
         return rc;
@@ -86,7 +86,7 @@ void colony__ready_line_free(struct colony__ready_line *line)
 {
     if (!line)
         return;
-    colony__pattern_free(line->pattern);
+    colony_pattern_free(line->pattern);
     free(line);
 }
 

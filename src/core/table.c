@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/table_internal.h"
 
 enum {
     HEADER_BYTES = 4096,
@@ -164,67 +164,6 @@ uint64_t colony_proc_start_ticks(pid_t pid)
     return strtoull(cursor + 1, NULL, 10);
 }
 
-/* A name that tells this state folder's processes from those of every other. */
-static int new_instance(char *out)
-{
-    unsigned char bytes[(COLONY_INSTANCE_SIZE - 1) / 2];
-
-    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
-        return -EIO;
-    for (size_t i = 0; i < sizeof bytes; i++)
-        (void)snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-    return 0;
-}
-
-static bool is_instance(const char *text)
-{
-    return strnlen(text, COLONY_INSTANCE_SIZE) == COLONY_INSTANCE_SIZE - 1 &&
-           strspn(text, "0123456789abcdef") == COLONY_INSTANCE_SIZE - 1;
-}
-
-/* "" when there is none, or none that can be believed. */
-static void read_instance(int state_fd, char *out)
-{
-    int fd = openat(state_fd, "instance", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-
-    memset(out, 0, COLONY_INSTANCE_SIZE);
-    if (fd < 0)
-        return;
-    if (read(fd, out, COLONY_INSTANCE_SIZE - 1) < 0 || !is_instance(out))
-        memset(out, 0, COLONY_INSTANCE_SIZE);
-    (void)close(fd);
-}
-
-static int write_instance(int state_fd, const char *instance, struct colony_error *err)
-{
-    ssize_t count;
-    int fd =
-        openat(state_fd, "instance", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-    if (fd < 0)
-        return colony_fail_os(err, -errno, "cannot write `instance` in the state folder");
-    count = write(fd, instance, COLONY_INSTANCE_SIZE - 1);
-    (void)close(fd);
-    if (count != COLONY_INSTANCE_SIZE - 1)
-        return colony_fail_os(err, -ENOSPC, "cannot write `instance` in the state folder");
-    return 0;
-}
-
-/*
- * Living processes are marked with the instance, so it must outlive damage: it stands both in a
- * file and in the table, and a sound table (@known, else "") is to be believed more.
- */
-static int settle_instance(int state_fd, const char *known, char *out, struct colony_error *err)
-{
-    char in_file[COLONY_INSTANCE_SIZE];
-
-    read_instance(state_fd, in_file);
-    (void)snprintf(out, COLONY_INSTANCE_SIZE, "%s", is_instance(known) ? known : in_file);
-    if (out[0] == '\0' && new_instance(out) < 0)
-        return colony_fail(err, -EIO, "cannot make an instance name: no random bytes");
-    return strcmp(out, in_file) == 0 ? 0 : write_instance(state_fd, out, err);
-}
-
 static bool is_table(const struct colony_table *table, size_t size)
 {
     const struct colony_table_header *header = table->header;
@@ -266,29 +205,29 @@ void colony_table_close(struct colony_table *table)
         (void)close(fd);
 }
 
-static int make_file(struct colony_table *table, int state_fd, uint32_t capacity,
-                     struct colony_error *err)
+int colony__table_make(struct colony_table *table, int state_fd, const char *file,
+                       uint32_t capacity, struct colony_error *err)
 {
     size_t size = HEADER_BYTES + (size_t)capacity * sizeof(struct colony_record);
     struct colony_table_header *header;
     int fd;
     int rc;
 
-    fd = openat(state_fd, "table", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    fd = openat(state_fd, file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
-        return colony_fail_os(err, -errno, "cannot make `table` in the state folder");
+        return colony_fail_os(err, -errno, "cannot make `%s` in the state folder", file);
     if (ftruncate(fd, (off_t)size) < 0) {
         rc = -errno;
         (void)close(fd);
-        return colony_fail_os(err, rc, "cannot size `table` in the state folder");
+        return colony_fail_os(err, rc, "cannot size `%s` in the state folder", file);
     }
     rc = -posix_fallocate(fd, 0, HEADER_BYTES);
     if (rc == 0)
         rc = map_file(table, fd, size, PROT_READ | PROT_WRITE);
     if (rc < 0) {
         (void)close(fd);
-        (void)unlinkat(state_fd, "table", 0);
-        return colony_fail_os(err, rc, "cannot make `table` in the state folder");
+        (void)unlinkat(state_fd, file, 0);
+        return colony_fail_os(err, rc, "cannot make `%s` in the state folder", file);
     }
     header = table->header;
     memcpy(header->magic, table_magic, sizeof header->magic);
@@ -297,6 +236,12 @@ static int make_file(struct colony_table *table, int state_fd, uint32_t capacity
     header->capacity = capacity;
     header->next_id = 1;
     return 0;
+}
+
+void colony__table_set_instance(struct colony_table *table, const char *instance)
+{
+    (void)snprintf(table->header->instance, sizeof table->header->instance, "%s", instance);
+    table->header->checksum = header_checksum(table->header);
 }
 
 /* Maps what is there. -EBADMSG: it is no table, or one of another shape. */
@@ -366,7 +311,7 @@ static int grow_empty(struct colony_table *table, int state_fd, uint32_t capacit
     colony_table_close(table);
     if (unlinkat(state_fd, "table", 0) < 0)
         return colony_fail_os(err, -errno, "cannot make `table` in the state folder anew");
-    rc = make_file(table, state_fd, capacity, err);
+    rc = colony__table_make(table, state_fd, "table", capacity, err);
     if (rc < 0)
         return rc;
     (void)snprintf(table->header->instance, sizeof table->header->instance, "%s", instance);
@@ -389,9 +334,9 @@ int colony_table_open(struct colony_table *table, int state_fd, uint32_t capacit
     else if (rc < 0 && rc != -ENOENT)
         return colony_fail_os(err, rc, "cannot open `table` in the state folder");
     if (rc < 0) {
-        read_instance(state_fd, instance);
+        colony__instance_read(state_fd, instance);
         *damaged_records = rc == -EBADMSG || instance[0] != '\0' ? UINT32_MAX : 0;
-        rc = make_file(table, state_fd, capacity, err);
+        rc = colony__table_make(table, state_fd, "table", capacity, err);
         if (rc < 0)
             return rc;
         if (*damaged_records > 0) /* nobody knows how far ids had come: surely not so far */
@@ -402,13 +347,12 @@ int colony_table_open(struct colony_table *table, int state_fd, uint32_t capacit
         if (rc < 0)
             return rc;
     }
-    rc = settle_instance(state_fd, table->header->instance, instance, err);
+    rc = colony__instance_settle(state_fd, table->header->instance, instance, err);
     if (rc < 0) {
         colony_table_close(table);
         return rc;
     }
-    (void)snprintf(table->header->instance, sizeof table->header->instance, "%s", instance);
-    table->header->checksum = header_checksum(table->header);
+    colony__table_set_instance(table, instance);
     return 0;
 }
 
@@ -458,8 +402,8 @@ static int allocate_chunk(const struct colony_table *table, uint32_t first)
     return -posix_fallocate(table->fd, HEADER_BYTES + first * size, count * size);
 }
 
-int colony_table_claim(struct colony_table *table, const char *name, uint32_t slot,
-                       const struct colony_boot *boot, uint32_t *index)
+/* Of no state yet: nobody sees it. */
+static int take_record(struct colony_table *table, uint32_t *index)
 {
     struct colony_record *record = find_free(table, index);
 
@@ -475,13 +419,56 @@ int colony_table_claim(struct colony_table *table, const char *name, uint32_t sl
     }
     memset(record, 0, sizeof *record);
     record->id = table->header->next_id++;
-    record->claimed_boot_ns = colony_boot_now_ns();
+    return 0;
+}
+
+static void identify(struct colony_record *record, const char *name, uint32_t slot,
+                     const struct colony_boot *boot)
+{
     record->pid_namespace = boot->pid_namespace;
     memcpy(record->boot_id, boot->boot_id, sizeof record->boot_id);
     record->slot = slot;
     (void)snprintf(record->name, sizeof record->name, "%s", name);
     record->checksum = record_checksum(record);
+}
+
+int colony_table_claim(struct colony_table *table, const char *name, uint32_t slot,
+                       const struct colony_boot *boot, uint32_t *index)
+{
+    struct colony_record *record;
+    int rc = take_record(table, index);
+
+    if (rc < 0)
+        return rc;
+    record = &table->records[*index];
+    record->claimed_boot_ns = colony_boot_now_ns();
+    identify(record, name, slot, boot);
     colony_record_set_state(record, RECORD_CLAIMED);
+    table->used++;
+    return 0;
+}
+
+int colony_table_enter(struct colony_table *table, const struct colony_newcomer *newcomer,
+                       const struct colony_boot *boot, uint32_t *index)
+{
+    uint64_t now_ns = colony_boot_now_ns();
+    struct colony_record *record;
+    int rc = take_record(table, index);
+
+    if (rc < 0)
+        return rc;
+    record = &table->records[*index];
+    record->claimed_boot_ns =
+        newcomer->start_ticks * (UINT64_C(1000000000) / boot->ticks_per_second);
+    if (record->claimed_boot_ns > now_ns)
+        record->claimed_boot_ns = now_ns; /* of a time namespace with another zero */
+    record->spawned_at_ms = colony_wall_now_ms() - (now_ns - record->claimed_boot_ns) / 1000000;
+    identify(record, newcomer->name, newcomer->slot, boot);
+    record->flags = newcomer->flags;
+    record->pid = newcomer->pid;
+    memcpy(record->note, newcomer->note, sizeof record->note);
+    colony_record_set_start(record, newcomer->start_ticks);
+    colony_record_set_state(record, RECORD_ALIVE);
     table->used++;
     return 0;
 }

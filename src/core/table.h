@@ -38,7 +38,7 @@ enum colony_record_state {
 enum colony_record_flag {
     RECORD_DETACHED = 1 << 0, /* left out of stop, sweep and shutdown */
     RECORD_HAS_CGROUP = 1 << 1,
-    RECORD_ADOPTED = 1 << 2,      /* not our child any more: its parent keeper died */
+    RECORD_ADOPTED = 1 << 2,      /* not our child: its parent keeper died, or was never ours */
     RECORD_OUTPUT_LOST = 1 << 3,  /* a pipe of it could not be reopened */
     RECORD_STATUS_KNOWN = 1 << 4, /* the exit status was told by the kernel */
     RECORD_OOM_KILLED = 1 << 5,   /* while it ran, something in its cgroup was killed for memory */
@@ -120,6 +120,12 @@ uint64_t colony_wall_now_ms(void);
  */
 int colony_table_open(struct colony_table *table, int state_fd, uint32_t capacity,
                       uint32_t *damaged_records, struct colony_error *err);
+/*
+ * The instance of the state folder @state_fd, which stands in COLONY_ID of its processes: what is
+ * there, else a new one, which the keepers to come go by. Any process may ask, also while a keeper
+ * runs.
+ */
+int colony_instance_settle(int state_fd, char out[COLONY_INSTANCE_SIZE], struct colony_error *err);
 /* Maps the table behind @fd read-only; takes ownership of @fd. -EBADMSG: not a table of ours. */
 int colony_table_map(struct colony_table *table, int fd, struct colony_error *err);
 void colony_table_close(struct colony_table *table);
@@ -129,6 +135,20 @@ void colony_table_close(struct colony_table *table);
  * it. -ENOSPC when all are taken.
  */
 int colony_table_claim(struct colony_table *table, const char *name, uint32_t slot,
+                       const struct colony_boot *boot, uint32_t *index);
+/* A process that lives already, and that somebody else started. */
+struct colony_newcomer {
+    const char *name;
+    uint32_t slot;
+    pid_t pid;
+    uint64_t start_ticks;
+    uint32_t flags; /* enum colony_record_flag */
+    const uint8_t *note;
+};
+
+/* Takes a free record for it, which is ALIVE at once: whoever is killed here has left nothing of it
+ * or all. */
+int colony_table_enter(struct colony_table *table, const struct colony_newcomer *newcomer,
                        const struct colony_boot *boot, uint32_t *index);
 void colony_table_free_record(struct colony_table *table, uint32_t index);
 

@@ -112,7 +112,7 @@ const struct colony__setting colony__template_settings[] = {
     {"schedule",     &colony__schedule, COLONY__LIVE, NULL, DRAFT_AT(schedule), colony__schedule_settings,
      "run it again and again: each so long (`10s`), or at the times of a cron expression"},
     {"depends_on",   &colony__depends_on, COLONY__LIVE, "{}", WHOLE, colony__dependency_settings,
-     "other templates that it waits for, and what they must be: started, ready, healthy or completed"},
+     "other templates that it waits for, and what they must be: started, ready, healthy, completed or `state:NAME`"},
     {"ready",        &colony__ready, 0, NULL, DRAFT_AT(ready), colony__ready_settings,
      "how it tells that it is ready; as soon as it runs unless given"},
     {"health",       &colony__health, 0, NULL, DRAFT_AT(health), colony__health_settings,
@@ -288,8 +288,10 @@ static void clear(struct colony__draft *draft)
 {
     struct colony_template *template = &draft->template;
 
-    for (size_t i = 0; i < template->dependency_count; i++)
+    for (size_t i = 0; i < template->dependency_count; i++) {
         free(template->dependencies[i].name);
+        free(template->dependencies[i].state);
+    }
     free(template->dependencies);
     free(draft->ready.text);
     colony_schedule_clear(&draft->schedule);

@@ -79,9 +79,14 @@ enum colony_condition {
     CONDITION_READY,     /* each of its slots is ready; without `ready:` that is started */
     CONDITION_COMPLETED, /* each of its slots ended with a success and is not restarted */
     CONDITION_HEALTHY,   /* each of its slots was found healthy; without `health:` that is ready */
+    CONDITION_STATE,     /* it is in the state `state`, as colony_engine_set_state() told */
 };
 
-/* What a running dependent does when a dependency is stopped or has failed for good. */
+#define COLONY_ANY_STATE "*" /* any but COLONY_STATE_STARTING */
+#define COLONY_STATE_STARTING "starting"
+
+/* What a running dependent does when a dependency is stopped, has failed for good or has left the
+ * state of CONDITION_STATE. */
 enum colony_when_down {
     WHEN_DOWN_STOP,    /* it is stopped first, and waits until the dependency is there again */
     WHEN_DOWN_KEEP,    /* it runs on */
@@ -91,6 +96,7 @@ enum colony_when_down {
 
 struct colony_dependency {
     char *name;
+    char *state; /* of CONDITION_STATE: its name, or COLONY_ANY_STATE; else NULL */
     enum colony_condition condition;
     bool is_needed; /* else only waited for: one that is missing, stopped or failed holds up nobody
                      */

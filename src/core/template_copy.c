@@ -78,9 +78,12 @@ static struct colony_dependency *put_dependencies(struct block *block,
 
     for (size_t i = 0; i < template->dependency_count; i++) {
         char *name = put_text(block, template->dependencies[i].name);
+        char *state = put_text(block, template->dependencies[i].state);
 
-        if (all)
-            all[i].name = name;
+        if (!all)
+            continue;
+        all[i].name = name;
+        all[i].state = state;
     }
     return all;
 }

@@ -10,6 +10,8 @@
 #include "core/template_internal.h"
 #include "core/value_internal.h"
 
+#define WHOLE 0 /* the type fills several fields */
+#define STATE_PREFIX "state:"
 #define AT(field) offsetof(struct colony_dependency, field)
 
 static const char *const condition_names[] = {[CONDITION_STARTED] = "started",
@@ -20,14 +22,49 @@ static const char *const condition_names[] = {[CONDITION_STARTED] = "started",
 static const char *const when_down_names[] = {
     [WHEN_DOWN_STOP] = "stop", [WHEN_DOWN_KEEP] = "keep", [WHEN_DOWN_RESTART] = "restart", NULL};
 
+static int read_state(const struct colony__reading *reading, const struct colony_value *value,
+                      struct colony_dependency *dependency)
+{
+    const char *state = value->text + strlen(STATE_PREFIX);
+    struct colony_error reason;
+
+    if (colony_name_check_file(state, &reason) < 0)
+        return colony__setting_fail(reading, value, -EINVAL, "cannot use the state `%.200s`: %s",
+                                    state, reason.message);
+    dependency->state = strdup(state);
+    if (!dependency->state)
+        return -ENOMEM;
+    dependency->condition = CONDITION_STATE;
+    return 0;
+}
+
+static int read_condition(const struct colony__reading *reading, const struct colony__setting *row,
+                          const struct colony_value *value, void *field)
+{
+    struct colony_dependency *dependency = field;
+
+    if (value->type == VALUE_STRING &&
+        strncmp(value->text, STATE_PREFIX, strlen(STATE_PREFIX)) == 0)
+        return read_state(reading, value, dependency);
+    for (size_t i = 0; value->type == VALUE_STRING && condition_names[i]; i++)
+        if (strcmp(condition_names[i], value->text) == 0) {
+            dependency->condition = (enum colony_condition)i;
+            return 0;
+        }
+    return colony__setting_fail_type(reading, row, value);
+}
+
+const struct colony__setting_type colony__condition = {
+    "one of started, ready, completed, healthy, or state:NAME", false, read_condition, NULL};
+
 /* clang-format off */
 const struct colony__setting colony__dependency_settings[] = {
-    {"condition", &colony__setting_choice, 0, "started", AT(condition), condition_names,
-     "what it must be: started, ready, healthy or completed"},
+    {"condition", &colony__condition,      0, "started", WHOLE,         NULL,
+     "what it must be: started, ready, healthy, completed, or in the state NAME of a session (`state:*`: in any but starting)"},
     {"needed",    &colony__setting_flag,   0, "true",    AT(is_needed), NULL,
      "false: it is only waited for; when it is missing, stopped or failed, that holds up nobody"},
     {"when_down", &colony__setting_choice, 0, NULL,      AT(when_down), when_down_names,
-     "when it stops or fails: stop until it is there again, keep running, or restart with it; stop "
+     "when it stops, fails or leaves that state: stop until it is there again, keep running, or restart with it; stop "
      "unless given, or keep when it is not needed"},
     {0},
 };

@@ -66,6 +66,7 @@ extern const struct colony__setting_type colony__log_forward;   /* enum colony_l
 extern const struct colony__setting_type colony__restart;       /* a policy; detail is its table */
 extern const struct colony__setting_type colony__flapping;      /* the same, in gaffer's spelling */
 extern const struct colony__setting_type colony__depends_on;    /* the draft */
+extern const struct colony__setting_type colony__condition;     /* struct colony_dependency */
 extern const struct colony__setting_type colony__ready;         /* struct colony_ready_settings */
 extern const struct colony__setting_type colony__ready_fd;      /* int; detail is a range */
 extern const struct colony__setting_type colony__ready_tcp;     /* char *: HOST:PORT */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/error.h"
-#include "core/pattern_internal.h"
+#include "core/pattern.h"
 #include "core/setting_internal.h"
 #include "core/settings.h"
 #include "core/template.h"
@@ -46,14 +46,14 @@ static int read_notify(const struct colony__reading *reading, const struct colon
 static int read_line(const struct colony__reading *reading, const struct colony__setting *row,
                      const struct colony_value *value, void *field)
 {
-    struct colony__pattern *pattern = NULL;
+    struct colony_pattern *pattern = NULL;
     struct colony_error reason;
     int rc = colony__setting_text.read(reading, row, value, field);
 
     if (rc < 0)
         return rc;
-    rc = colony__pattern_new(&pattern, value->text, &reason);
-    colony__pattern_free(pattern);
+    rc = colony_pattern_new(&pattern, value->text, &reason);
+    colony_pattern_free(pattern);
     if (rc == -EINVAL)
         return colony__setting_fail(reading, value, rc,
                                     "cannot use `%s`: it is no regular expression: %s", row->name,

@@ -5,7 +5,7 @@
 #include <regex.h>
 
 #include "core/error.h"
-#include "core/pattern_internal.h"
+#include "core/pattern.h"
 
 enum {
     LONG_LINE = 64 << 10,
@@ -14,16 +14,15 @@ enum {
 
 static bool matches(const char *text, const char *line, size_t size)
 {
-    struct colony__pattern *pattern = NULL;
+    struct colony_pattern *pattern = NULL;
     struct colony_error reason = {0};
     bool is_match;
 
-    if (colony__pattern_new(&pattern, text, &reason) < 0)
+    if (colony_pattern_new(&pattern, text, &reason) < 0)
         fail_msg("%s: %s", text, reason.message);
-    is_match = colony__pattern_matches(pattern, line, size);
-    assert_true(is_match ==
-                colony__pattern_matches(pattern, line, size)); /* it may be used again */
-    colony__pattern_free(pattern);
+    is_match = colony_pattern_matches(pattern, line, size);
+    assert_true(is_match == colony_pattern_matches(pattern, line, size)); /* it may be used again */
+    colony_pattern_free(pattern);
     return is_match;
 }
 
@@ -123,10 +122,10 @@ TEST(test_what_is_no_pattern_is_refused_with_a_reason)
     };
 
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        struct colony__pattern *pattern = NULL;
+        struct colony_pattern *pattern = NULL;
         struct colony_error reason = {0};
 
-        assert_int_equal(colony__pattern_new(&pattern, wrong[i].text, &reason), -EINVAL);
+        assert_int_equal(colony_pattern_new(&pattern, wrong[i].text, &reason), -EINVAL);
         assert_null(pattern);
         if (!strstr(reason.message, wrong[i].reason))
             fail_msg("`%s`: %s", wrong[i].text, reason.message);
@@ -135,14 +134,14 @@ TEST(test_what_is_no_pattern_is_refused_with_a_reason)
 
 TEST(test_groups_in_each_other_are_bounded)
 {
-    struct colony__pattern *pattern = NULL;
+    struct colony_pattern *pattern = NULL;
     char text[2048] = "";
 
     memset(text, '(', 1000);
-    assert_int_equal(colony__pattern_new(&pattern, text, NULL), -EINVAL);
+    assert_int_equal(colony_pattern_new(&pattern, text, NULL), -EINVAL);
     memset(text, '+', 1000);
     text[0] = 'a';
-    assert_int_equal(colony__pattern_new(&pattern, text, NULL), -EINVAL);
+    assert_int_equal(colony_pattern_new(&pattern, text, NULL), -EINVAL);
 }
 
 /* With regexec each of these takes minutes, gigabytes or both. */

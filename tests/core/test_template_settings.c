@@ -201,6 +201,27 @@ TEST(test_dependencies_may_be_a_list_or_a_map)
     colony_template_free(template);
 }
 
+TEST(test_a_dependency_may_be_on_a_state)
+{
+    struct colony_template *template =
+        web("cmd: x\ndepends_on:\n  master.tws: state:operative\n"
+            "  db: {condition: 'state:*', when_down: keep}\n  c: completed\n");
+    struct colony_template *copy = NULL;
+
+    assert_int_equal(colony_template_copy(&copy, template), 0);
+    colony_template_free(template);
+    assert_int_equal(copy->dependencies[0].condition, CONDITION_STATE);
+    assert_string_equal(copy->dependencies[0].state, "operative");
+    assert_int_equal(copy->dependencies[0].when_down, WHEN_DOWN_STOP);
+    assert_string_equal(copy->dependencies[1].state, COLONY_ANY_STATE);
+    assert_int_equal(copy->dependencies[1].when_down, WHEN_DOWN_KEEP);
+    assert_null(copy->dependencies[2].state);
+    colony_template_free(copy);
+    assert_refused("cmd: x\ndepends_on: {db: 'state:'}", "cannot use the state ``: ");
+    assert_refused("cmd: x\ndepends_on: {db: 'state:a/b'}", "cannot use the state `a/b`: ");
+    assert_refused("cmd: x\ndepends_on: {db: operative}", "or state:NAME");
+}
+
 TEST(test_dependencies_that_cannot_be_are_refused)
 {
     static const char *const cases[][2] = {
@@ -553,6 +574,7 @@ int main(void)
         cmocka_unit_test(test_flapping_that_cannot_be_is_refused),
         cmocka_unit_test(test_a_dependency_may_be_a_name),
         cmocka_unit_test(test_dependencies_may_be_a_list_or_a_map),
+        cmocka_unit_test(test_a_dependency_may_be_on_a_state),
         cmocka_unit_test(test_dependencies_that_cannot_be_are_refused),
         cmocka_unit_test(test_ready_is_told_in_seven_ways),
         cmocka_unit_test(test_ready_that_cannot_be_is_refused),

@@ -8,7 +8,7 @@
 #include <regex.h>
 
 #include "core/error.h"
-#include "core/pattern_internal.h"
+#include "core/pattern.h"
 
 #include "fuzz.h"
 
@@ -49,19 +49,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t left = newline ? size - length - 1 : 0;
     char *text = fuzz_text(data, length);
     char *output = fuzz_text(data + size - left, left);
-    struct colony__pattern *pattern = NULL;
+    struct colony_pattern *pattern = NULL;
     struct colony_error reason = {0};
 
-    if (colony__pattern_new(&pattern, text, &reason) < 0) {
+    if (colony_pattern_new(&pattern, text, &reason) < 0) {
         CHECK(reason.code == -EINVAL && reason.message[0] != '\0');
     } else {
-        bool is_match = colony__pattern_matches(pattern, output, left);
+        bool is_match = colony_pattern_matches(pattern, output, left);
 
-        CHECK(colony__pattern_matches(pattern, output, left) == is_match);
+        CHECK(colony_pattern_matches(pattern, output, left) == is_match);
         if (left <= SHORT_TEXT && !memchr(output, '\n', left))
             compare(text, output, left, is_match);
     }
-    colony__pattern_free(pattern);
+    colony_pattern_free(pattern);
     free(output);
     free(text);
     return 0;

@@ -2,7 +2,8 @@
 /*
  * keeper.h - a keeper in a folder of its own, for one input: its loop is the target.
  *
- * It can do all but run a program: nothing may exec here, so that an input can order what it likes.
+ * It can do all but run a program or signal a process: an input can order what it likes, also to
+ * take a process of somebody else's.
  * Nothing of it may be left when it is cleared.
  */
 #ifndef COLONY_TESTS_FUZZ_KEEPER_H
@@ -77,15 +78,19 @@ static inline void fuzz_empty(const char *folder)
     CHECK(nftw(folder, fuzz_remove_one, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) == 0);
 }
 
-/* Nothing that is spawned from now on runs. */
+/* Nothing that is spawned from now on runs, and no signal but 0 is sent: it only seems to be. */
 static inline void fuzz_forbid_programs(void)
 {
     struct sock_filter steps[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 1, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execveat, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 5, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execveat, 4, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_send_signal, 0, 2),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 0),
     };
     struct sock_fprog filter = {sizeof steps / sizeof steps[0], steps};
 

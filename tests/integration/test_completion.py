@@ -45,10 +45,10 @@ def help_of(*args):
 
 
 def test_commands_are_those_of_help():
-    assert set(complete("")) == {"app", "beat", "beatcheck", "check", "completion", "ctl", "event", "events",
-                                 "files", "help", "http",
-                                 "httpcheck", "rpc", "schedule", "serve", "top", "version"}
-    assert complete("ser") == {"serve": "keep processes alive"}
+    assert set(complete("")) == {"app", "beat", "beatcheck", "check", "completion", "ctl", "event",
+                                 "events", "files", "help", "http", "httpcheck", "rpc", "schedule",
+                                 "serve", "session", "top", "version"}
+    assert complete("serv") == {"serve": "keep processes alive"}
     assert complete("complet") == {"completion": "print what completes commands in your shell"}
     assert complete("nonsense", "") == {}
 

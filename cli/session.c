@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* session.c - `colony session ACTION`: a working directory of related processes. */
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "core/error.h"
+#include "session/workspace.h"
+#include "session_internal.h"
+
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): in the order a row is read in */
+struct session_action {
+    const char *name;
+    session_action_cb run;
+    bool makes_workspace; /* it need not be there */
+    const char *arguments;
+    int operands_min;
+    int operands_max;
+    const struct colony_option *options;
+    const char *help;
+    const char *examples;
+};
+
+/* clang-format off */
+const struct colony_option session_place_options[] = {SESSION_PLACE, SESSION_END};
+
+static const struct session_action actions[] = {
+    {"init", session_init, true, "", 0, 0, session_place_options,
+     "make a folder a workspace, or add what is missing",
+     "colony session init\ncolony session -C ~/workspace/atlas init\n"},
+    {"start", session_start, false, "[PROCESS]", 0, 1, session_start_options,
+     "run what an uri says, or again what is known as PROCESS",
+     "colony session start --uri 'exec:///usr/bin/redis-server?--port&7000' --alias cache --restart 1\ncolony session start cache\n"},
+    {"stop", session_stop, false, "[PROCESS...]", 0, COLONY_OPERANDS_ANY, session_stop_options,
+     "stop processes, and wait until they are gone",
+     "colony session stop cache\ncolony session stop --all\n"},
+    {"attach", session_attach, false, "", 0, 0, session_attach_options,
+     "take a running process, whoever started it; or name the state of one",
+     "colony session attach --pid 12814 --alias master.tws --restart 1\ncolony session attach --alias master.tws --state operative\n"},
+    {"wait", session_wait, false, "[PROCESS]", 0, 1, session_wait_options,
+     "wait until a condition over a process holds",
+     "colony session wait --alias master.tws --condition \"len(fp['listen'])>0\" --timeout 60\n"
+     "colony session wait master.tws --state operative\n"},
+    {"fingerprint", session_fingerprint, false, "PROCESS", 1, 1, session_fingerprint_options,
+     "show what a process has open, and which saved state that resembles",
+     "colony session fingerprint master.tws\ncolony session fingerprint master.tws --compare\n"},
+    {"detach", session_detach, false, "PROCESS...", 1, COLONY_OPERANDS_ANY, session_place_options,
+     "forget processes, and leave them running",
+     "colony session detach cache\n"},
+    {"activate", session_activate, false, "", 0, 0, session_activate_options,
+     "begin to supervise: take over what runs, start what is to be restarted",
+     "colony session activate\ncolony session activate --foreground\n"},
+    {"deactivate", session_deactivate, false, "", 0, 0, session_place_options,
+     "stop those with shutdown=1, leave the others, and end the session's supervisor",
+     "colony session deactivate\n"},
+};
+/* clang-format on */
+
+COLONY_DEFINE_CHILD(get_action, actions)
+
+const struct colony_usage colony_session_usage = {
+    .command = "colony session",
+    .arguments = "ACTION [ARGUMENT...]",
+    .summary = "Keep related processes together in a working directory.\n"
+               "`colony session ACTION --help` tells more of each action.",
+    .examples =
+        "colony session init\n"
+        "colony session start --uri 'exec:///usr/bin/redis-server?--port&7000' --alias cache\n"
+        "colony session stop cache\n",
+    .options = session_place_options,
+    .operands_min = 1,
+    .operands_max = COLONY_OPERANDS_ANY,
+    .child = get_action,
+    .children = "actions",
+};
+
+void session_warn(const char *line, void *data)
+{
+    (void)data;
+    colony_options_complain(&colony_session_usage, "%s", line);
+}
+
+int session_fail(int exit_code, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    colony_options_complain_args(&colony_session_usage, format, args);
+    va_end(args);
+    return exit_code;
+}
+
+int session_fail_error(const struct colony_error *err)
+{
+    return session_fail(colony_error_info(err->code)->exit_code, "%s", err->message);
+}
+
+int colony_cmd_session(int argc, char **argv)
+{
+    static struct session session; /* options may be many */
+    struct colony_error err = {0};
+    int action;
+    int exit_code;
+
+    (void)signal(SIGPIPE, SIG_IGN); /* noticed as a failed write */
+    session.timeout_ms = UINT64_MAX;
+    if (!colony_options_parse(&colony_session_usage, &session, &argc, argv, &exit_code))
+        return exit_code;
+    action = colony_options_choose_child(&colony_session_usage, argc, argv, &exit_code);
+    if (action < 0)
+        return exit_code;
+    argc--;
+    argv++;
+    if (!colony_options_parse_child(&colony_session_usage, (size_t)action, &session, &argc, argv,
+                                    &exit_code))
+        return exit_code;
+    if (!actions[action].makes_workspace &&
+        colony_workspace_open(&session.workspace, session.folder, &err) < 0)
+        return session_fail_error(&err);
+    exit_code = actions[action].run(&session, argc, argv);
+    colony_workspace_close(session.workspace);
+    return exit_code;
+}
