@@ -289,7 +289,7 @@ static int read_log(const struct colony__reading *reading, const struct colony__
 
 /* clang-format off */
 const struct colony__setting_type colony__log_path =
-    {"an absolute path of a file",                  false, read_log_path,  NULL};
+    {"a path of a file, from / on",                  false, read_log_path,  NULL};
 const struct colony__setting_type colony__name =
     {"a text",                                      false, NULL,           NULL};
 const struct colony__setting_type colony__args =
