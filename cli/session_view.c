@@ -123,6 +123,10 @@ int session_view_take(struct session_view *view, struct session *session, struct
 
     *view = (struct session_view){0};
     rc = colony_session_config_read(&view->config, session->workspace, err);
+    if (rc == -EINVAL) { /* what runs can be shown without it */
+        session_warn(err->message, NULL);
+        rc = 0;
+    }
     if (rc == 0)
         rc = colony_session_list_read(&view->list, session->workspace, session_warn, NULL, err);
     if (rc == 0) {
