@@ -30,6 +30,7 @@ import processes
 import report
 import rpc
 import samples
+import workspaces
 from contestants import Colony, GroupedLoop, Loop
 from figures import FIGURES, QUICK, Scale
 
@@ -66,6 +67,7 @@ GROUPS = {
     "files": Group(directories.files, ("files-start", "files-latency", "files-rescan",
                                        "files-messages")),
     "stats": Group(samples.stats, ("stats",)),
+    "session": Group(workspaces.show, ("session-show",), 2),
     "version": Group(commands.version, ("version",)),
 }
 
