@@ -19,28 +19,32 @@ static cJSON *text_json(const char *text, bool is_masked)
     return out;
 }
 
+static bool add_field(cJSON *to, const struct colony_fingerprint *fingerprint,
+                      enum colony_fingerprint_field field)
+{
+    cJSON *list = cJSON_AddArrayToObject(to, colony_fingerprint_field_name(field));
+
+    for (size_t i = 0; list && i < fingerprint->fields[field].count; i++) {
+        cJSON *item = text_json(fingerprint->fields[field].items[i], field == FIELD_CMDLINE);
+
+        if (!item || !cJSON_AddItemToArray(list, item)) {
+            cJSON_Delete(item);
+            return false;
+        }
+    }
+    return list != NULL;
+}
+
 /* NULL without memory, as all of cJSON. */
 static cJSON *to_json(const struct colony_fingerprint *fingerprint)
 {
     cJSON *out = cJSON_CreateObject();
 
-    for (unsigned field = 0; out && field < FIELD_COUNT; field++) {
-        cJSON *list = cJSON_AddArrayToObject(out, colony_fingerprint_field_name(field));
-
-        for (size_t i = 0; i < fingerprint->fields[field].count; i++) {
-            cJSON *item = text_json(fingerprint->fields[field].items[i], field == FIELD_CMDLINE);
-
-            if (!list || !item || !cJSON_AddItemToArray(list, item)) {
-                cJSON_Delete(item);
-                cJSON_Delete(out);
-                return NULL;
-            }
-        }
-        if (!list) {
+    for (unsigned field = 0; out && field < FIELD_COUNT; field++)
+        if (!add_field(out, fingerprint, field)) {
             cJSON_Delete(out);
             return NULL;
         }
-    }
     return out;
 }
 

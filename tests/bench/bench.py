@@ -23,6 +23,7 @@ import directories
 import echo
 import events
 import feeds
+import fingerprints
 import load
 import look
 import peers
@@ -66,6 +67,7 @@ GROUPS = {
     "files": Group(directories.files, ("files-start", "files-latency", "files-rescan",
                                        "files-messages")),
     "stats": Group(samples.stats, ("stats",)),
+    "fingerprints": Group(fingerprints.fingerprints, ("fingerprint", "fingerprints")),
     "version": Group(commands.version, ("version",)),
 }
 
