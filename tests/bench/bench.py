@@ -24,6 +24,7 @@ import directories
 import echo
 import events
 import feeds
+import fingerprints
 import load
 import look
 import peers
@@ -70,6 +71,7 @@ GROUPS = {
     "activate": Group(activate.activate, ("activate", "activate-again"), 3),
     "stats": Group(samples.stats, ("stats",)),
     "session": Group(workspaces.show, ("session-show",), 2),
+    "fingerprints": Group(fingerprints.fingerprints, ("fingerprint", "fingerprints")),
     "version": Group(commands.version, ("version",)),
 }
 
