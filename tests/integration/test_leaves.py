@@ -105,15 +105,15 @@ def test_a_process_that_ended_meanwhile_is_not_taken_for_another(colony):
 
 def test_a_stop_that_was_under_way_is_gone_on_with(colony):
     colony.start()
-    colony.put("slow", shell=True, cmd="trap 'echo' TERM; while :; do sleep 0.05; done",
-               graceful_timeout=1)
-    slot = colony.wait_state("slow", "running")
-    os.kill(slot["os_pid"], 0)
-    colony.ctl("stop", "slow", "--no-wait", check=False, timeout=20)
-    eventually(lambda: colony.slot("slow")["state"] in ("stopping", "stopped"))
+    colony.put("slow", shell=True, cmd="trap : TERM; while :; do sleep 0.05; done",
+               graceful_timeout=60)
+    pid = colony.wait_state("slow", "running")["os_pid"]
+    assert colony.http("POST", "/processes/slow/_stop").status == 200
+    assert colony.slot("slow")["state"] == "stopping"
     colony.kill_both()
-    colony.start()
-    eventually(lambda: not alive(slot["os_pid"]), what="the end of its stop")
+    assert alive(pid)
+    colony.start()  # of settings that nobody has put yet: a grace of 10 s
+    eventually(lambda: not alive(pid), what="the end of its stop")
 
 
 @pytest.mark.parametrize("kill", ["engine", "both"])
