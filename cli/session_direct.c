@@ -62,9 +62,3 @@ static int end(struct session *session, struct colony_error *err)
 }
 
 const struct session_backend session_direct = {start, stop, reload, end};
-
-const struct session_backend *session_backend(struct session *session)
-{
-    (void)session;
-    return &session_direct;
-}

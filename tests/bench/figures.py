@@ -86,6 +86,8 @@ FIGURES = (
     Figure("files-latency", "rename of a file to the first instruction", "µs"),
     Figure("files-rescan", "CPU of a look at {files:,} unchanged files", "ms"),
     Figure("files-messages", "{messages:,} messages", "1/s"),
+    Figure("activate", "`session activate` of {session}, all running", "ms"),
+    Figure("activate-again", "the same when all run already", "ms"),
     Figure("stats", "CPU of one stats sample of {many:,}", "ms", times(1.2)),
     Figure("version", "`colony version`", "ms"),
 )
@@ -116,10 +118,11 @@ class Scale:
     samples: int = 30
     files: int = 5000
     messages: int = 10000
+    session: int = 500
 
 
 # For a test of the bench itself: its times mean nothing.
 QUICK = Scale(many=30, few=5, restarts=3, peer_restarts=1, settle_seconds=0.2,
               idle_settle_seconds=0.2, idle_seconds=0.5, crashing=5, crash_seconds=1, questions=5,
               capture_bytes=64 << 20, peer_capture_bytes=16 << 20, load_seconds=1, followers=5,
-              follow_seconds=0.5, event_bursts=2, echo_seconds=0.2, rpc_seconds=0.2, samples=3, files=50, messages=50)
+              follow_seconds=0.5, event_bursts=2, echo_seconds=0.2, rpc_seconds=0.2, samples=3, files=50, messages=50, session=20)
