@@ -224,12 +224,18 @@ static int look(struct session *session, struct colony_session_process *process,
     return rc;
 }
 
-static int put(struct session *session, const struct colony_session_process *process,
-               struct colony_error *err)
+/* Row and file, what it looks like, and its life, in this order: a kill in between leaves a process
+ * that is down, not one that is gone. */
+static int note(struct session *session, struct colony_session_process *process,
+                struct colony_error *err)
 {
     int rc = colony_session_process_put(session->workspace, process, err);
 
-    return rc < 0 ? rc : colony_session_process_put_life(session->workspace, process, 1, err);
+    if (rc == 0)
+        rc = look(session, process, err);
+    if (rc == 0)
+        rc = colony_session_process_put_life(session->workspace, process, 1, err);
+    return rc;
 }
 
 static void tell(const char *verb, const struct colony_session_process *process)
@@ -257,9 +263,7 @@ static int attach(struct session *session, struct colony_session_process *proces
     if (rc == 0)
         rc = apply_options(process, session, err);
     if (rc == 0)
-        rc = look(session, process, err);
-    if (rc == 0)
-        rc = put(session, process, err);
+        rc = note(session, process, err);
     if (rc < 0 && is_new && process->name)
         (void)colony_session_process_remove(session->workspace, process->name, NULL);
     if (rc < 0)
@@ -288,9 +292,7 @@ static int tag(struct session *session, struct colony_session_process *process,
     session->alias = NULL; /* it has it */
     rc = apply_options(process, session, err);
     if (rc == 0)
-        rc = look(session, process, err);
-    if (rc == 0)
-        rc = put(session, process, err);
+        rc = note(session, process, err);
     if (rc == 0)
         rc = session_backend(session)->reload(session, err);
     if (rc == 0)

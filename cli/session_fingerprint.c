@@ -7,15 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <cjson/cJSON.h>
-
 #include "columns.h"
 #include "core/error.h"
 #include "session/config.h"
-#include "session/observe.h"
 #include "session/process.h"
 #include "session/uri.h"
 #include "session/workspace.h"
+#include "session_fingerprint_internal.h"
 #include "session_internal.h"
 
 enum {
@@ -33,19 +31,10 @@ const struct colony_option session_fingerprint_options[] = {
 };
 /* clang-format on */
 
-/* One process and what is known of it. */
-struct view {
-    struct session *session;
-    struct colony_session_process process;
-    struct colony_observer observer;
-    bool is_alive;
-    const char *state; /* now; borrowed */
-};
-
 /* --- what is known ------------------------------------------------------------------------------
  */
 
-static int look(struct view *view, struct colony_error *err)
+static int look(struct session_view *view, struct colony_error *err)
 {
     int pidfd = colony_session_process_pidfd(&view->process);
     int rc;
@@ -61,7 +50,7 @@ static int look(struct view *view, struct colony_error *err)
     return rc;
 }
 
-static int read_view(struct view *view, const char *word, struct colony_error *err)
+static int read_view(struct session_view *view, const char *word, struct colony_error *err)
 {
     struct colony_workspace *workspace = view->session->workspace;
     struct colony_session_config config;
@@ -77,18 +66,18 @@ static int read_view(struct view *view, const char *word, struct colony_error *e
     return rc < 0 ? rc : look(view, err);
 }
 
-static void clear(struct view *view)
+static void clear(struct session_view *view)
 {
     colony_observer_clear(&view->observer);
     colony_session_process_clear(&view->process);
 }
 
-static const char *title_of(const struct view *view)
+static const char *title_of(const struct session_view *view)
 {
     return colony_session_process_title(&view->process);
 }
 
-static struct colony_saved_state *find_state(const struct view *view, const char *state)
+static struct colony_saved_state *find_state(const struct session_view *view, const char *state)
 {
     for (size_t i = 0; i < view->observer.saved.count; i++)
         if (strcmp(view->observer.saved.items[i].state, state) == 0)
@@ -99,7 +88,7 @@ static struct colony_saved_state *find_state(const struct view *view, const char
 /* --- checks: 0, or told ------------------------------------------------------------------------
  */
 
-static int check_alive(const struct view *view)
+static int check_alive(const struct session_view *view)
 {
     return view->is_alive
                ? EXIT_OK
@@ -109,7 +98,7 @@ static int check_alive(const struct view *view)
                               title_of(view));
 }
 
-static int check_state(const struct view *view)
+static int check_state(const struct session_view *view)
 {
     const char *state = view->session->state;
 
@@ -171,7 +160,7 @@ static void describe(char *text, size_t size, const struct colony_fingerprint *s
         (void)snprintf(text, size, "+%zu -%zu", change.added, change.gone);
 }
 
-static int add_row(struct colony_columns *columns, const struct view *view,
+static int add_row(struct colony_columns *columns, const struct session_view *view,
                    const struct colony_saved_state *saved)
 {
     const struct colony_fingerprint *live = &view->observer.live.last;
@@ -189,7 +178,7 @@ static int add_row(struct colony_columns *columns, const struct view *view,
     return colony_columns_add(columns, cells);
 }
 
-static int print_comparison(const struct view *view)
+static int print_comparison(const struct session_view *view)
 {
     const char *headers[2 + FIELD_COUNT] = {"STATE", "SCORE"};
     struct colony_columns *columns = NULL;
@@ -215,108 +204,11 @@ static int print_comparison(const struct view *view)
     return rc < 0 ? session_fail(EXIT_FAILED, "cannot compare: out of memory") : EXIT_OK;
 }
 
-/* --- as JSON ------------------------------------------------------------------------------------
- */
-
-static cJSON *text_json(const char *text, bool is_masked)
-{
-    char *masked = is_masked ? colony_uri_mask(text) : NULL;
-    cJSON *out = is_masked && !masked ? NULL : cJSON_CreateString(masked ? masked : text);
-
-    free(masked);
-    return out;
-}
-
-/* NULL without memory, as all of cJSON. */
-static cJSON *to_json(const struct colony_fingerprint *fingerprint)
-{
-    cJSON *out = cJSON_CreateObject();
-
-    for (unsigned field = 0; out && field < FIELD_COUNT; field++) {
-        cJSON *list = cJSON_AddArrayToObject(out, colony_fingerprint_field_name(field));
-
-        for (size_t i = 0; i < fingerprint->fields[field].count; i++) {
-            cJSON *item = text_json(fingerprint->fields[field].items[i], field == FIELD_CMDLINE);
-
-            if (!list || !item || !cJSON_AddItemToArray(list, item)) {
-                cJSON_Delete(item);
-                cJSON_Delete(out);
-                return NULL;
-            }
-        }
-        if (!list) {
-            cJSON_Delete(out);
-            return NULL;
-        }
-    }
-    return out;
-}
-
-static bool add_fingerprint(cJSON *to, const char *key,
-                            const struct colony_fingerprint *fingerprint)
-{
-    cJSON *item = to_json(fingerprint);
-
-    if (item && cJSON_AddItemToObject(to, key, item))
-        return true;
-    cJSON_Delete(item);
-    return false;
-}
-
-static bool add_states(cJSON *out, const struct view *view)
-{
-    cJSON *states = cJSON_AddObjectToObject(out, "states");
-
-    for (size_t i = 0; states && i < view->observer.saved.count; i++) {
-        const struct colony_saved_state *saved = &view->observer.saved.items[i];
-        cJSON *state = cJSON_AddObjectToObject(states, saved->state);
-
-        if (!state || !add_fingerprint(state, "fingerprint", &saved->fingerprint))
-            return false;
-        if (view->is_alive &&
-            !cJSON_AddNumberToObject(
-                state, "score",
-                colony_fingerprint_score(&saved->fingerprint, &view->observer.live.last)))
-            return false;
-    }
-    return states != NULL;
-}
-
-static bool add_process(cJSON *out, const struct view *view)
-{
-    const struct colony_session_process *process = &view->process;
-
-    return cJSON_AddStringToObject(out, "name", process->name) &&
-           (process->alias ? cJSON_AddStringToObject(out, "alias", process->alias)
-                           : cJSON_AddNullToObject(out, "alias")) &&
-           cJSON_AddStringToObject(out, "state", view->state) &&
-           (view->is_alive ? cJSON_AddNumberToObject(out, "pid", process->pid)
-                           : cJSON_AddNullToObject(out, "pid"));
-}
-
-static int print_json(const struct view *view)
-{
-    cJSON *out = cJSON_CreateObject();
-    char *text = NULL;
-
-    if (out && add_process(out, view) &&
-        (view->is_alive ? add_fingerprint(out, "fingerprint", &view->observer.live.last)
-                        : cJSON_AddNullToObject(out, "fingerprint") != NULL) &&
-        add_states(out, view))
-        text = cJSON_Print(out);
-    cJSON_Delete(out);
-    if (!text)
-        return session_fail(EXIT_FAILED, "cannot show the fingerprint: out of memory");
-    printf("%s\n", text);
-    cJSON_free(text);
-    return EXIT_OK;
-}
-
 /* --- all of it ----------------------------------------------------------------------------------
  */
 
 /* The one of now, for its own state or as what it was seen like last. */
-static int save(struct view *view)
+static int save(struct session_view *view)
 {
     struct session *session = view->session;
     struct colony_error err = {0};
@@ -344,7 +236,7 @@ static int save(struct view *view)
     return EXIT_OK;
 }
 
-static int show(struct view *view)
+static int show(struct session_view *view)
 {
     const struct session *session = view->session;
     bool needs_life = session->saves || session->compares || (!session->state && !session->is_json);
@@ -357,7 +249,7 @@ static int show(struct view *view)
     if (exit_code != EXIT_OK)
         return exit_code;
     if (session->is_json)
-        return print_json(view);
+        return session__fingerprint_json(view);
     if (session->compares)
         return print_comparison(view);
     if (session->saves)
@@ -368,7 +260,7 @@ static int show(struct view *view)
 
 int session_fingerprint(struct session *session, int argc, char **argv)
 {
-    struct view view = {.session = session};
+    struct session_view view = {.session = session};
     struct colony_error err = {0};
     int exit_code;
 

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/table.h"
 #include "session/fingerprint.h"
+#include "session/saved_states.h"
 #include "session/workspace.h"
 #include "session_internal.h"
 #include "session_supervisor.h"
@@ -22,6 +23,7 @@ struct looking {
     struct session_view *view;
     struct session *session;
     struct colony_socket_table *sockets;
+    struct colony_saved_states *saved; /* of each of the list */
     bool is_supervised;
 };
 
@@ -52,27 +54,25 @@ static int look_inside(struct looking *looking, struct session_sight *sight,
                        struct colony_error *err)
 {
     const struct colony_session_process *process = sight->process;
-    struct colony_saved_states saved = {0};
+    const struct colony_saved_states *saved = &looking->saved[sight - looking->view->sights];
     struct colony_fingerprint now = {0};
     const char *state;
-    int rc = colony_saved_states_load(&saved, looking->session->workspace, process->name, err);
+    int rc;
 
-    if (rc < 0)
-        return rc;
     if (!looking->sockets && colony_socket_table_read(&looking->sockets, process->pid, NULL) < 0)
         looking->sockets = NULL;
     rc = colony_fingerprint_take(&now, process->pid, looking->sockets, err);
-    if (rc == 0) {
-        sight->has_score = saved.count > 0;
-        state = colony_saved_states_match(&saved, &now, &sight->score);
-        sight->state = strdup(state ? state : state_without_match(looking, sight));
-    } else if (rc != -ENOMEM) {
+    if (rc == -ENOMEM)
+        return rc;
+    if (rc < 0) {
         sight->state = strdup(process->state ? process->state : COLONY_STATE_RUNNING);
-        rc = 0;
+        return 0;
     }
+    sight->has_score = saved->count > 0;
+    state = colony_saved_states_match(saved, &now, &sight->score);
+    sight->state = strdup(state ? state : state_without_match(looking, sight));
     colony_fingerprint_clear(&now);
-    colony_saved_states_clear(&saved);
-    return rc;
+    return 0;
 }
 
 static int look_at(struct looking *looking, struct session_sight *sight, struct colony_error *err)
@@ -84,18 +84,35 @@ static int look_at(struct looking *looking, struct session_sight *sight, struct 
     if (sight->is_alive) {
         sight->uptime_seconds = uptime_of(sight->process);
         rc = look_inside(looking, sight, err);
-        if (rc == -EINVAL) { /* a saved state that was edited to nonsense: it was told */
-            (void)session_fail(EXIT_FAILED, "%s", err->message);
-            sight->state =
-                strdup(sight->process->state ? sight->process->state : COLONY_STATE_RUNNING);
-            rc = 0;
-        }
         (void)close(pidfd);
     } else {
         sight->state = strdup(COLONY_STATE_STOPPED);
     }
     if (rc == 0 && !sight->state)
         rc = colony_fail(err, -ENOMEM, "cannot look at the processes: out of memory");
+    return rc;
+}
+
+static int look_at_all(struct looking *looking, struct colony_error *err)
+{
+    struct session_view *view = looking->view;
+    struct colony_workspace *workspace = looking->session->workspace;
+    int rc;
+
+    looking->saved = calloc(view->list.count + 1, sizeof *looking->saved);
+    if (!looking->saved)
+        return colony_fail(err, -ENOMEM, "cannot look at the processes: out of memory");
+    rc = colony_saved_states_load_all(looking->saved, workspace, &view->list, session_warn, NULL,
+                                      err);
+    looking->is_supervised = session_supervisor_pid(workspace) > 0;
+    for (size_t i = 0; i < view->list.count && rc == 0; i++) {
+        view->sights[i].process = &view->list.items[i];
+        rc = look_at(looking, &view->sights[i], err);
+    }
+    for (size_t i = 0; i < view->list.count; i++)
+        colony_saved_states_clear(&looking->saved[i]);
+    free(looking->saved);
+    colony_socket_table_free(looking->sockets);
     return rc;
 }
 
@@ -123,6 +140,10 @@ int session_view_take(struct session_view *view, struct session *session, struct
 
     *view = (struct session_view){0};
     rc = colony_session_config_read(&view->config, session->workspace, err);
+    if (rc == -EINVAL) { /* what runs can be shown without it */
+        session_warn(err->message, NULL);
+        rc = 0;
+    }
     if (rc == 0)
         rc = colony_session_list_read(&view->list, session->workspace, session_warn, NULL, err);
     if (rc == 0) {
@@ -130,12 +151,8 @@ int session_view_take(struct session_view *view, struct session *session, struct
         if (!view->sights || find_edges(view) < 0)
             rc = colony_fail(err, -ENOMEM, "cannot look at the processes: out of memory");
     }
-    looking.is_supervised = session_supervisor_pid(session->workspace) > 0;
-    for (size_t i = 0; i < view->list.count && rc == 0; i++) {
-        view->sights[i].process = &view->list.items[i];
-        rc = look_at(&looking, &view->sights[i], err);
-    }
-    colony_socket_table_free(looking.sockets);
+    if (rc == 0)
+        rc = look_at_all(&looking, err);
     if (rc < 0)
         session_view_clear(view);
     return rc;

@@ -32,7 +32,7 @@ enum {
 /* clang-format off */
 const struct colony_option session_wait_options[] = {
     SESSION_PLACE,
-    {"alias",     0, "ALIAS",   "the process, by alias or name; the same as PROCESS",                  OPTION_TEXT,     SESSION_AT(alias), NULL},
+    {"alias",     0, "PROCESS", "the process, by alias or name; the same as the operand",                 OPTION_TEXT,     SESSION_AT(alias), NULL},
     {"condition", 0, "EXPR",    "what is to hold, such as \"len(fp['listen'])>0\"",                    OPTION_TEXT,     SESSION_AT(condition), NULL},
     {"state",     0, "STATE",   "until it is in STATE; running: in any but stopped and starting",      OPTION_TEXT,     SESSION_AT(state), NULL},
     {"timeout",   0, "SECONDS", "wait so long only (exit 75); as long as it takes unless given",       OPTION_DURATION, SESSION_AT(timeout_ms), NULL},

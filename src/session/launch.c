@@ -105,7 +105,7 @@ static int hear(const struct birth *birth, struct colony__launch_word *word,
 static int bear(struct birth *birth, struct colony_error *err)
 {
     const int parent_ends[2] = {birth->listen_fd, birth->go_fd};
-    struct colony__launch_word word;
+    struct colony__launch_word word = {0};
     pid_t middle = fork();
     int rc;
 
@@ -145,7 +145,7 @@ static int note(struct colony_workspace *workspace, struct colony_session_proces
 /* It is noted: lets it run its program, and waits until it does. */
 static int let_go(struct birth *birth, struct colony_error *err)
 {
-    struct colony__launch_word word;
+    struct colony__launch_word word = {0};
     int rc;
 
     if (write(birth->go_fd, "g", 1) != 1)

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 
+import activate
 import capture
 import commands
 import crash_loops
@@ -23,6 +24,7 @@ import directories
 import echo
 import events
 import feeds
+import fingerprints
 import load
 import look
 import peers
@@ -30,6 +32,7 @@ import processes
 import report
 import rpc
 import samples
+import workspaces
 from contestants import Colony, GroupedLoop, Loop
 from figures import FIGURES, QUICK, Scale
 
@@ -65,7 +68,10 @@ GROUPS = {
     "ctl": Group(commands.ps, ("ps", "ps-p99"), 2),
     "files": Group(directories.files, ("files-start", "files-latency", "files-rescan",
                                        "files-messages")),
+    "activate": Group(activate.activate, ("activate", "activate-again"), 3),
     "stats": Group(samples.stats, ("stats",)),
+    "session": Group(workspaces.show, ("session-show",), 2),
+    "fingerprints": Group(fingerprints.fingerprints, ("fingerprint", "fingerprints")),
     "version": Group(commands.version, ("version",)),
 }
 
