@@ -85,6 +85,10 @@ $(BUILD)/tests/fuzz/fuzz_log_reader: $(BUILD)/cli/log_reader.o
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(OBJ)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
+# The whole program, and a socket by which tests ask its engine for what only a session asks for.
+$(BUILD)/driven: $(BUILD)/tests/integration/driven.o $(OBJ) $(CLI_OBJ)
+	$(CC) $(ALL_LDFLAGS) -Wl,--wrap=colony_engine_new -o $@ $^ $(LIBS)
+
 # What tests/faults makes calls fail with, in colony alone: never linked into it.
 $(BUILD)/faults.so: tests/faults/preload.c Makefile
 	@mkdir -p $(@D)
@@ -117,7 +121,7 @@ test: test-unit test-integration ## all tests; T=core/template picks one unit te
 test-unit: $(UNIT_BIN) ## the unit tests (cmocka), as any user
 	@rc=0; for t in $(UNIT_BIN); do echo "== $$t"; $$t || rc=1; done; exit $$rc
 
-test-integration: all $(BENCH) $(BUILD)/docs/generate $(BUILD)/faults.so ## the whole binary, by pytest; P=NAME picks a file of tests/integration
+test-integration: all $(BUILD)/driven $(BENCH) $(BUILD)/docs/generate $(BUILD)/faults.so ## the whole binary, by pytest; P=NAME picks a file of tests/integration
 	COLONY=$(abspath $(BUILD))/colony $(PYTEST) $(PYTEST_FLAGS) $(if $(P),$(P:%=tests/integration/test_%.py),tests/integration)
 
 $(BUILD)/bench/%: tests/bench/%.c Makefile
@@ -207,4 +211,5 @@ clean: ## remove build/
 	rm -rf build
 
 -include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(DOC_OBJ:.o=.d) $(BUILD)/docs/main.d $(UNIT:%.c=$(BUILD)/%.d) \
-         $(BUILD)/tests/bench/stats_colony.d $(BUILD)/tests/bench/fingerprint_colony.d $(FUZZ:%=$(BUILD)/tests/fuzz/fuzz_%.d)
+         $(BUILD)/tests/bench/stats_colony.d $(BUILD)/tests/bench/fingerprint_colony.d $(BUILD)/tests/integration/driven.d \
+         $(FUZZ:%=$(BUILD)/tests/fuzz/fuzz_%.d)

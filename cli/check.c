@@ -18,6 +18,7 @@
 #include "core/value.h"
 #include "options.h"
 #include "rpc/rpc.h"
+#include "session/session.h"
 
 struct check {
     bool is_json;
@@ -123,6 +124,8 @@ int colony_check_front_ends(const struct colony_settings *settings, struct colon
         rc = colony_webhooks_check(settings, err);
     if (rc == 0)
         rc = colony_juggler_check(settings, err);
+    if (rc == 0)
+        rc = colony_session_check(&settings->session, err);
     return rc < 0 ? rc : colony_rpc_check(&settings->rpc, err);
 }
 

@@ -38,6 +38,7 @@ static const struct word {
     {"refuse",   "was refused",                  true,  false},
     {"log",      "has trouble with its log",     true,  false},
     {"event",    "came from outside",            false, false},
+    {"session",  "is in another state",          false, false},
 }, states[] = {
     {"stopped",   "was stopped",                 false, true},
     {"waiting",   "waits",                       true,  false},
@@ -91,12 +92,18 @@ static void write_end(char text[CTL_NOTE_MAX], const struct cJSON *event)
         (void)snprintf(text, CTL_NOTE_MAX, "ended, nobody can tell how");
 }
 
-/* Of an event from outside, what was sent. False: it is none. */
+/* Of an event from outside, what was sent; of a session's, the states. False: it is none. */
 static bool write_data(char text[CTL_NOTE_MAX], const struct cJSON *event)
 {
     const struct cJSON *data = cJSON_GetObjectItemCaseSensitive(event, "data");
-    char *json = data ? cJSON_PrintUnformatted(data) : NULL;
+    char *json;
 
+    if (colony_event_parse(colony__ctl_text(event, "event")) == EVENT_SESSION) {
+        (void)snprintf(text, CTL_NOTE_MAX, "is in state %.200s, was %.200s",
+                       colony__ctl_text(data, "state"), colony__ctl_text(data, "previous"));
+        return true;
+    }
+    json = data ? cJSON_PrintUnformatted(data) : NULL;
     if (json)
         (void)snprintf(text, CTL_NOTE_MAX, "%s %s", colony__ctl_text(event, "event"), json);
     free(json);

@@ -24,12 +24,14 @@
 #include "core/state_dir.h"
 #include "fsctl/files.h"
 #include "rpc/rpc.h"
+#include "session/session.h"
 #include "title.h"
 
 /* The front-ends. One more is one more row. */
 static const struct colony_controller *const controllers[] = {
     &colony_http_controller,     &colony_files_controller,   &colony_daemon_controller,
     &colony_webhooks_controller, &colony_juggler_controller, &colony_rpc_controller,
+    &colony_session_controller,
 };
 
 enum {
@@ -230,6 +232,7 @@ static int run(struct program *program, struct colony_error *err)
         return colony_fail(err, rc, "cannot start: %s", uv_strerror(rc));
     rc = load_settings(program, err);
     options.settings = program->settings;
+    options.leaves = rc == 0 && program->settings->session.dir != NULL;
     if (rc == 0)
         rc = colony_engine_new(&program->engine, &program->loop, &options, err);
     if (rc < 0)

@@ -72,6 +72,8 @@ static const struct colony_option serve_options[] = {
      NULL},
     {"tokens", 0, "FILE", "who may control from beyond this machine", OPTION_TEXT, AT(tokens),
      NULL},
+    {"session", 0, "DIR", "keep the processes of the workspace DIR; its state is in DIR/.colony",
+     OPTION_TEXT, AT(session), NULL},
     {"user", 0, "NAME", "run the engine as NAME; the keeper stays root", OPTION_TEXT, AT(user),
      NULL},
     {"rpc", 0, "ADDR", "control over ZeroMQ, at HOST:PORT or HOST", OPTION_TEXT, AT(rpc), NULL},
@@ -219,6 +221,8 @@ static int load_settings(struct serve *serve, struct colony_error *err)
     int rc;
 
     rc = serve_settle_directories(serve, err);
+    if (rc == 0)
+        rc = serve_settle_session(serve, err);
     if (rc < 0)
         return rc;
     if (!serve->config && !serve->state)
@@ -231,6 +235,8 @@ static int load_settings(struct serve *serve, struct colony_error *err)
         rc = apply_options(serve->settings, serve, err);
     if (rc == 0)
         rc = serve_apply_directories(serve->settings, serve, err);
+    if (rc == 0)
+        rc = serve_apply_session(serve->settings, serve, err);
     if (rc == 0)
         rc = check_roles(serve, err);
     if (rc == 0)

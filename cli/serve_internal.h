@@ -36,6 +36,7 @@ struct serve {
     const char *keyfile;
     const char *tokens;
     const char *rpc;
+    const char *session; /* a workspace; NULL: as the settings say */
     const char *user;
     const char *log_file;
     const char *log_level;
@@ -69,6 +70,11 @@ int serve_apply_directories(struct colony_settings *settings, const struct serve
                             struct colony_error *err);
 /* Where that folder is, once all is well. */
 void serve_tell_directories(const struct serve *serve);
+
+/* serve_session.c: the same of a workspace. */
+int serve_settle_session(struct serve *serve, struct colony_error *err);
+int serve_apply_session(struct colony_settings *settings, const struct serve *serve,
+                        struct colony_error *err);
 
 /* serve_daemon.c: the endpoint of events, what colony is called, and its log as those who called it
  * a daemon know it. */

@@ -49,9 +49,30 @@ static const struct session_action actions[] = {
     {"detach", session_detach, false, "PROCESS...", 1, COLONY_OPERANDS_ANY, session_place_options,
      "forget processes, and leave them running",
      "colony session detach cache\n"},
+    {"activate", session_activate, false, "", 0, 0, session_activate_options,
+     "begin to supervise: take over what runs, start what is to be restarted",
+     "colony session activate\ncolony session activate --foreground\n"},
     {"deactivate", session_deactivate, false, "", 0, 0, session_place_options,
      "stop those with shutdown=1, leave the others, and end the session's supervisor",
      "colony session deactivate\n"},
+    {"dependence", session_dependence, false, "add|remove|list", 1, 1, session_dependence_options,
+     "say which process waits for which other one, and in which state",
+     "colony session dependence add --parent master.tws:operative --child master.trader\n"
+     "colony session dependence add --parent db,master.tws:operative --child web --on-loss stop\n"
+     "colony session dependence remove --parent master.tws --child master.trader\n"
+     "colony session dependence list\n"},
+    {"show", session_show, false, "", 0, 0, session_show_options,
+     "show all processes of the session",
+     "colony session show\ncolony session show --graph\ncolony session show --json\n"},
+    {"status", session_status, false, "[PROCESS]", 0, 1, session_status_options,
+     "tell more of one process, or a line of each; exit 3: it does not run",
+     "colony session status\ncolony session status master.tws\n"},
+    {"log", session_log, false, "[PROCESS...]", 0, COLONY_OPERANDS_ANY, session_log_options,
+     "print what processes have written",
+     "colony session log master.tws -n 20\ncolony session log -f\ncolony session log --err db\n"},
+    {"gc", session_gc, false, "", 0, 0, session_gc_options,
+     "remove files that nothing has a use for",
+     "colony session gc --dry-run\ncolony session gc\n"},
 };
 /* clang-format on */
 
@@ -103,6 +124,7 @@ int colony_cmd_session(int argc, char **argv)
 
     (void)signal(SIGPIPE, SIG_IGN); /* noticed as a failed write */
     session.timeout_ms = UINT64_MAX;
+    session.lines = UINT64_MAX;
     if (!colony_options_parse(&colony_session_usage, &session, &argc, argv, &exit_code))
         return exit_code;
     action = colony_options_choose_child(&colony_session_usage, argc, argv, &exit_code);

@@ -13,6 +13,7 @@
 
 #include "options.h"
 
+struct cJSON;
 struct colony_error;
 struct colony_session_process;
 struct colony_session_stopped;
@@ -26,6 +27,7 @@ enum {
 struct session {
     const char *folder; /* -C; NULL: COLONY_SESSION, or the current one and those above */
     bool is_json;
+    bool in_foreground; /* activate */
     const char *uri;
     const char *alias;
     bool sets_restart; /* --restart was given */
@@ -33,13 +35,27 @@ struct session {
     bool sets_shutdown;
     bool shutdown;
     bool is_all;
+    struct colony_workspace *workspace; /* open, but for init */
+    /* attach, wait, fingerprint */
     uint64_t pid; /* 0: not given */
     const char *state;
     const char *condition;
     uint64_t timeout_ms; /* UINT64_MAX: not given */
     bool saves;
     bool compares;
-    struct colony_workspace *workspace; /* open, but for init */
+    /* show */
+    bool as_graph;
+    bool as_dot;
+    /* dependence */
+    struct colony_option_list parents;
+    struct colony_option_list children;
+    const char *on_loss;
+    /* log */
+    bool follows;
+    bool is_err;
+    uint64_t lines; /* UINT64_MAX: not given */
+    /* gc */
+    bool is_trial;
 };
 
 typedef int (*session_action_cb)(struct session *session, int argc, char **argv);
@@ -94,20 +110,43 @@ const struct session_backend *session_backend(struct session *session);
 /* --- the actions, and their options
  * --------------------------------------------------------------- */
 
+int session_activate(struct session *session, int argc, char **argv);
 int session_attach(struct session *session, int argc, char **argv);
 int session_deactivate(struct session *session, int argc, char **argv);
+int session_dependence(struct session *session, int argc, char **argv);
 int session_detach(struct session *session, int argc, char **argv);
 int session_fingerprint(struct session *session, int argc, char **argv);
+int session_gc(struct session *session, int argc, char **argv);
 int session_init(struct session *session, int argc, char **argv);
+int session_log(struct session *session, int argc, char **argv);
+int session_show(struct session *session, int argc, char **argv);
 int session_start(struct session *session, int argc, char **argv);
+int session_status(struct session *session, int argc, char **argv);
 int session_stop(struct session *session, int argc, char **argv);
 int session_wait(struct session *session, int argc, char **argv);
 
 extern const struct colony_option session_place_options[]; /* of those that take no others */
+extern const struct colony_option session_activate_options[];
 extern const struct colony_option session_attach_options[];
+extern const struct colony_option session_dependence_options[];
 extern const struct colony_option session_fingerprint_options[];
+extern const struct colony_option session_gc_options[];
+extern const struct colony_option session_log_options[];
+extern const struct colony_option session_show_options[];
 extern const struct colony_option session_start_options[];
+extern const struct colony_option session_status_options[];
 extern const struct colony_option session_stop_options[];
 extern const struct colony_option session_wait_options[];
+
+/* --- what they print ----------------------------------------------------------------------------
+ */
+
+struct session_sight;
+struct session_view;
+
+/* session_show.c: one process; NULL: out of memory. */
+struct cJSON *session_show_json(const struct session_view *view, const struct session_sight *sight);
+/* Prints and deletes @json; NULL: it could not be made. */
+int session_print_json(struct cJSON *json);
 
 #endif

@@ -19,15 +19,17 @@ static void add_number_or_null(struct colony__json *json, const char *key, bool 
 void colony__event_add_json(struct colony__json *json, const struct colony_store_event *row,
                             bool is_detached)
 {
-    bool is_from_outside = colony_event_parse(row->event) == EVENT_EVENT;
+    int type = colony_event_parse(row->event);
+    bool has_data = colony_event_has_data(type);
     bool is_signal = row->term_signal != 0;
 
     colony__json_open(json, NULL, '{');
     colony__json_add_text(json, "event", row->event);
     if (row->name && *row->name != '\0')
         colony__json_add_text(json, "name", row->name);
-    if (is_from_outside) {
+    if (type == EVENT_EVENT)
         colony__json_add_number(json, "id", row->id);
+    if (has_data) {
         colony__json_add_raw(json, "data", row->cause, strlen(row->cause));
     } else if (row->id != 0) {
         colony__json_add_number(json, "pid", row->id);
@@ -48,6 +50,6 @@ void colony__event_add_json(struct colony__json *json, const struct colony_store
     colony__json_add_time(json, "time", row->at_ms);
     if (row->slot != 0)
         colony__json_add_number(json, "slot", row->slot);
-    colony__json_add_text(json, "cause", is_from_outside ? "" : row->cause);
+    colony__json_add_text(json, "cause", has_data ? "" : row->cause);
     colony__json_close(json, '}');
 }

@@ -51,14 +51,14 @@ static void add_exit(struct colony__json *json, const struct colony_store_event 
         colony__json_add_null(json, "term_signal");
 }
 
-/* Of an event from outside, what was sent: it is kept whole or not at all. */
+/* Of an event with data, those: they are kept whole or not at all. */
 static void add_cause(struct colony__json *json, const struct colony_store_event *row)
 {
-    bool is_from_outside = colony_event_parse(row->event) == EVENT_EVENT;
+    bool has_data = colony_event_has_data(colony_event_parse(row->event));
 
-    if (is_from_outside)
+    if (has_data)
         colony__json_add_raw(json, "data", row->cause, strlen(row->cause));
-    colony__json_add_text(json, "cause", is_from_outside ? "" : row->cause);
+    colony__json_add_text(json, "cause", has_data ? "" : row->cause);
 }
 
 void colony__history_add_json(struct colony__json *json, const char *key,

@@ -148,6 +148,7 @@ int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
     engine->settings = options->settings;
     engine->keeper = options->keeper;
     engine->callbacks = options->callbacks;
+    engine->leaves = options->leaves;
     engine->drops_groups = engine_may_drop_groups();
     engine_trim_init(engine);
     rc = colony_timers_new(&engine->timers, loop);
@@ -190,7 +191,7 @@ void engine_check_stopped(struct colony_engine *engine)
 {
     if (!engine->is_stopping || !engine->is_welcomed || engine->is_closing)
         return;
-    if (engine->up_count > 0)
+    if (engine->up_count > 0 && !engine->leaves)
         return;
     engine->is_closing = true;
     if (engine->callbacks.stopped)
@@ -229,6 +230,12 @@ void colony_engine_shutdown(struct colony_engine *engine, const char *why)
     if (engine->is_stopping) {
         engine->is_hurried = true;
         hurry_all(engine); /* asked twice: no more grace */
+        return;
+    }
+    if (engine->leaves) {
+        colony_log(SEVERITY_INFO, "ends, and leaves its processes running: asked by %s", why);
+        engine->is_stopping = true;
+        engine_check_stopped(engine);
         return;
     }
     colony_log(SEVERITY_INFO, "stops all processes: asked by %s", why);

@@ -83,6 +83,9 @@ struct colony_engine_options {
     struct colony_settings *settings; /* the engine takes the templates out of it */
     const struct colony_keeper_options *keeper;
     struct colony_engine_callbacks callbacks;
+    /* At a shutdown nothing is stopped: what runs goes on, and the next engine takes it over. What
+     * no settings know is left alone, too, until somebody puts it (colony_engine_put_owned). */
+    bool leaves;
 };
 
 /*
@@ -160,19 +163,29 @@ int colony_engine_update_template(struct colony_engine *engine, struct colony_te
 int colony_engine_remove_template(struct colony_engine *engine, const char *name, const char *why,
                                   struct colony_error *err);
 
+/* Front-ends that make templates of something of their own, and own them. */
+#define COLONY_ORIGIN_FILE "file"       /* of a configuration directory (`files:`) */
+#define COLONY_ORIGIN_SESSION "session" /* of a workspace */
+
 /*
- * The same for files of a configuration directory (`files:`): the template of one comes or changes,
- * and nothing happens where it is as it was; the file is gone. What these own only they change: for
- * others updating, removing and scaling it is -EBUSY, with the file's name. -EEXIST: the name
- * belongs to somebody else; -ENOENT. A template that was recorded is not started by a new engine
- * before its file was seen again, that is before one of these.
+ * The same for what @origin, one of those above, owns: the template of it comes or changes, and
+ * nothing happens where it is as it was; it is gone. What these own only they change: for others
+ * updating, removing and scaling it is -EBUSY, with what to do instead. -EEXIST: the name belongs
+ * to somebody else; -ENOENT.
+ *
+ * A template of a file is recorded, and not started by a new engine before its file was seen again,
+ * that is before one of these. One of a session is not recorded at all; a living process that
+ * nobody has put yet is left alone in an engine that `leaves` (colony_engine_options) and becomes
+ * the one of the template that is put, whatever that is made of. What runs of it goes on when it
+ * changes: its next start is by the new settings.
  */
-int colony_engine_put_file(struct colony_engine *engine, struct colony_template *template,
-                           const char *why, struct colony_error *err);
-/* The file is there, and cannot be used as it is now: what it said last goes on. */
-void colony_engine_keep_file(struct colony_engine *engine, const char *name);
-int colony_engine_drop_file(struct colony_engine *engine, const char *name, const char *why,
+int colony_engine_put_owned(struct colony_engine *engine, const char *origin,
+                            struct colony_template *template, const char *why,
                             struct colony_error *err);
+/* It is there, and cannot be used as it is now: what it said last goes on. */
+void colony_engine_keep_owned(struct colony_engine *engine, const char *origin, const char *name);
+int colony_engine_drop_owned(struct colony_engine *engine, const char *origin, const char *name,
+                             const char *why, struct colony_error *err);
 
 /* Whether what @name is may be changed by anybody: 0, or -EBUSY as above. -ENOENT. */
 int colony_engine_check_change(struct colony_engine *engine, const char *name,
@@ -223,6 +236,8 @@ int colony_engine_adopt(struct colony_engine *engine, const char *name, uint32_t
  */
 int colony_engine_let_go(struct colony_engine *engine, const char *name, const char *why,
                          struct colony_error *err);
+/* The same for all that was left alone since it was taken over, as nobody has put it. */
+void colony_engine_let_go_unclaimed(struct colony_engine *engine, const char *why);
 
 /* A restart that counts as an end: what has run too briefly waits as long as its policy says. One
  * that would not be started again then is restarted. */
@@ -339,8 +354,8 @@ typedef void (*colony_variable_cb)(const char *name, const char *value, const ch
 int colony_engine_each_variable(struct colony_engine *engine, const char *name,
                                 colony_variable_cb cb, void *data);
 
-/* Who owns its settings: "http", "file" (of a configuration directory) or "config" (the settings
- * file); NULL: no such template. */
+/* Who owns its settings: "http", "file" (of a configuration directory), "session" or "config" (the
+ * settings file); NULL: no such template. */
 const char *colony_engine_origin(struct colony_engine *engine, const char *name);
 
 /* History and samples. NULL store: it could not be opened, and the log says why. */
@@ -442,7 +457,8 @@ int colony_engine_monitor(struct colony_engine *engine, const struct colony_moni
 /* Safe inside its callback; NULL is fine. Before the engine is closed. */
 void colony_engine_unmonitor(struct colony_engine *engine, struct colony_monitor *monitor);
 
-/* Stops all processes, then the engine, then the keeper: `colony serve` ends with status 0. */
+/* Stops all processes unless it `leaves` them, then the engine, then the keeper: `colony serve`
+ * ends with status 0. */
 void colony_engine_shutdown(struct colony_engine *engine, const char *why);
 
 /*

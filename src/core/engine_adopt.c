@@ -103,6 +103,25 @@ static bool settings_changed(const struct slot *slot)
     return slot->entry->template->process_hash != slot->process_hash;
 }
 
+/* What becomes of a process that no settings know. */
+static void look_at_stranger(struct slot *slot, const struct slot_note *note)
+{
+    const struct colony_engine *engine = slot->entry->engine;
+    bool is_alive = slot->adopted_state == RECORD_ALIVE;
+
+    if (!slot->is_leaving || slot->entry->is_check)
+        return;
+    if (engine->leaves) { /* its owner has not come yet, and may want what an ended one left */
+        is_alive |= slot->adopted_state == RECORD_CLAIMED;
+        slot->is_left_alone = is_alive && note->state != SLOT_STOPPING;
+        slot->is_let_go = !is_alive;
+        return;
+    }
+    /* Where templates were lost with the database, processes of theirs are not to be. */
+    slot->is_left_alone = is_alive && note->state != SLOT_STOPPING &&
+                          ((engine->has_forgotten && note->is_wanted) || note->is_left_alone);
+}
+
 static void read_note(struct slot *slot, const struct colony_record *record, struct slot_note *note)
 {
     uint8_t bytes[COLONY_NOTE_SIZE];
@@ -116,11 +135,7 @@ static void read_note(struct slot *slot, const struct colony_record *record, str
                                    .process_hash = slot->entry->template->process_hash};
     slot->is_once = note->is_wanted == NOTE_ONCE;
     slot->is_wanted = (note->is_wanted || note->is_left_alone) && !slot->is_leaving;
-    /* Where templates were lost with the database, processes of theirs are not to be. */
-    slot->is_left_alone =
-        slot->is_leaving && slot->adopted_state == RECORD_ALIVE && note->state != SLOT_STOPPING &&
-        !slot->entry->is_check &&
-        ((slot->entry->engine->has_forgotten && note->is_wanted) || note->is_left_alone);
+    look_at_stranger(slot, note);
     slot->restart.attempt = note->attempt;
     slot->restart.retries = note->retries;
     slot->restarts = note->restarts;
@@ -167,7 +182,9 @@ static void adopt(struct slot *slot)
     slot->adopted_state = 0;
     if (settings_changed(slot))
         engine_slot_outdate(slot);
-    if (slot->is_left_alone) {
+    if (slot->is_left_alone && slot->entry->engine->leaves) {
+        engine_save_note(slot); /* its owner puts it in a moment */
+    } else if (slot->is_left_alone) {
         colony_log(SEVERITY_WARNING,
                    "%s.%u is left alone: its template was lost with the database; add it again, or "
                    "stop the process by its id, %llu",
@@ -275,7 +292,7 @@ void engine_on_welcome(struct colony_engine *engine)
         engine->callbacks.welcome(engine->callbacks.data);
     engine_start_wanted(engine);
     engine->away_ms = 0;
-    if (engine->is_stopping) /* the engine before this one did not get to the end of it */
+    if (engine->is_stopping && !engine->leaves) /* the engine before this one was not done */
         engine_stop_all(engine, "colony was asked to end");
     engine_check_stopped(engine);
 }

@@ -24,9 +24,8 @@
 #include "core/template.h"
 #include "core/timers.h"
 
-/* Who owns the settings of a template (DESIGN §4). */
+/* Who owns the settings of a template (DESIGN §4), beside those of engine.h. */
 #define ENGINE_ORIGIN_CONFIG "config" /* the settings file: what a reload goes by */
-#define ENGINE_ORIGIN_FILE "file"     /* a file of a configuration directory (engine_files.c) */
 #define ENGINE_ORIGIN_HTTP "http"
 
 #define ENGINE_CHECK_MARK "\x1f" /* begins the name of a check, and no other's */
@@ -207,6 +206,7 @@ struct colony_engine {
     int keeper_pidfd;
     uint32_t up_count; /* slots that are not SLOT_STOPPED */
     bool is_welcomed;
+    bool leaves; /* it ends without stopping anything */
     bool is_stopping;
     bool is_hurried; /* nobody gets a grace any more */
     bool is_lost;
@@ -392,10 +392,11 @@ int engine_exchange_template(struct template_entry *entry, struct colony_templat
 int engine_renew_template(struct template_entry *entry, struct colony_template *template);
 void engine_remove_entry(struct template_entry *entry);
 
-/* engine_files.c: templates that belong to a file of a configuration directory. */
+/* engine_owned.c: templates that belong to a file of a configuration directory, or to a session. */
 bool engine_is_of_directory(const struct template_entry *entry);
+bool engine_is_of_session(const struct template_entry *entry);
 bool engine_is_forwarded(const struct template_entry *entry);
-/* -EBUSY with the file's name: others may not change what it says. */
+/* -EBUSY with what to do instead: others may not change what its owner says. */
 int engine_check_free(const struct template_entry *entry, struct colony_error *err);
 
 /* engine_record.c: the store's side of it. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * engine_record.c - what must survive colony itself: templates added while it ran, and what users
- * scaled and stopped (store.h). Templates of the settings file follow the file.
+ * scaled and stopped (store.h). Templates of the settings file follow the file, those of a session
+ * its workspace.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -34,7 +35,8 @@ void engine_record(const struct template_entry *entry)
         .is_stopped = !entry->is_wanted,
     };
 
-    if (engine->store && colony_store_put_template(engine->store, &row) < 0)
+    if (engine->store && !engine_is_of_session(entry) &&
+        colony_store_put_template(engine->store, &row) < 0)
         colony_log(SEVERITY_ERROR, "cannot record %s: out of memory", entry->template->name);
 }
 
@@ -51,6 +53,8 @@ void engine_record_removed(const struct template_entry *entry)
     };
     int rc = 0;
 
+    if (engine_is_of_session(entry))
+        return; /* which records it itself */
     if (engine->store && entry->file_hash != 0)
         rc = colony_store_put_template(engine->store, &row);
     else if (engine->store)
@@ -175,7 +179,7 @@ static void apply_to_file(struct template_entry *entry, const struct colony_stor
             engine_remove_entry(entry);
         return;
     }
-    if (row->settings && is_current && strcmp(row->origin, ENGINE_ORIGIN_FILE) != 0) {
+    if (row->settings && is_current && strcmp(row->origin, COLONY_ORIGIN_FILE) != 0) {
         rc = restore_template(&template, row);
         if (rc == 0)
             rc = engine_exchange_template(entry, template);
@@ -189,7 +193,7 @@ static void apply_to_file(struct template_entry *entry, const struct colony_stor
 
 static const char *origin_of(const struct colony_store_template *row)
 {
-    return strcmp(row->origin, ENGINE_ORIGIN_FILE) == 0 ? ENGINE_ORIGIN_FILE : ENGINE_ORIGIN_HTTP;
+    return strcmp(row->origin, COLONY_ORIGIN_FILE) == 0 ? COLONY_ORIGIN_FILE : ENGINE_ORIGIN_HTTP;
 }
 
 /* Not what the settings file has no more, nor what was in a directory nobody looks at any more. */
@@ -198,7 +202,7 @@ static bool is_to_be_restored(const struct colony_engine *engine,
 {
     if (!row->settings || strcmp(row->origin, ENGINE_ORIGIN_CONFIG) == 0)
         return false;
-    return strcmp(row->origin, ENGINE_ORIGIN_FILE) != 0 || engine->settings->directories.config;
+    return strcmp(row->origin, COLONY_ORIGIN_FILE) != 0 || engine->settings->directories.config;
 }
 
 static void apply_row(const struct colony_store_template *row, void *data)

@@ -166,13 +166,18 @@ static int check_leaving(const struct slot *slot, struct colony_error *err)
     return 0;
 }
 
-/* One that is there, or one that was left alone because nobody has claimed it since a takeover. */
+/* It was left alone when it was taken over, and nobody has put it since. */
+static bool is_unclaimed(const struct template_entry *entry)
+{
+    return entry->is_removed && entry->slot_count > 0 && entry->slots[0]->is_left_alone;
+}
+
 static struct template_entry *find_leaving(struct colony_engine *engine, const char *name,
                                            const char *why, struct colony_error *err)
 {
     struct template_entry *entry = engine_find_entry(engine, name);
 
-    if (!entry || !entry->is_removed || entry->slot_count == 0 || !entry->slots[0]->is_left_alone)
+    if (!entry || !is_unclaimed(entry))
         return engine_entry_to_change(engine, name, why, err);
     engine_set_why(entry, why);
     return entry;
@@ -217,4 +222,18 @@ int colony_engine_let_go(struct colony_engine *engine, const char *name, const c
     if (entry->open_slots == 0)
         engine_free_entry(entry);
     return 0;
+}
+
+void colony_engine_let_go_unclaimed(struct colony_engine *engine, const char *why)
+{
+    struct template_entry *next;
+
+    for (struct template_entry *entry = engine->entries; entry; entry = next) {
+        struct colony_error err;
+
+        next = entry->hh.next;
+        if (is_unclaimed(entry) &&
+            colony_engine_let_go(engine, entry->template->name, why, &err) < 0)
+            colony_log(SEVERITY_WARNING, "%s", err.message);
+    }
 }

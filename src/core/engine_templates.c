@@ -86,6 +86,13 @@ int engine_check_template(struct colony_engine *engine, const struct colony_temp
     return rc;
 }
 
+/* Their next processes are of another making. */
+static void outdate_slots(struct template_entry *entry)
+{
+    for (uint32_t i = 0; i < entry->slot_count; i++)
+        engine_slot_outdate(entry->slots[i]);
+}
+
 /* What is still going of a template that was removed becomes the new one's. */
 static void revive(struct template_entry *entry)
 {
@@ -96,8 +103,7 @@ static void revive(struct template_entry *entry)
     entry->is_given_up = false;
     entry->flap_until_boot_ms = 0;
     colony_restart_clear(&entry->restart);
-    for (uint32_t i = 0; i < entry->slot_count; i++)
-        engine_slot_outdate(entry->slots[i]);
+    outdate_slots(entry);
 }
 
 /* Takes ownership of @template, also when it fails. */
@@ -213,6 +219,10 @@ int engine_renew_template(struct template_entry *entry, struct colony_template *
     int rc = engine_exchange_template(entry, template);
 
     engine_publish(entry, EVENT_UPDATE);
+    if (is_other_process && engine_is_of_session(entry)) {
+        outdate_slots(entry); /* which says itself when what runs is to be restarted */
+        is_other_process = false;
+    }
     if (is_other_process)
         restart_stale(entry);
     if (entry->is_wanted && is_other_process)

@@ -37,7 +37,7 @@ static const char *const type_names[EVENT_TYPE_COUNT] = {
     [EVENT_STATE] = "state",         [EVENT_LOG] = "log",
     [EVENT_STRAY] = "stray",         [EVENT_HEALTHY] = "healthy",
     [EVENT_UNHEALTHY] = "unhealthy", [EVENT_REFUSE] = "refuse",
-    [EVENT_EVENT] = "event",
+    [EVENT_EVENT] = "event",         [EVENT_SESSION] = "session",
 };
 
 const char *colony_event_name(enum colony_event_type type)
@@ -70,10 +70,16 @@ void colony_event_topic(char topic[COLONY_TOPIC_MAX + 1], const char *type)
     (void)snprintf(topic, COLONY_TOPIC_MAX + 1, "%s.%s", type_names[EVENT_EVENT], type);
 }
 
+bool colony_event_has_data(int type)
+{
+    return type == EVENT_EVENT || type == EVENT_SESSION;
+}
+
 int colony_event_parse(const char *name)
 {
-    if (colony_event_is_word(name, type_names[EVENT_EVENT]))
-        return EVENT_EVENT;
+    for (int i = 0; i < EVENT_TYPE_COUNT; i++)
+        if (colony_event_has_data(i) && colony_event_is_word(name, type_names[i]))
+            return i;
     for (int i = 0; i < EVENT_TYPE_COUNT; i++)
         if (strcmp(type_names[i], name) == 0)
             return i;

@@ -4,9 +4,9 @@
  *
  * An event about a template has two topics, gaffer's: EVENT and proc.NAME.EVENT, where NAME is one
  * part whatever dots it has. An event from outside (EVENT_EVENT) has the topic `event`, or
- * event.TYPE. A pattern is a prefix of whole parts; "." is everything. Events are
- * published after the state has changed and are valid during the call only. Subscribing and
- * unsubscribing inside a callback is safe. Loop thread only.
+ * event.TYPE; one of a session (EVENT_SESSION) session.NAME.state. A pattern is a prefix of whole
+ * parts; "." is everything. Events are published after the state has changed and are valid during
+ * the call only. Subscribing and unsubscribing inside a callback is safe. Loop thread only.
  */
 #ifndef COLONY_CORE_EVENTS_H
 #define COLONY_CORE_EVENTS_H
@@ -39,6 +39,7 @@ enum colony_event_type {
     EVENT_LOG,       /* slot: its log stalled, dropped output or recovered; @text says */
     EVENT_REFUSE,    /* a file of a configuration directory or a message; @text says why */
     EVENT_EVENT,     /* one that came from outside (`events:`): @topic, @id; @text is its JSON */
+    EVENT_SESSION,   /* a process of a session is in another state: @topic; @text is its JSON */
     EVENT_STRAY,     /* a process nobody waits for was reaped */
     EVENT_TYPE_COUNT,
 };
@@ -49,7 +50,7 @@ enum {
 
 struct colony_event {
     enum colony_event_type type;
-    const char *topic; /* EVENT_EVENT: "event" or "event.TYPE" */
+    const char *topic; /* EVENT_EVENT: "event" or "event.TYPE"; EVENT_SESSION: session.NAME.state */
     uint64_t seq;      /* in the history; 0: it is not kept there. Set by publishing it */
     uint64_t at_ms;    /* wall clock; set by publishing it */
     const char *name;  /* of the template; NULL when it concerns none */
@@ -92,8 +93,10 @@ bool colony_event_matches(const char *pattern, const struct colony_event *event)
 
 /* gaffer's word for the type: "spawn", "exit", … */
 const char *colony_event_name(enum colony_event_type type);
-/* The type of that word; those of events from outside may go on: "event.deploy". -EINVAL. */
+/* The type of that word; those with topics may go on: "event.deploy". -EINVAL. */
 int colony_event_parse(const char *name);
+/* Whether @text of such an event is JSON, to be shown as its data. */
+bool colony_event_has_data(int type);
 /* What an event is called: its topic, or the name of its type. */
 const char *colony_event_word(const struct colony_event *event);
 /* "event.@type" into @topic; "event" where that is no word (NULL, empty, too long, blanks). */

@@ -175,6 +175,11 @@ struct colony_rpc_settings {
     struct colony_pst_settings pst;
 };
 
+/* `session:` - the processes of a workspace (session/session.h). */
+struct colony_session_settings {
+    char *dir; /* NULL: none of this is wanted */
+};
+
 /* A file that settings were read from. */
 struct colony_settings_file {
     char *path;   /* for messages: as it was given, or from where it was included */
@@ -210,6 +215,7 @@ struct colony_settings {
     struct colony_events_settings *events;
     struct colony_juggler_settings *juggler;
     struct colony_rpc_settings rpc;
+    struct colony_session_settings session;
     struct colony_template **templates; /* in file order */
     size_t template_count;
     struct colony_settings_file *files; /* that was read first, then what it includes */

@@ -45,6 +45,7 @@ extern const struct colony__setting_type colony__headers; /* char **: a map of n
 extern const struct colony__setting colony__handler_settings[];
 extern const struct colony__setting_type colony__handlers; /* rows of that table for each */
 extern const struct colony__setting colony__rpc_settings[];
+extern const struct colony__setting colony__session_settings[];
 extern const struct colony__setting_type colony__http_endpoints; /* rows of a table for each */
 
 /* The section @name, or NULL. */
@@ -153,5 +154,10 @@ int colony__rpc_read(struct colony_settings *settings, const struct colony_value
                      const struct colony__reading *reading);
 struct cJSON *colony__rpc_write(const struct colony_settings *settings);
 void colony__rpc_clear(struct colony_rpc_settings *rpc);
+
+int colony__session_read(struct colony_settings *settings, const struct colony_value *value,
+                         const struct colony__reading *reading);
+struct cJSON *colony__session_write(const struct colony_settings *settings);
+void colony__session_clear(struct colony_session_settings *session);
 
 #endif

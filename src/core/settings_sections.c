@@ -149,7 +149,7 @@ const struct colony__section colony__sections[COLONY_SECTIONS_MAX] = {
     {"juggler",     colony__juggler_read,   colony__juggler_write,   "states reported to Juggler", colony__juggler_settings, true},
     {"master",      colony__master_read,    colony__master_write,    "the endpoint of events and status", colony__master_settings, true},
     {"ping",        colony__ping_read,      colony__ping_write,      "what /ping asks", colony__ping_settings, false},
-    {"session",     NULL, NULL, "sessions of a workspace", NULL, false},
+    {"session",     colony__session_read,   colony__session_write,   "the processes of a workspace", colony__session_settings, true},
     {"status",      colony__status_read,    colony__status_write,    "what /status asks", colony__status_settings, false},
     {0},
 };

@@ -77,7 +77,7 @@ static void put(struct files *files, struct colony__change *change)
     change->template = NULL;
     note_missed(files, template);
     write_why(why, "file", change->name);
-    if (colony_engine_put_file(files->engine, template, why, &err) < 0) {
+    if (colony_engine_put_owned(files->engine, COLONY_ORIGIN_FILE, template, why, &err) < 0) {
         fail_put(files, change->name, &err);
         return;
     }
@@ -91,10 +91,11 @@ static void drop(struct files *files, const char *name)
     struct colony_error err;
     char why[WHY_SIZE];
 
-    if (!origin || strcmp(origin, "file") != 0)
+    if (!origin || strcmp(origin, COLONY_ORIGIN_FILE) != 0)
         return; /* it never came to be */
     write_why(why, "the end of file", name);
-    if (colony_engine_drop_file(files->engine, name, why, &err) < 0 && err.code != -ESHUTDOWN)
+    if (colony_engine_drop_owned(files->engine, COLONY_ORIGIN_FILE, name, why, &err) < 0 &&
+        err.code != -ESHUTDOWN)
         colony_log(SEVERITY_ERROR, "cannot remove %s: %s", name, err.message);
     else
         files->applied++;
@@ -115,7 +116,7 @@ void files_apply_batch(struct files *files)
             drop(files, change->name);
             break;
         case CHANGE_REFUSE:
-            colony_engine_keep_file(files->engine, change->name);
+            colony_engine_keep_owned(files->engine, COLONY_ORIGIN_FILE, change->name);
             refuse_file(files, change->name,
                         change->text ? change->text : "cannot use a file: out of memory");
             break;
@@ -137,7 +138,7 @@ static void add_if_unknown(const struct colony_template *template, void *data)
     const char *origin = colony_engine_origin(names->files->engine, template->name);
     char **grown;
 
-    if (!origin || strcmp(origin, "file") != 0 ||
+    if (!origin || strcmp(origin, COLONY_ORIGIN_FILE) != 0 ||
         colony__directory_has(names->files->job->directory, template->name))
         return;
     grown = colony_array_room(names->items, names->count, &names->capacity, sizeof *grown);
@@ -183,7 +184,7 @@ static void restart_if_ours(const struct colony_template *template, void *data)
     struct restart *wish = data;
     const char *origin = colony_engine_origin(wish->files->engine, template->name);
 
-    if (origin && strcmp(origin, "file") == 0)
+    if (origin && strcmp(origin, COLONY_ORIGIN_FILE) == 0)
         restart(template->name, wish);
 }
 
@@ -233,7 +234,7 @@ static void act(struct files *files, struct colony__letter *letter)
     write_why(why, "message", letter->name);
     switch (letter->message.type) {
     case MESSAGE_RESTART_ONE:
-        if (origin && strcmp(origin, "file") == 0)
+        if (origin && strcmp(origin, COLONY_ORIGIN_FILE) == 0)
             restart(target, &wish);
         else
             letter->refusal = refuse_name(files, target);

@@ -11,7 +11,7 @@ static bool is_ours(const struct files *files, const char *name)
 {
     const char *origin = colony_engine_origin(files->engine, name);
 
-    return origin && strcmp(origin, "file") == 0;
+    return origin && strcmp(origin, COLONY_ORIGIN_FILE) == 0;
 }
 
 static void note(struct files *files, const char *name, uint32_t slot, pid_t os_pid)

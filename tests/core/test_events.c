@@ -391,6 +391,23 @@ TEST(test_freeing_ends_what_is_still_subscribed)
     colony_events_free(NULL);
 }
 
+TEST(test_a_state_of_a_session_has_a_topic_of_its_own)
+{
+    const struct colony_event event = {
+        .type = EVENT_SESSION, .topic = "session.yellow-panda.state", .name = "yellow-panda"};
+
+    assert_int_equal(colony_event_parse("session.yellow-panda.state"), EVENT_SESSION);
+    assert_true(colony_event_is_pattern("session.yellow-panda.state"));
+    assert_true(colony_event_matches("session", &event));
+    assert_true(colony_event_matches("session.yellow-panda", &event));
+    assert_true(colony_event_matches("session.yellow-panda.state", &event));
+    assert_true(colony_event_matches("proc.yellow-panda", &event));
+    assert_false(colony_event_matches("session.yellow", &event));
+    assert_false(colony_event_matches("state", &event));
+    assert_string_equal(colony_event_word(&event), "session.yellow-panda.state");
+    assert_true(colony_event_has_data(event.type));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_an_event_is_recorded_before_it_is_told_and_told_with_its_seq),
         cmocka_unit_test(test_a_word_is_parsed_to_its_type_and_nothing_else_is),
         cmocka_unit_test(test_freeing_ends_what_is_still_subscribed),
+        cmocka_unit_test(test_a_state_of_a_session_has_a_topic_of_its_own),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,7 +88,7 @@ class Colony:
     def start(self, settings="", *args, wait=True, prefix=(), **popen):
         """colony serve --config … --state …, and waits until it answers."""
         self.write(settings)
-        command = [*prefix, BINARY, "serve", "--config", str(self.config), "--state",
+        command = [*prefix, self.binary, "serve", "--config", str(self.config), "--state",
                    str(self.state), *args]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log,
@@ -110,7 +110,7 @@ class Colony:
 
     def ctl(self, *args, check=True, env=None, **run):
         run.setdefault("timeout", 60)
-        result = subprocess.run([BINARY, "ctl", "--state", str(self.state), *map(str, args)],
+        result = subprocess.run([self.binary, "ctl", "--state", str(self.state), *map(str, args)],
                                 capture_output=True, text=True, env=env, **run)
         if check:
             assert result.returncode == 0, result.stderr + self.log.read_text()
@@ -227,9 +227,9 @@ def make_colony():
     """Makes colonies on folders of their own; a short path, for sockets."""
     made = []
 
-    def make():
+    def make(kind=Colony):
         folder = tempfile.mkdtemp(prefix="colony-test-")
-        made.append(Colony(folder))
+        made.append(kind(folder))
         return made[-1]
 
     yield make

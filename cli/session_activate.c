@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* session_activate.c - `colony session activate`: the supervisor begins, and what it took over. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "commands.h"
+#include "core/error.h"
+#include "core/table.h"
+#include "serve_internal.h"
+#include "session/config.h"
+#include "session/process.h"
+#include "session/workspace.h"
+#include "session_internal.h"
+#include "session_supervisor.h"
+
+/* clang-format off */
+const struct colony_option session_activate_options[] = {
+    SESSION_PLACE,
+    {"foreground", 0, NULL, "stay in the foreground, and log to stderr", OPTION_FLAG, SESSION_AT(in_foreground), NULL},
+    SESSION_END,
+};
+/* clang-format on */
+
+/* Ticks since boot, as processes have them for their start. */
+static uint64_t now_ticks(void)
+{
+    struct colony_boot boot;
+
+    if (colony_boot_read(&boot, NULL) < 0)
+        return 0;
+    return colony_boot_now_ns() / (UINT64_C(1000000000) / boot.ticks_per_second);
+}
+
+static const char *text_of(const cJSON *slot, const char *key)
+{
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(slot, key));
+
+    return text ? text : "";
+}
+
+static void tell_slot(const cJSON *slot, const char *title, uint64_t began_ticks)
+{
+    const cJSON *pid = cJSON_GetObjectItemCaseSensitive(slot, "os_pid");
+    const char *state = text_of(slot, "state");
+    const char *cause = text_of(slot, "cause");
+
+    if (cJSON_IsNumber(pid))
+        printf("  %s %s (pid %d)\n",
+               colony_proc_start_ticks((pid_t)pid->valueint) < began_ticks ? "runs already:"
+                                                                           : "started:",
+               title, pid->valueint);
+    else if (strcmp(state, "stopped") != 0)
+        printf("  %s: %s%s%s\n", state, title, *cause ? ": " : "", cause);
+}
+
+static int tell(struct session *session, pid_t pid, uint64_t began_ticks)
+{
+    struct colony_session_list list = {0};
+    struct colony_error err = {0};
+    cJSON *slots = NULL;
+    const cJSON *slot;
+    int rc = session_supervisor_reload(session->workspace, &err);
+
+    if (rc == 0)
+        rc = session_supervisor_slots(&slots, session->workspace, NULL, &err);
+    if (rc == 0)
+        rc = colony_session_list_read(&list, session->workspace, NULL, NULL, &err);
+    if (rc == 0)
+        printf("the session is active: its supervisor has the pid %d\n", (int)pid);
+    cJSON_ArrayForEach(slot, slots)
+    {
+        const struct colony_session_process *process =
+            colony_session_list_find(&list, text_of(slot, "name"));
+
+        if (rc == 0 && process && strcmp(text_of(slot, "origin"), "session") == 0)
+            tell_slot(slot, colony_session_process_title(process), began_ticks);
+    }
+    colony_session_list_clear(&list);
+    cJSON_Delete(slots);
+    return rc < 0 ? session_fail_error(&err) : EXIT_OK;
+}
+
+/* Whoever was stopped by hand is to run again. */
+static void forget_held(const struct session *session)
+{
+    char path[PATH_MAX];
+
+    (void)snprintf(path, sizeof path, "%.4000s/held",
+                   colony_workspace_state_dir(session->workspace));
+    (void)unlink(path);
+}
+
+/* What would keep it from beginning is told here, and not by a log. */
+static int check(struct session *session)
+{
+    struct colony_session_config config = {0};
+    struct colony_error err = {0};
+    int rc = colony_session_config_read(&config, session->workspace, &err);
+
+    colony_session_config_clear(&config);
+    if (rc < 0)
+        return session_fail(rc == -EINVAL ? EXIT_BAD_CONFIG : (int)colony_error_info(rc)->exit_code,
+                            "%s", err.message);
+    return EXIT_OK;
+}
+
+int session_activate(struct session *session, int argc, char **argv)
+{
+    static struct serve serve; /* too large for the stack */
+    pid_t pid = session_supervisor_pid(session->workspace);
+    uint64_t began_ticks = now_ticks();
+    int exit_code;
+
+    (void)argc;
+    (void)argv;
+    if (pid > 0) {
+        printf("the session is active already: its supervisor has the pid %d\n", (int)pid);
+        return EXIT_OK;
+    }
+    exit_code = check(session);
+    if (exit_code != EXIT_OK)
+        return exit_code;
+    forget_held(session);
+    serve_init(&serve);
+    serve.session = colony_workspace_path(session->workspace);
+    serve.daemon = !session->in_foreground;
+    exit_code = serve_run(&serve, &colony_session_usage);
+    if (exit_code != EXIT_OK)
+        return exit_code;
+    return tell(session, session_supervisor_pid(session->workspace), began_ticks);
+}

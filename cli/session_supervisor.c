@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session_supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "client.h"
+#include "core/error.h"
+#include "core/template.h"
+#include "session/workspace.h"
+#include "target.h"
+
+enum {
+    ASK_MS = 60000,   /* for an answer that is due at once, on a slow disk */
+    PAUSE_MS = 20,    /* between tries */
+    READY_MS = 10000, /* for one that is just being started or replaced */
+    END_MS = 30000,
+    PATH_SIZE = 3 * COLONY_NAME_MAX + 64,
+};
+
+/* --- is there one ------------------------------------------------------------------------------
+ */
+
+/* Its lock is held exactly while keeper or engine lives, and says which keeper. */
+pid_t session_supervisor_pid(const struct colony_workspace *workspace)
+{
+    char path[4096];
+    char text[32] = "";
+    pid_t pid = 0;
+    int fd;
+
+    (void)snprintf(path, sizeof path, "%s/lock", colony_workspace_state_dir(workspace));
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return 0;
+    if (flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+        if (read(fd, text, sizeof text - 1) > 0)
+            pid = (pid_t)strtol(text, NULL, 10);
+        if (pid <= 0)
+            pid = 1; /* it has not written it yet */
+    }
+    (void)close(fd);
+    return pid;
+}
+
+/* --- what it is asked --------------------------------------------------------------------------
+ */
+
+static int place(struct colony_target *target, const struct colony_workspace *workspace,
+                 struct colony_error *err)
+{
+    char text[PATH_MAX + 8];
+
+    if ((size_t)snprintf(text, sizeof text, "unix:%s/colony.sock",
+                         colony_workspace_state_dir(workspace)) >= sizeof text)
+        return colony_fail_os(err, -ENAMETOOLONG, "cannot reach the session's supervisor");
+    return colony_target_parse(target, text, err);
+}
+
+static int fail_answer(const struct colony_reply *reply, const char *doing,
+                       struct colony_error *err)
+{
+    static const struct {
+        int status;
+        int code;
+    } codes[] = {{400, -EINVAL}, {403, -EPERM},     {404, -ENOENT},    {408, -ETIMEDOUT},
+                 {409, -EBUSY},  {503, -ESHUTDOWN}, {504, -ETIMEDOUT}, {0, -EIO}};
+    cJSON *json = cJSON_ParseWithLength(reply->body ? reply->body : "", reply->size);
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "message"));
+    size_t i = 0;
+
+    while (codes[i].status != 0 && codes[i].status != reply->status)
+        i++;
+    if (text)
+        (void)colony_fail(err, codes[i].code, "%s", text);
+    else
+        (void)colony_fail(err, codes[i].code, "cannot %s: the supervisor answers with status %d",
+                          doing, reply->status);
+    cJSON_Delete(json);
+    return codes[i].code;
+}
+
+struct wish {
+    const char *method;
+    const char *path;
+    const char *doing; /* "stop yellow-panda" */
+    uint64_t timeout_ms;
+};
+
+/* Again while nobody answers yet, or somebody else's reload is under way: each may be asked twice.
+ */
+static bool is_passing(int rc, const struct colony_reply *reply)
+{
+    return rc == -ECONNREFUSED || rc == -ECONNRESET ||
+           (rc == 0 && (reply->status == 503 || (reply->status == 409 && reply->body &&
+                                                 strstr(reply->body, "a reload is under way"))));
+}
+
+/* The caller clears the reply, also after an error. */
+static int ask(const struct colony_workspace *workspace, const struct wish *wish,
+               struct colony_reply *reply, struct colony_error *err)
+{
+    const struct colony_request request = {
+        .method = wish->method, .path = wish->path, .timeout_ms = wish->timeout_ms};
+    uint64_t end_ms = colony_target_now_ms() + READY_MS;
+    struct colony_target target;
+    int rc;
+
+    *reply = (struct colony_reply){.connection = -1};
+    rc = place(&target, workspace, err);
+    if (rc < 0)
+        return rc;
+    for (;;) {
+        rc = colony_client_request(&target, &request, reply, err);
+        if (!is_passing(rc, reply) || colony_target_now_ms() >= end_ms ||
+            session_supervisor_pid(workspace) == 0)
+            break;
+        colony_client_clear(reply);
+        (void)poll(NULL, 0, PAUSE_MS);
+    }
+    if (rc == 0 && reply->status / 100 != 2)
+        rc = fail_answer(reply, wish->doing, err);
+    return rc;
+}
+
+static int ask_alone(const struct colony_workspace *workspace, const struct wish *wish,
+                     struct colony_error *err)
+{
+    struct colony_reply reply;
+    int rc = ask(workspace, wish, &reply, err);
+
+    colony_client_clear(&reply);
+    return rc;
+}
+
+int session_supervisor_reload(const struct colony_workspace *workspace, struct colony_error *err)
+{
+    const struct wish wish = {"POST", "/_reload", "have the supervisor look at the workspace",
+                              ASK_MS};
+
+    return ask_alone(workspace, &wish, err);
+}
+
+/* "/processes/NAME/_start" and so on. */
+static int name_path(char path[PATH_SIZE], const char *before, const char *name, const char *after)
+{
+    char encoded[3 * COLONY_NAME_MAX + 1];
+
+    if (colony_client_encode(encoded, sizeof encoded, name) < 0)
+        return -ENAMETOOLONG;
+    (void)snprintf(path, PATH_SIZE, "%s%s%s", before, encoded, after);
+    return 0;
+}
+
+int session_supervisor_start(const struct colony_workspace *workspace, const char *name,
+                             struct colony_error *err)
+{
+    char path[PATH_SIZE];
+    const struct wish wish = {"POST", path, "start a process", ASK_MS};
+
+    if (name_path(path, "/processes/", name, "/_start") < 0)
+        return colony_fail_os(err, -ENAMETOOLONG, "cannot start %.40s", name);
+    return ask_alone(workspace, &wish, err);
+}
+
+int session_supervisor_stop(const struct colony_workspace *workspace, const char *name,
+                            uint64_t wait_ms, size_t *killed, struct colony_error *err)
+{
+    char action[64];
+    char path[PATH_SIZE];
+    const struct wish wish = {"POST", path, "stop a process", wait_ms + ASK_MS};
+    struct colony_reply reply;
+    const cJSON *count;
+    cJSON *json;
+    int rc;
+
+    (void)snprintf(action, sizeof action, "/_stop?wait=%.3f", (double)wait_ms / 1000);
+    if (name_path(path, "/processes/", name, wait_ms > 0 ? action : "/_stop") < 0)
+        return colony_fail_os(err, -ENAMETOOLONG, "cannot stop %.40s", name);
+    rc = ask(workspace, &wish, &reply, err);
+    json = rc == 0 ? cJSON_ParseWithLength(reply.body, reply.size) : NULL;
+    count = cJSON_GetObjectItemCaseSensitive(json, "killed");
+    *killed = cJSON_IsNumber(count) && count->valuedouble > 0 ? (size_t)count->valuedouble : 0;
+    cJSON_Delete(json);
+    colony_client_clear(&reply);
+    return rc;
+}
+
+int session_supervisor_slots(struct cJSON **out, const struct colony_workspace *workspace,
+                             const char *name, struct colony_error *err)
+{
+    char path[PATH_SIZE] = "/slots";
+    const struct wish wish = {"GET", path, "ask the supervisor what runs", ASK_MS};
+    struct colony_reply reply;
+    int rc;
+
+    if (name && name_path(path, "/slots?name=", name, "") < 0)
+        return colony_fail_os(err, -ENAMETOOLONG, "cannot ask for %.40s", name);
+    rc = ask(workspace, &wish, &reply, err);
+    if (rc == 0) {
+        *out = cJSON_ParseWithLength(reply.body, reply.size);
+        if (!*out)
+            rc = colony_fail(err, -EPROTO, "cannot understand what the supervisor says");
+    }
+    colony_client_clear(&reply);
+    return rc;
+}
+
+/* --- its end -----------------------------------------------------------------------------------
+ */
+
+int session_supervisor_end(const struct colony_workspace *workspace, struct colony_error *err)
+{
+    const struct wish wish = {"POST", "/_shutdown", "end the supervisor", ASK_MS};
+    uint64_t end_ms = colony_target_now_ms() + END_MS;
+    int rc = ask_alone(workspace, &wish, err);
+
+    if (rc == -ECONNREFUSED || rc == -ECONNRESET || rc == -ESHUTDOWN)
+        rc = 0; /* it ends already, or its lock tells */
+    while (rc == 0 && session_supervisor_pid(workspace) != 0) {
+        if (colony_target_now_ms() >= end_ms)
+            return colony_fail(err, -ETIMEDOUT,
+                               "cannot wait longer for the supervisor (pid %d) to end",
+                               (int)session_supervisor_pid(workspace));
+        (void)poll(NULL, 0, PAUSE_MS);
+    }
+    return rc;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * session_supervisor.h - the supervisor of a workspace: whether there is one, and what it is asked.
+ *
+ * All of these block. Errors are those of client.h and of the supervisor's answers: -ENOENT: it
+ * knows no such process; -ETIMEDOUT: it is not done yet; -EINVAL: what the workspace says cannot be
+ * used.
+ */
+#ifndef COLONY_CLI_SESSION_SUPERVISOR_H
+#define COLONY_CLI_SESSION_SUPERVISOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct cJSON;
+struct colony_error;
+struct colony_workspace;
+
+/* The pid of the keeper of the workspace's supervisor; 0: it has none. One that is just being
+ * started, or replaced, counts. */
+pid_t session_supervisor_pid(const struct colony_workspace *workspace);
+
+/* Has it look at the workspace: when this returns what stands there is what runs, or is on its way.
+ * Not with the lock held by a caller who waits for what it starts. */
+int session_supervisor_reload(const struct colony_workspace *workspace, struct colony_error *err);
+
+/* Starts @name, which has been put into the workspace. It may wait for others by then. */
+int session_supervisor_start(const struct colony_workspace *workspace, const char *name,
+                             struct colony_error *err);
+
+/* Stops @name and waits until it is gone, for @wait_ms at most; *killed: processes that had to be
+ * killed. */
+int session_supervisor_stop(const struct colony_workspace *workspace, const char *name,
+                            uint64_t wait_ms, size_t *killed, struct colony_error *err);
+
+/* Ends it, and returns once it is gone. Its processes run on. */
+int session_supervisor_end(const struct colony_workspace *workspace, struct colony_error *err);
+
+/* What `GET /slots` of it says, of @name alone unless that is NULL; the caller frees *out. */
+int session_supervisor_slots(struct cJSON **out, const struct colony_workspace *workspace,
+                             const char *name, struct colony_error *err);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * session_view.h - the processes of a session as they are now: what database and files say, and
+ * what /proc shows.
+ *
+ * Looks, and changes nothing but what colony_session_list_read() settles.
+ */
+#ifndef COLONY_CLI_SESSION_VIEW_H
+#define COLONY_CLI_SESSION_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "session/config.h"
+#include "session/process.h"
+
+struct colony_error;
+struct session;
+
+struct session_sight {
+    const struct colony_session_process *process;
+    bool is_alive;
+    char *state;           /* now */
+    bool has_score;        /* it lives, and states of it are saved */
+    double score;          /* of the best of them */
+    double uptime_seconds; /* while it lives */
+};
+
+struct session_view {
+    struct colony_session_list list;
+    struct colony_session_config config;
+    struct session_sight *sights; /* one for each of the list */
+    struct session_edge {         /* one for each dependence: indexes of the list, */
+        size_t child;             /* or its count where there is no such process */
+        size_t parent;
+    } * edges;
+};
+
+/* Problems of files are told on stderr on the way. */
+int session_view_take(struct session_view *view, struct session *session, struct colony_error *err);
+void session_view_clear(struct session_view *view);
+
+/* NULL: there is no such process. */
+const struct session_sight *session_view_find(const struct session_view *view, const char *word);
+
+/* The next dependence of the @child-th process after *at, which begins at 0; NULL: no more. */
+const struct colony_dependence *session_view_next(const struct session_view *view, size_t child,
+                                                  size_t *at);
+
+/* Its parent is in the state that it asks for. */
+bool session_view_is_met(const struct session_view *view,
+                         const struct colony_dependence *dependence);
+
+#endif

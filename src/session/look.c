@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session/look_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/array.h"
+#include "core/error.h"
+#include "core/template.h"
+#include "session/dependences.h"
+#include "session/held_internal.h"
+
+void session_look_tell(struct session_look *look, const char *line)
+{
+    char *copy = strdup(line);
+    char **grown =
+        colony_array_room(look->problems, look->problem_count, &look->problem_room, sizeof *grown);
+
+    if (grown)
+        look->problems = grown;
+    if (grown && copy)
+        look->problems[look->problem_count++] = copy;
+    else
+        free(copy);
+}
+
+void session_look_free(struct session_look *look)
+{
+    if (!look)
+        return;
+    for (size_t i = 0; i < look->count; i++)
+        colony_template_free(look->items[i].template);
+    for (size_t i = 0; i < look->problem_count; i++)
+        free(look->problems[i]);
+    free(look->problems);
+    free(look->held);
+    free(look->items);
+    colony_session_config_clear(&look->config);
+    colony_session_list_clear(&look->list);
+    free(look);
+}
+
+static void on_problem(const char *line, void *data)
+{
+    session_look_tell(data, line);
+}
+
+/* Of equal rank by name, as the list is. */
+static int put_in_order(struct session_look *look, struct colony_error *err)
+{
+    size_t count = look->list.count;
+    size_t *levels = calloc(count + 1, sizeof *levels);
+    size_t used = 0;
+    int rc;
+
+    look->items = calloc(count + 1, sizeof *look->items);
+    if (!levels || !look->items) {
+        free(levels);
+        return colony_fail_os(err, -ENOMEM, "cannot look at the session");
+    }
+    rc = colony_dependences_rank(&look->config, &look->list, levels, err);
+    for (size_t level = 0; rc == 0 && used < count; level++)
+        for (size_t i = 0; i < count; i++)
+            if (levels[i] == level)
+                look->items[used++].index = i;
+    look->count = rc == 0 ? used : 0;
+    free(levels);
+    return rc;
+}
+
+static void make_templates(struct session_look *look, struct colony_workspace *workspace)
+{
+    struct colony_error err;
+
+    for (size_t i = 0; i < look->count; i++) {
+        struct look_item *item = &look->items[i];
+        const struct colony_session_process *process = &look->list.items[item->index];
+
+        if (process->cmdline && process->cmdline[0] &&
+            session_template_make(&item->template, process, look, workspace, &err) < 0)
+            session_look_tell(look, err.message);
+    }
+}
+
+int session_look_take(struct session_look **out, struct colony_workspace *workspace,
+                      struct colony_error *err)
+{
+    struct session_look *look = calloc(1, sizeof *look);
+    int rc;
+
+    if (!look)
+        return colony_fail_os(err, -ENOMEM, "cannot look at the session");
+    rc = colony_session_config_read(&look->config, workspace, err);
+    if (rc == 0)
+        rc = colony_session_list_read(&look->list, workspace, on_problem, look, err);
+    if (rc == 0)
+        rc = put_in_order(look, err);
+    look->held = session_held_read(workspace);
+    if (rc < 0) {
+        session_look_free(look);
+        return rc;
+    }
+    make_templates(look, workspace);
+    session_look_find(look, workspace);
+    *out = look;
+    return 0;
+}
