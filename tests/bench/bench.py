@@ -31,6 +31,7 @@ import processes
 import report
 import rpc
 import samples
+import workspaces
 from contestants import Colony, GroupedLoop, Loop
 from figures import FIGURES, QUICK, Scale
 
@@ -68,6 +69,7 @@ GROUPS = {
                                        "files-messages")),
     "stats": Group(samples.stats, ("stats",)),
     "fingerprints": Group(fingerprints.fingerprints, ("fingerprint", "fingerprints")),
+    "session": Group(workspaces.show, ("session-show",), 2),
     "version": Group(commands.version, ("version",)),
 }
 
