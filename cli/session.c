@@ -36,6 +36,16 @@ static const struct session_action actions[] = {
     {"stop", session_stop, false, "[PROCESS...]", 0, COLONY_OPERANDS_ANY, session_stop_options,
      "stop processes, and wait until they are gone",
      "colony session stop cache\ncolony session stop --all\n"},
+    {"attach", session_attach, false, "", 0, 0, session_attach_options,
+     "take a running process, whoever started it; or name the state of one",
+     "colony session attach --pid 12814 --alias master.tws --restart 1\ncolony session attach --alias master.tws --state operative\n"},
+    {"wait", session_wait, false, "[PROCESS]", 0, 1, session_wait_options,
+     "wait until a condition over a process holds",
+     "colony session wait --alias master.tws --condition \"len(fp['listen'])>0\" --timeout 60\n"
+     "colony session wait master.tws --state operative\n"},
+    {"fingerprint", session_fingerprint, false, "PROCESS", 1, 1, session_fingerprint_options,
+     "show what a process has open, and which saved state that resembles",
+     "colony session fingerprint master.tws\ncolony session fingerprint master.tws --compare\n"},
     {"detach", session_detach, false, "PROCESS...", 1, COLONY_OPERANDS_ANY, session_place_options,
      "forget processes, and leave them running",
      "colony session detach cache\n"},
@@ -114,6 +124,7 @@ int colony_cmd_session(int argc, char **argv)
 
     (void)signal(SIGPIPE, SIG_IGN); /* noticed as a failed write */
     session.lines = UINT64_MAX;
+    session.timeout_ms = UINT64_MAX;
     if (!colony_options_parse(&colony_session_usage, &session, &argc, argv, &exit_code))
         return exit_code;
     action = colony_options_choose_child(&colony_session_usage, argc, argv, &exit_code);

@@ -35,6 +35,12 @@ struct session {
     bool sets_shutdown;
     bool shutdown;
     bool is_all;
+    uint64_t pid; /* 0: not given */
+    const char *state;
+    const char *condition;
+    uint64_t timeout_ms; /* UINT64_MAX: not given */
+    bool saves;
+    bool compares;
     struct colony_workspace *workspace; /* open, but for init */
     /* show */
     bool as_graph;
@@ -58,8 +64,8 @@ typedef int (*session_action_cb)(struct session *session, int argc, char **argv)
 #define SESSION_PLACE {"directory", 'C', "DIR", "the workspace; default $COLONY_SESSION, or where you are and above", OPTION_TEXT, SESSION_AT(folder), NULL}
 #define SESSION_JSON {"json", 0, NULL, "print JSON", OPTION_FLAG, SESSION_AT(is_json), NULL}
 #define SESSION_ALIAS {"alias", 0, "ALIAS", "a name for people, that no other process of the session has", OPTION_TEXT, SESSION_AT(alias), NULL}
-#define SESSION_RESTART(read) {"restart", 0, "0|1", "1: the supervisor starts it, and again when it ends", OPTION_CALL, 0, read}
-#define SESSION_SHUTDOWN(read) {"shutdown", 0, "0|1", "1: deactivate stops it", OPTION_CALL, 0, read}
+#define SESSION_RESTART {"restart", 0, "0|1", "1: the supervisor starts it, and again when it ends", OPTION_CALL, 0, session_read_restart}
+#define SESSION_SHUTDOWN {"shutdown", 0, "0|1", "1: deactivate stops it", OPTION_CALL, 0, session_read_shutdown}
 #define SESSION_END {NULL, 0, NULL, NULL, OPTION_END, 0, NULL}
 /* clang-format on */
 
@@ -70,6 +76,10 @@ int session_fail_error(const struct colony_error *err);
 
 /* A line about a file in etc that cannot be used, on stderr; @data is nobody's. */
 void session_warn(const char *line, void *data);
+
+/* --restart and --shutdown: 0 or 1 (session_start.c). */
+int session_read_restart(void *target, const char *value, struct colony_error *err);
+int session_read_shutdown(void *target, const char *value, struct colony_error *err);
 
 /* --- who acts: session_direct.c, or the session's supervisor while there is one ------------------
  */
@@ -100,26 +110,32 @@ const struct session_backend *session_backend(struct session *session);
  * --------------------------------------------------------------- */
 
 int session_activate(struct session *session, int argc, char **argv);
+int session_attach(struct session *session, int argc, char **argv);
 int session_deactivate(struct session *session, int argc, char **argv);
-int session_detach(struct session *session, int argc, char **argv);
-int session_init(struct session *session, int argc, char **argv);
-int session_start(struct session *session, int argc, char **argv);
-int session_stop(struct session *session, int argc, char **argv);
-int session_show(struct session *session, int argc, char **argv);
-int session_status(struct session *session, int argc, char **argv);
 int session_dependence(struct session *session, int argc, char **argv);
-int session_log(struct session *session, int argc, char **argv);
+int session_detach(struct session *session, int argc, char **argv);
+int session_fingerprint(struct session *session, int argc, char **argv);
 int session_gc(struct session *session, int argc, char **argv);
+int session_init(struct session *session, int argc, char **argv);
+int session_log(struct session *session, int argc, char **argv);
+int session_show(struct session *session, int argc, char **argv);
+int session_start(struct session *session, int argc, char **argv);
+int session_status(struct session *session, int argc, char **argv);
+int session_stop(struct session *session, int argc, char **argv);
+int session_wait(struct session *session, int argc, char **argv);
 
 extern const struct colony_option session_place_options[]; /* of those that take no others */
 extern const struct colony_option session_activate_options[];
-extern const struct colony_option session_start_options[];
-extern const struct colony_option session_stop_options[];
-extern const struct colony_option session_show_options[];
-extern const struct colony_option session_status_options[];
+extern const struct colony_option session_attach_options[];
 extern const struct colony_option session_dependence_options[];
-extern const struct colony_option session_log_options[];
+extern const struct colony_option session_fingerprint_options[];
 extern const struct colony_option session_gc_options[];
+extern const struct colony_option session_log_options[];
+extern const struct colony_option session_show_options[];
+extern const struct colony_option session_start_options[];
+extern const struct colony_option session_status_options[];
+extern const struct colony_option session_stop_options[];
+extern const struct colony_option session_wait_options[];
 
 /* --- what they print ----------------------------------------------------------------------------
  */

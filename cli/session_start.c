@@ -24,14 +24,14 @@ static int read_switch(const char *value, bool *is_set, bool *is_on, const char 
     return 0;
 }
 
-static int read_restart(void *target, const char *value, struct colony_error *err)
+int session_read_restart(void *target, const char *value, struct colony_error *err)
 {
     struct session *session = target;
 
     return read_switch(value, &session->sets_restart, &session->restart, "restart", err);
 }
 
-static int read_shutdown(void *target, const char *value, struct colony_error *err)
+int session_read_shutdown(void *target, const char *value, struct colony_error *err)
 {
     struct session *session = target;
 
@@ -43,8 +43,8 @@ const struct colony_option session_start_options[] = {
     SESSION_PLACE,
     {"uri",      0, "URI",  "what to run: exec:///PROGRAM?KEY=VALUE, or of a scheme of etc/session.yaml", OPTION_TEXT, SESSION_AT(uri), NULL},
     SESSION_ALIAS,
-    SESSION_RESTART(read_restart),
-    SESSION_SHUTDOWN(read_shutdown),
+    SESSION_RESTART,
+    SESSION_SHUTDOWN,
     SESSION_END,
 };
 /* clang-format on */

@@ -9,7 +9,8 @@ struct colony_error;
 struct colony_session_process;
 
 /*
- * Reads @text into the fields of @out that stand in files, and name and uri (NULL when it says none).
+ * Reads @text into the fields of @out that stand in files, and name and uri (NULL when it says
+ * none).
  * @path stands in messages. -EINVAL with PATH:LINE:COLUMN. Keys that are not ours are passed over,
  * unless they look like a slip of the pen.
  */

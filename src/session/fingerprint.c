@@ -171,6 +171,20 @@ static size_t count_common_unsorted(char *const *left, size_t left_count, char *
     return common;
 }
 
+void colony_fingerprint_compare(const struct colony_fingerprint *saved,
+                                const struct colony_fingerprint *live,
+                                enum colony_fingerprint_field field,
+                                struct colony_fingerprint_change *out)
+{
+    size_t saved_count = saved->fields[field].count;
+    size_t live_count = live->fields[field].count;
+    size_t common = (fields[field].is_sorted ? count_common : count_common_unsorted)(
+        saved->fields[field].items, saved_count, live->fields[field].items, live_count);
+
+    *out = (struct colony_fingerprint_change){
+        .kept = common, .gone = saved_count - common, .added = live_count - common};
+}
+
 double colony_fingerprint_score(const struct colony_fingerprint *saved,
                                 const struct colony_fingerprint *live)
 {
@@ -178,19 +192,15 @@ double colony_fingerprint_score(const struct colony_fingerprint *saved,
     double weight = 0;
 
     for (unsigned field = 0; field < FIELD_COUNT; field++) {
-        size_t saved_count = saved->fields[field].count;
-        size_t live_count = live->fields[field].count;
-        size_t common;
-        double points;
+        struct colony_fingerprint_change change;
+        double items = (double)(saved->fields[field].count + live->fields[field].count);
 
-        if (saved_count + live_count == 0)
+        if (items == 0)
             continue;
-        common = (fields[field].is_sorted ? count_common : count_common_unsorted)(
-            saved->fields[field].items, saved_count, live->fields[field].items, live_count);
+        colony_fingerprint_compare(saved, live, field, &change);
         /* 2 for each that is there still, -1 for each that is in one of them only */
-        points =
-            2 * (double)common - (double)(saved_count - common) - (double)(live_count - common);
-        sum += fields[field].weight * points / (double)(saved_count + live_count);
+        sum += fields[field].weight *
+               (2 * (double)change.kept - (double)change.gone - (double)change.added) / items;
         weight += fields[field].weight;
     }
     return weight > 0 ? sum / weight : 0;

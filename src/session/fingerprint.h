@@ -50,6 +50,16 @@ int colony_fingerprint_take(struct colony_fingerprint *out, pid_t pid,
                             const struct colony_socket_table *sockets, struct colony_error *err);
 void colony_fingerprint_clear(struct colony_fingerprint *fingerprint);
 
+/* What has become of one field since it was saved, in items. */
+struct colony_fingerprint_change {
+    size_t kept;
+    size_t gone;
+    size_t added;
+};
+void colony_fingerprint_compare(const struct colony_fingerprint *saved,
+                                const struct colony_fingerprint *live,
+                                enum colony_fingerprint_field field,
+                                struct colony_fingerprint_change *out);
 /* Between -1 and 1, of a saved and a live one. */
 double colony_fingerprint_score(const struct colony_fingerprint *saved,
                                 const struct colony_fingerprint *live);

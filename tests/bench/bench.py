@@ -23,6 +23,7 @@ import directories
 import echo
 import events
 import feeds
+import fingerprints
 import load
 import look
 import peers
@@ -68,6 +69,7 @@ GROUPS = {
                                        "files-messages")),
     "stats": Group(samples.stats, ("stats",)),
     "session": Group(workspaces.show, ("session-show",), 2),
+    "fingerprints": Group(fingerprints.fingerprints, ("fingerprint", "fingerprints")),
     "version": Group(commands.version, ("version",)),
 }
 

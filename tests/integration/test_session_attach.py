@@ -1,0 +1,408 @@
+# SPDX-License-Identifier: Apache-2.0
+"""colony session attach, wait and fingerprint, with no supervisor."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from conftest import BINARY, alive, eventually
+from sessions import Session, session  # noqa: F401
+
+# Opens a port after a while, and a file with it.
+SERVER = """
+import socket, sys, time
+time.sleep(float(sys.argv[1]))
+listener = socket.socket()
+listener.bind(("127.0.0.1", int(sys.argv[2])))
+listener.listen()
+kept = open(__file__)
+time.sleep(600)
+"""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def started(tmp_path):
+    """Programs that somebody starts by hand, ended with the test."""
+    children = []
+
+    def start(*args, **more):
+        children.append(subprocess.Popen([*map(str, args)], stdin=subprocess.DEVNULL,
+                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more))
+        return children[-1]
+
+    yield start
+    for child in children:
+        child.kill()
+        child.wait()
+
+
+@pytest.fixture
+def server(started, tmp_path):
+    """A server that listens after @delay seconds."""
+    program = tmp_path / "server.py"
+    program.write_text(SERVER, encoding="utf-8")
+    port = free_port()
+
+    def start(delay=0):
+        child = started(sys.executable, program, delay, port)
+        eventually(lambda: b"server.py" in open(f"/proc/{child.pid}/cmdline", "rb").read())
+        child.port = port
+        return child
+
+    return start
+
+
+def listens(pid, port):
+    """True when something listens there."""
+    with socket.socket() as probe:
+        return alive(pid) and probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def read_yaml_list(text, key):
+    """The items below `key:`, plain or in quotes."""
+    lines = text.splitlines()
+    begin = lines.index(f"{key}:") + 1
+    items = []
+    for line in lines[begin:]:
+        if not line.lstrip().startswith("- "):
+            break
+        items.append(line.lstrip()[2:].strip("'\""))
+    return items
+
+
+# attach
+
+
+def test_attach_takes_a_process_that_somebody_else_started(session, started):
+    child = started("sleep", "601", cwd="/usr", env={"PATH": os.environ["PATH"], "WORD": "a b", "NOTIFY_SOCKET": "x"})
+    told = session.run("attach", "--pid", child.pid, "--alias", "one", "--restart", "1").stdout
+    assert f"pid {child.pid}" in told and told.startswith("attached one (")
+    name = told.split("(")[1].split(")")[0]
+    etc = session.read("etc/one.yaml")
+    assert read_yaml_list(etc, "cmdline") == ["sleep", "601"]
+    assert "restart: 1" in etc and "/usr" in etc and "a b" in etc and "NOTIFY_SOCKET" not in etc
+    assert session.read(f"pid/{name}.pid").strip() == str(child.pid)
+    assert read_yaml_list(session.read(f"fp/{name}.yaml"), "cmdline") == ["sleep", "601"]
+    assert "attached://sleep 601" in etc
+
+
+def test_what_was_attached_can_be_started_again(session, started):
+    child = started("sleep", "602", cwd="/usr", env={"PATH": os.environ["PATH"], "WORD": "a b"})
+    session.run("attach", "--pid", child.pid, "--alias", "one")
+    child.kill()
+    child.wait()
+    session.run("start", "one")
+    (pid,) = session.marked()
+    assert os.readlink(f"/proc/{pid}/cwd") == "/usr"
+    assert b"WORD=a b" in open(f"/proc/{pid}/environ", "rb").read()
+    assert open(f"/proc/{pid}/cmdline", "rb").read() == b"sleep\x00602\x00"
+
+
+def test_the_lines_of_the_seed_one_after_the_other(session, started):
+    children = [started("sleep", str(610 + i)) for i in range(4)]
+    session.run("attach", "--pid", children[0].pid)
+    session.run("attach", "--pid", children[1].pid, "--alias", "a.tws")
+    session.run("attach", "--pid", children[2].pid, "--alias", "b.tws", "--restart", 1)
+    told = session.run("attach", "--pid", children[3].pid, "--alias", "c.tws", "--restart", 1,
+                       "--state", "operative").stdout
+    assert told.endswith("operative\n")
+    assert len(list((session.folder / "fp").glob("*.operative.yaml"))) == 1
+
+
+def test_a_program_under_another_name_is_started_by_its_file(session, started):
+    child = started("/bin/bash", "-c", "exec -a login sleep 603")
+    eventually(lambda: open(f"/proc/{child.pid}/cmdline", "rb").read().startswith(b"login"))
+    session.run("attach", "--pid", child.pid, "--alias", "one")
+    assert read_yaml_list(session.read("etc/one.yaml"), "cmdline") == [
+        os.readlink(f"/proc/{child.pid}/exe"), "603"]
+
+
+def test_one_that_is_in_the_session_already_is_told(session, started):
+    child = started("sleep", "604")
+    session.run("attach", "--pid", child.pid, "--alias", "one")
+    told = session.run("attach", "--pid", child.pid, "--alias", "two", check=5).stderr
+    assert "it is one of this session already" in told
+    assert not (session.folder / "etc/two.yaml").exists()
+
+
+def test_an_alias_of_one_that_runs_is_taken(session, started):
+    first, second = started("sleep", "605"), started("sleep", "606")
+    session.run("attach", "--pid", first.pid, "--alias", "one")
+    assert "that runs as pid" in session.run("attach", "--pid", second.pid, "--alias", "one", check=5).stderr
+    first.kill()
+    first.wait()
+    told = session.run("attach", "--pid", second.pid, "--alias", "one", check=5).stderr
+    assert "which runs something else" in told
+
+
+def test_one_that_was_started_again_by_hand_is_the_same_process(session, started):
+    first = started("sleep", "607")
+    before = session.run("attach", "--pid", first.pid, "--alias", "one", "--restart", 1).stdout
+    first.kill()
+    first.wait()
+    second = started("sleep", "607")
+    after = session.run("attach", "--pid", second.pid).stdout
+    assert after.split(":")[0] == before.split(":")[0]
+    assert "restart: 1" in session.read("etc/one.yaml")
+
+
+def test_two_of_one_command_line_are_two_processes(session, started):
+    first, second = started("sleep", "608"), started("sleep", "608")
+    names = {session.run("attach", "--pid", child.pid).stdout.split(":")[0] for child in (first, second)}
+    assert len(names) == 2
+
+
+@pytest.mark.parametrize("args,code,message", [
+    (["--pid", "2147483647"], 3, "there is no such process"),
+    (["--pid", "99999999999"], 2, "so high a number"),
+    (["--pid", "x"], 2, "--pid"),
+    (["--pid", "0"], 2, "give --pid PID"),
+    ([], 2, "give --pid PID"),
+    (["--alias", "one"], 2, "give --pid PID"),
+    (["--alias", "nobody", "--state", "up"], 4, "nobody"),
+    (["--pid", "1", "--state", "a:b"], 2, "cannot call a state `a:b`"),
+    (["--pid", "1", "--state", "../x"], 2, "../x"),
+    (["--pid", "1", "--state", "running"], 2, "choose another word"),
+    (["--pid", "1", "--restart", "maybe"], 2, "0 (no) or 1 (yes)"),
+])
+def test_what_cannot_be_attached_is_told(session, args, code, message):
+    assert message in session.run("attach", *args, check=code).stderr
+    assert not list((session.folder / "pid").iterdir())
+
+
+def test_an_alias_that_is_a_path_leaves_nothing(session, started):
+    child = started("sleep", "609")
+    session.run("attach", "--pid", child.pid, "--alias", "../one", check=2)
+    for folder in ("pid", "fp"):
+        assert not list((session.folder / folder).iterdir()), folder
+    assert [path.name for path in (session.folder / "etc").iterdir()] == ["session.yaml"]
+
+
+def test_a_thread_is_no_process(session):
+    program = "import threading, time; t = threading.Thread(target=time.sleep, args=(60,)); t.start(); print(t.native_id, flush=True)"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as child:
+        try:
+            thread = child.stdout.readline().strip()
+            assert f"its process, {child.pid}" in session.run("attach", "--pid", thread, check=2).stderr
+        finally:
+            child.kill()
+
+
+def test_a_process_that_has_ended_and_is_not_reaped_is_gone(session):
+    with subprocess.Popen(["true"]) as child:
+        eventually(lambda: open(f"/proc/{child.pid}/stat").read().split()[2] == "Z")
+        assert "no such process" in session.run("attach", "--pid", child.pid, check=3).stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+def test_a_process_of_somebody_else_is_refused(tmp_path_factory, started):
+    child = started("sleep", "620")
+    folder = tmp_path_factory.mktemp("theirs")
+    os.chown(folder, 65534, 65534)
+    for path in [folder, *folder.parents][:3]:
+        path.chmod(0o755)
+    theirs = Session(folder)
+    theirs.run("init", user=65534, group=65534, extra_groups=[])
+    told = theirs.run("attach", "--pid", child.pid, check=77, user=65534, group=65534, extra_groups=[]).stderr
+    assert f"cannot attach process {child.pid}: it is not ours but of user 0" in told
+
+
+def test_a_pid_that_is_another_process_by_now_is_not_the_one(session, started):
+    import sqlite3
+
+    child = started("sleep", "621")
+    session.run("attach", "--pid", child.pid, "--alias", "one")
+    with sqlite3.connect(session.folder / "db/session.db") as db:
+        db.execute("UPDATE u_life SET start_ticks = start_ticks - 1")
+    assert "it is not running" in session.run("attach", "--alias", "one", "--state", "up", check=3).stderr
+    session.run("fingerprint", "one", check=3)
+    assert alive(child.pid)
+
+
+# wait
+
+
+def test_the_seed_from_start_to_operative(session, server):
+    child = server(delay=1)
+    session.run("attach", "--pid", child.pid, "--alias", "master.tws")
+    session.run("wait", "--alias", "master.tws", "--condition", "len(fp['listen'])>0", "--timeout", "60")
+    assert listens(child.pid, child.port)
+    told = session.run("attach", "--alias", "master.tws", "--state", "operative").stdout
+    assert told.startswith("named the state of master.tws (")
+    session.run("wait", "master.tws", "--state", "operative", "--timeout", "0")
+
+
+def test_a_state_is_known_again_after_a_restart(session, server):
+    child = server()
+    session.run("attach", "--pid", child.pid, "--alias", "tws")
+    session.run("wait", "tws", "--condition", "len(fp['listen'])>0 and len(fp['files'])>0", "--timeout", 60)
+    session.run("attach", "--alias", "tws", "--state", "operative")
+    child.kill()
+    child.wait()
+    session.run("start", "tws")  # with its output in files of the session, which do not count
+    session.run("wait", "tws", "--state", "operative", "--timeout", 60)
+
+
+def test_a_wait_that_is_not_met_ends_in_time(session, started):
+    child = started("sleep", "630")
+    session.run("attach", "--pid", child.pid, "--alias", "one")
+    before = time.monotonic()
+    told = session.run("wait", "--alias", "one", "--condition", "len(fp['listen'])>0", "--timeout", "0.5", check=75).stderr
+    assert 0.4 < time.monotonic() - before < 10
+    assert "not so after 0.5 seconds" in told
+
+
+@pytest.mark.parametrize("condition,column", [
+    ("len(fp['listen')>0", 16), ("fp['listne']", 4), ("state = 'x'", 7), ("1 / 0", 3), ("state < 3", 7), ("", 1),
+    ("(" * 100, 51), ("import os", 1), ("__import__('os')", 1), ("fp.__class__", 3),
+])
+def test_a_bad_condition_is_told_with_its_column(session, started, condition, column):
+    child = started("sleep", "631")
+    session.run("attach", "--pid", child.pid, "--alias", "one")
+    told = session.run("wait", "--alias", "one", "--condition", condition, "--timeout", 5, check=2).stderr
+    assert f"column {column}: " in told
+
+
+def test_the_end_of_the_process_ends_a_wait_at_once(session, started):
+    child = started("sleep", "632")
+    session.run("attach", "--pid", child.pid, "--alias", "one")
+    waiting = subprocess.Popen([BINARY, "session", "-C", session.folder, "wait", "one", "--condition",
+                                "len(fp['listen'])>0", "--timeout", "60"], stderr=subprocess.PIPE, text=True)
+    time.sleep(0.3)
+    before = time.monotonic()
+    child.kill()
+    assert "it has ended, and nobody starts it again" in waiting.communicate(timeout=30)[1]
+    assert waiting.returncode == 3
+    assert time.monotonic() - before < 5
+
+
+def test_a_wait_for_its_end_is_met_by_its_end(session, started):
+    child = started("sleep", "633")
+    session.run("attach", "--pid", child.pid, "--alias", "one")
+    waiting = subprocess.Popen([BINARY, "session", "-C", session.folder, "wait", "one", "--condition", "not alive"])
+    time.sleep(0.2)
+    assert waiting.poll() is None
+    child.kill()
+    child.wait()
+    assert waiting.wait(timeout=30) == 0
+    session.run("wait", "one", "--state", "stopped", "--timeout", 0)
+    session.run("wait", "one", "--condition", "len(fp['listen'])>0", check=3)
+    session.run("wait", "one", "--condition", "len(fp['listen'])==0")
+
+
+def test_a_wait_for_a_state_goes_on_in_the_next_life(session):
+    session.start("exec:///bin/sleep?634", "--alias", "one")
+    session.run("stop", "one")
+    waiting = subprocess.Popen([BINARY, "session", "-C", session.folder, "wait", "one", "--condition",
+                                "alive and uptime >= 0 and mem > 0 and cpu >= 0 and pid > 1", "--timeout", "60"])
+    time.sleep(0.3)
+    assert waiting.poll() is None
+    session.run("start", "one")
+    assert waiting.wait(timeout=30) == 0
+
+
+def test_a_process_is_running_once_it_has_not_changed_for_a_period(session):
+    (session.folder / "etc/session.yaml").write_text("period: 1s\n", encoding="utf-8")
+    session.start("exec:///bin/sleep?635", "--alias", "one")
+    session.run("wait", "one", "--state", "starting", "--timeout", 1)
+    before = time.monotonic()
+    session.run("wait", "one", "--state", "running", "--timeout", 30)
+    assert time.monotonic() - before > 0.3
+    session.run("wait", "one", "--state", "running", "--timeout", 0)  # the next command knows
+
+
+def test_a_wait_costs_next_to_nothing(session, started):
+    child = started("sleep", "636")
+    session.run("attach", "--pid", child.pid, "--alias", "one")
+    with subprocess.Popen([BINARY, "session", "-C", session.folder, "wait", "one", "--condition",
+                           "len(fp['listen'])>0", "--timeout", "3"], stderr=subprocess.DEVNULL) as waiting:
+        _, status, usage = os.wait4(waiting.pid, 0)
+        waiting.returncode = os.waitstatus_to_exitcode(status)
+    assert waiting.returncode == 75
+    assert usage.ru_nvcsw < 60  # looks: 20 ms at first, then each second
+    assert usage.ru_utime + usage.ru_stime < 1
+
+
+@pytest.mark.parametrize("args", [
+    [], ["one"], ["--alias", "one", "one", "--state", "x"], ["one", "--state", "x", "--condition", "1"],
+    ["one", "--state", "a/b"], ["one", "--condition", "1", "--timeout", "soon"],
+])
+def test_a_wait_that_is_said_wrong_is_told(session, started, args):
+    child = started("sleep", "637")
+    session.run("attach", "--pid", child.pid, "--alias", "one")
+    assert session.run("wait", *args, check=2).stderr.startswith("colony session")
+
+
+def test_a_wait_for_nobody_is_told(session):
+    assert "nobody" in session.run("wait", "--alias", "nobody", "--condition", "1", check=4).stderr
+
+
+# fingerprint
+
+
+def test_fingerprint_shows_saves_and_compares(session, server):
+    child = server()
+    eventually(lambda: listens(child.pid, child.port))
+    name = session.run("attach", "--pid", child.pid, "--alias", "tws").stdout.split("(")[1].split(")")[0]
+    text = session.run("fingerprint", "tws").stdout
+    assert read_yaml_list(text, "listen") == [f"127.0.0.1:{child.port}"]
+    assert read_yaml_list(text, "cmdline")[1].endswith("server.py")
+    assert "no state of tws was saved" in session.run("fingerprint", "tws", "--compare").stdout
+    session.run("fingerprint", "tws", "--save", "--state", "up")
+    assert (session.folder / f"fp/{name}.up.yaml").exists()
+    rows = session.run("fingerprint", "tws", "--compare").stdout.splitlines()
+    assert rows[0].split()[:2] == ["STATE", "SCORE"] and rows[1].split()[:2] == ["up", "1.00"]
+    told = json.loads(session.run("fingerprint", "tws", "--json").stdout)
+    assert (told["name"], told["alias"], told["pid"], told["state"]) == (name, "tws", child.pid, "up")
+    assert told["fingerprint"]["listen"] == [f"127.0.0.1:{child.port}"]
+    assert told["states"]["up"]["score"] == 1
+    child.kill()
+    child.wait()
+    session.run("fingerprint", "tws", check=3)
+    assert session.run("fingerprint", "tws", "--state", "up").stdout == text
+    told = json.loads(session.run("fingerprint", "tws", "--json").stdout)
+    assert (told["pid"], told["fingerprint"], told["state"]) == (None, None, "stopped")
+    assert "down" in session.run("fingerprint", "tws", "--state", "down", check=4).stderr
+
+
+def test_passwords_of_a_command_line_are_not_shown(session, started):
+    child = started("/bin/bash", "-c", "exec sleep 640", "password=hidden")
+    child.kill()
+    child.wait()
+    child = started(sys.executable, "-c", "import time; time.sleep(600)", "password=hidden", "--token=hidden")
+    eventually(lambda: b"--token" in open(f"/proc/{child.pid}/cmdline", "rb").read())
+    session.run("attach", "--pid", child.pid, "--alias", "one", "--state", "up")
+    for args in ([], ["--json"], ["--state", "up"], ["--compare"]):
+        assert "hidden" not in session.run("fingerprint", "one", *args).stdout
+    assert session.run("fingerprint", "one", "--compare").stdout.splitlines()[1].split()[1] == "1.00"
+
+
+def test_a_fingerprint_that_was_edited_to_nonsense_is_told_with_its_place(session, started):
+    child = started("sleep", "641")
+    name = session.run("attach", "--pid", child.pid, "--state", "up").stdout.split()[1].rstrip(":")
+    (session.folder / f"fp/{name}.up.yaml").write_text("cmdline: [sleep]\nlisten: 80\n", encoding="utf-8")
+    for args in (["fingerprint", name], ["wait", name, "--state", "up"]):
+        assert f"fp/{name}.up.yaml:2:1: cannot use listen" in session.run(*args, check=2).stderr
+
+
+def test_an_old_fingerprint_of_gutools_is_taken_over(session, started):
+    child = started("sleep", "642")
+    name = session.run("attach", "--pid", child.pid).stdout.split()[1].rstrip(":")
+    (session.folder / f"fp/{name}.up.fp").write_text("{'cmdline': ['sleep', '642'], 'files': [], 'listen': []}",
+                                                     encoding="utf-8")
+    session.run("wait", name, "--state", "up", "--timeout", 0)
+    assert not (session.folder / f"fp/{name}.up.fp").exists()
+    assert read_yaml_list(session.read(f"fp/{name}.up.yaml"), "cmdline") == ["sleep", "642"]
+    os.kill(child.pid, signal.SIGTERM)
