@@ -485,7 +485,7 @@ static int add_file(struct feed *feed, const char *path, const struct colony__lo
 static bool is_there(const struct feed *feed, const char *path)
 {
     for (size_t i = 0; i < feed->slot_count && i < FOLDERS_MAX; i++)
-        if (strcmp(feed->slots[i].file.path, path) == 0)
+        if (feed->slots[i].file.path && strcmp(feed->slots[i].file.path, path) == 0)
             return true;
     return false;
 }

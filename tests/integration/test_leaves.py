@@ -143,6 +143,27 @@ def test_what_nobody_has_put_yet_is_left_alone_and_watched(colony, kill):
                what="a restart of what was put after it was taken over")
 
 
+def test_what_is_found_by_its_mark_after_damage_is_left_alone_too(colony):
+    colony.start()
+    colony.put("own")
+    pid = colony.wait_state("own", "running")["os_pid"]
+    colony.kill_both()
+    (colony.state / "table").write_bytes(b"nonsense")
+    colony.start()
+    assert "found own.1 again" in colony.log.read_text()
+    colony.put("own", start=False)
+    assert colony.wait_state("own", "running")["os_pid"] == pid
+
+
+def test_a_serve_after_an_instance_was_asked_for_misses_no_table(colony):
+    colony.start()
+    instance = (colony.state / "instance").read_bytes()
+    leave(colony, "SIGTERM")
+    colony.start()
+    assert (colony.state / "instance").read_bytes() == instance
+    assert "table of processes" not in colony.log.read_text()
+
+
 def test_what_nobody_puts_is_let_go(colony):
     colony.start()
     colony.put("own")
