@@ -31,6 +31,7 @@ import processes
 import report
 import rpc
 import samples
+import workspaces
 from contestants import Colony, GroupedLoop, Loop
 from figures import FIGURES, QUICK, Scale
 
@@ -68,6 +69,7 @@ GROUPS = {
                                        "files-messages")),
     "activate": Group(activate.activate, ("activate", "activate-again"), 3),
     "stats": Group(samples.stats, ("stats",)),
+    "session": Group(workspaces.show, ("session-show",), 2),
     "version": Group(commands.version, ("version",)),
 }
 
