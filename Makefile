@@ -49,7 +49,7 @@ UNIT := $(filter $(if $(T),$(foreach t,$(T),tests/$(dir $(t))test_$(notdir $(t))
 UNIT_BIN := $(UNIT:%.c=$(BUILD)/%)
 # What the bench measures beside: plain programs, whatever colony itself is built with.
 BENCH := $(addprefix $(BUILD)/bench/,probe crash loop writer capture echo fan datagrams watcher stats_pread stats_colony \
-         router message_daemon)
+         router message_daemon fingerprint_colony fingerprint_proc)
 BENCH_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 $(WARN)
 COMPLETIONS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
 PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider
@@ -134,7 +134,7 @@ $(BUILD)/bench/probe $(BUILD)/bench/crash: tests/bench/probe.c Makefile
 	$(CC) $(BENCH_CFLAGS) -ffreestanding -fno-stack-protector -fno-pie -static -nostdlib \
 	    $(if $(filter %/crash,$@),-DEXIT_AT_ONCE) -o $@ $<
 
-$(BUILD)/bench/stats_colony: $(BUILD)/tests/bench/stats_colony.o $(OBJ)
+$(addprefix $(BUILD)/bench/,stats_colony fingerprint_colony): $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -146,7 +146,7 @@ $(BUILD)/bench/message_daemon: examples/rpc/message_daemon.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(BENCH_CFLAGS) -o $@ $< $(shell pkg-config --cflags --libs libcjson)
 
-$(BUILD)/bench/stats_pread: tests/bench/samples.h
+$(addprefix $(BUILD)/bench/,stats_pread fingerprint_proc): tests/bench/samples.h
 
 bench: all $(BENCH) ## colony beside its limits and its peers: make bench F="restart start" ROUNDS=5
 	/usr/bin/python3 tests/bench/bench.py --binary $(abspath $(BUILD))/colony --json $(BUILD)/bench.json \
@@ -211,4 +211,5 @@ clean: ## remove build/
 	rm -rf build
 
 -include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(DOC_OBJ:.o=.d) $(BUILD)/docs/main.d $(UNIT:%.c=$(BUILD)/%.d) \
-         $(BUILD)/tests/bench/stats_colony.d $(BUILD)/tests/integration/driven.d $(FUZZ:%=$(BUILD)/tests/fuzz/fuzz_%.d)
+         $(BUILD)/tests/bench/stats_colony.d $(BUILD)/tests/bench/fingerprint_colony.d $(BUILD)/tests/integration/driven.d \
+         $(FUZZ:%=$(BUILD)/tests/fuzz/fuzz_%.d)

@@ -19,28 +19,32 @@ static cJSON *text_json(const char *text, bool is_masked)
     return out;
 }
 
+static bool add_field(cJSON *to, const struct colony_fingerprint *fingerprint,
+                      enum colony_fingerprint_field field)
+{
+    cJSON *list = cJSON_AddArrayToObject(to, colony_fingerprint_field_name(field));
+
+    for (size_t i = 0; list && i < fingerprint->fields[field].count; i++) {
+        cJSON *item = text_json(fingerprint->fields[field].items[i], field == FIELD_CMDLINE);
+
+        if (!item || !cJSON_AddItemToArray(list, item)) {
+            cJSON_Delete(item);
+            return false;
+        }
+    }
+    return list != NULL;
+}
+
 /* NULL without memory, as all of cJSON. */
 static cJSON *to_json(const struct colony_fingerprint *fingerprint)
 {
     cJSON *out = cJSON_CreateObject();
 
-    for (unsigned field = 0; out && field < FIELD_COUNT; field++) {
-        cJSON *list = cJSON_AddArrayToObject(out, colony_fingerprint_field_name(field));
-
-        for (size_t i = 0; i < fingerprint->fields[field].count; i++) {
-            cJSON *item = text_json(fingerprint->fields[field].items[i], field == FIELD_CMDLINE);
-
-            if (!list || !item || !cJSON_AddItemToArray(list, item)) {
-                cJSON_Delete(item);
-                cJSON_Delete(out);
-                return NULL;
-            }
-        }
-        if (!list) {
+    for (unsigned field = 0; out && field < FIELD_COUNT; field++)
+        if (!add_field(out, fingerprint, field)) {
             cJSON_Delete(out);
             return NULL;
         }
-    }
     return out;
 }
 
@@ -55,7 +59,7 @@ static bool add_fingerprint(cJSON *to, const char *key,
     return false;
 }
 
-static bool add_states(cJSON *out, const struct session_view *view)
+static bool add_states(cJSON *out, const struct session_fingerprint_view *view)
 {
     cJSON *states = cJSON_AddObjectToObject(out, "states");
 
@@ -74,7 +78,7 @@ static bool add_states(cJSON *out, const struct session_view *view)
     return states != NULL;
 }
 
-static bool add_process(cJSON *out, const struct session_view *view)
+static bool add_process(cJSON *out, const struct session_fingerprint_view *view)
 {
     const struct colony_session_process *process = &view->process;
 
@@ -86,7 +90,7 @@ static bool add_process(cJSON *out, const struct session_view *view)
                            : cJSON_AddNullToObject(out, "pid"));
 }
 
-int session__fingerprint_json(const struct session_view *view)
+int session__fingerprint_json(const struct session_fingerprint_view *view)
 {
     cJSON *out = cJSON_CreateObject();
     char *text = NULL;

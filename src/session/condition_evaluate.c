@@ -29,8 +29,8 @@ static int ask_all(struct evaluation *evaluation, const struct node *node, struc
     const struct node *each = node->left->kind == NODE_EACH ? node->left : NULL;
     const struct node *source = each ? each->middle : node->left;
     bool is_any = node->kind == NODE_ANY;
-    struct value value;
-    struct walk walk;
+    struct value value = {0};
+    struct walk walk = {0};
     int rc = colony__condition_value(evaluation, source, &value);
 
     if (rc == 0)
@@ -92,8 +92,8 @@ static int compute(const struct evaluation *evaluation, const struct node *node,
 static int arithmetic_value(struct evaluation *evaluation, const struct node *node,
                             struct value *out)
 {
-    struct value left;
-    struct value right;
+    struct value left = {0};
+    struct value right = {0};
     int rc = colony__condition_value(evaluation, node->left, &left);
 
     if (rc == 0)
@@ -113,8 +113,8 @@ static int arithmetic_value(struct evaluation *evaluation, const struct node *no
 
 static int compare_value(struct evaluation *evaluation, const struct node *node, struct value *out)
 {
-    struct value left;
-    struct value right;
+    struct value left = {0};
+    struct value right = {0};
     int rc = colony__condition_value(evaluation, node->left, &left);
 
     if (rc == 0)

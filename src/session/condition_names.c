@@ -100,7 +100,7 @@ static int length_of(struct evaluation *evaluation, const struct node *node,
 static int item_value(struct evaluation *evaluation, const struct node *node,
                       const struct value *list, const struct value *index, struct value *out)
 {
-    struct walk walk;
+    struct walk walk = {0};
     double place = index->number;
     size_t count;
     int rc = length_of(evaluation, node, list, &count);
@@ -124,8 +124,8 @@ static int item_value(struct evaluation *evaluation, const struct node *node,
 
 int colony__index_value(struct evaluation *evaluation, const struct node *node, struct value *out)
 {
-    struct value whole;
-    struct value index;
+    struct value whole = {0};
+    struct value index = {0};
     int rc = colony__condition_value(evaluation, node->left, &whole);
 
     if (rc == 0)
@@ -147,7 +147,7 @@ int colony__index_value(struct evaluation *evaluation, const struct node *node, 
 
 int colony__length_value(struct evaluation *evaluation, const struct node *node, struct value *out)
 {
-    struct value value;
+    struct value value = {0};
     size_t count = 0;
     int rc = colony__condition_value(evaluation, node->left, &value);
 

@@ -125,14 +125,14 @@ int colony__walk_next(struct walk *walk, struct evaluation *evaluation, struct v
 static int equal_lists(struct evaluation *evaluation, const struct node *node,
                        const struct value *left, const struct value *right)
 {
-    struct walk left_walk;
-    struct walk right_walk;
+    struct walk left_walk = {0};
+    struct walk right_walk = {0};
 
     (void)colony__walk_begin(&left_walk, left, evaluation, node->column);
     (void)colony__walk_begin(&right_walk, right, evaluation, node->column);
     for (;;) {
-        struct value a;
-        struct value b;
+        struct value a = {0};
+        struct value b = {0};
         int has_left = colony__walk_next(&left_walk, evaluation, &a);
         int has_right = has_left < 0 ? 0 : colony__walk_next(&right_walk, evaluation, &b);
         int rc;
@@ -226,8 +226,8 @@ static int is_field(const struct value *value)
 static int compare_in(struct evaluation *evaluation, const struct node *node,
                       const struct value *left, const struct value *right)
 {
-    struct value item;
-    struct walk walk;
+    struct value item = {0};
+    struct walk walk = {0};
     int rc;
 
     if (right->type == CONDITION_FP)
@@ -274,8 +274,8 @@ static int match_text(struct evaluation *evaluation, const struct node *node,
 static int compare_matches(struct evaluation *evaluation, const struct node *node,
                            const struct value *left)
 {
-    struct value item;
-    struct walk walk;
+    struct value item = {0};
+    struct walk walk = {0};
     int rc;
 
     if (!is_list(left))

@@ -236,7 +236,7 @@ int colony_saved_states_load(struct colony_saved_states *out, struct colony_work
         *out = states;
         return 0;
     }
-    if (rc == 0) {
+    if (rc == 0 && folder) {
         rc = list_states(&states, folder, name);
         (void)closedir(folder);
     }

@@ -24,6 +24,7 @@ import directories
 import echo
 import events
 import feeds
+import fingerprints
 import load
 import look
 import peers
@@ -69,6 +70,7 @@ GROUPS = {
                                        "files-messages")),
     "activate": Group(activate.activate, ("activate", "activate-again"), 3),
     "stats": Group(samples.stats, ("stats",)),
+    "fingerprints": Group(fingerprints.fingerprints, ("fingerprint", "fingerprints")),
     "session": Group(workspaces.show, ("session-show",), 2),
     "version": Group(commands.version, ("version",)),
 }

@@ -89,6 +89,8 @@ FIGURES = (
     Figure("activate", "`session activate` of {session}, all running", "ms"),
     Figure("activate-again", "the same when all run already", "ms"),
     Figure("stats", "CPU of one stats sample of {many:,}", "ms", times(1.2)),
+    Figure("fingerprint", "CPU of the fingerprint of a process with {descriptors:,} descriptors", "ms"),
+    Figure("fingerprints", "CPU of fingerprints of {many:,} processes", "ms"),
     Figure("session-show", "`colony session show` with {session:,}", "ms"),
     Figure("version", "`colony version`", "ms"),
 )
@@ -117,6 +119,7 @@ class Scale:
     echo_seconds: float = 2
     rpc_seconds: float = 2
     samples: int = 30
+    descriptors: int = 1000
     files: int = 5000
     messages: int = 10000
     session: int = 500
@@ -126,5 +129,5 @@ class Scale:
 QUICK = Scale(many=30, few=5, restarts=3, peer_restarts=1, settle_seconds=0.2,
               idle_settle_seconds=0.2, idle_seconds=0.5, crashing=5, crash_seconds=1, questions=5,
               capture_bytes=64 << 20, peer_capture_bytes=16 << 20, load_seconds=1, followers=5,
-              follow_seconds=0.5, event_bursts=2, echo_seconds=0.2, rpc_seconds=0.2, samples=3, files=50, messages=50,
-              session=10)
+              follow_seconds=0.5, event_bursts=2, echo_seconds=0.2, rpc_seconds=0.2, samples=3, descriptors=50,
+              files=50, messages=50, session=10)

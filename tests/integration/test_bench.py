@@ -17,8 +17,8 @@ sys.path.insert(0, str(FOLDER))
 import figures  # noqa: E402
 import report  # noqa: E402
 
-SHOWN = ("restart", "start", "serve", "storm", "stop", "echo", "stats", "version", "follow-cpu",
-         "follow-lines", "watch-events")
+SHOWN = ("restart", "start", "serve", "storm", "stop", "echo", "stats", "fingerprint",
+         "fingerprints", "version", "follow-cpu", "follow-lines", "watch-events")
 
 
 def run_bench(*arguments):
@@ -47,7 +47,7 @@ def probes():
 def test_it_prints_and_writes_each_figure_beside_its_limit(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
-    result = run_bench("restart", "swarm", "websocket", "stats", "version", "feeds", "--folder", tmp_path,
+    result = run_bench("restart", "swarm", "websocket", "stats", "fingerprints", "version", "feeds", "--folder", tmp_path,
                        "--json", tmp_path / "bench.json", "--markdown", page)
     assert result.returncode == 0, result.stderr
     written = json.loads((tmp_path / "bench.json").read_text())
