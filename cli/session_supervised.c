@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
@@ -89,33 +90,43 @@ static uint64_t stop_ms(struct session *session)
     return ms;
 }
 
-/* All are asked; then each is waited for. */
+/* How many of @stops run, by one question. */
+static size_t count_running(struct session *session, const struct session_stop *stops, size_t count)
+{
+    cJSON *slots = NULL;
+    const cJSON *slot;
+    size_t running = 0;
+
+    if (session_supervisor_slots(&slots, session->workspace, NULL, NULL) < 0)
+        return 0;
+    cJSON_ArrayForEach(slot, slots)
+    {
+        const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(slot, "name"));
+
+        for (size_t i = 0; name && i < count; i++)
+            if (strcmp(stops[i].name, name) == 0)
+                running += cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(slot, "os_pid")) ? 1 : 0;
+    }
+    cJSON_Delete(slots);
+    return running;
+}
+
 static int stop(struct session *session, struct colony_session_process *const *processes,
                 size_t count, struct colony_session_stopped *out, struct colony_error *err)
 {
-    uint64_t wait_ms = stop_ms(session);
-    struct colony_error reason;
-    struct standing now;
-    size_t killed;
-    int rc = 0;
+    struct session_stop *stops = calloc(count + 1, sizeof *stops);
+    int rc;
 
+    if (!stops)
+        return colony_fail_os(err, -ENOMEM, "cannot stop the processes");
     colony_workspace_unlock(session->workspace);
-    for (size_t i = 0; i < count; i++) {
-        if (look(&now, session, processes[i]->name, NULL) == 0 && now.is_up)
-            out->stopped++;
-        (void)session_supervisor_stop(session->workspace, processes[i]->name, 0, &killed, NULL);
-    }
-    for (size_t i = 0; i < count; i++) {
-        int one = session_supervisor_stop(session->workspace, processes[i]->name, wait_ms, &killed,
-                                          &reason);
-
-        out->killed += killed;
-        if (one < 0 && one != -ENOENT && rc == 0) {
-            rc = one;
-            if (err)
-                *err = reason;
-        }
-    }
+    for (size_t i = 0; i < count; i++)
+        stops[i].name = processes[i]->name;
+    out->stopped = count_running(session, stops, count);
+    rc = session_supervisor_stop(session->workspace, stops, count, stop_ms(session), err);
+    for (size_t i = 0; i < count; i++)
+        out->killed += stops[i].killed;
+    free(stops);
     return rc;
 }
 
