@@ -32,7 +32,7 @@ static const struct session_action actions[] = {
      "colony session init\ncolony session -C ~/workspace/atlas init\n"},
     {"start", session_start, false, "[PROCESS]", 0, 1, session_start_options,
      "run what an uri says, or again what is known as PROCESS",
-     "colony session start --uri exec:///usr/bin/redis-server?--port&7000 --alias cache --restart 1\ncolony session start cache\n"},
+     "colony session start --uri 'exec:///usr/bin/redis-server?--port&7000' --alias cache --restart 1\ncolony session start cache\n"},
     {"stop", session_stop, false, "[PROCESS...]", 0, COLONY_OPERANDS_ANY, session_stop_options,
      "stop processes, and wait until they are gone",
      "colony session stop cache\ncolony session stop --all\n"},
@@ -85,7 +85,7 @@ const struct colony_usage colony_session_usage = {
                "`colony session ACTION --help` tells more of each action.",
     .examples =
         "colony session init\n"
-        "colony session start --uri exec:///usr/bin/redis-server?--port&7000 --alias cache\n"
+        "colony session start --uri 'exec:///usr/bin/redis-server?--port&7000' --alias cache\n"
         "colony session stop cache\n",
     .options = session_place_options,
     .operands_min = 1,
@@ -123,8 +123,8 @@ int colony_cmd_session(int argc, char **argv)
     int exit_code;
 
     (void)signal(SIGPIPE, SIG_IGN); /* noticed as a failed write */
-    session.lines = UINT64_MAX;
     session.timeout_ms = UINT64_MAX;
+    session.lines = UINT64_MAX;
     if (!colony_options_parse(&colony_session_usage, &session, &argc, argv, &exit_code))
         return exit_code;
     action = colony_options_choose_child(&colony_session_usage, argc, argv, &exit_code);

@@ -35,12 +35,13 @@ static int start(struct session *session, struct colony_session_process *process
 static int stop(struct session *session, struct colony_session_process *const *processes,
                 size_t count, struct colony_session_stopped *out, struct colony_error *err)
 {
+    const struct colony_session_chosen chosen = {processes, count};
     struct colony_session_config config;
     int rc = colony_session_config_read(&config, session->workspace, err);
 
     if (rc < 0)
         return rc;
-    rc = colony_session_stop(session->workspace, processes, count, &config, out, err);
+    rc = colony_session_stop(session->workspace, &chosen, &config, out, err);
     colony_session_config_clear(&config);
     return rc;
 }
@@ -61,9 +62,3 @@ static int end(struct session *session, struct colony_error *err)
 }
 
 const struct session_backend session_direct = {start, stop, reload, end};
-
-const struct session_backend *session_backend(struct session *session)
-{
-    (void)session;
-    return &session_direct;
-}

@@ -24,7 +24,7 @@ enum {
 };
 
 /* One run of `colony session`: all that any action's options can set. */
-struct session {
+struct session {        /* NOLINT(clang-analyzer-optin.performance.Padding): by action */
     const char *folder; /* -C; NULL: COLONY_SESSION, or the current one and those above */
     bool is_json;
     bool in_foreground; /* activate */
@@ -35,13 +35,14 @@ struct session {
     bool sets_shutdown;
     bool shutdown;
     bool is_all;
+    struct colony_workspace *workspace; /* open, but for init */
+    /* attach, wait, fingerprint */
     uint64_t pid; /* 0: not given */
     const char *state;
     const char *condition;
     uint64_t timeout_ms; /* UINT64_MAX: not given */
     bool saves;
     bool compares;
-    struct colony_workspace *workspace; /* open, but for init */
     /* show */
     bool as_graph;
     bool as_dot;

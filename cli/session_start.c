@@ -141,7 +141,7 @@ static int check_is_idle(const struct colony_session_process *process, struct co
                        colony_session_process_title(process), (int)process->pid);
 }
 
-/* *is_new: nothing of it is in the workspace so far. */
+/* By the uri, else by @word. *is_new: nothing of it is in the workspace so far. */
 static int find(struct colony_session_process *out, struct session *session, const char *word,
                 bool *is_new, struct colony_error *err)
 {
@@ -151,12 +151,12 @@ static int find(struct colony_session_process *out, struct session *session, con
 
     if (rc < 0)
         return rc;
-    known = word ? colony_session_list_find(&list, word) : find_uri(&list, session->uri);
+    known = session->uri ? find_uri(&list, session->uri) : colony_session_list_find(&list, word);
     *is_new = !known;
-    if (word && !known)
-        rc = colony_session_list_complain(&list, word, err);
-    else if (!known)
+    if (!known && session->uri)
         rc = make(out, session, &list, err);
+    else if (!known)
+        rc = colony_session_list_complain(&list, word, err);
     else if (colony_session_process_copy(out, known) < 0)
         rc = colony_fail_os(err, -ENOMEM, "cannot start the process");
     else
@@ -219,7 +219,7 @@ int session_start(struct session *session, int argc, char **argv)
     rc = colony_workspace_lock(session->workspace, SESSION_WAIT_MS, &err);
     if (rc < 0)
         return session_fail_error(&err);
-    rc = start(session, argc > 1 ? argv[1] : NULL, &process, &err);
+    rc = start(session, argc > 1 ? argv[1] : "", &process, &err);
     colony_workspace_unlock(session->workspace);
     if (rc < 0) {
         err.code = rc;

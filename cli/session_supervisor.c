@@ -16,6 +16,7 @@
 #include "client.h"
 #include "core/error.h"
 #include "core/template.h"
+#include "exchange.h"
 #include "session/workspace.h"
 #include "target.h"
 
@@ -24,6 +25,7 @@ enum {
     PAUSE_MS = 20,    /* between tries */
     READY_MS = 10000, /* for one that is just being started or replaced */
     END_MS = 30000,
+    AT_ONCE = 200, /* connections */
     PATH_SIZE = 3 * COLONY_NAME_MAX + 64,
 };
 
@@ -172,26 +174,96 @@ int session_supervisor_start(const struct colony_workspace *workspace, const cha
     return ask_alone(workspace, &wish, err);
 }
 
-int session_supervisor_stop(const struct colony_workspace *workspace, const char *name,
-                            uint64_t wait_ms, size_t *killed, struct colony_error *err)
+/* --- many stops at once -------------------------------------------------------------------------
+ */
+
+static int fail_stop(struct session_stop *stop, const struct colony_reply *reply,
+                     struct colony_error *err)
+{
+    const cJSON *killed;
+    cJSON *json;
+
+    if (reply->status == 404)
+        return 0; /* it has never run */
+    if (reply->status / 100 != 2)
+        return fail_answer(reply, "stop a process", err);
+    json = cJSON_ParseWithLength(reply->body ? reply->body : "", reply->size);
+    killed = cJSON_GetObjectItemCaseSensitive(json, "killed");
+    if (cJSON_IsNumber(killed) && killed->valuedouble > 0)
+        stop->killed = (size_t)killed->valuedouble;
+    cJSON_Delete(json);
+    return 0;
+}
+
+/* Reads the whole answer, until @end_ms. */
+static int finish_stop(struct session_stop *stop, struct colony_exchange *exchange, uint64_t end_ms,
+                       struct colony_error *err)
+{
+    struct pollfd wait = {.fd = colony_exchange_fd(exchange), .events = POLLIN};
+    int rc = 0;
+
+    while (rc == 0) {
+        if (poll(&wait, 1, colony_target_until_ms(end_ms)) == 0)
+            return colony_fail(err, -ETIMEDOUT, "cannot wait longer for %s to stop", stop->name);
+        rc = colony_exchange_read(exchange, err);
+    }
+    return rc < 0 ? rc : fail_stop(stop, colony_exchange_reply(exchange), err);
+}
+
+/* A question under way, which borrows its request. */
+struct asking {
+    char path[PATH_SIZE];
+    struct colony_request request;
+    struct colony_exchange *exchange; /* NULL: it could not be asked */
+};
+
+static int begin_stop(struct asking *asking, const struct session_stop *stop,
+                      const struct colony_target *target, uint64_t wait_ms,
+                      struct colony_error *err)
 {
     char action[64];
-    char path[PATH_SIZE];
-    const struct wish wish = {"POST", path, "stop a process", wait_ms + ASK_MS};
-    struct colony_reply reply;
-    const cJSON *count;
-    cJSON *json;
-    int rc;
 
     (void)snprintf(action, sizeof action, "/_stop?wait=%.3f", (double)wait_ms / 1000);
-    if (name_path(path, "/processes/", name, wait_ms > 0 ? action : "/_stop") < 0)
-        return colony_fail_os(err, -ENAMETOOLONG, "cannot stop %.40s", name);
-    rc = ask(workspace, &wish, &reply, err);
-    json = rc == 0 ? cJSON_ParseWithLength(reply.body, reply.size) : NULL;
-    count = cJSON_GetObjectItemCaseSensitive(json, "killed");
-    *killed = cJSON_IsNumber(count) && count->valuedouble > 0 ? (size_t)count->valuedouble : 0;
-    cJSON_Delete(json);
-    colony_client_clear(&reply);
+    if (name_path(asking->path, "/processes/", stop->name, action) < 0)
+        return colony_fail_os(err, -ENAMETOOLONG, "cannot stop %.40s", stop->name);
+    asking->request = (struct colony_request){.method = "POST", .path = asking->path};
+    return colony_exchange_open(&asking->exchange, target, &asking->request, err);
+}
+
+/* @askings: all empty. */
+static void stop_some(struct asking *askings, const struct colony_target *target,
+                      struct session_stop *stops, size_t count, uint64_t wait_ms)
+{
+    uint64_t end_ms = colony_target_now_ms() + wait_ms + ASK_MS;
+
+    for (size_t i = 0; i < count; i++)
+        stops[i].rc = begin_stop(&askings[i], &stops[i], target, wait_ms, &stops[i].err);
+    for (size_t i = 0; i < count; i++) {
+        if (askings[i].exchange)
+            stops[i].rc = finish_stop(&stops[i], askings[i].exchange, end_ms, &stops[i].err);
+        colony_exchange_close(askings[i].exchange);
+        askings[i].exchange = NULL;
+    }
+}
+
+int session_supervisor_stop(const struct colony_workspace *workspace, struct session_stop *stops,
+                            size_t count, uint64_t wait_ms, struct colony_error *err)
+{
+    struct asking *askings = calloc(AT_ONCE, sizeof *askings);
+    struct colony_target target;
+    int rc;
+
+    if (!askings)
+        return colony_fail_os(err, -ENOMEM, "cannot stop the processes");
+    rc = place(&target, workspace, err);
+    for (size_t i = 0; rc == 0 && i < count; i += AT_ONCE)
+        stop_some(askings, &target, stops + i, count - i < AT_ONCE ? count - i : AT_ONCE, wait_ms);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        rc = stops[i].rc;
+        if (rc < 0 && err)
+            *err = stops[i].err;
+    }
+    free(askings);
     return rc;
 }
 

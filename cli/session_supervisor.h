@@ -13,8 +13,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/error.h"
+
 struct cJSON;
-struct colony_error;
 struct colony_workspace;
 
 /* The pid of the keeper of the workspace's supervisor; 0: it has none. One that is just being
@@ -29,10 +30,17 @@ int session_supervisor_reload(const struct colony_workspace *workspace, struct c
 int session_supervisor_start(const struct colony_workspace *workspace, const char *name,
                              struct colony_error *err);
 
-/* Stops @name and waits until it is gone, for @wait_ms at most; *killed: processes that had to be
- * killed. */
-int session_supervisor_stop(const struct colony_workspace *workspace, const char *name,
-                            uint64_t wait_ms, size_t *killed, struct colony_error *err);
+/* One that is to be stopped, and what came of it. */
+struct session_stop {
+    const char *name; /* borrowed */
+    int rc;           /* 0, also when the supervisor does not know it */
+    size_t killed;    /* processes that had to be killed */
+    struct colony_error err;
+};
+/* Stops all of @stops at once, and waits until they are gone, for @wait_ms at most. The first
+ * failure, after all were tried. */
+int session_supervisor_stop(const struct colony_workspace *workspace, struct session_stop *stops,
+                            size_t count, uint64_t wait_ms, struct colony_error *err);
 
 /* Ends it, and returns once it is gone. Its processes run on. */
 int session_supervisor_end(const struct colony_workspace *workspace, struct colony_error *err);

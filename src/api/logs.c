@@ -31,6 +31,7 @@ enum {
     POLL_MS = 500,              /* where the folder cannot be watched */
     PREFIX_MAX = COLONY_NAME_MAX + 16,
     OUT_MAX = 16 * 1024 * 1024,
+    FOLDERS_MAX = 2,
 };
 
 struct log_slot {
@@ -47,7 +48,7 @@ struct feed {
     struct colony__server *server;
     struct colony__connection *connection; /* NULL: it has gone */
     uv_work_t work;
-    uv_fs_event_t watch;
+    uv_fs_event_t watches[FOLDERS_MAX];
     struct log_slot *slots;
     size_t slot_count;
     size_t current; /* the slot being read */
@@ -60,8 +61,8 @@ struct feed {
     bool is_sending;
     bool is_begun; /* the head of the answer is sent */
     bool is_watching;
-    bool has_watch; /* `watch` is a handle of the loop */
-    int rc;         /* of the worker */
+    unsigned watch_count; /* of `watches`, handles of the loop */
+    int rc;               /* of the worker */
     struct colony__buffer out;
     char name[COLONY_NAME_MAX + 1];
 };
@@ -98,7 +99,7 @@ static void feed_release(struct feed *feed)
 {
     struct colony__server *server = feed->server;
 
-    if (feed->connection || feed->is_working || feed->has_watch)
+    if (feed->connection || feed->is_working || feed->watch_count > 0)
         return;
     feed_free(feed);
     colony__server_release(server);
@@ -321,7 +322,7 @@ static void on_watch_closed(uv_handle_t *handle)
 {
     struct feed *feed = handle->data;
 
-    feed->has_watch = false;
+    feed->watch_count--;
     feed_release(feed);
 }
 
@@ -349,10 +350,9 @@ static void on_closed(void *data)
     struct feed *feed = data;
 
     feed->connection = NULL;
-    if (feed->has_watch)
-        uv_close((uv_handle_t *)&feed->watch, on_watch_closed);
-    else
-        feed_release(feed);
+    for (unsigned i = 0; i < feed->watch_count; i++)
+        uv_close((uv_handle_t *)&feed->watches[i], on_watch_closed);
+    feed_release(feed);
 }
 
 static const struct colony__source log_source = {
@@ -367,20 +367,39 @@ static const struct colony__source follow_source = {
     .is_patient = true,
 };
 
-/* One watch on the folder tells of all its files, also of those that are still to come. */
-static void watch_folder(struct feed *feed)
+static bool watch_folder_of(struct feed *feed, const char *path)
 {
-    const char *path = feed->slots[0].file.path;
+    uv_fs_event_t *watch = &feed->watches[feed->watch_count];
     char *folder = path ? strdup(path) : NULL;
+    bool is_watching = false;
 
     if (!folder)
-        return;
-    if (uv_fs_event_init(feed->server->loop, &feed->watch) == 0) {
-        feed->has_watch = true;
-        feed->watch.data = feed;
-        feed->is_watching = uv_fs_event_start(&feed->watch, on_changed, dirname(folder), 0) == 0;
+        return false;
+    if (uv_fs_event_init(feed->server->loop, watch) == 0) {
+        feed->watch_count++;
+        watch->data = feed;
+        is_watching = uv_fs_event_start(watch, on_changed, dirname(folder), 0) == 0;
     }
     free(folder);
+    return is_watching;
+}
+
+static bool is_in_same_folder(const struct log_slot *left, const struct log_slot *right)
+{
+    size_t length = (size_t)(left->base - left->file.path);
+
+    return length == (size_t)(right->base - right->file.path) &&
+           strncmp(left->file.path, right->file.path, length) == 0;
+}
+
+/* One watch on a folder tells of all its files, also of those that are still to come. All slots
+ * have theirs in the same one or, of stdout and of stderr, the same two. */
+static void watch_folders(struct feed *feed)
+{
+    feed->is_watching = watch_folder_of(feed, feed->slots[0].file.path);
+    if (feed->is_watching && feed->slot_count > 1 &&
+        !is_in_same_folder(&feed->slots[0], &feed->slots[1]))
+        feed->is_watching = watch_folder_of(feed, feed->slots[1].file.path);
 }
 
 static int parse_wish(struct wish *wish, const struct colony__request *request,
@@ -462,6 +481,15 @@ static int add_file(struct feed *feed, const char *path, const struct colony__lo
     return resume(slot, from);
 }
 
+/* Files that settings name are those of all slots. */
+static bool is_there(const struct feed *feed, const char *path)
+{
+    for (size_t i = 0; i < feed->slot_count && i < FOLDERS_MAX; i++)
+        if (feed->slots[i].file.path && strcmp(feed->slots[i].file.path, path) == 0)
+            return true;
+    return false;
+}
+
 /* NOLINTNEXTLINE(readability-function-size): what is followed, of whom, from where */
 static int add_slots(struct feed *feed, struct colony_engine *engine,
                      const struct colony_template *template, const struct numbers *numbers,
@@ -482,11 +510,13 @@ static int add_slots(struct feed *feed, struct colony_engine *engine,
         if (rc == -ENOENT)
             return colony_fail(err, rc, "cannot show the log of %s: it has no slot %u",
                                template->name, numbers->list[i]);
-        if (rc == 0)
+        if (rc == 0 && !is_there(feed, path))
             rc = add_file(feed, path, &place, template->log.count, from);
         place.is_error = true;
-        if (rc == 0 && colony_engine_error_log_path(engine, template->name, numbers->list[i], path,
-                                                    sizeof path) == 0)
+        if (rc == 0 &&
+            colony_engine_error_log_path(engine, template->name, numbers->list[i], path,
+                                         sizeof path) == 0 &&
+            !is_there(feed, path))
             rc = add_file(feed, path, &place, template->log.count, from);
         if (rc == -EINVAL)
             return colony_fail(err, rc, "cannot show the log of %s: from= is no list of places",
@@ -557,7 +587,7 @@ int colony__get_logs(struct colony__connection *connection, const struct colony_
         return 0;
     }
     if (feed->slot_count > 0)
-        watch_folder(feed); /* before the first look, so that nothing is missed */
+        watch_folders(feed); /* before the first look, so that nothing is missed */
     (void)begin(feed);
     return 0;
 }

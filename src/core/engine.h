@@ -262,7 +262,8 @@ bool colony_engine_is_leaving(struct colony_engine *engine, const char *name);
 int colony_engine_stop_report(struct colony_engine *engine, const char *name,
                               struct colony_stop_report *out);
 
-/* Path of the log of a slot into @path. -ENOENT: no such slot; -ENOTSUP: `log: none`. */
+/* Path of the log of a slot into @path, which other slots may share (`log: {out: PATH}`). -ENOENT:
+ * no such slot; -ENOTSUP: `log: none`. */
 int colony_engine_log_path(struct colony_engine *engine, const char *name, uint32_t slot,
                            char *path, size_t size);
 

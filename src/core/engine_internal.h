@@ -103,6 +103,7 @@ struct slot {
 
     /* a stop under way */
     uint64_t deadline_ms; /* on the loop's clock: SIGKILL from then on */
+    uint32_t stop_step;   /* which of the stop signals has been sent */
     uint32_t sweep_delay_ms;
     int swept_with; /* the signal of the sweep under way; -1: none is */
 
@@ -254,6 +255,10 @@ void engine_slot_on_swept(struct slot *slot, const struct colony_swept *swept);
 void engine_publish_process(const struct slot *slot, enum colony_event_type type, const char *text);
 void engine_begin_sweep(struct slot *slot, int signo);
 void engine_ask_to_end(struct slot *slot);
+/* So long a stop may take, all its signals together. */
+uint64_t engine_stop_ms(const struct colony_template *template);
+/* The signal that a stop under way has come to. */
+int engine_stop_signal(const struct slot *slot);
 
 /* engine_policy.c: what comes after an end. */
 void engine_policy_follow(struct slot *slot, const struct colony_restart_end *end);
@@ -420,6 +425,10 @@ struct template_entry *engine_visible_entry(struct colony_engine *engine, const 
 int engine_slot_log_path(const struct slot *slot, bool is_error, char *path, size_t size);
 /* True when stderr of @template has a pipe and a log of its own. */
 bool engine_has_error_log(const struct colony_template *template);
+/* The same of a file of its own that its process writes itself. */
+bool engine_has_error_file(const struct colony_template *template);
+/* Where that is, or its stdout. */
+int engine_direct_path(const struct slot *slot, bool is_error, char *path, size_t size);
 
 /* engine_input.c: what can be written to, by colony_engine_write_input(). Takes over @fd. */
 typedef void (*engine_readable_cb)(void *data);

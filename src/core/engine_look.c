@@ -234,12 +234,31 @@ bool engine_has_error_log(const struct colony_template *template)
            (!labels[1] || strcmp(labels[0], labels[1]) != 0);
 }
 
+bool engine_has_error_file(const struct colony_template *template)
+{
+    const struct colony_log_settings *log = &template->log;
+
+    return log->mode == LOG_DIRECT && log->err && (!log->out || strcmp(log->out, log->err) != 0);
+}
+
+int engine_direct_path(const struct slot *slot, bool is_error, char *path, size_t size)
+{
+    const struct colony_log_settings *log = &slot->entry->template->log;
+    const char *given = is_error ? log->err : log->out;
+
+    if (!given)
+        return engine_slot_log_path(slot, is_error, path, size);
+    return (size_t)snprintf(path, size, "%s", given) < size ? 0 : -ENAMETOOLONG;
+}
+
 int colony_engine_error_log_path(struct colony_engine *engine, const char *name, uint32_t slot,
                                  char *path, size_t size)
 {
     struct template_entry *entry = engine_visible_entry(engine, name);
     const struct slot *found = entry ? engine_entry_slot(entry, slot) : NULL;
 
+    if (found && engine_has_error_file(entry->template))
+        return engine_direct_path(found, true, path, size);
     if (!found || !engine_has_error_log(entry->template))
         return -ENOENT;
     return engine_slot_log_path(found, true, path, size);
@@ -253,6 +272,8 @@ int colony_engine_log_path(struct colony_engine *engine, const char *name, uint3
 
     if (!found)
         return -ENOENT;
+    if (entry->template->log.mode == LOG_DIRECT)
+        return engine_direct_path(found, false, path, size);
     return entry->template->log.mode == LOG_NONE ? -ENOTSUP
                                                  : engine_slot_log_path(found, false, path, size);
 }

@@ -51,13 +51,63 @@ void engine_begin_sweep(struct slot *slot, int signo)
     engine_order_sweep(slot, signo);
 }
 
-static void on_grace_over(struct colony_timer *timer)
+static uint32_t count_signals(const struct colony_template *template)
 {
-    struct slot *slot = engine_timed_slot(timer);
+    uint32_t count = 1;
+
+    while (count < COLONY_STOP_SIGNALS_MAX && template->stop_signals[count] != 0)
+        count++;
+    return count;
+}
+
+uint64_t engine_stop_ms(const struct colony_template *template)
+{
+    return template->grace_ms * count_signals(template);
+}
+
+int engine_stop_signal(const struct slot *slot)
+{
+    const struct colony_template *template = slot->entry->template;
+    uint32_t last = count_signals(template) - 1; /* its settings may be others by now */
+
+    return template->stop_signals[slot->stop_step < last ? slot->stop_step : last];
+}
+
+/* On the loop's clock: when the next signal is due, or SIGKILL. */
+static uint64_t step_deadline(const struct slot *slot)
+{
+    const struct colony_template *template = slot->entry->template;
+    uint32_t count = count_signals(template);
+    uint64_t left = slot->stop_step < count ? count - 1 - slot->stop_step : 0;
+
+    left *= template->grace_ms;
+    return slot->deadline_ms > left ? slot->deadline_ms - left : 0;
+}
+
+/* True when it is time for the next signal, which engine_stop_signal() is then. */
+static bool step_on(struct slot *slot, uint64_t now)
+{
+    if (now >= slot->deadline_ms || now < step_deadline(slot) ||
+        slot->stop_step + 1 >= count_signals(slot->entry->template))
+        return false;
+    slot->stop_step++;
+    return true;
+}
+
+static void on_grace_over(struct colony_timer *timer);
+
+static void await_step(struct slot *slot)
+{
+    uint64_t now = uv_now(slot->entry->engine->loop);
+    uint64_t due = step_deadline(slot);
+
+    engine_slot_time(slot, on_grace_over, due > now ? due - now : 0);
+}
+
+static void kill_it(struct slot *slot)
+{
     struct colony_stop_report *report = &slot->entry->report;
 
-    if (!slot->os_pid)
-        return;
     if (!slot->strays_counted)
         report->killed++;
     colony_log(SEVERITY_WARNING, "%s.%u is killed: it did not end within its grace",
@@ -69,16 +119,35 @@ static void on_grace_over(struct colony_timer *timer)
     engine_slot_time(slot, on_grace_over, KILL_CHECK_MS);
 }
 
+static void on_grace_over(struct colony_timer *timer)
+{
+    struct slot *slot = engine_timed_slot(timer);
+    const struct colony_template *template = slot->entry->template;
+    uint64_t now = uv_now(slot->entry->engine->loop);
+
+    if (!slot->os_pid)
+        return;
+    if (step_on(slot, now)) {
+        colony_log(SEVERITY_INFO, "%s.%u is sent %s: it did not end within its grace",
+                   template->name, slot->number, colony_signal_name(engine_stop_signal(slot)));
+        engine_order_signal(slot, engine_stop_signal(slot),
+                            template->stop_group ? (uint32_t)SIGNAL_GROUP : 0);
+        await_step(slot);
+    } else if (now < slot->deadline_ms) {
+        await_step(slot); /* its settings have changed meanwhile */
+    } else {
+        kill_it(slot);
+    }
+}
+
 void engine_ask_to_end(struct slot *slot)
 {
     const struct colony_template *template = slot->entry->template;
-    uint64_t now = uv_now(slot->entry->engine->loop);
-    uint64_t left = slot->deadline_ms > now ? slot->deadline_ms - now : 0;
 
     engine_publish_process(slot, EVENT_STOP_PID, slot->entry->why);
-    engine_order_signal(slot, template->stop_signal,
+    engine_order_signal(slot, engine_stop_signal(slot),
                         SIGNAL_STOP | (template->stop_group ? (uint32_t)SIGNAL_GROUP : 0));
-    engine_slot_time(slot, on_grace_over, left);
+    await_step(slot);
 }
 
 /* A stop under way gets no more grace. */
@@ -215,8 +284,7 @@ void engine_slot_on_exited(struct slot *slot)
     }
     engine_save_note(slot); /* an engine after this one must not tell it again */
     engine_slot_stop_timer(slot);
-    engine_begin_sweep(slot,
-                       now < slot->deadline_ms ? slot->entry->template->stop_signal : SIGKILL);
+    engine_begin_sweep(slot, now < slot->deadline_ms ? engine_stop_signal(slot) : SIGKILL);
 }
 
 /* What is left of it. */
@@ -224,9 +292,12 @@ void engine_slot_on_exited(struct slot *slot)
 static void on_sweep_due(struct colony_timer *timer)
 {
     struct slot *slot = engine_timed_slot(timer);
-    bool is_late = uv_now(slot->entry->engine->loop) >= slot->deadline_ms;
+    uint64_t now = uv_now(slot->entry->engine->loop);
 
-    engine_begin_sweep(slot, is_late ? SIGKILL : 0);
+    if (now >= slot->deadline_ms)
+        engine_begin_sweep(slot, SIGKILL);
+    else
+        engine_begin_sweep(slot, step_on(slot, now) ? engine_stop_signal(slot) : 0);
 }
 
 static void count_killed(struct slot *slot, const struct colony_swept *swept)
@@ -246,6 +317,7 @@ void engine_slot_on_swept(struct slot *slot, const struct colony_swept *swept)
     struct colony_stop_report *report = &slot->entry->report;
     uint64_t now = uv_now(slot->entry->engine->loop);
     uint64_t delay_ms = slot->sweep_delay_ms;
+    uint64_t due_ms = step_deadline(slot);
 
     if (slot->state != SLOT_STOPPING)
         return;
@@ -259,8 +331,8 @@ void engine_slot_on_swept(struct slot *slot, const struct colony_swept *swept)
         engine_slot_handle(slot, SLOT_EVENT_GONE);
         return;
     }
-    if (now < slot->deadline_ms && slot->deadline_ms - now < delay_ms)
-        delay_ms = slot->deadline_ms - now;
+    if (now < due_ms && due_ms - now < delay_ms)
+        delay_ms = due_ms - now;
     if (slot->sweep_delay_ms < SWEEP_DELAY_MAX_MS)
         slot->sweep_delay_ms *= 2;
     engine_slot_time(slot, on_sweep_due, delay_ms);

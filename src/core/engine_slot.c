@@ -133,7 +133,8 @@ static void enter_stopping(struct slot *slot)
         leave_alone(slot);
         return;
     }
-    slot->deadline_ms = uv_now(engine->loop) + (engine->is_hurried ? 0 : template->grace_ms);
+    slot->deadline_ms = uv_now(engine->loop) + (engine->is_hurried ? 0 : engine_stop_ms(template));
+    slot->stop_step = 0;
     slot->sweep_delay_ms = SWEEP_DELAY_FIRST_MS;
     slot->swept_with = -1;
     slot->strays_counted = false;
@@ -144,7 +145,7 @@ static void enter_stopping(struct slot *slot)
     else if (slot->is_spawning)
         return; /* told to end as soon as it is there */
     else if (slot->has_record)
-        engine_begin_sweep(slot, template->stop_signal); /* what it left behind */
+        engine_begin_sweep(slot, engine_stop_signal(slot)); /* what it left behind */
     else
         engine_slot_handle(slot, SLOT_EVENT_GONE);
 }

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/engine_internal.h"
@@ -14,8 +16,8 @@
 #include "core/payload.h"
 #include "core/spawn.h"
 
-/* What goes along with an order: the payload, if it is large, and the output, if it is a file, or
- * the input and output of a job. */
+/* What goes along with an order: the payload, if it is large, and the outputs, if they are files,
+ * or the input and output of a job. */
 struct order_fds {
     int fds[3];
     size_t count;
@@ -73,6 +75,8 @@ static void plan_output(const struct colony_template *template, struct colony_sp
     order->plan[2] = output;
     if ((output & FD_KIND_MASK) == FD_STREAM)
         order->stream_kind[OUTPUT_STREAM] = STREAM_OUTPUT;
+    if (engine_has_error_file(template))
+        order->plan[2] = FD_PASSED | 1;
     if (engine_has_error_log(template)) {
         order->plan[2] = FD_STREAM | ERROR_STREAM;
         order->stream_kind[ERROR_STREAM] = STREAM_OUTPUT;
@@ -131,18 +135,62 @@ static const struct colony_identity *default_identity(const struct colony_engine
     return out;
 }
 
-static int open_direct_log(const struct slot *slot, struct colony_error *err)
+/* Not another one's: whoever could put it there could choose what colony writes to. */
+static int check_direct_log(const struct slot *slot, int fd, const char *path,
+                            struct colony_error *err)
 {
-    char path[COLONY_LOG_PATH_MAX];
+    const struct colony_identity *identity = slot->entry->template->identity;
+    struct stat info;
+
+    if (fstat(fd, &info) < 0)
+        return colony_fail_os(err, -errno, "cannot open %s", path);
+    if (!S_ISREG(info.st_mode))
+        return colony_fail(err, -EINVAL, "cannot write the output of %s to %s: it is no file",
+                           slot->entry->template->name, path);
+    if (geteuid() == 0 && info.st_uid != 0 && !(identity && info.st_uid == identity->uid))
+        return colony_fail(err, -EPERM,
+                           "cannot write the output of %s to %s: that belongs to somebody else "
+                           "(uid %u)",
+                           slot->entry->template->name, path, info.st_uid);
+    return fcntl(fd, F_SETFL, O_WRONLY | O_APPEND) < 0
+               ? colony_fail_os(err, -errno, "cannot open %s", path)
+               : 0;
+}
+
+/* Without blocking, should it be a pipe that nobody reads. */
+static int open_direct_log(const struct slot *slot, bool is_error, struct colony_error *err)
+{
+    const int flags =
+        O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+    char path[PATH_MAX];
     int fd;
-    int rc = engine_slot_log_path(slot, false, path, sizeof path);
+    int rc = engine_direct_path(slot, is_error, path, sizeof path);
 
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot name the log of %s", slot->entry->template->name);
-    fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    fd = open(path, flags, 0600);
     if (fd < 0)
         return colony_fail_os(err, -errno, "cannot open %s", path);
-    return fd;
+    rc = check_direct_log(slot, fd, path, err);
+    if (rc == 0)
+        return fd;
+    (void)close(fd);
+    return rc;
+}
+
+static int attach_direct_logs(const struct slot *slot, struct order_fds *fds,
+                              struct colony_error *err)
+{
+    size_t count = engine_has_error_file(slot->entry->template) ? 2 : 1;
+
+    for (size_t i = 0; i < count; i++) {
+        int fd = open_direct_log(slot, i > 0, err);
+
+        if (fd < 0)
+            return fd;
+        fds->fds[fds->count++] = fd;
+    }
+    return 0;
 }
 
 #define NO_ROOM                                                                                    \
@@ -199,11 +247,8 @@ static int attach(struct slot *slot, struct colony_message *message, struct orde
             (void)colony_fail_os(err, rc, "cannot prepare %s.%u", template->name, slot->number);
     }
     colony_payload_clear(&bytes);
-    if (rc >= 0 && template->log.mode == LOG_DIRECT) {
-        rc = open_direct_log(slot, err);
-        if (rc >= 0)
-            fds->fds[fds->count++] = rc;
-    }
+    if (rc >= 0 && template->log.mode == LOG_DIRECT)
+        rc = attach_direct_logs(slot, fds, err);
     return rc < 0 ? rc : 0;
 }
 

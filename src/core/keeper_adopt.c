@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,6 +15,21 @@
 enum {
     UIDS = 3, /* real, effective, saved */
 };
+
+#define UIDS_LINE "\nUid:"
+
+static bool parse_uids(const char *text, uint32_t uids[UIDS])
+{
+    for (size_t i = 0; i < UIDS; i++) {
+        char *end;
+
+        uids[i] = (uint32_t)strtoul(text, &end, 10);
+        if (end == text)
+            return false;
+        text = end;
+    }
+    return true;
+}
 
 static int read_uids(pid_t pid, uint32_t uids[UIDS])
 {
@@ -30,11 +46,10 @@ static int read_uids(pid_t pid, uint32_t uids[UIDS])
     count = read(fd, text, sizeof text - 1);
     (void)close(fd);
     text[count > 0 ? count : 0] = '\0';
-    line = strstr(text, "\nUid:"); /* no line before it holds what a process may choose but its
-                                      name, in which the kernel escapes a line's end */
-    if (!line || sscanf(line, "\nUid: %u %u %u", &uids[0], &uids[1], &uids[2]) != UIDS)
-        return -ESRCH;
-    return 0;
+    /* No line before it holds what a process may choose but its name, in which the kernel escapes
+     * the end of a line. */
+    line = strstr(text, UIDS_LINE);
+    return line && parse_uids(line + strlen(UIDS_LINE), uids) ? 0 : -ESRCH;
 }
 
 static bool is_allowed(const struct colony_keeper_options *options, uint32_t uid)
@@ -53,7 +68,7 @@ static bool is_allowed(const struct colony_keeper_options *options, uint32_t uid
  */
 static int check_owner(const struct keeper *keeper, pid_t pid)
 {
-    uint32_t uids[UIDS];
+    uint32_t uids[UIDS] = {0};
     int rc = read_uids(pid, uids);
 
     if (rc < 0)

@@ -47,6 +47,10 @@ static const struct colony__setting log_settings[] = {
      "the process writes to the file itself; it is not rotated"},
     {"none",    &colony__log_mode, 0, "false", LOG_AT(mode), &none_mode,
      "output goes to /dev/null"},
+    {"out",     &colony__log_path, 0, NULL, LOG_AT(out), NULL,
+     "with `direct`: the file for its output, instead of one in the state folder"},
+    {"err",     &colony__log_path, 0, NULL, LOG_AT(err), NULL,
+     "with `direct`: a file of its own for stderr"},
     {0},
 };
 
@@ -87,9 +91,9 @@ const struct colony__setting colony__template_settings[] = {
     {"port",         COUNT, 0, "0", AT(port), RANGE(0, 65535),
      "sets PORT: process 1 gets this one, process 2 the next, and so on; 0: none"},
     {"graceful_timeout", SECONDS, COLONY__LIVE, "10", AT(grace_ms), NULL,
-     "how long a process may take to stop before it is killed"},
-    {"stop_signal",  &colony__signal,  COLONY__LIVE, "SIGTERM", AT(stop_signal), NULL,
-     "signal that asks it to stop"},
+     "how long a process may take to stop before the next `stop_signal` is sent, or it is killed"},
+    {"stop_signal",  &colony__stop_signals, COLONY__LIVE, "SIGTERM", AT(stop_signals), NULL,
+     "signal that asks it to stop, or several, each in turn"},
     {"stop_group",   FLAG,  COLONY__LIVE, "false", AT(stop_group), NULL,
      "send the stop signal to its whole process group"},
     {"detach",       FLAG,  0, "false", AT(detach), NULL,
@@ -293,6 +297,8 @@ static void clear(struct colony__draft *draft)
         free(template->dependencies[i].state);
     }
     free(template->dependencies);
+    free(template->log.out);
+    free(template->log.err);
     free(draft->ready.text);
     colony_schedule_clear(&draft->schedule);
     free(draft->health.text);

@@ -29,6 +29,7 @@ enum {
     COLONY_RLIMITS_MAX = 16,  /* RLIM_NLIMITS */
     COLONY_PRIORITY_LAST = 1000000,
     COLONY_DEPENDENCIES_MAX = 256, /* of one template */
+    COLONY_STOP_SIGNALS_MAX = 8,   /* of one stop */
     COLONY_LABEL_MAX = 64,         /* bytes of the label of a stream */
     COLONY_CUSTOM_FD_FIRST = 3,    /* what the first of custom_streams is to the process */
 };
@@ -56,6 +57,8 @@ struct colony_log_settings {
     uint64_t size_bytes;             /* rotate at this size; default 16 MiB */
     uint32_t count;                  /* rotated files kept; default 5 */
     enum colony_log_forward forward; /* lines also go to colony's own log */
+    char *out;                       /* LOG_DIRECT: absolute paths; NULL: STATE/log/NAME.N.log */
+    char *err;                       /* of stderr; NULL: the same as stdout */
 };
 
 struct colony_rlimit {
@@ -190,7 +193,7 @@ struct colony_template {
     uint32_t rlimit_count;
     uint32_t dependency_count;
     struct colony_log_settings log;
-    uint64_t grace_ms;         /* graceful_timeout */
+    uint64_t grace_ms;         /* graceful_timeout: after each of stop_signals */
     uint64_t start_timeout_ms; /* not ready after it: stopped, a failure; 0: no limit */
     uint64_t watchdog_ms;      /* WATCHDOG=1 must come so often, else it is restarted; 0: none */
     uint64_t max_age_ms;       /* restarted when it is so old; 0: never */
@@ -199,7 +202,7 @@ struct colony_template {
     uint32_t numprocesses;
     uint32_t port;     /* PORT of slot 1, one more for each after it; 0: none */
     uint32_t priority; /* 0 first; COLONY_PRIORITY_LAST by default */
-    int stop_signal;
+    uint8_t stop_signals[COLONY_STOP_SIGNALS_MAX]; /* each in turn, for grace_ms; 0 ends them */
     mode_t umask;
     int nice;
     int oom_score_adj;

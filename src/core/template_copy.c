@@ -179,6 +179,8 @@ static void put_template(struct block *block, const struct colony_template *temp
     copy.group = put_text(block, template->group);
     copy.cmd = put_cmd(block, template, copy.argv);
     copy.cwd = put_text(block, template->cwd);
+    copy.log.out = put_text(block, template->log.out);
+    copy.log.err = put_text(block, template->log.err);
     copy.source = put_text(block, template->source);
     if (block->base)
         memcpy(block->base, &copy, sizeof copy);

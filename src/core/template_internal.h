@@ -59,9 +59,10 @@ extern const struct colony__setting_type colony__umask;         /* the draft */
 extern const struct colony__setting_type colony__nice;          /* the draft; detail is a range */
 extern const struct colony__setting_type colony__oom_score_adj; /* the same */
 extern const struct colony__setting_type colony__rlimits;       /* the draft */
-extern const struct colony__setting_type colony__signal;        /* int */
+extern const struct colony__setting_type colony__stop_signals;  /* uint8_t[] up to 0 */
 extern const struct colony__setting_type colony__log;      /* log settings; detail is their table */
 extern const struct colony__setting_type colony__log_mode; /* detail is the mode that true means */
+extern const struct colony__setting_type colony__log_path; /* char *: absolute */
 extern const struct colony__setting_type colony__log_forward;   /* enum colony_log_forward */
 extern const struct colony__setting_type colony__restart;       /* a policy; detail is its table */
 extern const struct colony__setting_type colony__flapping;      /* the same, in gaffer's spelling */

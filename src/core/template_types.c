@@ -2,6 +2,7 @@
 #include "core/template_internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -108,17 +109,31 @@ static int read_oom_score_adj(const struct colony__reading *reading,
     return 0;
 }
 
-static int read_signal(const struct colony__reading *reading, const struct colony__setting *row,
-                       const struct colony_value *value, void *field)
+static int read_stop_signals(const struct colony__reading *reading,
+                             const struct colony__setting *row, const struct colony_value *value,
+                             void *field)
 {
-    int signo = -EINVAL;
+    const struct colony_value *first = value->type == VALUE_LIST ? value->child : value;
+    uint8_t *signals = field;
+    size_t count = 0;
 
-    if (value->type == VALUE_STRING || value->type == VALUE_NUMBER)
-        signo = colony_signal_parse(value->text);
-    if (signo < 0)
-        return colony__setting_fail_type(reading, row, value);
-    *(int *)field = signo;
-    return 0;
+    memset(signals, 0, COLONY_STOP_SIGNALS_MAX);
+    for (const struct colony_value *member = first; member; member = member->next) {
+        int signo = -EINVAL;
+
+        if (member->type == VALUE_STRING || member->type == VALUE_NUMBER)
+            signo = colony_signal_parse(member->text);
+        if (signo < 0)
+            return colony__setting_fail_type(reading, row, member);
+        if (count == COLONY_STOP_SIGNALS_MAX)
+            return colony__setting_fail(reading, value, -EINVAL,
+                                        "cannot use `%s`: there may be %d signals", row->name,
+                                        COLONY_STOP_SIGNALS_MAX);
+        signals[count++] = (uint8_t)signo;
+        if (value->type != VALUE_LIST)
+            break; /* its next is another setting */
+    }
+    return count > 0 ? 0 : colony__setting_fail_type(reading, row, value);
 }
 
 static int read_limit(const struct colony__reading *reading, const struct colony_value *value,
@@ -239,6 +254,17 @@ static int read_log_forward(const struct colony__reading *reading,
     return rc;
 }
 
+/* Relative to what would be anybody's guess: colony, its settings and the process have folders. */
+static int read_log_path(const struct colony__reading *reading, const struct colony__setting *row,
+                         const struct colony_value *value, void *field)
+{
+    size_t length = value->type == VALUE_STRING ? strlen(value->text) : 0;
+
+    if (length < 2 || value->text[0] != '/' || value->text[length - 1] == '/' || length >= PATH_MAX)
+        return colony__setting_fail_type(reading, row, value);
+    return colony__setting_text.read(reading, row, value, field);
+}
+
 static int read_log(const struct colony__reading *reading, const struct colony__setting *row,
                     const struct colony_value *value, void *field)
 {
@@ -246,8 +272,14 @@ static int read_log(const struct colony__reading *reading, const struct colony__
     const struct colony_value nothing = {.type = VALUE_MAP};
     int rc;
 
-    if (value->type == VALUE_MAP)
-        return colony__settings_read(reading, row->detail, value, log);
+    if (value->type == VALUE_MAP) {
+        rc = colony__settings_read(reading, row->detail, value, log);
+        if (rc == 0 && log->mode != LOG_DIRECT && (log->out || log->err))
+            return colony__setting_fail(reading, value, -EINVAL,
+                                        "cannot use `log`: out and err are files that a process "
+                                        "writes itself, add direct: true");
+        return rc;
+    }
     if (value->type != VALUE_STRING || strcmp(value->text, "none") != 0)
         return colony__setting_fail_type(reading, row, value);
     rc = colony__settings_read(reading, row->detail, &nothing, log);
@@ -256,6 +288,8 @@ static int read_log(const struct colony__reading *reading, const struct colony__
 }
 
 /* clang-format off */
+const struct colony__setting_type colony__log_path =
+    {"a path of a file, from / on",                  false, read_log_path,  NULL};
 const struct colony__setting_type colony__name =
     {"a text",                                      false, NULL,           NULL};
 const struct colony__setting_type colony__args =
@@ -280,8 +314,8 @@ const struct colony__setting_type colony__oom_score_adj =
     {"a whole number",                              false, read_oom_score_adj, NULL};
 const struct colony__setting_type colony__rlimits =
     {"a map of limits, such as nofile: 1024",       false, read_rlimits,   NULL};
-const struct colony__setting_type colony__signal =
-    {"the name or number of a signal",              false, read_signal,    NULL};
+const struct colony__setting_type colony__stop_signals =
+    {"the name or number of a signal, or a list of them", false, read_stop_signals, NULL};
 const struct colony__setting_type colony__log =
     {"`none` or a map of settings",                 true,  read_log,       NULL};
 const struct colony__setting_type colony__log_mode =

@@ -74,16 +74,21 @@ static void note_slot(const struct colony_slot_info *info, void *data)
         ((struct own_slot *)data)->pid = info->os_pid;
 }
 
-/* Of an engine before this one. */
-static void note_survivor(struct controller *controller, struct member *member,
-                          const struct colony_session_process *process)
+/* Of an engine before this one; or it has ended while nobody looked. */
+static void note_beginning(struct controller *controller, struct member *member,
+                           const struct look_item *item,
+                           const struct colony_session_process *process)
 {
+    bool is_said_to_run =
+        process->pid > 0 || (process->state && strcmp(process->state, COLONY_STATE_STOPPED) != 0);
     struct own_slot own = {0};
 
     (void)colony_engine_each_slot(controller->engine, member->name, note_slot, &own);
     if (own.pid > 0)
         controller_take_over(controller, member, own.pid,
                              own.pid == process->pid ? process->state : NULL);
+    else if (item->pid == 0 && is_said_to_run)
+        controller_mark_dirty(controller, member);
 }
 
 static void set_alias(struct member *member, const char *alias)
@@ -135,7 +140,7 @@ static void put(struct controller *controller, struct session_look *look, struct
     set_alias(member, process->alias);
     put_template(controller, look, item, member);
     if (is_new)
-        note_survivor(controller, member, process);
+        note_beginning(controller, member, item, process);
 }
 
 /* --- processes ---------------------------------------------------------------------------------

@@ -90,6 +90,8 @@ struct member *controller_find(struct controller *controller, const char *name);
 struct member *controller_add(struct controller *controller, const char *name);
 void controller_remove(struct controller *controller, struct member *member);
 void controller_remove_all(struct controller *controller);
+/* Its life is to be written down. */
+void controller_mark_dirty(struct controller *controller, struct member *member);
 /* It is in @state now: the engine is told, the bus, and later the workspace. */
 void controller_set_state(struct controller *controller, struct member *member, const char *state);
 void controller_on_spawn(const struct colony_event *event, void *data);

@@ -95,7 +95,7 @@ static void publish(struct controller *controller, const struct member *member,
     cJSON_free(text);
 }
 
-static void mark_dirty(struct controller *controller, struct member *member)
+void controller_mark_dirty(struct controller *controller, struct member *member)
 {
     member->is_dirty = true;
     controller->has_dirty = true;
@@ -112,7 +112,7 @@ void controller_set_state(struct controller *controller, struct member *member, 
     if (!copy)
         return; /* the next look finds it again */
     member->state = copy;
-    mark_dirty(controller, member);
+    controller_mark_dirty(controller, member);
     colony_engine_set_state(controller->engine, member->name,
                             member->pid > 0 ? member->state : NULL);
     publish(controller, member, previous);
@@ -128,7 +128,7 @@ static void begin_life(struct controller *controller, struct member *member, pid
     member->start_ticks = 0;
     member->is_due = true;
     controller->has_due = true;
-    mark_dirty(controller, member);
+    controller_mark_dirty(controller, member);
 }
 
 void controller_take_over(struct controller *controller, struct member *member, pid_t pid,
@@ -165,7 +165,7 @@ void controller_on_fail(const struct colony_event *event, void *data)
     if (!member || member->adopting == 0)
         return;
     member->adopting = 0;
-    mark_dirty(controller, member);
+    controller_mark_dirty(controller, member);
     controller_look_soon(controller);
 }
 
@@ -181,7 +181,7 @@ void controller_on_exit(const struct colony_event *event, void *data)
     member->adopting = 0;
     member->is_settled = false;
     member->is_due = false;
-    mark_dirty(controller, member);
+    controller_mark_dirty(controller, member);
     controller_set_state(controller, member, COLONY_STATE_STOPPED);
     controller_look_soon(controller);
 }

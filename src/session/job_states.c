@@ -13,6 +13,7 @@
 
 #include "core/table.h"
 #include "session/job_internal.h"
+#include "session/saved_states.h"
 #include "session/state.h"
 #include "session/workspace.h"
 
@@ -105,14 +106,20 @@ static struct watched *watch(struct session_job *job, const struct session_life 
     return watched;
 }
 
-/* Whoever saves one replaces a file, so the folder has changed. */
-static void drop_saved_if_changed(struct session_job *job)
+/* Whoever saves one replaces a file, so the folder changes. */
+static int64_t saved_at_ns(const struct session_job *job)
 {
     struct stat info;
-    int64_t at_ns = -1;
 
-    if (fstatat(colony_workspace_fd(job->workspace), "fp", &info, 0) == 0)
-        at_ns = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
+    if (fstatat(colony_workspace_fd(job->workspace), "fp", &info, 0) < 0)
+        return -1;
+    return (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
+}
+
+static void drop_saved_if_changed(struct session_job *job)
+{
+    int64_t at_ns = saved_at_ns(job);
+
     if (at_ns == job->saved_at_ns)
         return;
     job->saved_at_ns = at_ns;
@@ -122,16 +129,58 @@ static void drop_saved_if_changed(struct session_job *job)
     }
 }
 
-static void read_saved(struct session_job *job, struct watched *watched)
+static int compare_names(const void *left, const void *right)
 {
-    if (watched->has_saved)
-        return;
-    colony_saved_states_clear(&watched->saved);
-    if (colony_saved_states_load(&watched->saved, job->workspace, watched->name, &job->err) < 0) {
-        watched->saved = (struct colony_saved_states){0};
-        job->rc = job->err.code;
+    return strcmp(((const struct colony_session_process *)left)->name,
+                  ((const struct colony_session_process *)right)->name);
+}
+
+/* What cannot be read is told, and not again until it changes. */
+static void on_problem(const char *line, void *data)
+{
+    struct session_job *job = data;
+
+    job->rc = colony_fail(&job->err, -EINVAL, "%s", line);
+}
+
+/* Of @list, whose names are those of watched ones. */
+static void read_saved_of(struct session_job *job, const struct colony_session_list *list)
+{
+    struct colony_saved_states *saved = calloc(list->count + 1, sizeof *saved);
+    int rc = saved ? colony_saved_states_load_all(saved, job->workspace, list, on_problem, job,
+                                                  &job->err)
+                   : -ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < list->count; i++) {
+        struct watched *watched = find(job, list->items[i].name);
+
+        watched->saved = saved[i];
+        watched->has_saved = true;
     }
-    watched->has_saved = true; /* what cannot be read is told, and not again until it changes */
+    if (rc < 0)
+        job->rc = rc;
+    free(saved);
+}
+
+/* Of all that are looked at and have none yet, by one look into the folder. */
+static void read_saved(struct session_job *job)
+{
+    struct colony_session_list list = {0};
+
+    list.items = calloc(job->life_count + 1, sizeof *list.items);
+    if (!list.items)
+        return; /* with the next look */
+    for (size_t i = 0; i < job->life_count; i++) {
+        struct watched *watched = watch(job, &job->lives[i]);
+
+        if (watched && !watched->has_saved)
+            list.items[list.count++].name = watched->name;
+    }
+    if (list.count > 0) {
+        qsort(list.items, list.count, sizeof *list.items, compare_names);
+        read_saved_of(job, &list);
+    }
+    free(list.items);
 }
 
 /* NULL: those of @pid are read for it alone. */
@@ -153,13 +202,33 @@ static const struct colony_socket_table *sockets_of(struct sockets *sockets, pid
     return sockets->table;
 }
 
+static bool is_printed_already(const struct session_job *job, const struct watched *watched)
+{
+    struct colony_fingerprint saved;
+    bool is_equal;
+
+    if (colony_fingerprint_load(&saved, job->workspace, watched->name, NULL, NULL) < 0)
+        return false;
+    is_equal = colony_fingerprint_is_equal(&saved, &watched->live.last);
+    colony_fingerprint_clear(&saved);
+    return is_equal;
+}
+
 /* Once it is what it will be like: by this it is found when its pid is not known. */
 static void print(struct session_job *job, struct watched *watched)
 {
+    bool was_read;
+
+    if (watched->is_printed)
+        return;
+    watched->is_printed = is_printed_already(job, watched);
     if (watched->is_printed || colony_workspace_lock(job->workspace, LOCK_MS, NULL) < 0)
         return;
+    was_read = saved_at_ns(job) == job->saved_at_ns;
     watched->is_printed = colony_fingerprint_save(&watched->live.last, job->workspace,
                                                   watched->name, NULL, &job->err) == 0;
+    if (was_read)
+        job->saved_at_ns = saved_at_ns(job); /* that was us: the states are as they were */
     colony_workspace_unlock(job->workspace);
 }
 
@@ -172,7 +241,7 @@ static bool is_there(const struct session_life *life)
 
 static void look_at(struct session_job *job, struct session_life *life, struct sockets *sockets)
 {
-    struct watched *watched = watch(job, life);
+    struct watched *watched = find(job, life->name);
     struct colony_fingerprint now = {0};
     struct colony_state_look look = {.now = &now, .period_ms = job->period_ms};
     const char *state;
@@ -187,7 +256,6 @@ static void look_at(struct session_job *job, struct session_life *life, struct s
         colony_fingerprint_clear(&now);
         return;
     }
-    read_saved(job, watched);
     look.now_ms = colony_boot_now_ns() / 1000000;
     state = colony_live_state_look(&watched->live, &watched->saved, &look);
     copy = strdup(state);
@@ -208,6 +276,7 @@ void session_job_look_at_states(struct session_job *job)
 
     job->due_ms = UINT64_MAX;
     drop_saved_if_changed(job);
+    read_saved(job);
     for (size_t i = 0; i < job->life_count; i++)
         look_at(job, &job->lives[i], &sockets);
     colony_socket_table_free(sockets.table);

@@ -37,6 +37,7 @@ static const char *const step_names[] = {
 /* A child on its way, and our ends of its pipes. */
 struct birth {
     struct colony__launch_plan plan;
+    const char *title;
     int listen_fd;
     int go_fd;
     pid_t pid;
@@ -70,7 +71,8 @@ static int fail_step(const struct birth *birth, const struct colony__launch_word
 {
     const char *what = word->step == LAUNCH_STEP_CHDIR ? birth->plan.cwd : birth->plan.program;
 
-    return colony_fail_os(err, -word->number, "%s %s", step_names[word->step], what);
+    return colony_fail_os(err, -word->number, "cannot start %s: %s %s", birth->title,
+                          step_names[word->step], what);
 }
 
 /* 1: *word is what the child says; 0: it has closed its end, by exec or its own end. */
@@ -88,15 +90,14 @@ static int hear(const struct birth *birth, struct colony__launch_word *word,
         return colony_fail(err, -ETIMEDOUT,
                            "cannot start %s: it did not run within %d s (is its folder %s on a "
                            "mount that hangs?)",
-                           birth->plan.program, EXEC_WAIT_MS / 1000, birth->plan.cwd);
+                           birth->title, EXEC_WAIT_MS / 1000, birth->plan.cwd);
     do
         count = read(birth->listen_fd, word, sizeof *word);
     while (count < 0 && errno == EINTR);
     if (count == 0)
         return 0;
     if (count != sizeof *word)
-        return colony_fail_os(err, count < 0 ? -errno : -EIO, "cannot hear of %s",
-                              birth->plan.program);
+        return colony_fail_os(err, count < 0 ? -errno : -EIO, "cannot hear of %s", birth->title);
     return 1;
 }
 
@@ -104,12 +105,12 @@ static int hear(const struct birth *birth, struct colony__launch_word *word,
 static int bear(struct birth *birth, struct colony_error *err)
 {
     const int parent_ends[2] = {birth->listen_fd, birth->go_fd};
-    struct colony__launch_word word;
+    struct colony__launch_word word = {0};
     pid_t middle = fork();
     int rc;
 
     if (middle < 0)
-        return colony_fail_os(err, -errno, "cannot start %s: fork", birth->plan.program);
+        return colony_fail_os(err, -errno, "cannot start %s: fork", birth->title);
     if (middle == 0)
         colony__launch_middle(&birth->plan, parent_ends);
     close_fd(&birth->plan.fds[LAUNCH_TELL]);
@@ -120,7 +121,7 @@ static int bear(struct birth *birth, struct colony_error *err)
     if (rc < 0)
         return rc;
     if (rc == 0)
-        return colony_fail(err, -EIO, "cannot start %s: it ended at once", birth->plan.program);
+        return colony_fail(err, -EIO, "cannot start %s: it ended at once", birth->title);
     if (word.step != LAUNCH_STEP_BORN)
         return fail_step(birth, &word, err);
     birth->pid = word.number;
@@ -144,11 +145,11 @@ static int note(struct colony_workspace *workspace, struct colony_session_proces
 /* It is noted: lets it run its program, and waits until it does. */
 static int let_go(struct birth *birth, struct colony_error *err)
 {
-    struct colony__launch_word word;
+    struct colony__launch_word word = {0};
     int rc;
 
     if (write(birth->go_fd, "g", 1) != 1)
-        return colony_fail_os(err, -errno, "cannot start %s", birth->plan.program);
+        return colony_fail_os(err, -errno, "cannot start %s", birth->title);
     rc = hear(birth, &word, err);
     return rc > 0 ? fail_step(birth, &word, err) : rc;
 }
@@ -189,7 +190,8 @@ static int start(struct birth *birth, struct colony_workspace *workspace,
 int colony_session_launch(struct colony_workspace *workspace,
                           struct colony_session_process *process, struct colony_error *err)
 {
-    struct birth birth = {.listen_fd = -1, .go_fd = -1};
+    struct birth birth = {
+        .title = colony_session_process_title(process), .listen_fd = -1, .go_fd = -1};
     int pidfd = colony_session_process_pidfd(process);
     int rc;
 

@@ -25,6 +25,12 @@ struct colony_workspace;
 int colony_session_launch(struct colony_workspace *workspace,
                           struct colony_session_process *process, struct colony_error *err);
 
+/* Some of a list. */
+struct colony_session_chosen {
+    struct colony_session_process *const *items;
+    size_t count;
+};
+
 /* What a stop of several had to do. */
 struct colony_session_stopped {
     size_t stopped;
@@ -32,12 +38,13 @@ struct colony_session_stopped {
 };
 
 /*
- * Stops all of @processes at once: each signal of @config in turn to those that are left, waiting
- * as it says, then SIGKILL to them and to what bears their marks. Notes them as stopped. 0, or the
- * first failure after all were tried: -EPERM: one is not ours to signal.
+ * Stops all of @chosen at once: each signal of @config in turn to those that are left, waiting as
+ * it says, then SIGKILL; then what bears their marks goes the same way. Notes them as stopped. 0,
+ * or the first failure after all were tried: -EPERM: one is not ours to signal; -ETIMEDOUT: even
+ * SIGKILL has not ended one.
  */
 int colony_session_stop(struct colony_workspace *workspace,
-                        struct colony_session_process *const *processes, size_t count,
+                        const struct colony_session_chosen *chosen,
                         const struct colony_session_config *config,
                         struct colony_session_stopped *out, struct colony_error *err);
 

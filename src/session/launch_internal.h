@@ -10,8 +10,11 @@
 #include "core/table.h"
 
 struct colony_error;
+struct colony_session_chosen;
+struct colony_session_config;
 struct colony_session_process;
 struct colony_workspace;
+struct pollfd;
 
 /* --- launch_plan.c ----------------------------------------------------------------------------
  */
@@ -77,6 +80,34 @@ enum {
 int colony__launch_instance(struct colony_workspace *workspace, char out[COLONY_INSTANCE_SIZE],
                             struct colony_error *err);
 
+/* --- launch_targets.c -------------------------------------------------------------------------
+ */
+
+/* What is to end: one of the session's processes, or a stray. */
+struct colony__target {
+    pid_t pid;
+    int pidfd;         /* -1: it has ended, or is given up */
+    const char *title; /* borrowed; NULL: a stray */
+    int fault;         /* negative errno: it could not be signalled */
+};
+
+struct colony__targets {
+    struct colony__target *items;
+    struct pollfd *pollers; /* room for those that are left, in the same order */
+    size_t count;
+    size_t left;
+};
+
+/* Room for @count. -ENOMEM. */
+int colony__targets_init(struct colony__targets *targets, size_t count, struct colony_error *err);
+void colony__targets_clear(struct colony__targets *targets);
+/* Takes ownership of @pidfd; negative: why there is none. */
+void colony__targets_add(struct colony__targets *targets, pid_t pid, const char *title, int pidfd);
+/* Each signal of @config in turn, then SIGKILL. Returns how many had to be killed; what is left
+ * then is what even that has not ended. */
+size_t colony__targets_stop(struct colony__targets *targets,
+                            const struct colony_session_config *config);
+
 /* --- launch_strays.c --------------------------------------------------------------------------
  */
 
@@ -85,10 +116,10 @@ struct colony__stray {
     int pidfd;
 };
 
-/* Living processes that bear the mark of one of @processes. Returns how many; the caller closes
+/* Living processes that bear the mark of one of @chosen. Returns how many; the caller closes
  * their descriptors and frees *out. -ENOMEM. */
 ssize_t colony__launch_find_strays(struct colony__stray **out, const char *instance,
-                                   struct colony_session_process *const *processes, size_t count,
+                                   const struct colony_session_chosen *chosen,
                                    struct colony_error *err);
 
 #endif

@@ -117,7 +117,7 @@ static int find_program(struct colony__launch_plan *plan, struct colony_error *e
     if (plan->program)
         return 0;
     if (errno == ENOENT)
-        return colony_fail(err, -ENOENT, "exec %s: there is no such program on PATH", name);
+        return colony_fail(err, -ENOENT, "cannot start %s: there is no such program on PATH", name);
     return colony_fail_os(err, -ENOMEM, "cannot start %s", name);
 }
 

@@ -12,6 +12,7 @@
 #include "core/array.h"
 #include "core/error.h"
 #include "core/sweep.h"
+#include "session/launch.h"
 #include "session/launch_internal.h"
 #include "session/process.h"
 
@@ -22,8 +23,7 @@ enum {
 /* Whose marks are looked for. */
 struct search {
     const char *instance;
-    struct colony_session_process *const *processes;
-    size_t count;
+    const struct colony_session_chosen *chosen;
 };
 
 static bool is_meant(const struct search *search, const char *mark)
@@ -33,9 +33,9 @@ static bool is_meant(const struct search *search, const char *mark)
     if (strncmp(mark, search->instance, length) != 0 || mark[length] != '/')
         return false;
     mark += length + 1;
-    for (size_t i = 0; i < search->count; i++) {
-        length = strlen(search->processes[i]->name);
-        if (strncmp(mark, search->processes[i]->name, length) == 0 &&
+    for (size_t i = 0; i < search->chosen->count; i++) {
+        length = strlen(search->chosen->items[i]->name);
+        if (strncmp(mark, search->chosen->items[i]->name, length) == 0 &&
             strcmp(mark + length, "/1") == 0)
             return true;
     }
@@ -76,18 +76,18 @@ static int add_stray(struct colony__stray **strays, size_t *count, size_t *capac
 }
 
 ssize_t colony__launch_find_strays(struct colony__stray **out, const char *instance,
-                                   struct colony_session_process *const *processes, size_t count,
+                                   const struct colony_session_chosen *chosen,
                                    struct colony_error *err)
 {
-    const struct search search = {instance, processes, count};
-    DIR *folder = count > 0 ? opendir("/proc") : NULL;
+    const struct search search = {instance, chosen};
+    DIR *folder = chosen->count > 0 ? opendir("/proc") : NULL;
     size_t capacity = 0;
     size_t found = 0;
     struct dirent *entry;
     int rc = 0;
 
     *out = NULL;
-    if (count == 0)
+    if (chosen->count == 0)
         return 0;
     if (!folder)
         return colony_fail_os(err, -errno, "cannot look for what was left behind: /proc");

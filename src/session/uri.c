@@ -205,7 +205,7 @@ int colony_uri_parse(struct colony_uri *out, const char *text, struct colony_err
 {
     const struct reading reading = {text, err};
     struct colony_uri uri = {0};
-    const char *at = NULL;
+    const char *at = text;
     const char *path;
     const char *query;
     int rc = check_text(&reading);

@@ -214,7 +214,7 @@ static int make_scheme(char **argv, const struct colony_uri *uri,
 
     for (size_t i = 0; scheme->argv[i] && rc == 0; i++) {
         rc = expand(&argv[i], &expansion, scheme->argv[i]);
-        bytes += rc == 0 ? strlen(argv[i]) + 1 : 0;
+        bytes += argv[i] ? strlen(argv[i]) + 1 : 0;
         if (bytes > WORDS_BYTES_MAX)
             rc = colony_fail(err, -EINVAL,
                              "cannot run the uri: its arguments have more than %d bytes",

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 
+import activate
 import capture
 import commands
 import crash_loops
@@ -67,9 +68,10 @@ GROUPS = {
     "ctl": Group(commands.ps, ("ps", "ps-p99"), 2),
     "files": Group(directories.files, ("files-start", "files-latency", "files-rescan",
                                        "files-messages")),
+    "activate": Group(activate.activate, ("activate", "activate-again"), 3),
     "stats": Group(samples.stats, ("stats",)),
-    "session": Group(workspaces.show, ("session-show",), 2),
     "fingerprints": Group(fingerprints.fingerprints, ("fingerprint", "fingerprints")),
+    "session": Group(workspaces.show, ("session-show",), 2),
     "version": Group(commands.version, ("version",)),
 }
 

@@ -42,7 +42,7 @@ TEST(test_defaults_are_those_of_gaffer)
     assert_false(template->shell);
     assert_int_equal(template->numprocesses, 1);
     assert_int_equal(template->grace_ms, 10000);
-    assert_int_equal(template->stop_signal, SIGTERM);
+    assert_int_equal(template->stop_signals[0], SIGTERM);
     assert_false(template->stop_group);
     assert_false(template->detach);
     assert_true(template->start);
@@ -81,7 +81,7 @@ TEST(test_every_setting_is_read)
     assert_int_equal(template->nice, -5);
     assert_int_equal(template->numprocesses, 4);
     assert_int_equal(template->grace_ms, 2500);
-    assert_int_equal(template->stop_signal, SIGINT);
+    assert_int_equal(template->stop_signals[0], SIGINT);
     assert_true(template->stop_group);
     assert_true(template->detach);
     assert_false(template->start);
@@ -127,7 +127,7 @@ TEST(test_null_means_the_default)
 
     assert_int_equal(template->numprocesses, 1);
     assert_null(template->identity);
-    assert_int_equal(template->stop_signal, SIGTERM);
+    assert_int_equal(template->stop_signals[0], SIGTERM);
     colony_template_free(template);
 }
 
@@ -257,7 +257,15 @@ TEST(test_wrong_types_are_refused)
         {"stop_signal", "0"},
         {"stop_signal", "65"},
         {"stop_signal", "true"},
+        {"log", "{out: /tmp/x}"},
+        {"log", "{direct: true, out: x}"},
+        {"log", "{direct: true, err: /tmp/}"},
+        {"log", "{direct: true, out: /}"},
+        {"log", "{direct: true, none: true, out: /tmp/x}"},
         {"stop_signal", "[]"},
+        {"stop_signal", "[TERM, NOPE]"},
+        {"stop_signal", "[[TERM]]"},
+        {"stop_signal", "[1, 2, 3, 4, 5, 6, 7, 8, 9]"},
         {"stop_group", "1"},
         {"detach", "~x"},
         {"start", "'true'"},

@@ -8,6 +8,7 @@
     "groups: [1, 2]\nrlimits: {nofile: 64}\nlimits: {memory: 64MiB}\n"                             \
     "restart: {when: never}\nrestart_above: {memory: 1MiB}\n"                                      \
     "schedule: {cron: '@daily', timezone: Europe/Berlin}\n"                                        \
+    "log: {direct: true, out: /o, err: /e}\n"                                                      \
     "ready: {exec: 'test -e x'}\nhealth: {tcp: 'a:1'}\ndepends_on: {db: ready, cache: started}\n"
 
 /* All that a template may point to, changed by nobody. */
@@ -19,6 +20,8 @@ static void assert_full(const struct colony_template *template)
     assert_words(template->env_file, "");
     assert_words(template->env_inherit, "HOME|");
     assert_string_equal(template->cwd, "/tmp");
+    assert_string_equal(template->log.out, "/o");
+    assert_string_equal(template->log.err, "/e");
     assert_int_equal(template->identity->gid, 7);
     assert_int_equal(template->identity->group_count, 2);
     assert_int_equal(template->identity->groups[1], 2);

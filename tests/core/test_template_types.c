@@ -74,6 +74,8 @@ static const struct row {
     {"log/forward", "bcz"},
     {"log/direct", "bcz"},
     {"log/none", "bcz"},
+    {"log/out", "z"},
+    {"log/err", "z"},
     {"redirect_output", "wnfhxiltz"},
     {"redirect_input", "bcz"},
     {"custom_streams", "wnfhxiltz"},

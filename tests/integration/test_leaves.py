@@ -105,15 +105,15 @@ def test_a_process_that_ended_meanwhile_is_not_taken_for_another(colony):
 
 def test_a_stop_that_was_under_way_is_gone_on_with(colony):
     colony.start()
-    colony.put("slow", shell=True, cmd="trap 'echo' TERM; while :; do sleep 0.05; done",
-               graceful_timeout=1)
-    slot = colony.wait_state("slow", "running")
-    os.kill(slot["os_pid"], 0)
-    colony.ctl("stop", "slow", "--no-wait", check=False, timeout=20)
-    eventually(lambda: colony.slot("slow")["state"] in ("stopping", "stopped"))
+    colony.put("slow", shell=True, cmd="trap : TERM; while :; do sleep 0.05; done",
+               graceful_timeout=60)
+    pid = colony.wait_state("slow", "running")["os_pid"]
+    assert colony.http("POST", "/processes/slow/_stop").status == 200
+    assert colony.slot("slow")["state"] == "stopping"
     colony.kill_both()
-    colony.start()
-    eventually(lambda: not alive(slot["os_pid"]), what="the end of its stop")
+    assert alive(pid)
+    colony.start()  # of settings that nobody has put yet: a grace of 10 s
+    eventually(lambda: not alive(pid), what="the end of its stop")
 
 
 @pytest.mark.parametrize("kill", ["engine", "both"])
@@ -141,6 +141,27 @@ def test_what_nobody_has_put_yet_is_left_alone_and_watched(colony, kill):
     os.kill(pid, signal.SIGKILL)
     eventually(lambda: colony.slot("own")["os_pid"] not in (0, None, pid),
                what="a restart of what was put after it was taken over")
+
+
+def test_what_is_found_by_its_mark_after_damage_is_left_alone_too(colony):
+    colony.start()
+    colony.put("own")
+    pid = colony.wait_state("own", "running")["os_pid"]
+    colony.kill_both()
+    (colony.state / "table").write_bytes(b"nonsense")
+    colony.start()
+    assert "found own.1 again" in colony.log.read_text()
+    colony.put("own", start=False)
+    assert colony.wait_state("own", "running")["os_pid"] == pid
+
+
+def test_a_serve_after_an_instance_was_asked_for_misses_no_table(colony):
+    colony.start()
+    instance = (colony.state / "instance").read_bytes()
+    leave(colony, "SIGTERM")
+    colony.start()
+    assert (colony.state / "instance").read_bytes() == instance
+    assert "table of processes" not in colony.log.read_text()
 
 
 def test_what_nobody_puts_is_let_go(colony):

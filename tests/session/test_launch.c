@@ -87,10 +87,11 @@ static void refuse(struct place *place, struct colony_session_process *process, 
 static struct colony_session_stopped stop(struct place *place,
                                           struct colony_session_process *process)
 {
+    const struct colony_session_chosen chosen = {&process, 1};
     struct colony_session_stopped stopped;
     struct colony_error err = {0};
 
-    CHECK(colony_session_stop(place->workspace, &process, 1, &quick, &stopped, &err) == 0);
+    CHECK(colony_session_stop(place->workspace, &chosen, &quick, &stopped, &err) == 0);
     return stopped;
 }
 
@@ -348,7 +349,8 @@ FOLDER_TEST(test_a_number_that_is_anothers_by_now_is_never_signalled)
 FOLDER_TEST(test_one_that_belongs_to_somebody_else_is_told)
 {
     struct colony_session_process process = {.pid = getppid()};
-    struct colony_session_process *processes[] = {&process};
+    struct colony_session_process *items[] = {&process};
+    const struct colony_session_chosen chosen = {items, 1};
     struct colony_session_stopped stopped;
     struct colony_error err = {0};
     struct place place;
@@ -363,7 +365,7 @@ FOLDER_TEST(test_one_that_belongs_to_somebody_else_is_told)
     (void)stop(&place, &process);
     process.pid = getppid();
     process.start_ticks = colony_proc_start_ticks(getppid());
-    CHECK(colony_session_stop(place.workspace, processes, 1, &quick, &stopped, &err) == -EPERM);
+    CHECK(colony_session_stop(place.workspace, &chosen, &quick, &stopped, &err) == -EPERM);
     CHECK(strstr(err.message, "somebody else") && stopped.stopped == 0);
     CHECK(process.pid == getppid());
 }
