@@ -211,4 +211,5 @@ clean: ## remove build/
 	rm -rf build
 
 -include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(DOC_OBJ:.o=.d) $(BUILD)/docs/main.d $(UNIT:%.c=$(BUILD)/%.d) \
-         $(BUILD)/tests/bench/stats_colony.d $(BUILD)/tests/bench/fingerprint_colony.d $(BUILD)/tests/integration/driven.d $(FUZZ:%=$(BUILD)/tests/fuzz/fuzz_%.d)
+         $(BUILD)/tests/bench/stats_colony.d $(BUILD)/tests/bench/fingerprint_colony.d $(BUILD)/tests/integration/driven.d \
+         $(FUZZ:%=$(BUILD)/tests/fuzz/fuzz_%.d)

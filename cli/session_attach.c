@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "core/error.h"
 #include "session/config.h"
+#include "session/consumption.h"
 #include "session/names.h"
 #include "session/observe.h"
 #include "session/origin.h"
@@ -212,6 +213,7 @@ static int look(struct session *session, struct colony_session_process *process,
     colony_session_config_clear(&config);
     if (rc < 0)
         return rc;
+    settle_old(&observer, process);
     rc = colony_observer_look(&observer, process->pid, NULL, &state, err);
     if (rc == 0)
         rc = colony_observer_note(&observer, session->workspace, process, NULL, err);

@@ -34,7 +34,7 @@ const struct colony_option session_fingerprint_options[] = {
 /* --- what is known ------------------------------------------------------------------------------
  */
 
-static int look(struct session_view *view, struct colony_error *err)
+static int look(struct session_fingerprint_view *view, struct colony_error *err)
 {
     int pidfd = colony_session_process_pidfd(&view->process);
     int rc;
@@ -50,7 +50,8 @@ static int look(struct session_view *view, struct colony_error *err)
     return rc;
 }
 
-static int read_view(struct session_view *view, const char *word, struct colony_error *err)
+static int read_view(struct session_fingerprint_view *view, const char *word,
+                     struct colony_error *err)
 {
     struct colony_workspace *workspace = view->session->workspace;
     struct colony_session_config config;
@@ -66,18 +67,19 @@ static int read_view(struct session_view *view, const char *word, struct colony_
     return rc < 0 ? rc : look(view, err);
 }
 
-static void clear(struct session_view *view)
+static void clear(struct session_fingerprint_view *view)
 {
     colony_observer_clear(&view->observer);
     colony_session_process_clear(&view->process);
 }
 
-static const char *title_of(const struct session_view *view)
+static const char *title_of(const struct session_fingerprint_view *view)
 {
     return colony_session_process_title(&view->process);
 }
 
-static struct colony_saved_state *find_state(const struct session_view *view, const char *state)
+static struct colony_saved_state *find_state(const struct session_fingerprint_view *view,
+                                             const char *state)
 {
     for (size_t i = 0; i < view->observer.saved.count; i++)
         if (strcmp(view->observer.saved.items[i].state, state) == 0)
@@ -88,7 +90,7 @@ static struct colony_saved_state *find_state(const struct session_view *view, co
 /* --- checks: 0, or told ------------------------------------------------------------------------
  */
 
-static int check_alive(const struct session_view *view)
+static int check_alive(const struct session_fingerprint_view *view)
 {
     return view->is_alive
                ? EXIT_OK
@@ -98,7 +100,7 @@ static int check_alive(const struct session_view *view)
                               title_of(view));
 }
 
-static int check_state(const struct session_view *view)
+static int check_state(const struct session_fingerprint_view *view)
 {
     const char *state = view->session->state;
 
@@ -160,7 +162,7 @@ static void describe(char *text, size_t size, const struct colony_fingerprint *s
         (void)snprintf(text, size, "+%zu -%zu", change.added, change.gone);
 }
 
-static int add_row(struct colony_columns *columns, const struct session_view *view,
+static int add_row(struct colony_columns *columns, const struct session_fingerprint_view *view,
                    const struct colony_saved_state *saved)
 {
     const struct colony_fingerprint *live = &view->observer.live.last;
@@ -178,7 +180,7 @@ static int add_row(struct colony_columns *columns, const struct session_view *vi
     return colony_columns_add(columns, cells);
 }
 
-static int print_comparison(const struct session_view *view)
+static int print_comparison(const struct session_fingerprint_view *view)
 {
     const char *headers[2 + FIELD_COUNT] = {"STATE", "SCORE"};
     struct colony_columns *columns = NULL;
@@ -208,7 +210,7 @@ static int print_comparison(const struct session_view *view)
  */
 
 /* The one of now, for its own state or as what it was seen like last. */
-static int save(struct session_view *view)
+static int save(struct session_fingerprint_view *view)
 {
     struct session *session = view->session;
     struct colony_error err = {0};
@@ -236,7 +238,7 @@ static int save(struct session_view *view)
     return EXIT_OK;
 }
 
-static int show(struct session_view *view)
+static int show(struct session_fingerprint_view *view)
 {
     const struct session *session = view->session;
     bool needs_life = session->saves || session->compares || (!session->state && !session->is_json);
@@ -260,7 +262,7 @@ static int show(struct session_view *view)
 
 int session_fingerprint(struct session *session, int argc, char **argv)
 {
-    struct session_view view = {.session = session};
+    struct session_fingerprint_view view = {.session = session};
     struct colony_error err = {0};
     int exit_code;
 

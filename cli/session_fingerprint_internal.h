@@ -11,7 +11,7 @@
 struct session;
 
 /* One process and what is known of it. */
-struct session_view {
+struct session_fingerprint_view {
     struct session *session;
     struct colony_session_process process;
     struct colony_observer observer;
@@ -20,6 +20,6 @@ struct session_view {
 };
 
 /* Prints all of it as JSON. Returns the exit code, having told what is wrong. */
-int session__fingerprint_json(const struct session_view *view);
+int session__fingerprint_json(const struct session_fingerprint_view *view);
 
 #endif

@@ -59,7 +59,7 @@ static bool add_fingerprint(cJSON *to, const char *key,
     return false;
 }
 
-static bool add_states(cJSON *out, const struct session_view *view)
+static bool add_states(cJSON *out, const struct session_fingerprint_view *view)
 {
     cJSON *states = cJSON_AddObjectToObject(out, "states");
 
@@ -78,7 +78,7 @@ static bool add_states(cJSON *out, const struct session_view *view)
     return states != NULL;
 }
 
-static bool add_process(cJSON *out, const struct session_view *view)
+static bool add_process(cJSON *out, const struct session_fingerprint_view *view)
 {
     const struct colony_session_process *process = &view->process;
 
@@ -90,7 +90,7 @@ static bool add_process(cJSON *out, const struct session_view *view)
                            : cJSON_AddNullToObject(out, "pid"));
 }
 
-int session__fingerprint_json(const struct session_view *view)
+int session__fingerprint_json(const struct session_fingerprint_view *view)
 {
     cJSON *out = cJSON_CreateObject();
     char *text = NULL;

@@ -35,13 +35,14 @@ struct session {        /* NOLINT(clang-analyzer-optin.performance.Padding): by 
     bool sets_shutdown;
     bool shutdown;
     bool is_all;
+    struct colony_workspace *workspace; /* open, but for init */
+    /* attach, wait, fingerprint */
     uint64_t pid; /* 0: not given */
     const char *state;
     const char *condition;
     uint64_t timeout_ms; /* UINT64_MAX: not given */
     bool saves;
     bool compares;
-    struct colony_workspace *workspace; /* open, but for init */
     /* show */
     bool as_graph;
     bool as_dot;
@@ -112,30 +113,30 @@ const struct session_backend *session_backend(struct session *session);
 int session_activate(struct session *session, int argc, char **argv);
 int session_attach(struct session *session, int argc, char **argv);
 int session_deactivate(struct session *session, int argc, char **argv);
+int session_dependence(struct session *session, int argc, char **argv);
 int session_detach(struct session *session, int argc, char **argv);
 int session_fingerprint(struct session *session, int argc, char **argv);
+int session_gc(struct session *session, int argc, char **argv);
 int session_init(struct session *session, int argc, char **argv);
+int session_log(struct session *session, int argc, char **argv);
+int session_show(struct session *session, int argc, char **argv);
 int session_start(struct session *session, int argc, char **argv);
+int session_status(struct session *session, int argc, char **argv);
 int session_stop(struct session *session, int argc, char **argv);
 int session_wait(struct session *session, int argc, char **argv);
-int session_show(struct session *session, int argc, char **argv);
-int session_status(struct session *session, int argc, char **argv);
-int session_dependence(struct session *session, int argc, char **argv);
-int session_log(struct session *session, int argc, char **argv);
-int session_gc(struct session *session, int argc, char **argv);
 
 extern const struct colony_option session_place_options[]; /* of those that take no others */
 extern const struct colony_option session_activate_options[];
 extern const struct colony_option session_attach_options[];
+extern const struct colony_option session_dependence_options[];
 extern const struct colony_option session_fingerprint_options[];
+extern const struct colony_option session_gc_options[];
+extern const struct colony_option session_log_options[];
+extern const struct colony_option session_show_options[];
 extern const struct colony_option session_start_options[];
+extern const struct colony_option session_status_options[];
 extern const struct colony_option session_stop_options[];
 extern const struct colony_option session_wait_options[];
-extern const struct colony_option session_show_options[];
-extern const struct colony_option session_status_options[];
-extern const struct colony_option session_dependence_options[];
-extern const struct colony_option session_log_options[];
-extern const struct colony_option session_gc_options[];
 
 /* --- what they print ----------------------------------------------------------------------------
  */

@@ -70,8 +70,8 @@ GROUPS = {
                                        "files-messages")),
     "activate": Group(activate.activate, ("activate", "activate-again"), 3),
     "stats": Group(samples.stats, ("stats",)),
-    "session": Group(workspaces.show, ("session-show",), 2),
     "fingerprints": Group(fingerprints.fingerprints, ("fingerprint", "fingerprints")),
+    "session": Group(workspaces.show, ("session-show",), 2),
     "version": Group(commands.version, ("version",)),
 }
 

@@ -89,9 +89,9 @@ FIGURES = (
     Figure("activate", "`session activate` of {session}, all running", "ms"),
     Figure("activate-again", "the same when all run already", "ms"),
     Figure("stats", "CPU of one stats sample of {many:,}", "ms", times(1.2)),
-    Figure("session-show", "`colony session show` with {session:,}", "ms"),
     Figure("fingerprint", "CPU of the fingerprint of a process with {descriptors:,} descriptors", "ms"),
     Figure("fingerprints", "CPU of fingerprints of {many:,} processes", "ms"),
+    Figure("session-show", "`colony session show` with {session:,}", "ms"),
     Figure("version", "`colony version`", "ms"),
 )
 

@@ -121,6 +121,14 @@ def test_the_lines_of_the_seed_one_after_the_other(session, started):
     assert len(list((session.folder / "fp").glob("*.operative.yaml"))) == 1
 
 
+def test_one_that_has_run_for_long_is_running(session, started):
+    (session.folder / "etc/session.yaml").write_text("period: 100ms\n", encoding="utf-8")
+    child = started("sleep", "600")
+    start = int(open(f"/proc/{child.pid}/stat").read().rpartition(")")[2].split()[19])
+    eventually(lambda: float(open("/proc/uptime").read().split()[0]) > start / os.sysconf("SC_CLK_TCK") + 0.2)
+    assert session.run("attach", "--pid", child.pid).stdout.endswith(", running\n")
+
+
 def test_a_program_under_another_name_is_started_by_its_file(session, started):
     child = started("/bin/bash", "-c", "exec -a login sleep 603")
     eventually(lambda: open(f"/proc/{child.pid}/cmdline", "rb").read().startswith(b"login"))
