@@ -197,6 +197,18 @@ static int set_state(struct colony_session_process *process, const char *state,
     return 0;
 }
 
+/* One that has run for a period was not launched just now, whoever launched it. */
+static void settle_old(struct colony_observer *observer,
+                       const struct colony_session_process *process)
+{
+    struct colony_consumption_meter meter = {0};
+    struct colony_consumption used;
+
+    if (colony_consumption_read(&used, &meter, process->pid, process->start_ticks) == 0 &&
+        used.uptime_seconds * 1000 >= (double)observer->period_ms)
+        colony_live_state_settle(&observer->live);
+}
+
 /* Its fingerprint, and its state by that or by what it is to be called. Fingerprints come first:
  * one without a process is removed again, a process without one would not be found again. */
 static int look(struct session *session, struct colony_session_process *process,
