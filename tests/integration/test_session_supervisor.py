@@ -197,6 +197,7 @@ def test_the_seeds_session_is_taken_over_stopped_and_brought_back(atlas):
     assert not atlas.socket.exists() or "cannot reach" in atlas.ctl("ps", check=False).stderr
     atlas.session("activate")
     again = {name: atlas.wait_pid(name, pids[name]) for name in pids}
+    eventually(lambda: len(atlas.trader_log()) == 2)
     assert atlas.trader_log() == ["connected /sync --account=0"] * 2, "never too early"
     atlas.wait_row("master.tws", "operative")
     assert {name: atlas.pid(name) for name in again} == again
