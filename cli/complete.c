@@ -204,6 +204,7 @@ static void offer_processes(const struct cursor *cursor, const char *data, const
 /* clang-format off */
 static const struct kind kinds[] = {
     {"ARG",    offer_path,    "files"},
+    {"CHILD",  offer_processes, NULL},
     {"CMD",    offer_path,    "files"},
     {"COLUMN", offer_words,   "name cpu mem restarts uptime state"},
     {"DAEMON", offer_daemons, NULL},
@@ -216,6 +217,7 @@ static const struct kind kinds[] = {
     {"HOW",    offer_words,   "skip queue kill"},
     {"LEVEL",  offer_words,   "error warning info debug"},
     {"NAME",   offer_live,    "/processes"},
+    {"PARENT", offer_processes, NULL},
     {"PROCESS", offer_processes, NULL},
     {"PROGRAM", offer_path,   "files"},
     {"SHELL",  offer_words,   "bash fish zsh"},

@@ -209,8 +209,7 @@ static void settle_old(struct colony_observer *observer,
         colony_live_state_settle(&observer->live);
 }
 
-/* Its fingerprint, and its state by that or by what it is to be called. Fingerprints come first:
- * one without a process is removed again, a process without one would not be found again. */
+/* Its fingerprint, and its state by that or by what it is to be called. */
 static int look(struct session *session, struct colony_session_process *process,
                 struct colony_error *err)
 {

@@ -105,7 +105,7 @@ static int add(struct change *change, const char *parent, const char *child)
         rc = find_title(change, name, &parent_title);
     if (rc == 0)
         rc = find_title(change, child, &child_title);
-    if (rc < 0)
+    if (rc < 0 || !parent_title || !child_title)
         return rc;
     known = find(change, parent_title, state, child_title);
     if (known) {
@@ -129,8 +129,8 @@ static int drop(struct change *change, const char *parent, const char *child)
 {
     char parent_name[COLONY_NAME_MAX + 1];
     char child_name[COLONY_NAME_MAX + 1];
-    const char *state;
-    const char *ignored;
+    const char *state = NULL;
+    const char *ignored = NULL;
     size_t before = change->count;
     int rc = split(change, parent, parent_name, &state);
 

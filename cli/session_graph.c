@@ -105,10 +105,14 @@ int session_graph_print(const struct session_view *view, struct colony_error *er
         .branches = colony_columns_shows_utf8() ? utf8_branches : ascii_branches,
     };
     size_t *levels = calloc(view->list.count + 1, sizeof *levels);
-    int rc = graph.was_printed && levels
-                 ? colony_dependences_rank(&view->config, &view->list, levels, err)
-                 : colony_fail(err, -ENOMEM, "cannot show the session: out of memory");
+    int rc;
 
+    if (!graph.was_printed || !levels) {
+        free(graph.was_printed);
+        free(levels);
+        return colony_fail(err, -ENOMEM, "cannot show the session: out of memory");
+    }
+    rc = colony_dependences_rank(&view->config, &view->list, levels, err);
     for (size_t i = 0; i < view->list.count && rc == 0; i++)
         if (levels[i] == 0)
             print_below(&graph, 0, i, NULL);

@@ -24,6 +24,7 @@ enum {
     PERIOD_MS_MIN = 100,
     STOP_WAIT_MS = 1000,
     TIME_MS_MAX = 24 * 3600 * 1000,
+    KEYS_MAX = 8, /* of one table below */
 };
 
 #define SCHEME_BYTES "abcdefghijklmnopqrstuvwxyz0123456789+.-"
@@ -67,28 +68,43 @@ static size_t count_children(const struct colony_value *value)
     return count;
 }
 
+static const struct key *find_key(const struct key *keys, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(keys[i].name, name) == 0)
+            return &keys[i];
+    return NULL;
+}
+
+static int fail_key(const struct reading *reading, const struct colony_value *value,
+                    const struct key *keys, size_t count)
+{
+    const char *names[KEYS_MAX + 1] = {NULL};
+    const char *nearest;
+
+    for (size_t i = 0; i < count && i < KEYS_MAX; i++)
+        names[i] = keys[i].name;
+    nearest = colony_name_nearest(value->key, names);
+    if (nearest)
+        return colony_fail(reading->err, -EINVAL,
+                           "%s:%u:%u: there is no setting %s: did you mean %s?", reading->path,
+                           value->line, value->column, value->key, nearest);
+    return colony_fail(reading->err, -EINVAL, "%s:%u:%u: there is no setting %s", reading->path,
+                       value->line, value->column, value->key);
+}
+
 static int read_keys(const struct reading *reading, const struct colony_value *map,
                      const struct key *keys, size_t count)
 {
-    const char *names[16] = {NULL};
     int rc = 0;
 
     if (map->type != VALUE_MAP)
         return fail_at(reading, map, "it must be a map");
-    for (size_t i = 0; i < count; i++)
-        names[i] = keys[i].name;
     for (const struct colony_value *value = map->child; value && rc == 0; value = value->next) {
-        const struct key *key = NULL;
-        const char *nearest;
+        const struct key *key = find_key(keys, count, value->key);
 
-        for (size_t i = 0; i < count && !key; i++)
-            key = strcmp(keys[i].name, value->key) == 0 ? &keys[i] : NULL;
-        nearest = key ? NULL : colony_name_nearest(value->key, names);
         if (!key)
-            return colony_fail(reading->err, -EINVAL, "%s:%u:%u: there is no setting %s%s%s%s",
-                               reading->path, value->line, value->column, value->key,
-                               nearest ? ": did you mean " : "", nearest ? nearest : "",
-                               nearest ? "?" : "");
+            return fail_key(reading, value, keys, count);
         if (value->type != VALUE_NULL)
             rc = key->read(reading, value);
     }

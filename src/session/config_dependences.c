@@ -150,7 +150,7 @@ static int edit_child(char **text, const char *path, const char *child,
 
     if (!before || !after)
         rc = colony_fail(err, -ENOMEM, "cannot change %s: out of memory", path);
-    else if (strcmp(before, after) != 0)
+    else if (!is_same_text(before, after))
         rc = colony__yaml_edit(text, path, &edit, err);
     free(before);
     free(after);

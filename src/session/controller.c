@@ -3,6 +3,7 @@
 #include "session/session.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,10 @@ static int watch(struct controller *controller)
 /* --- a reload also looks at the workspace ------------------------------------------------------
  */
 
+/* A first look was applied: what is found later is somebody's already. A reload reads it on its
+ * thread; there is one supervisor in a program. */
+static atomic_bool has_looked;
+
 static int load_look(void **out, const struct colony_settings *next,
                      const struct colony_settings *now, struct colony_error *err)
 {
@@ -147,7 +152,7 @@ static int load_look(void **out, const struct colony_settings *next,
 
     (void)next;
     if (rc == 0)
-        rc = session_look_take(&look, workspace, err);
+        rc = session_look_take(&look, workspace, !atomic_load(&has_looked), err);
     colony_workspace_close(workspace);
     *out = look;
     return rc;
@@ -165,6 +170,12 @@ static void apply_look(void *loaded, void *data)
 static void drop_look(void *loaded)
 {
     session_look_free(loaded);
+}
+
+void controller_complete(struct controller *controller)
+{
+    controller->is_complete = true;
+    atomic_store(&has_looked, true);
 }
 
 static const struct colony_reload_part reload_part = {

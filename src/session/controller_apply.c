@@ -247,7 +247,7 @@ void controller_apply(struct controller *controller, struct session_look *look)
     }
     if (!controller->is_complete)
         colony_engine_let_go_unclaimed(controller->engine, why); /* it was taken out meanwhile */
-    controller->is_complete = true;
+    controller_complete(controller);
     tell_problems(controller, look);
     session_look_free(look);
     make_due(controller);

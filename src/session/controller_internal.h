@@ -74,6 +74,9 @@ struct controller {
 /* controller.c: the last thing there is. */
 void controller_close_handles(struct controller *controller);
 
+/* The first look was applied. */
+void controller_complete(struct controller *controller);
+
 /* controller_work.c. While nothing is under way: what comes next. */
 void controller_go_on(struct controller *controller);
 /* Something has changed: the same, unless something is under way. */

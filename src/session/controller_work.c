@@ -174,6 +174,7 @@ static bool begin(struct controller *controller, enum session_step step)
     if (step == STEP_LOOK) {
         controller->wants_look = false;
         controller->is_stale = false;
+        controller->job->finds = !controller->is_complete;
     } else if (step == STEP_WRITE) {
         controller->has_dirty = false;
     } else {

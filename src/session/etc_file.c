@@ -256,27 +256,31 @@ static bool is_same(const struct field *field, const struct colony_session_proce
     return false;
 }
 
+/* "  KEY: VALUE" */
+static int write_pair(FILE *out, const char *pair)
+{
+    size_t length = strcspn(pair, "=");
+    char *key = strndup(pair, length);
+    int rc;
+
+    (void)fputs("  ", out);
+    rc = key ? colony__yaml_write_key(out, key) : -ENOMEM;
+    free(key);
+    (void)fputs(": ", out);
+    return rc < 0 ? rc : colony__yaml_write_text(out, pair + length + (pair[length] == '='));
+}
+
 static int write_items(FILE *out, enum field_type type, char *const *items)
 {
     int rc = 0;
 
-    (void)fputs(items[0] ? "\n" : type == FIELD_LIST ? " []\n" : " {}\n", out);
+    if (!items[0])
+        (void)fputs(type == FIELD_LIST ? " []" : " {}", out);
+    (void)fputc('\n', out);
     for (; *items && rc == 0; items++) {
-        const char *value = type == FIELD_PAIRS ? strchr(*items, '=') : NULL;
-
-        if (type == FIELD_LIST) {
+        if (type == FIELD_LIST)
             (void)fputs("  - ", out);
-            rc = colony__yaml_write_text(out, *items);
-        } else {
-            char *key = strndup(*items, value ? (size_t)(value - *items) : strlen(*items));
-
-            (void)fputs("  ", out);
-            rc = key ? colony__yaml_write_key(out, key) : -ENOMEM;
-            free(key);
-            (void)fputs(": ", out);
-            if (rc == 0)
-                rc = colony__yaml_write_text(out, value ? value + 1 : "");
-        }
+        rc = type == FIELD_LIST ? colony__yaml_write_text(out, *items) : write_pair(out, *items);
         (void)fputc('\n', out);
     }
     return rc;

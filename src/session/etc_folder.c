@@ -105,21 +105,28 @@ static int compare_entries(const void *left, const void *right)
 static int read_folder(struct colony_workspace *workspace, DIR *folder,
                        struct colony__etc_entries *entries)
 {
-    const struct dirent *file;
     size_t capacity = 0;
-    int rc = 0;
 
-    while (rc == 0 && (errno = 0, file = readdir(folder)) != NULL) {
-        char *base = base_of(file->d_name);
+    for (;;) {
+        const struct dirent *file;
+        char *base;
+        int rc;
 
-        if (base && entries->count >= COLONY_SESSION_PROCESSES_MAX) {
+        errno = 0;
+        file = readdir(folder);
+        if (!file)
+            return -errno;
+        base = base_of(file->d_name);
+        if (!base)
+            continue;
+        if (entries->count >= COLONY_SESSION_PROCESSES_MAX) {
             free(base);
-            rc = -E2BIG;
-        } else if (base) {
-            rc = add_entry(workspace, entries, &capacity, base);
+            return -E2BIG;
         }
+        rc = add_entry(workspace, entries, &capacity, base);
+        if (rc < 0)
+            return rc;
     }
-    return rc == 0 && errno != 0 ? -errno : rc;
 }
 
 int colony__etc_read_all(struct colony_workspace *workspace, struct colony__etc_entries *out,

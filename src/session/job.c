@@ -134,7 +134,7 @@ void session_job_run(uv_work_t *work)
         return;
     switch (job->step) {
     case STEP_LOOK:
-        job->rc = session_look_take(&job->look, job->workspace, &job->err);
+        job->rc = session_look_take(&job->look, job->workspace, job->finds, &job->err);
         if (job->rc == 0)
             session_job_forget_others(job, &job->look->list);
         break;

@@ -38,6 +38,7 @@ struct session_job {
     uv_work_t work;
     void *owner; /* NULL: nobody waits for it any more */
     enum session_step step;
+    bool finds; /* STEP_LOOK: what runs is looked for */
     char *dir;
     char boot[COLONY_SESSION_BOOT_SIZE];
     struct colony_workspace *workspace; /* opened at the first job */

@@ -83,7 +83,7 @@ static void make_templates(struct session_look *look, struct colony_workspace *w
     }
 }
 
-int session_look_take(struct session_look **out, struct colony_workspace *workspace,
+int session_look_take(struct session_look **out, struct colony_workspace *workspace, bool finds,
                       struct colony_error *err)
 {
     struct session_look *look = calloc(1, sizeof *look);
@@ -102,7 +102,7 @@ int session_look_take(struct session_look **out, struct colony_workspace *worksp
         return rc;
     }
     make_templates(look, workspace);
-    session_look_find(look, workspace);
+    session_look_find(look, workspace, finds);
     *out = look;
     return 0;
 }

@@ -169,7 +169,7 @@ static void read_instance(struct finding *finding)
         (void)close(fd);
 }
 
-void session_look_find(struct session_look *look, struct colony_workspace *workspace)
+void session_look_find(struct session_look *look, struct colony_workspace *workspace, bool finds)
 {
     struct finding finding = {.look = look, .workspace = workspace};
 
@@ -178,11 +178,11 @@ void session_look_find(struct session_look *look, struct colony_workspace *works
         return;
     for (size_t i = 0; i < look->count; i++)
         note(&finding, &look->items[i]);
-    if (finding.taken_count < look->count) {
+    if (finds && finding.taken_count < look->count) {
         read_instance(&finding);
         read_command_lines(&finding);
     }
-    for (size_t i = 0; i < look->count; i++)
+    for (size_t i = 0; finds && i < look->count; i++)
         if (!look->items[i].is_noted && look->items[i].template)
             find(&finding, &look->items[i]);
     free(finding.hashes);

@@ -40,17 +40,20 @@ struct session_look {
     size_t problem_room;
 };
 
-/* -EINVAL: etc/session.yaml cannot be used, with its place; and what reading the list says. */
-int session_look_take(struct session_look **out, struct colony_workspace *workspace,
+/*
+ * @finds: also looks for processes whose pid is not noted, among all there are.
+ * -EINVAL: etc/session.yaml cannot be used, with its place; and what reading the list says.
+ */
+int session_look_take(struct session_look **out, struct colony_workspace *workspace, bool finds,
                       struct colony_error *err);
 /* NULL is fine. */
 void session_look_free(struct session_look *look);
 /* Without memory for it, it is not told. */
 void session_look_tell(struct session_look *look, const char *line);
 
-/* look_find.c: which processes of @look live, by what the database notes and else by what was saved
- * of them. */
-void session_look_find(struct session_look *look, struct colony_workspace *workspace);
+/* look_find.c: which processes of @look live, by what the database notes, and with @finds else by
+ * what was saved of them. */
+void session_look_find(struct session_look *look, struct colony_workspace *workspace, bool finds);
 
 /* look_template.c: what is to be run for @process. -EINVAL, -ENOMEM. */
 int session_template_make(struct colony_template **out,

@@ -182,6 +182,7 @@ static int find_present(struct colony_workspace *workspace, const struct colony_
 }
 
 /* What the file is to say, from what it says, or said when it was there. */
+/* NOLINTNEXTLINE(readability-function-size): what was, what is, what is to be */
 static int make_text(struct colony_workspace *workspace, const struct colony__row *row,
                      const struct colony_session_process *process, const struct present *present,
                      char **out, struct colony_error *err)
@@ -208,7 +209,7 @@ static int write_row(struct colony_workspace *workspace,
                      const char *text, struct colony_error *err)
 {
     const char *file = colony_session_process_title(process);
-    bool is_there = is_text(present->base, file) && strcmp(present->text, text) == 0;
+    bool is_there = is_text(present->base, file) && is_text(present->text, text);
     int rc = colony__database_begin(workspace, err);
 
     if (rc < 0)
@@ -237,7 +238,7 @@ static int write_files(struct colony_workspace *workspace,
     };
     int rc = colony__session_write_pid(workspace, process->name, process->pid, err);
 
-    if (rc == 0 && !(is_text(present->base, row.next_file) && strcmp(present->text, text) == 0))
+    if (rc == 0 && !(is_text(present->base, row.next_file) && is_text(present->text, text)))
         rc = colony__session_carry_out(workspace, &row, err);
     return rc;
 }

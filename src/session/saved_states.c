@@ -91,20 +91,26 @@ static int add_state(const struct loading *loading, struct colony_saved_states *
 
 static int read_folder(const struct loading *loading, DIR *folder)
 {
-    const struct dirent *file;
-    int rc = 0;
+    for (;;) {
+        const struct colony_session_process *process;
+        const struct dirent *file;
+        char *state;
+        int rc;
 
-    while (rc == 0 && (errno = 0, file = readdir(folder)) != NULL) {
-        const struct colony_session_process *process =
-            bsearch(file->d_name, loading->list->items, loading->list->count, sizeof *process,
-                    compare_name);
-        char *state = process ? state_of(file->d_name) : NULL;
-
-        if (state)
-            rc = add_state(loading, &loading->out[process - loading->list->items], process->name,
-                           state);
+        errno = 0;
+        file = readdir(folder);
+        if (!file)
+            return -errno;
+        process = bsearch(file->d_name, loading->list->items, loading->list->count, sizeof *process,
+                          compare_name);
+        state = process ? state_of(file->d_name) : NULL;
+        if (!state)
+            continue;
+        rc =
+            add_state(loading, &loading->out[process - loading->list->items], process->name, state);
+        if (rc < 0)
+            return rc;
     }
-    return rc == 0 && errno != 0 ? -errno : rc;
 }
 
 static int compare_states(const void *left, const void *right)
@@ -113,6 +119,7 @@ static int compare_states(const void *left, const void *right)
                   ((const struct colony_saved_state *)right)->state);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): two of them are a callback and its data */
 int colony_saved_states_load_all(struct colony_saved_states *out,
                                  struct colony_workspace *workspace,
                                  const struct colony_session_list *list,

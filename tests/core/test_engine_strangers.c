@@ -42,6 +42,7 @@ static void fixture_init(struct fixture *f, const char *settings)
 static void fixture_clear(struct fixture *f)
 {
     engine_slot_retire(f->slot);
+    assert_int_equal(uv_run(&f->loop, UV_RUN_DEFAULT), 0); /* it is freed on its next turn */
     colony_timers_close(f->engine.timers, NULL, NULL);
     assert_int_equal(uv_run(&f->loop, UV_RUN_DEFAULT), 0);
     assert_int_equal(uv_loop_close(&f->loop), 0);

@@ -45,7 +45,7 @@ static void open_table(const struct scratch *scratch, uint32_t *damaged,
         fail_msg("%s", err.message);
     assert_int_equal(table.header->capacity, 100);
     assert_int_equal(table.used, 0);
-    (void)snprintf(out, COLONY_INSTANCE_SIZE, "%s", table.header->instance);
+    (void)snprintf(out, COLONY_INSTANCE_SIZE, "%.16s", table.header->instance);
     colony_table_close(&table);
 }
 

@@ -105,9 +105,11 @@ def test_a_process_that_ended_meanwhile_is_not_taken_for_another(colony):
 
 def test_a_stop_that_was_under_way_is_gone_on_with(colony):
     colony.start()
-    colony.put("slow", shell=True, cmd="trap : TERM; while :; do sleep 0.05; done",
-               graceful_timeout=60)
+    ready = colony.folder / "ready"
+    colony.put("slow", shell=True, graceful_timeout=60,
+               cmd=f"trap : TERM; touch {ready}; while :; do sleep 0.05; done")
     pid = colony.wait_state("slow", "running")["os_pid"]
+    eventually(ready.exists)
     assert colony.http("POST", "/processes/slow/_stop").status == 200
     assert colony.slot("slow")["state"] == "stopping"
     colony.kill_both()

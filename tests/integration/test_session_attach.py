@@ -357,6 +357,23 @@ def test_a_wait_for_nobody_is_told(session):
     assert "nobody" in session.run("wait", "--alias", "nobody", "--condition", "1", check=4).stderr
 
 
+def test_with_a_supervisor_a_wait_goes_on_in_the_next_life(session, started):
+    (session.folder / "etc/session.yaml").write_text("period: 1s\n", encoding="utf-8")
+    child = started("sleep", "638")
+    session.run("activate")
+    try:
+        session.run("attach", "--pid", child.pid, "--alias", "one", "--restart", 1, "--shutdown", 1)
+        session.run("attach", "--alias", "one", "--state", "up")
+        with subprocess.Popen([BINARY, "session", "-C", session.folder, "wait", "one", "--timeout", "60", "--condition",
+                               f"len(fp['cmdline']) == 2 and uptime >= 0 and pid not in [0, {child.pid}]"]) as waiting:
+            child.kill()
+            assert waiting.wait(timeout=60) == 0
+        session.run("wait", "one", "--state", "up", "--timeout", 60)
+        assert json.loads(session.run("fingerprint", "one", "--json").stdout)["pid"] in session.marked()
+    finally:
+        session.run("deactivate")
+
+
 # fingerprint
 
 

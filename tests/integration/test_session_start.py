@@ -245,4 +245,6 @@ def test_completion_offers_actions_and_processes(session):
     place = ["session", "-C", str(session.folder)]
     assert complete(*place, "stop", "ma").startswith("master.tws\t")
     assert complete(*place, "detach", "x", "ma").startswith("master.tws\t")
+    assert complete(*place, "wait", "--alias", "ma").startswith("master.tws\t")
+    assert complete(*place, "dependence", "add", "--parent=ma").startswith("--parent=master.tws\t")
     assert complete("session", "stop", "-C", str(session.folder), "").startswith("master.tws\t")

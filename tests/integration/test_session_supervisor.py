@@ -197,6 +197,7 @@ def test_the_seeds_session_is_taken_over_stopped_and_brought_back(atlas):
     assert not atlas.socket.exists() or "cannot reach" in atlas.ctl("ps", check=False).stderr
     atlas.session("activate")
     again = {name: atlas.wait_pid(name, pids[name]) for name in pids}
+    eventually(lambda: len(atlas.trader_log()) == 2)
     assert atlas.trader_log() == ["connected /sync --account=0"] * 2, "never too early"
     atlas.wait_row("master.tws", "operative")
     assert {name: atlas.pid(name) for name in again} == again
@@ -234,6 +235,25 @@ def test_a_child_waits_until_a_parent_that_crashed_is_in_its_state_again(atlas):
     atlas.wait_pid("master.trader", trader)
     assert not alive(trader)
     assert "too early" not in atlas.trader_log()
+
+
+@pytest.mark.parametrize("on_loss", ["keep", "stop", "restart"])
+def test_what_a_child_does_when_its_parent_is_lost(workspace, on_loss):
+    mum = start_sleep(workspace, "mum", "--restart", "1", seconds=1001)
+    kid = start_sleep(workspace, "kid", "--restart", "1", seconds=1002)
+    workspace.session("dependence", "add", "--parent", "mum", "--child", "kid", "--on-loss",
+                      on_loss)
+    workspace.session("activate")
+    workspace.wait_row("mum", "running")
+    workspace.wait_row("kid", "running")
+    os.kill(mum, signal.SIGKILL)
+    workspace.wait_pid("mum", mum)
+    if on_loss == "keep":
+        workspace.wait_row("mum", "running")
+        assert workspace.pid("kid") == kid
+    else:
+        workspace.wait_pid("kid", kid)
+        assert not alive(kid)
 
 
 # --- what dies, and what does not ------------------------------------------------------------------
@@ -412,6 +432,17 @@ def test_a_workspace_of_nobody_is_refused(make_colony):
     result = subprocess.run([BINARY, "serve", "--session", str(colony.folder)],
                             capture_output=True, text=True, timeout=20)
     assert result.returncode != 0 and "no workspace of a session" in result.stderr
+
+
+def test_a_session_in_a_settings_file_has_its_state_in_the_workspace(workspace):
+    pid = start_sleep(workspace, "one", "--restart", "1")
+    config = workspace.write({"session": str(workspace.work)})
+    result = subprocess.run([BINARY, "serve", "--config", config, "--state",
+                             workspace.folder / "state"], capture_output=True, text=True, timeout=20)
+    assert result.returncode != 0 and "belongs into" in result.stderr
+    subprocess.run([BINARY, "serve", "--config", config, "--daemon"], check=True, timeout=20)
+    assert "active already" in workspace.session("activate").stdout
+    eventually(lambda: [s["os_pid"] for s in workspace.slots()] == [pid])
 
 
 def test_nonsense_in_the_sessions_settings_keeps_it_from_being_activated(workspace):
