@@ -26,7 +26,7 @@ enum {
     READY_MS = 10000, /* for one that is just being started or replaced */
     END_MS = 30000,
     AT_ONCE = 200, /* connections */
-    PATH_SIZE = 3 * COLONY_NAME_MAX + 64,
+    PATH_SIZE = 3 * COLONY_NAME_MAX + 128,
 };
 
 /* --- is there one ------------------------------------------------------------------------------
