@@ -123,6 +123,7 @@ static int read_folder(struct colony_workspace *workspace, DIR *folder,
             free(base);
             return -E2BIG;
         }
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it is in @entries */
         rc = add_entry(workspace, entries, &capacity, base);
         if (rc < 0)
             return rc;

@@ -100,6 +100,7 @@ static int read_folder(const struct loading *loading, DIR *folder)
         errno = 0;
         file = readdir(folder);
         if (!file)
+            /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the state is in @out */
             return -errno;
         process = bsearch(file->d_name, loading->list->items, loading->list->count, sizeof *process,
                           compare_name);
