@@ -159,8 +159,8 @@ static int name_path(char path[PATH_SIZE], const char *before, const char *name,
 
     if (colony_client_encode(encoded, sizeof encoded, name) < 0)
         return -ENAMETOOLONG;
-    (void)snprintf(path, PATH_SIZE, "%s%s%s", before, encoded, after);
-    return 0;
+    return snprintf(path, PATH_SIZE, "%s%s%s", before, encoded, after) < PATH_SIZE ? 0
+                                                                                   : -ENAMETOOLONG;
 }
 
 int session_supervisor_start(const struct colony_workspace *workspace, const char *name,

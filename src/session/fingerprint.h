@@ -98,19 +98,24 @@ void colony_saved_states_clear(struct colony_saved_states *states);
 const char *colony_saved_states_match(const struct colony_saved_states *states,
                                       const struct colony_fingerprint *live, double *score);
 
-/* Which processes are not meant. All is borrowed. */
-struct colony_fingerprint_limits {
-    const pid_t *taken; /* others' already */
-    size_t taken_count;
-    const char *mark; /* COLONY_ID of the one looked for: who bears another is somebody else's.
-                         NULL: whoever */
-};
+/*
+ * The command lines of all living processes of our own user, read once: many are then looked for
+ * among them at no further walk over /proc. What is started later is not in it.
+ */
+struct colony_process_index;
+/* -ENOMEM; what /proc says. */
+int colony_process_index_new(struct colony_process_index **out, struct colony_error *err);
+/* NULL is fine. */
+void colony_process_index_free(struct colony_process_index *index);
+/* @pid is somebody's already: it is not found any more. */
+void colony_process_index_take(struct colony_process_index *index, pid_t pid);
 
 /*
- * A living process of our own user that is the one @saved was taken of: the same command line, and
- * of several the one that scores best, then the eldest. Returns its pid, or 0.
+ * A process of @index that is the one @saved was taken of: the same command line, and of several
+ * the one that scores best, then the eldest. @mark: its COLONY_ID; who bears another is somebody
+ * else's (NULL: whoever). Returns its pid, which is taken from then on, or 0.
  */
-pid_t colony_fingerprint_find_process(const struct colony_fingerprint *saved,
-                                      const struct colony_fingerprint_limits *limits);
+pid_t colony_process_index_find(struct colony_process_index *index,
+                                const struct colony_fingerprint *saved, const char *mark);
 
 #endif

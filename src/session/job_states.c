@@ -239,6 +239,13 @@ static bool is_there(const struct session_life *life)
     return ticks != 0 && (life->start_ticks == 0 || life->start_ticks == ticks);
 }
 
+/* Only its end can change its state: it runs, and there is no other state it could be in. */
+static bool is_at_rest(const struct watched *watched, const struct session_life *life)
+{
+    return watched && watched->has_saved && watched->saved.count == 0 && watched->is_printed &&
+           watched->live.is_settled && strcmp(life->state, COLONY_STATE_RUNNING) == 0;
+}
+
 static void look_at(struct session_job *job, struct session_life *life, struct sockets *sockets)
 {
     struct watched *watched = find(job, life->name);
@@ -248,6 +255,10 @@ static void look_at(struct session_job *job, struct session_life *life, struct s
     uint64_t due_ms;
     char *copy;
 
+    if (is_at_rest(watched, life) && is_there(life)) {
+        life->is_gone = false;
+        return;
+    }
     life->is_gone =
         !watched || !is_there(life) ||
         colony_fingerprint_take(&now, life->pid, sockets_of(sockets, life->pid), NULL) < 0 ||

@@ -483,32 +483,45 @@ static void end_child(pid_t pid)
     (void)wait_for_child(pid);
 }
 
+/* Among all that live now, but @taken (0: nobody). */
+static pid_t find_now(const struct colony_fingerprint *saved, pid_t taken, const char *mark)
+{
+    struct colony_process_index *index;
+    pid_t pid;
+
+    assert_int_equal(colony_process_index_new(&index, NULL), 0);
+    if (taken)
+        colony_process_index_take(index, taken);
+    pid = colony_process_index_find(index, saved, mark);
+    if (pid)
+        assert_int_not_equal(colony_process_index_find(index, saved, mark), pid);
+    colony_process_index_free(index);
+    return pid;
+}
+
 TEST(test_a_process_is_found_by_its_fingerprint)
 {
     char word[32];
     struct colony_fingerprint saved = {0};
-    struct colony_fingerprint_limits limits = {0};
     pid_t pid;
 
     (void)snprintf(word, sizeof word, "sleeper-%d", (int)getpid());
     pid = start_sleeper(word, NULL);
     EVENTUALLY(runs_as(pid, word));
     take(&saved, pid);
-    assert_int_equal(colony_fingerprint_find_process(&saved, &limits), pid);
-    limits.taken = &pid;
-    limits.taken_count = 1;
-    assert_int_equal(colony_fingerprint_find_process(&saved, &limits), 0);
+    assert_int_equal(find_now(&saved, 0, NULL), pid);
+    assert_int_equal(find_now(&saved, pid, NULL), 0);
     end_child(pid);
-    limits.taken_count = 0;
-    assert_int_equal(colony_fingerprint_find_process(&saved, &limits), 0);
+    assert_int_equal(find_now(&saved, 0, NULL), 0);
     colony_fingerprint_clear(&saved);
+    assert_int_equal(find_now(&saved, 0, NULL), 0);
 }
 
 TEST(test_a_process_with_the_mark_of_another_session_is_not_found)
 {
+    const char *mark = "0123456789abcdef/red-fox/1";
     char word[32];
     struct colony_fingerprint saved = {0};
-    struct colony_fingerprint_limits limits = {.mark = "0123456789abcdef/red-fox/1"};
     pid_t theirs;
     pid_t ours;
 
@@ -516,10 +529,10 @@ TEST(test_a_process_with_the_mark_of_another_session_is_not_found)
     theirs = start_sleeper(word, "fedcba9876543210/red-fox/1");
     EVENTUALLY(runs_as(theirs, word));
     take(&saved, theirs);
-    assert_int_equal(colony_fingerprint_find_process(&saved, &limits), 0);
-    ours = start_sleeper(word, limits.mark);
+    assert_int_equal(find_now(&saved, 0, mark), 0);
+    ours = start_sleeper(word, mark);
     EVENTUALLY(runs_as(ours, word));
-    assert_int_equal(colony_fingerprint_find_process(&saved, &limits), ours);
+    assert_int_equal(find_now(&saved, 0, mark), ours);
     end_child(ours);
     end_child(theirs);
     colony_fingerprint_clear(&saved);
