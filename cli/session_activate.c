@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "core/error.h"
 #include "core/table.h"
+#include "core/template.h"
 #include "serve_internal.h"
 #include "session/config.h"
 #include "session/process.h"
@@ -43,19 +44,42 @@ static const char *text_of(const cJSON *slot, const char *key)
     return text ? text : "";
 }
 
-static void tell_slot(const cJSON *slot, const char *title, uint64_t began_ticks)
+#define WAITS "waits for "
+
+/* The engine knows names: aliases are what people gave. */
+static void tell_cause(const struct colony_session_list *list, const char *cause)
+{
+    size_t length = strlen(WAITS);
+    char name[COLONY_NAME_MAX + 1];
+    const struct colony_session_process *parent = NULL;
+
+    if (strncmp(cause, WAITS, length) == 0) {
+        (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(cause + length, " ,"),
+                       cause + length);
+        parent = colony_session_list_find(list, name);
+    }
+    if (parent)
+        printf(": " WAITS "%s%s\n", colony_session_process_title(parent),
+               cause + length + strlen(name));
+    else
+        printf("%s%s\n", *cause ? ": " : "", cause);
+}
+
+static void tell_slot(const cJSON *slot, const struct colony_session_list *list, const char *title,
+                      uint64_t began_ticks)
 {
     const cJSON *pid = cJSON_GetObjectItemCaseSensitive(slot, "os_pid");
     const char *state = text_of(slot, "state");
-    const char *cause = text_of(slot, "cause");
 
     if (cJSON_IsNumber(pid))
         printf("  %s %s (pid %d)\n",
                colony_proc_start_ticks((pid_t)pid->valueint) < began_ticks ? "runs already:"
                                                                            : "started:",
                title, pid->valueint);
-    else if (strcmp(state, "stopped") != 0)
-        printf("  %s: %s%s%s\n", state, title, *cause ? ": " : "", cause);
+    if (cJSON_IsNumber(pid) || strcmp(state, "stopped") == 0)
+        return;
+    printf("  %s: %s", state, title);
+    tell_cause(list, text_of(slot, "cause"));
 }
 
 static int tell(struct session *session, pid_t pid, uint64_t began_ticks)
@@ -69,7 +93,7 @@ static int tell(struct session *session, pid_t pid, uint64_t began_ticks)
     if (rc == 0)
         rc = session_supervisor_slots(&slots, session->workspace, NULL, &err);
     if (rc == 0)
-        rc = colony_session_list_read(&list, session->workspace, NULL, NULL, &err);
+        rc = colony_session_list_read(&list, session->workspace, session_warn, NULL, &err);
     if (rc == 0)
         printf("the session is active: its supervisor has the pid %d\n", (int)pid);
     cJSON_ArrayForEach(slot, slots)
@@ -78,7 +102,7 @@ static int tell(struct session *session, pid_t pid, uint64_t began_ticks)
             colony_session_list_find(&list, text_of(slot, "name"));
 
         if (rc == 0 && process && strcmp(text_of(slot, "origin"), "session") == 0)
-            tell_slot(slot, colony_session_process_title(process), began_ticks);
+            tell_slot(slot, &list, colony_session_process_title(process), began_ticks);
     }
     colony_session_list_clear(&list);
     cJSON_Delete(slots);
