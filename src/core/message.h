@@ -53,6 +53,10 @@ enum colony_message_type {
     MESSAGE_STRAY,   /* value: how many were reaped */
     MESSAGE_SWEPT,   /* id, swept */
     MESSAGE_REQUEST, /* value: the signal colony got */
+    /* under a service manager; new ones come here, for old keepers and engines know the others */
+    MESSAGE_PING,     /* keeper → engine: answer with ALIVE */
+    MESSAGE_ALIVE,    /* engine → keeper */
+    MESSAGE_RELOADED, /* engine → keeper; name: why not, "": it did */
     MESSAGE_TYPE_COUNT,
 };
 
