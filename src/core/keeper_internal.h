@@ -114,7 +114,8 @@ struct keeper {
 
     /* the service manager */
     struct colony_manager manager;
-    int scopes_fd;           /* a connection to it, made for the first detached process; -1 */
+    int scopes_fd;           /* a connection to it, while scopes are asked for; -1 */
+    uint32_t scopes_asked;   /* and not answered yet */
     uint64_t ping_at_ms;     /* 0: it has no watchdog */
     uint64_t status_at_ms;   /* 0: nothing new to tell */
     uint64_t status_told_ms; /* 0: never */

@@ -123,6 +123,7 @@ static void close_scopes(struct keeper *keeper)
     if (keeper->scopes_fd >= 0)
         (void)close(keeper->scopes_fd);
     keeper->scopes_fd = -1;
+    keeper->scopes_asked = 0;
 }
 
 void keeper_ask_scope(struct keeper *keeper, const struct colony_record *record)
@@ -139,8 +140,10 @@ void keeper_ask_scope(struct keeper *keeper, const struct colony_record *record)
     }
     if (rc >= 0)
         rc = colony_manager_ask_scope(keeper->scopes_fd, record->name, record->id, record->pid);
-    if (rc == 0)
+    if (rc == 0) {
+        keeper->scopes_asked++;
         return;
+    }
     close_scopes(keeper);
     colony_log(SEVERITY_WARNING, "%s.%u stays in the cgroup of colony's service: %s", record->name,
                record->slot, strerror(-rc));
@@ -149,11 +152,16 @@ void keeper_ask_scope(struct keeper *keeper, const struct colony_record *record)
 void keeper_on_scopes(struct keeper *keeper)
 {
     char why[256];
-    int rc = colony_manager_read(keeper->scopes_fd, why, sizeof why);
+    int rc;
 
-    if (rc < 0)
+    if (keeper->scopes_fd < 0)
+        return; /* closed in this turn of the loop */
+    rc = colony_manager_read(keeper->scopes_fd, why, sizeof why);
+    if (why[0] != '\0')
         colony_log(SEVERITY_WARNING,
                    "a detached process stays in the cgroup of colony's service: %s", why);
-    if (rc == 0)
-        close_scopes(keeper); /* the manager began anew; the next one connects again */
+    if (rc < 0 || (uint32_t)rc >= keeper->scopes_asked)
+        close_scopes(keeper); /* else each unit that changes would wake us */
+    else
+        keeper->scopes_asked -= (uint32_t)rc;
 }

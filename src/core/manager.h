@@ -34,7 +34,8 @@ void colony_manager_hide(void);
 /*
  * A connection to the manager itself, on which scopes are asked for: a non-blocking, close-on-exec
  * descriptor that its answers can be read from, or negative errno. There may be none: a manager is
- * known by its socket in /run/systemd, or in XDG_RUNTIME_DIR for who is not root.
+ * known by its socket in /run/systemd, or in XDG_RUNTIME_DIR for who is not root. It tells whoever
+ * is connected of all that happens to its units: close it once all is answered.
  */
 int colony_manager_connect(void);
 
@@ -45,8 +46,8 @@ int colony_manager_connect(void);
 int colony_manager_ask_scope(int fd, const char *name, uint64_t id, pid_t pid);
 
 /*
- * Reads what it has answered. 1: all went well so far, or nothing was there; 0: the connection is
- * over; negative errno: a scope was refused, with the reason in @why, one line.
+ * Reads what has come: how many calls were answered (0: none yet), or -ECONNRESET: the connection
+ * is over, or cannot be read on. In @why is why one was refused, one line; "": none was.
  */
 int colony_manager_read(int fd, char *why, size_t size);
 

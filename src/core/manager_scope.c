@@ -21,6 +21,7 @@ enum {
     HEADER_SIZE = 16,    /* of a message, as far as it is fixed, with the length of its fields */
     BODY_LENGTH_AT = 4,
     TYPE_CALL = 1,
+    TYPE_RETURN = 2,
     TYPE_ERROR = 3,
     FIELD_PATH = 1,
     FIELD_INTERFACE = 2,
@@ -225,6 +226,22 @@ static void copy_reason(const unsigned char *message, size_t size, char *why, si
             *c = ' ';
 }
 
+/* Of the message that begins there; 0: it is not whole, or none. */
+static size_t message_size(const unsigned char *message, size_t size)
+{
+    size_t fields;
+    size_t body;
+
+    if (size < HEADER_SIZE || message[0] != 'l')
+        return 0;
+    fields = get_u32(message + HEADER_SIZE - 4);
+    body = get_u32(message + BODY_LENGTH_AT);
+    if (fields > ANSWER_SIZE || body > ANSWER_SIZE)
+        return 0;
+    body += (HEADER_SIZE + fields + 7) & ~(size_t)7;
+    return body <= size ? body : 0;
+}
+
 /* Where the first message begins: after the lines that let us in. */
 static size_t skip_lines(const unsigned char *bytes, size_t size)
 {
@@ -242,27 +259,25 @@ static size_t skip_lines(const unsigned char *bytes, size_t size)
 
 int colony_manager_read(int fd, char *why, size_t size)
 {
-    unsigned char answer[ANSWER_SIZE];
-    ssize_t count = recv(fd, answer, sizeof answer, MSG_DONTWAIT);
-    size_t at;
+    unsigned char bytes[ANSWER_SIZE];
+    ssize_t count = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    int answers = 0;
+    size_t left;
 
+    why[0] = '\0';
     if (count < 0 && (errno == EAGAIN || errno == EINTR))
-        return 1;
-    if (count <= 0)
         return 0;
-    at = skip_lines(answer, (size_t)count);
-    while ((size_t)count - at >= HEADER_SIZE && answer[at] == 'l') {
-        size_t fields = get_u32(answer + at + HEADER_SIZE - 4);
-        size_t body = get_u32(answer + at + BODY_LENGTH_AT);
-        size_t whole = ((HEADER_SIZE + fields + 7) & ~(size_t)7) + body;
+    if (count <= 0)
+        return -ECONNRESET;
+    for (size_t at = skip_lines(bytes, (size_t)count); at < (size_t)count; at += left) {
+        const unsigned char *message = bytes + at;
 
-        if (answer[at + 1] == TYPE_ERROR) {
-            copy_reason(answer + at, (size_t)count - at, why, size);
-            return -EPERM;
-        }
-        if (fields > ANSWER_SIZE || body > ANSWER_SIZE || whole > (size_t)count - at)
-            return 1;
-        at += whole;
+        left = message_size(message, (size_t)count - at);
+        if (left == 0)
+            return -ECONNRESET;
+        answers += message[1] == TYPE_RETURN || message[1] == TYPE_ERROR;
+        if (message[1] == TYPE_ERROR)
+            copy_reason(message, left, why, size);
     }
-    return 1;
+    return answers;
 }
