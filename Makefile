@@ -60,10 +60,10 @@ FUZZ_BUILD := $(BUILD)/fuzz
 include packaging/packaging.mk
 
 .PHONY: help all man test test-unit test-integration test-asan test-tsan test-threads fuzz faults chaos hammer soak \
-        failures bench bench-peers docs dist lint format install install-system install-config units FORCE clean
+        failures bench bench-peers docs dist lint format install install-system install-config units deb rpm FORCE clean
 .SECONDARY:
 help: ## what there is
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile packaging/packaging.mk | expand -t 20
 
 all: $(BUILD)/colony ## build the colony binary
 
@@ -203,7 +203,7 @@ install: all $(MAN_PAGES) install-system install-config ## into $(DESTDIR)$(pref
 	$(BUILD)/colony completion fish > $(DESTDIR)$(prefix)/share/fish/vendor_completions.d/colony.fish
 
 dist: ## a tarball of what is committed, the same bytes each time
-	git archive --format=tar --prefix=colony-$(VERSION)/ HEAD | gzip -n9 > colony-$(VERSION).tar.gz
+	git archive --format=tar --prefix=colony-$(VERSION)/ HEAD | gzip -n9 > $(or $(DIST),colony-$(VERSION).tar.gz)
 
 clean: ## remove build/
 	rm -rf build

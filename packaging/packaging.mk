@@ -33,3 +33,27 @@ install-config:
 	install -d -m 755 $(DESTDIR)$(sysconfdir)/colony/conf.d
 	test -e $(DESTDIR)$(sysconfdir)/colony/colony.yaml || \
 	    install -m 644 packaging/config/colony.yaml $(DESTDIR)$(sysconfdir)/colony/colony.yaml
+
+# Debian packages of what is committed, in $(BUILD)/deb; objects are made there, or in COLONY_OBJECTS.
+DEB := $(abspath $(BUILD))/deb
+deb: ## Debian packages of what is committed, in build/deb (takes debhelper)
+	rm -rf $(DEB)
+	mkdir -p $(DEB)
+	git archive --format=tar --prefix=colony-$(VERSION)/ HEAD | tar -x -C $(DEB)
+	cp -a $(DEB)/colony-$(VERSION)/packaging/debian $(DEB)/colony-$(VERSION)/debian
+	sed -e 's/@VERSION@/$(VERSION)/' -e "s/@DATE@/$$(git log -1 --format=%aD)/" \
+	    packaging/debian/changelog.in > $(DEB)/colony-$(VERSION)/debian/changelog
+	cd $(DEB)/colony-$(VERSION) && env -u MAKEFLAGS -u MAKELEVEL $(if $(COLONY_OBJECTS),BUILD=$(COLONY_OBJECTS)) \
+	    dpkg-buildpackage --build=binary --no-sign --jobs=auto
+
+# Packages for rpm of what is committed, in $(BUILD)/rpm. RPM_FLAGS=--nodeps where the libraries are another
+# packager's, as on Debian.
+RPM := $(abspath $(BUILD))/rpm
+rpm: ## packages for rpm of what is committed, in build/rpm (takes rpmbuild)
+	rm -rf $(RPM)
+	mkdir -p $(RPM)/SOURCES $(RPM)/SPECS
+	git archive --format=tar.gz --prefix=colony-$(VERSION)/ -o $(RPM)/SOURCES/colony-$(VERSION).tar.gz HEAD
+	sed -e 's/@VERSION@/$(VERSION)/' -e "s/@DATE@/$$(LC_ALL=C TZ=UTC git log -1 --date=format-local:'%a %b %d %Y' --format=%ad)/" \
+	    packaging/rpm/colony.spec > $(RPM)/SPECS/colony.spec
+	env -u MAKEFLAGS -u MAKELEVEL rpmbuild -bb $(RPM_FLAGS) --define '_topdir $(RPM)' \
+	    $(if $(COLONY_OBJECTS),--define 'colony_objects $(COLONY_OBJECTS)') $(RPM)/SPECS/colony.spec

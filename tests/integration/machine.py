@@ -81,16 +81,19 @@ class Machine:
             (units / f"{name}.target").write_text("[Unit]\nDefaultDependencies=no\n")
         (units / "default.target").write_text("[Unit]\nDefaultDependencies=no\n")
 
-    def boot(self):
+    def begin(self, script, *arguments):
         self.cgroup.mkdir()
         enter = f'echo $$ > {self.cgroup}/cgroup.procs; exec "$@"'
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                ["sh", "-c", enter, "sh", *NAMESPACES, "sh", "-c", BEGIN, "sh", self.folder],
+                ["sh", "-c", enter, "sh", *NAMESPACES, "sh", "-c", script, "sh", self.folder, *arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.pid = eventually(self.find_systemd, what="a systemd")
         eventually(lambda: self.run("systemctl", "is-system-running", check=False).stdout.strip() in
                    ("running", "degraded"), what="its start")
+
+    def boot(self):
+        self.begin(BEGIN)
         self.run("systemd-sysusers", "/usr/local/lib/sysusers.d/colony.conf")
         self.run("systemd-tmpfiles", "--create", "/usr/local/lib/tmpfiles.d/colony.conf")
 
@@ -104,8 +107,8 @@ class Machine:
 
     def run(self, *command, check=True, timeout=60):
         """A command inside."""
-        result = subprocess.run(["nsenter", "-t", str(self.pid), "-m", "-p", "-C", "-i", "-u", "--",
-                                 "env", "-i", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", *map(str, command)],
+        result = subprocess.run(["nsenter", "-t", str(self.pid), "-m", "-r", "-p", "-C", "-i", "-u", "--",
+                                 "env", "-C", "/", "-i", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", *map(str, command)],
                                 capture_output=True, text=True, check=False, timeout=timeout)
         if check:
             assert result.returncode == 0, f"{command}: {result.stderr}{result.stdout}{self.log.read_text()}"
