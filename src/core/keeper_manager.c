@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/keeper_internal.h"
@@ -58,12 +59,15 @@ void keeper_tell_ending(struct keeper *keeper)
     tell(keeper, "STOPPING=1\n");
 }
 
+/* The time in microseconds: it must not be before the manager asked, if only by a part of one. */
 void keeper_tell_reloading(struct keeper *keeper)
 {
+    struct timespec now;
     char first[80];
 
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
     (void)snprintf(first, sizeof first, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\n",
-                   keeper_now_ms() * 1000);
+                   (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
     tell(keeper, first);
 }
 
