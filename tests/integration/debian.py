@@ -105,7 +105,8 @@ class Debian(Machine):
 
 
 def make_debian():
-    reason = why_not() or next((f"needs {tool}" for tool in ("debootstrap", "dpkg-deb") if not shutil.which(tool)), None)
+    missing = [tool for tool in ("debootstrap", "dpkg-deb") if not shutil.which(tool)]
+    reason = why_not() or (f"needs {missing[0]}" if missing else None)
     if reason:
         pytest.skip(reason)
     return Debian()

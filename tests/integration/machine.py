@@ -108,7 +108,8 @@ class Machine:
     def run(self, *command, check=True, timeout=60):
         """A command inside."""
         result = subprocess.run(["nsenter", "-t", str(self.pid), "-m", "-r", "-p", "-C", "-i", "-u", "--",
-                                 "env", "-C", "/", "-i", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", *map(str, command)],
+                                 "env", "-C", "/", "-i", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                                 *map(str, command)],
                                 capture_output=True, text=True, check=False, timeout=timeout)
         if check:
             assert result.returncode == 0, f"{command}: {result.stderr}{result.stdout}{self.log.read_text()}"

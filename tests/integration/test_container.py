@@ -72,6 +72,7 @@ def test_the_image_has_the_libraries_that_colony_is_linked_with():
     for library in needed:
         if re.match(r"lib(c|m|asan|tsan|ubsan|pthread|gcc_s)\.so", library):
             continue
-        owners = subprocess.run(["dpkg-query", "-S", f"*/{library}"], capture_output=True, text=True, check=False).stdout
+        owners = subprocess.run(["dpkg-query", "-S", f"*/{library}"], capture_output=True, text=True,
+                                check=False).stdout
         names = {line.split(":")[0] for line in owners.splitlines()}
         assert names & installed, f"{library} is of {names}"

@@ -3,7 +3,6 @@
 
 import json
 import os
-import pathlib
 import shutil
 import subprocess
 
@@ -155,7 +154,7 @@ def test_removed_it_stops_and_keeps_settings_and_logs(debian):
 
 def test_purged_it_leaves_nothing(debian):
     debian.run("dpkg", "-P", "colony")
-    assert files(debian) - debian.before - {"/colony-next.deb", f"/{package(pathlib.Path(BUILD / 'deb'), 'colony').name}"} \
-        == set()
+    left = files(debian) - debian.before
+    assert [path for path in left if not path.endswith(".deb")] == []  # those were laid there by the tests
     assert debian.run("getent", "group", "colony", check=False).returncode == 2
     assert debian.run("ls", "/run/colony", check=False).returncode != 0

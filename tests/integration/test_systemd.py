@@ -154,8 +154,8 @@ def test_a_detached_process_survives_the_stop_in_a_scope_of_its_own(serving):
     serving.write("/etc/colony/colony.yaml", SLEEPERS + "  away: {cmd: sleep, args: ['1001'], detach: true}\n")
     serving.run("systemctl", "reload", "colony")
     pid = pids(serving, "away", "completed")[0]
-    scope = eventually(lambda: re.findall(r"/(colony-away-\d+\.scope)$", serving.run("cat", f"/proc/{pid}/cgroup").stdout,
-                                         re.M)[0], what="its scope")
+    scope = eventually(lambda: re.findall(r"/(colony-away-\d+\.scope)$",
+                                         serving.run("cat", f"/proc/{pid}/cgroup").stdout, re.M)[0], what="its scope")
     assert serving.show("ActiveState", scope) == "active"
     serving.run("systemctl", "stop", "colony")
     assert serving.run("cat", f"/proc/{pid}/comm").stdout == "sleep\n"
@@ -212,6 +212,47 @@ def test_an_instance_is_a_colony_of_its_own(serving):
     serving.run("systemctl", "reload", "colony@shop")
     serving.run("systemctl", "stop", "colony@shop")
     assert len(pids(serving)) == 3
+
+
+BEGIN_USER = """
+mkdir -p /run/user/5 /run/home/.config/colony /run/user-units
+for target in default basic sockets timers paths shutdown exit; do
+    printf '[Unit]\\nDefaultDependencies=no\\n' > /run/user-units/$target.target
+done
+cp /etc/colony/user.yaml /run/home/.config/colony/colony.yaml
+chown -R games:games /run/user/5 /run/home
+chmod 700 /run/user/5
+exec systemd-run --quiet --unit=user-manager -p Delegate=yes -p User=games -p Environment="XDG_RUNTIME_DIR=/run/user/5 \
+    HOME=/run/home SYSTEMD_UNIT_PATH=/run/user-units:/usr/local/lib/systemd/user PATH=/usr/local/bin:/usr/bin:/bin" \
+    /lib/systemd/systemd --user
+"""
+
+
+def test_a_user_has_a_colony_of_his_own(machine):
+    def run(*command, **more):
+        return machine.run("runuser", "-u", "games", "--", "env", "XDG_RUNTIME_DIR=/run/user/5", "HOME=/run/home",
+                           *command, **more)
+
+    def pid_of(name):
+        slots = json.loads(run("colony", "ctl", "ps", "--json").stdout)
+        return next(slot["os_pid"] for slot in slots if slot["name"] == name)
+
+    machine.write("/etc/colony/user.yaml", "processes: {web: {cmd: sleep, args: ['1000']}, "
+                                           "away: {cmd: sleep, args: ['1000'], detach: true}}")
+    machine.run("sh", "-c", BEGIN_USER)
+    eventually(lambda: run("systemctl", "--user", "start", "colony", check=False).returncode == 0, what="a start")
+    web, away = pid_of("web"), pid_of("away")
+    eventually(lambda: ".scope" in machine.run("cat", f"/proc/{away}/cgroup").stdout, what="its scope")
+    main = run("systemctl", "--user", "show", "--value", "-p", "MainPID", "colony").stdout.strip()
+    machine.run("kill", "-9", main)
+    eventually(lambda: run("systemctl", "--user", "show", "--value", "-p", "MainPID", "colony").stdout.strip() not in
+               ("0", main) and pid_of("web") == web, what="another keeper")
+    eventually(lambda: run("systemctl", "--user", "is-active", "colony", check=False).returncode == 0, what="READY")
+    run("systemctl", "--user", "reload", "colony")
+    run("systemctl", "--user", "stop", "colony")
+    assert machine.run("test", "-e", f"/proc/{web}", check=False).returncode == 1
+    assert machine.run("cat", f"/proc/{away}/comm").stdout == "sleep\n"
+    machine.run("systemctl", "kill", "--signal=KILL", "user-manager")  # there is no systemd-exit here
 
 
 # What systemd says of the units, without a machine.
