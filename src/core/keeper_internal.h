@@ -120,7 +120,7 @@ struct keeper {
     uint64_t status_at_ms;   /* 0: nothing new to tell */
     uint64_t status_told_ms; /* 0: never */
     uint32_t living_told;
-    bool has_pinged;          /* and the engine has not answered yet */
+    uint32_t pings_missed;    /* times that the engine was waited for in vain; 0: it has answered */
     char reload_problem[256]; /* of the last reload; "": none */
 
     uint64_t stray_check_at_ms;  /* 0: not due */

@@ -17,6 +17,7 @@
 
 enum {
     PINGS_A_WATCHDOG = 4, /* the engine is killed before the manager would kill us */
+    MISSED_MAX = 2,       /* after one we may have been halted ourselves, and its answer be there */
     STATUS_PAUSE_MS = 1000,
     TEXT_SIZE = 600,
 };
@@ -50,7 +51,7 @@ static void tell(struct keeper *keeper, const char *first)
 
 void keeper_tell_ready(struct keeper *keeper)
 {
-    keeper->has_pinged = false;
+    keeper->pings_missed = 0;
     tell(keeper, keeper->manager.watchdog_ms > 0 ? "READY=1\nWATCHDOG=1\n" : "READY=1\n");
 }
 
@@ -80,27 +81,25 @@ void keeper_on_reloaded(struct keeper *keeper, const char *problem)
 
 void keeper_on_alive(struct keeper *keeper)
 {
-    keeper->has_pinged = false;
+    keeper->pings_missed = 0;
     tell(keeper, "WATCHDOG=1\n");
 }
 
-/* One that has not answered the last time hangs: the keeper can do without the manager's help. */
+/* One that does not answer hangs: the keeper can do without the manager's help. */
 static void ping(struct keeper *keeper, uint64_t now)
 {
     keeper->ping_at_ms = now + keeper->manager.watchdog_ms / PINGS_A_WATCHDOG;
     if (!keeper->engine_is_ready || keeper->engine_pidfd < 0)
         return;
-    if (keeper->has_pinged) {
-        colony_log(SEVERITY_ERROR,
-                   "the engine has not answered for %" PRIu64 " ms: it is killed, "
-                   "processes go on",
-                   keeper->manager.watchdog_ms / PINGS_A_WATCHDOG);
-        keeper->has_pinged = false;
-        (void)syscall(SYS_pidfd_send_signal, keeper->engine_pidfd, SIGKILL, NULL, 0);
+    if (keeper->pings_missed == 0)
+        keeper_send_ping(keeper);
+    if (keeper->pings_missed++ < MISSED_MAX)
         return;
-    }
-    keeper->has_pinged = true;
-    keeper_send_ping(keeper);
+    colony_log(SEVERITY_ERROR,
+               "the engine has not answered for %" PRIu64 " ms: it is killed, processes go on",
+               keeper->manager.watchdog_ms / PINGS_A_WATCHDOG * MISSED_MAX);
+    keeper->pings_missed = 0;
+    (void)syscall(SYS_pidfd_send_signal, keeper->engine_pidfd, SIGKILL, NULL, 0);
 }
 
 uint64_t keeper_run_manager(struct keeper *keeper, uint64_t now)
