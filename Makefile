@@ -57,8 +57,6 @@ PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider
 FUZZ := $(or $(F),$(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_BUILD := $(BUILD)/fuzz
 
-include packaging/packaging.mk
-
 .PHONY: help all man test test-unit test-integration test-asan test-tsan test-threads fuzz faults chaos hammer soak \
         failures bench bench-peers docs dist lint format install install-system install-config units deb rpm FORCE clean
 .SECONDARY:
@@ -207,6 +205,8 @@ dist: ## a tarball of what is committed, the same bytes each time
 
 clean: ## remove build/
 	rm -rf build
+
+include packaging/packaging.mk
 
 -include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(DOC_OBJ:.o=.d) $(BUILD)/docs/main.d $(UNIT:%.c=$(BUILD)/%.d) \
          $(BUILD)/tests/bench/stats_colony.d $(FUZZ:%=$(BUILD)/tests/fuzz/fuzz_%.d)
