@@ -44,7 +44,8 @@ THREADED := core/logs core/log_mark core/log_stalled core/store core/store_damag
             core/ready_tcp
 # What the keeper is made of: libc only (tests/integration/test_keeper_links.py holds it to that).
 KEEPER := error log message keeper_options notes table table_instance spawn spawn_child spawn_plan spawner cgroup sweep adopt notify \
-          keeper keeper_adopt keeper_engine keeper_notify keeper_orders keeper_processes keeper_spawn keeper_streams keeper_takeover
+          manager manager_scope keeper keeper_adopt keeper_engine keeper_manager keeper_notify keeper_orders keeper_processes keeper_spawn \
+          keeper_streams keeper_takeover
 UNIT := $(filter $(if $(T),$(foreach t,$(T),tests/$(dir $(t))test_$(notdir $(t)).c),%),$(wildcard tests/core/test_*.c tests/api/test_*.c tests/fsctl/test_*.c tests/rpc/test_*.c tests/session/test_*.c))
 UNIT_BIN := $(UNIT:%.c=$(BUILD)/%)
 # What the bench measures beside: plain programs, whatever colony itself is built with.
@@ -58,10 +59,10 @@ FUZZ := $(or $(F),$(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.
 FUZZ_BUILD := $(BUILD)/fuzz
 
 .PHONY: help all man test test-unit test-integration test-asan test-tsan test-threads fuzz faults chaos hammer soak \
-        failures bench bench-peers docs dist lint format install clean
+        failures bench bench-peers docs dist lint format install install-system install-config units deb rpm FORCE clean
 .SECONDARY:
 help: ## what there is
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile packaging/packaging.mk | expand -t 20
 
 all: $(BUILD)/colony ## build the colony binary
 
@@ -194,7 +195,7 @@ lint: ## clang-tidy and clang-format, as errors
 format: ## let clang-format decide
 	clang-format -i $(SRC) $(CLI) $(DOC) $(wildcard src/*/*.h cli/*.h docs/*.h tests/*/*.[ch])
 
-install: all $(MAN_PAGES) ## into $(DESTDIR)$(prefix)
+install: all $(MAN_PAGES) install-system install-config ## into $(DESTDIR)$(prefix)
 	install -D -m 755 $(BUILD)/colony $(DESTDIR)$(prefix)/bin/colony
 	$(NO_MAN)
 	for page in $(MAN_PAGES); do install -D -m 644 $$page \
@@ -205,10 +206,12 @@ install: all $(MAN_PAGES) ## into $(DESTDIR)$(prefix)
 	$(BUILD)/colony completion fish > $(DESTDIR)$(prefix)/share/fish/vendor_completions.d/colony.fish
 
 dist: ## a tarball of what is committed, the same bytes each time
-	git archive --format=tar --prefix=colony-$(VERSION)/ HEAD | gzip -n9 > colony-$(VERSION).tar.gz
+	git archive --format=tar --prefix=colony-$(VERSION)/ HEAD | gzip -n9 > $(or $(DIST),colony-$(VERSION).tar.gz)
 
 clean: ## remove build/
 	rm -rf build
+
+include packaging/packaging.mk
 
 -include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(DOC_OBJ:.o=.d) $(BUILD)/docs/main.d $(UNIT:%.c=$(BUILD)/%.d) \
          $(BUILD)/tests/bench/stats_colony.d $(BUILD)/tests/bench/fingerprint_colony.d $(BUILD)/tests/integration/driven.d \

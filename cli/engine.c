@@ -175,8 +175,10 @@ static void on_reload(void *data)
     struct program *program = data;
     struct colony_error err;
 
-    if (colony_engine_reload(program->engine, false, "SIGHUP", on_reloaded, NULL, &err) < 0)
-        colony_log(SEVERITY_ERROR, "%s", err.message);
+    if (colony_engine_reload(program->engine, false, "SIGHUP", on_reloaded, NULL, &err) == 0)
+        return;
+    colony_log(SEVERITY_ERROR, "%s", err.message);
+    colony_engine_tell_reloaded(program->engine, err.message);
 }
 
 static void on_lost(void *data)

@@ -106,7 +106,8 @@ const struct colony_usage colony_usage = {
 static const struct colony_usage help_usage = {
     .command = "colony help",
     .arguments = "[COMMAND...]",
-    .summary = "Tell what there is, or more of a command or of an action of it.",
+    .summary = "Tell what there is, or more of a command or of an action of it: its manual page,\n"
+               "where that is installed, else what --help tells.",
     .examples = "colony help\ncolony help serve\ncolony help ctl logs\n",
     .operands_max = COLONY_OPERANDS_ANY,
 };
@@ -166,7 +167,22 @@ static int cmd_version(int argc, char **argv)
     return print_version();
 }
 
-/* `help X Y` is `X Y --help`. */
+/* Becomes man(1), if it is here and the page of @command is installed; returns if not. */
+static void try_manual(const char *command)
+{
+    char page[128];
+    char path[sizeof COLONY_PREFIX + sizeof page + 32];
+    const char *const endings[] = {".1.gz", ".1"};
+
+    (void)snprintf(page, sizeof page, PREFIX "%.80s", command);
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        (void)snprintf(path, sizeof path, COLONY_PREFIX "/share/man/man1/%s%s", page, endings[i]);
+        if (access(path, R_OK) == 0)
+            (void)execlp("man", "man", path, (char *)NULL);
+    }
+}
+
+/* `help X` opens its page, else it is `X --help`, as `help X Y` is `X Y --help`. */
 static int cmd_help(int argc, char **argv)
 {
     static char help[] = "--help";
@@ -178,6 +194,8 @@ static int cmd_help(int argc, char **argv)
         colony_options_help(&colony_usage);
         return EXIT_OK;
     }
+    if (argc == 2 && find_command(argv[1]))
+        try_manual(argv[1]);
     for (int i = 1; i < argc; i++)
         argv[i - 1] = argv[i];
     argv[argc - 1] = help;

@@ -288,7 +288,7 @@ void serve_pause(void)
  */
 static int listen_on(struct serve *serve, const char *bind, int tls, struct colony_error *err)
 {
-    const struct colony_endpoint endpoint = {bind, tls};
+    const struct colony_endpoint endpoint = {.bind = bind, .passed = &serve->passed, .tls = tls};
     struct colony_keeper_options *keeper = &serve->keeper;
     struct colony_held_socket *held = &keeper->sockets[keeper->socket_count];
     int rc = 0;
@@ -303,7 +303,10 @@ static int listen_on(struct serve *serve, const char *bind, int tls, struct colo
             break;
         serve_pause();
     }
-    keeper->socket_count += rc == 0;
+    if (rc == 0) {
+        held->is_lent = colony_passed_has(&serve->passed, held->fd);
+        keeper->socket_count++;
+    }
     return rc;
 }
 
@@ -403,8 +406,10 @@ static int become_keeper(struct serve *serve, struct colony_error *err)
 
 static int prepare(struct serve *serve, struct colony_error *err)
 {
-    int rc = load_settings(serve, err);
+    int rc;
 
+    colony_passed_take(&serve->passed); /* before anything else is opened */
+    rc = load_settings(serve, err);
     if (rc < 0 && rc != -ENOMEM) {
         struct colony_error reason = *err;
 
@@ -425,6 +430,8 @@ static int prepare(struct serve *serve, struct colony_error *err)
         rc = serve_listen_rpc(serve, err);
     if (rc == 0)
         rc = open_endpoints(serve, err); /* last: what is made here others can see */
+    if (rc == 0)
+        colony_passed_drop(&serve->passed);
     return rc;
 }
 

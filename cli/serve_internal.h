@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "core/keeper_options.h"
+#include "core/passed.h"
 #include "core/state_dir.h"
 #include "options.h"
 
@@ -52,6 +53,7 @@ struct serve {
     int log_fd; /* what descriptor 2 becomes; -1: it stays */
     struct colony_settings *settings;
     struct colony_state_dir state_dir;
+    struct colony_passed passed;
     struct colony_keeper_options keeper;
 };
 

@@ -16,6 +16,7 @@
 #include "core/address.h"
 #include "core/error.h"
 #include "core/listen.h"
+#include "core/passed.h"
 #include "core/settings.h"
 
 /* What the caller gets. */
@@ -25,6 +26,7 @@ struct result {
     size_t name_size;
     char prefix[32];
     bool may_be_remote; /* it is safe beyond this machine, or was said to be */
+    struct colony_passed *passed;
 };
 
 /* A unix socket to be made: its folder, opened, and its name there. */
@@ -42,6 +44,11 @@ static gid_t colony_group(void)
     return group ? group->gr_gid : (gid_t)-1;
 }
 
+static int find_passed(const struct result *out, const struct sockaddr *address)
+{
+    return out->passed ? colony_passed_find(out->passed, address) : -1;
+}
+
 static int listen_tcp(struct result *out, const struct colony_bind *bind, struct colony_error *err)
 {
     struct colony_address address;
@@ -55,7 +62,9 @@ static int listen_tcp(struct result *out, const struct colony_bind *bind, struct
                            "cannot listen on %s: an endpoint beyond this machine needs TLS "
                            "(`certfile`) and a file of tokens (`tokens`), or `insecure: true`",
                            address.text);
-    fd = colony_listen_open(&address, SOCK_STREAM);
+    fd = find_passed(out, (const struct sockaddr *)&address.of);
+    if (fd < 0)
+        fd = colony_listen_open(&address, SOCK_STREAM);
     if (fd == -EADDRINUSE)
         return colony_listen_fail_in_use(err, address.text);
     if (fd < 0)
@@ -215,10 +224,13 @@ static int listen_unix(struct result *out, const char *path, struct colony_error
         (void)colony_fail_os(err, rc, "cannot listen on %s", path);
         goto out;
     }
-    rc = remove_stale(&place, &address, err);
+    fd = find_passed(out, (const struct sockaddr *)&address);
+    if (fd < 0)
+        rc = remove_stale(&place, &address, err);
     if (rc < 0)
         goto out;
-    fd = open_unix(&place, &address);
+    if (fd < 0)
+        fd = open_unix(&place, &address);
     if (fd < 0) {
         rc = fd == -EADDRINUSE ? colony_listen_fail_in_use(err, path)
                                : colony_fail_os(err, fd, "cannot listen on %s", path);
@@ -242,7 +254,8 @@ int colony_endpoint_listen(int *fd, char *name, size_t name_size,
                             .name = name,
                             .name_size = name_size,
                             .prefix = COLONY_ENDPOINT_PREFIX,
-                            .may_be_remote = settings->insecure || (is_tls && settings->tokens)};
+                            .may_be_remote = settings->insecure || (is_tls && settings->tokens),
+                            .passed = endpoint->passed};
     struct colony_bind where;
     int rc = colony_bind_parse(&where, endpoint->bind, err);
 

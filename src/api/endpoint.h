@@ -12,6 +12,7 @@
 
 struct colony_error;
 struct colony_http_settings;
+struct colony_passed;
 
 /* How the names of such sockets begin: plain ones, and those with TLS, where `NUMBER:` follows. */
 #define COLONY_ENDPOINT_PREFIX "http:"
@@ -23,7 +24,8 @@ enum {
 
 struct colony_endpoint {
     const char *bind; /* "HOST:PORT", "[V6]:PORT", "PORT" (of 127.0.0.1) or "unix:PATH" */
-    int tls;          /* number of its certificate (colony_http_tls()), or COLONY_ENDPOINT_PLAIN */
+    struct colony_passed *passed; /* sockets that are there already, used first; NULL: none */
+    int tls; /* number of its certificate (colony_http_tls()), or COLONY_ENDPOINT_PLAIN */
 };
 
 /*
@@ -36,7 +38,7 @@ struct colony_endpoint {
  *
  * Returns 0 and the descriptor in *fd, or -EINVAL, -EACCES (an address beyond this machine with
  * neither TLS and tokens nor `insecure: true`), -EADDRINUSE, -EEXIST (there is something else than
- * a socket), or what the system said.
+ * a socket), or what the system said. Of @endpoint->passed one at that address is taken as it is.
  */
 int colony_endpoint_listen(int *fd, char *name, size_t name_size,
                            const struct colony_endpoint *endpoint,

@@ -389,6 +389,12 @@ typedef void (*colony_reload_cb)(int rc, const struct colony_error *err,
 int colony_engine_reload(struct colony_engine *engine, bool is_dry, const char *why,
                          colony_reload_cb cb, void *data, struct colony_error *err);
 
+/*
+ * Tells the service manager, by the keeper, how a reload that it may have asked for went; @problem
+ * is why it was not done, NULL: it was. Reloads that have begun tell it themselves.
+ */
+void colony_engine_tell_reloaded(struct colony_engine *engine, const char *problem);
+
 /* What a front-end makes of the settings and of files beside them, and a reload makes anew. */
 struct colony_reload_part {
     const char *name; /* of the step that is told, and what it says */

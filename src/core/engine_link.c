@@ -374,13 +374,20 @@ static void on_request(struct inbox *in)
     colony_engine_shutdown(engine, "a signal to colony");
 }
 
+static void on_ping(struct inbox *in)
+{
+    struct colony_message message = {.type = MESSAGE_ALIVE};
+
+    (void)colony_link_send(in->engine->link, &message, NULL, 0);
+}
+
 static void (*const handlers[MESSAGE_TYPE_COUNT])(struct inbox *in) = {
     [MESSAGE_HELLO] = on_hello,     [MESSAGE_HELD] = on_held,
     [MESSAGE_RECORD] = on_record,   [MESSAGE_MORE] = on_more,
     [MESSAGE_WELCOME] = on_welcome, [MESSAGE_SPAWNED] = on_spawned,
     [MESSAGE_EXITED] = on_exited,   [MESSAGE_SPAWN_FAILED] = on_spawn_failed,
     [MESSAGE_STRAY] = on_stray,     [MESSAGE_SWEPT] = on_swept,
-    [MESSAGE_REQUEST] = on_request,
+    [MESSAGE_REQUEST] = on_request, [MESSAGE_PING] = on_ping,
 };
 
 void engine_on_message(const struct colony_message *message, const int *fds, size_t fd_count,

@@ -287,6 +287,19 @@ static void apply_parts(struct reload *reload)
 
 /* The way through it: read, plan, save, apply, tell. */
 
+void colony_engine_tell_reloaded(struct colony_engine *engine, const char *problem)
+{
+    struct colony_message message = {.type = MESSAGE_RELOADED};
+
+    if (!engine->keeper->is_managed)
+        return;
+    (void)snprintf(message.u.name, sizeof message.u.name, "%s", problem ? problem : "");
+    for (char *c = message.u.name; *c != '\0'; c++)
+        if ((unsigned char)*c < ' ')
+            *c = ' ';
+    (void)colony_link_send(engine->link, &message, NULL, 0);
+}
+
 static void finish(struct reload *reload)
 {
     struct colony_reload_step *told = calloc(reload->step_count + 1, sizeof *told);
@@ -299,6 +312,8 @@ static void finish(struct reload *reload)
                                               .name = reload->steps[i].name,
                                               .text = reload->steps[i].text};
     engine->reload = NULL;
+    if (!reload->is_dry)
+        colony_engine_tell_reloaded(engine, reload->rc < 0 ? reload->err.message : NULL);
     reload->cb(reload->rc, &reload->err, told, told ? reload->step_count : 0, reload->data);
     free(told);
     free(reload->steps);

@@ -231,6 +231,7 @@ static int start(struct keeper *keeper, struct colony_error *err)
     if (rc < 0)
         return rc;
     open_cgroups(keeper);
+    keeper_open_manager(keeper);
     rc = keeper_watch(keeper, keeper->signal_fd, SOURCE_SIGNALS, 0);
     if (rc == 0)
         rc = watch_children(keeper);
@@ -253,6 +254,7 @@ static void ask_engine_to_end(struct keeper *keeper, int signo)
 {
     keeper->ended_requests++;
     keeper->requests |= 1U << signo;
+    keeper_tell_ending(keeper);
     if (keeper->ended_requests == 3) {
         colony_log(SEVERITY_WARNING, "asked to end for the third time: ends at once, what still "
                                      "runs is left running and taken over by the next start");
@@ -268,10 +270,12 @@ static void on_signals(struct keeper *keeper)
     struct signalfd_siginfo info;
 
     while (read(keeper->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGHUP)
+        if (info.ssi_signo == SIGHUP) {
             keeper->requests |= 1U << SIGHUP;
-        else
+            keeper_tell_reloading(keeper);
+        } else {
             ask_engine_to_end(keeper, (int)info.ssi_signo);
+        }
     }
     keeper_flush(keeper);
 }
@@ -302,6 +306,9 @@ static void on_event(struct keeper *keeper, const struct epoll_event *event)
     case SOURCE_PROCESS:
         keeper_reap(keeper, index);
         break;
+    case SOURCE_SCOPES:
+        keeper_on_scopes(keeper);
+        break;
     }
 }
 
@@ -322,6 +329,7 @@ static void earlier(int *timeout_ms, uint64_t now, uint64_t at_ms)
 static int run_timers(struct keeper *keeper)
 {
     uint64_t now = keeper_now_ms();
+    uint64_t manager_at_ms;
     int timeout_ms;
 
     if (keeper->stray_check_at_ms != 0 && keeper->stray_check_at_ms <= now)
@@ -339,11 +347,13 @@ static int run_timers(struct keeper *keeper)
     if (keeper->tell_again_at_ms != 0 && keeper->tell_again_at_ms <= now)
         keeper_flush(keeper);
     keeper_fail_late_spawns(keeper);
+    manager_at_ms = keeper_run_manager(keeper, now);
     timeout_ms = keeper_until_job(keeper);
     soonest(&timeout_ms, colony_spawner_until_late(keeper->spawner));
     earlier(&timeout_ms, now, keeper->stray_check_at_ms);
     earlier(&timeout_ms, now, keeper->status_check_at_ms);
     earlier(&timeout_ms, now, keeper->tell_again_at_ms);
+    earlier(&timeout_ms, now, manager_at_ms);
     if (keeper->engine_pid == 0)
         earlier(&timeout_ms, now, keeper->engine_restart_at_ms);
     return timeout_ms;
@@ -392,7 +402,7 @@ static void unlink_sockets(const struct keeper *keeper)
     for (size_t i = 0; i < keeper->options->socket_count; i++) {
         const char *path = strstr(keeper->options->sockets[i].name, "unix:");
 
-        if (path)
+        if (path && !keeper->options->sockets[i].is_lent)
             (void)unlink(path + strlen("unix:"));
     }
 }
@@ -433,6 +443,8 @@ int colony_keeper_run(struct colony_keeper_options *options)
     keeper.queue_head = NO_INDEX;
     keeper.queue_tail = NO_INDEX;
     keeper.jobs_end = &keeper.jobs;
+    keeper.manager.fd = -1;
+    keeper.scopes_fd = -1;
     rc = start(&keeper, &err);
     if (rc < 0) {
         /* A missing file is no missing name, which is what that code is for. */

@@ -56,6 +56,7 @@ static __attribute__((noreturn)) void run_engine(const struct keeper *keeper, in
             setresuid(user->uid, user->uid, user->uid) < 0)
             _exit(EXIT_NOT_ALLOWED);
     }
+    colony_manager_hide();
     keep_over_exec(link_fd);
     keep_over_exec(options->lock_fd);
     (void)sigemptyset(&none);
@@ -316,6 +317,13 @@ static int send_simple(struct keeper *keeper, enum colony_message_type type, int
     struct colony_message message = {.type = (uint16_t)type, .value = value};
 
     return keeper_send_message(keeper, &message, NULL, 0);
+}
+
+/* One that has no room for it does not read: it is told by that it does not answer. */
+void keeper_send_ping(struct keeper *keeper)
+{
+    if (keeper->is_welcomed)
+        (void)send_simple(keeper, MESSAGE_PING, 0);
 }
 
 static int send_held(struct keeper *keeper, const struct colony_held_socket *held)

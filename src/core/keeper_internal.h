@@ -10,6 +10,7 @@
 #include "core/adopt.h"
 #include "core/cgroup.h"
 #include "core/keeper_options.h"
+#include "core/manager.h"
 #include "core/message.h"
 #include "core/spawner.h"
 #include "core/sweep.h"
@@ -35,6 +36,7 @@ enum keeper_source {
     SOURCE_ENGINE,
     SOURCE_SPAWNER,
     SOURCE_PROCESS,
+    SOURCE_SCOPES,
 };
 
 /* What the engine has yet to be told of a process. */
@@ -109,6 +111,17 @@ struct keeper {
     uint32_t requests; /* bit N: signal N came */
     bool wants_write;
     uint64_t tell_again_at_ms; /* 0: not due; HELLO could not be made */
+
+    /* the service manager */
+    struct colony_manager manager;
+    int scopes_fd;           /* a connection to it, while scopes are asked for; -1 */
+    uint32_t scopes_asked;   /* and not answered yet */
+    uint64_t ping_at_ms;     /* 0: it has no watchdog */
+    uint64_t status_at_ms;   /* 0: nothing new to tell */
+    uint64_t status_told_ms; /* 0: never */
+    uint32_t living_told;
+    uint32_t pings_missed;    /* times that the engine was waited for in vain; 0: it has answered */
+    char reload_problem[256]; /* of the last reload; "": none */
 
     uint64_t stray_check_at_ms;  /* 0: not due */
     uint64_t status_check_at_ms; /* 0: not due; adopted ones that ended */
@@ -190,6 +203,24 @@ void keeper_drop_link(struct keeper *keeper);
 void keeper_notify(struct keeper *keeper, uint32_t index, enum keeper_notice notice);
 void keeper_flush(struct keeper *keeper);
 void keeper_upgrade(struct keeper *keeper);
+
+void keeper_send_ping(struct keeper *keeper);
+
+/* keeper_manager.c: all of it does nothing where no service manager runs us. */
+void keeper_open_manager(struct keeper *keeper);
+/* An engine serves. */
+void keeper_tell_ready(struct keeper *keeper);
+void keeper_tell_reloading(struct keeper *keeper);
+/* A reload is over; "": it went well. */
+void keeper_on_reloaded(struct keeper *keeper, const char *problem);
+void keeper_tell_ending(struct keeper *keeper);
+/* The engine has answered. */
+void keeper_on_alive(struct keeper *keeper);
+/* Does what is due; returns when it is to be called again at the latest, 0: never. */
+uint64_t keeper_run_manager(struct keeper *keeper, uint64_t now);
+/* Has a detached process taken out of our service's cgroup. */
+void keeper_ask_scope(struct keeper *keeper, const struct colony_record *record);
+void keeper_on_scopes(struct keeper *keeper);
 
 /* keeper_orders.c */
 void keeper_on_link(struct keeper *keeper, uint32_t events);

@@ -155,7 +155,7 @@ static int parse_identity(struct colony_keeper_options *options, const char *tex
 }
 
 /* FD=NAME */
-static int parse_socket(struct colony_keeper_options *options, const char *text)
+static int parse_socket(struct colony_keeper_options *options, const char *text, bool is_lent)
 {
     struct colony_held_socket *held = &options->sockets[options->socket_count];
     uint64_t fd = 0;
@@ -165,6 +165,7 @@ static int parse_socket(struct colony_keeper_options *options, const char *text)
     if (take_number(&text, INT_MAX, &fd) < 0 || *text++ != '=' || strlen(text) >= sizeof held->name)
         return -EINVAL;
     held->fd = (int)fd;
+    held->is_lent = is_lent;
     memcpy(held->name, text, strlen(text) + 1);
     options->socket_count++;
     return 0;
@@ -176,7 +177,9 @@ static int parse_option(struct colony_keeper_options *options, const char *name,
     if (length == strlen("identity") && strncmp(name, "identity", length) == 0)
         return parse_identity(options, value);
     if (length == strlen("socket") && strncmp(name, "socket", length) == 0)
-        return parse_socket(options, value);
+        return parse_socket(options, value, false);
+    if (length == strlen("lent-socket") && strncmp(name, "lent-socket", length) == 0)
+        return parse_socket(options, value, true);
     for (size_t i = 0; i < OPTION_COUNT; i++)
         if (strlen(option_table[i].name) == length &&
             strncmp(option_table[i].name, name, length) == 0)
@@ -296,7 +299,8 @@ char **colony_keeper_options_argv(const struct colony_keeper_options *options, c
     for (size_t i = 0; i < options->identity_count; i++)
         add_identity(&builder, &options->identities[i]);
     for (size_t i = 0; i < options->socket_count; i++)
-        add(&builder, "--socket=%d=%s", options->sockets[i].fd, options->sockets[i].name);
+        add(&builder, "--%ssocket=%d=%s", options->sockets[i].is_lent ? "lent-" : "",
+            options->sockets[i].fd, options->sockets[i].name);
     if (builder.overflow) {
         free(block);
         return NULL;

@@ -39,6 +39,7 @@ enum colony_grant {
 struct colony_held_socket {
     char name[COLONY_SOCKET_NAME_SIZE];
     int fd;
+    bool is_lent; /* a service manager made it: its file stays */
 };
 
 struct colony_keeper_options {

@@ -22,6 +22,7 @@ static int on_ready(struct keeper *keeper, const struct colony_message *message,
     (void)message, (void)fds, (void)fd_count;
     keeper->engine_is_ready = true;
     keeper->was_ready = true;
+    keeper_tell_ready(keeper);
     if (keeper->options->ready_fd >= 0) {
         if (write(keeper->options->ready_fd, &ok, 1) < 0)
             colony_log(SEVERITY_DEBUG, "whoever started colony is gone");
@@ -137,6 +138,7 @@ static int on_hold(struct keeper *keeper, const struct colony_message *message, 
         return -errno;
     held = &options->sockets[options->socket_count++];
     held->fd = fd;
+    held->is_lent = false;
     memcpy(held->name, message->u.name, sizeof held->name);
     return 0;
 }
@@ -167,6 +169,7 @@ static int on_shutdown(struct keeper *keeper, const struct colony_message *messa
             keeper_forget(keeper, i);
     keeper->is_ending = true;
     keeper->exit_code = message->value;
+    keeper_tell_ending(keeper);
     return 0;
 }
 
@@ -178,6 +181,26 @@ static int on_upgrade(struct keeper *keeper, const struct colony_message *messag
     return 0;
 }
 
+static int on_alive(struct keeper *keeper, const struct colony_message *message, const int *fds,
+                    size_t fd_count)
+{
+    (void)message, (void)fds, (void)fd_count;
+    keeper_on_alive(keeper);
+    return 0;
+}
+
+/* Its text goes into one line of the manager's. */
+static int on_reloaded(struct keeper *keeper, const struct colony_message *message, const int *fds,
+                       size_t fd_count)
+{
+    (void)fds, (void)fd_count;
+    if (!memchr(message->u.name, '\0', sizeof message->u.name) ||
+        message->u.name[strcspn(message->u.name, "\r\n")] != '\0')
+        return -EBADMSG;
+    keeper_on_reloaded(keeper, message->u.name);
+    return 0;
+}
+
 struct handler {
     int (*run)(struct keeper *keeper, const struct colony_message *message, const int *fds,
                size_t fd_count);
@@ -185,13 +208,14 @@ struct handler {
 };
 
 static const struct handler handlers[MESSAGE_TYPE_COUNT] = {
-    [MESSAGE_READY] = {on_ready, false},     [MESSAGE_CONTINUE] = {on_continue, false},
-    [MESSAGE_SPAWN] = {on_spawn, false},     [MESSAGE_SIGNAL] = {on_signal, true},
-    [MESSAGE_SWEEP] = {on_sweep, true},      [MESSAGE_CLOSE] = {on_close, true},
-    [MESSAGE_FORGET] = {on_forget, true},    [MESSAGE_HOLD] = {on_hold, false},
-    [MESSAGE_RELEASE] = {on_release, false}, [MESSAGE_SHUTDOWN] = {on_shutdown, false},
-    [MESSAGE_UPGRADE] = {on_upgrade, false}, [MESSAGE_ADOPT] = {on_adopt, false},
-    [MESSAGE_LET_GO] = {on_let_go, true},
+    [MESSAGE_READY] = {on_ready, false},       [MESSAGE_CONTINUE] = {on_continue, false},
+    [MESSAGE_SPAWN] = {on_spawn, false},       [MESSAGE_SIGNAL] = {on_signal, true},
+    [MESSAGE_SWEEP] = {on_sweep, true},        [MESSAGE_CLOSE] = {on_close, true},
+    [MESSAGE_FORGET] = {on_forget, true},      [MESSAGE_HOLD] = {on_hold, false},
+    [MESSAGE_RELEASE] = {on_release, false},   [MESSAGE_SHUTDOWN] = {on_shutdown, false},
+    [MESSAGE_UPGRADE] = {on_upgrade, false},   [MESSAGE_ADOPT] = {on_adopt, false},
+    [MESSAGE_LET_GO] = {on_let_go, true},      [MESSAGE_ALIVE] = {on_alive, false},
+    [MESSAGE_RELOADED] = {on_reloaded, false},
 };
 
 static bool names_its_record(const struct keeper *keeper, const struct colony_message *message)

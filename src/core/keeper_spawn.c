@@ -482,6 +482,8 @@ static void finish_spawn(struct keeper *keeper, const struct colony_spawn_job *j
     keeper_remember_pid(keeper, job->index);
     keeper_notify(keeper, job->index, NOTICE_SPAWN);
     colony_record_set_start(record, start_ticks_of(keeper, job));
+    if (record->flags & RECORD_DETACHED)
+        keeper_ask_scope(keeper, record);
 }
 
 static void free_job(struct keeper *keeper, struct colony_spawn_job *job)

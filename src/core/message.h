@@ -54,9 +54,13 @@ enum colony_message_type {
     MESSAGE_STRAY,   /* value: how many were reaped */
     MESSAGE_SWEPT,   /* id, swept */
     MESSAGE_REQUEST, /* value: the signal colony got */
-    /* engine → keeper, later than the others: their numbers stay */
-    MESSAGE_ADOPT,  /* adopt: a process that somebody else started; SPAWNED or SPAWN_FAILED */
-    MESSAGE_LET_GO, /* id: it lives on, and nobody watches it */
+    /* later than the others, whose numbers stay: old keepers and engines know them */
+    MESSAGE_ADOPT,    /* engine → keeper; adopt: a process that somebody else started; SPAWNED or
+                         SPAWN_FAILED */
+    MESSAGE_LET_GO,   /* engine → keeper; id: it lives on, and nobody watches it */
+    MESSAGE_PING,     /* keeper → engine, under a service manager: answer with ALIVE */
+    MESSAGE_ALIVE,    /* engine → keeper */
+    MESSAGE_RELOADED, /* engine → keeper; name: why not, "": it did */
     MESSAGE_TYPE_COUNT,
 };
 

@@ -13,6 +13,7 @@
 
 #include "api/endpoint.h"
 #include "core/error.h"
+#include "core/passed.h"
 #include "core/settings.h"
 
 #include "../test.h"
@@ -27,6 +28,7 @@ struct fixture {
     char name[4200];
     int fd;
     bool is_tls;
+    struct colony_passed *passed;
     struct colony_error err;
 };
 
@@ -51,7 +53,8 @@ static void fixture_clear(struct fixture *f)
 static int listen_on(struct fixture *f, const char *bind,
                      const struct colony_http_settings *settings)
 {
-    const struct colony_endpoint endpoint = {bind, f->is_tls ? 3 : COLONY_ENDPOINT_PLAIN};
+    const struct colony_endpoint endpoint = {
+        .bind = bind, .passed = f->passed, .tls = f->is_tls ? 3 : COLONY_ENDPOINT_PLAIN};
 
     return colony_endpoint_listen(&f->fd, f->name, sizeof f->name, &endpoint, settings, &f->err);
 }
@@ -251,6 +254,62 @@ TEST(test_a_path_that_does_not_fit_is_bound_all_the_same)
     fixture_clear(&f);
 }
 
+/* As a service manager would, with an owner and mode of its own. */
+static int listen_at(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%.100s", path);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    return fd;
+}
+
+TEST(test_a_socket_that_was_passed_is_taken_as_it_is)
+{
+    struct colony_passed passed = {.count = 2};
+    struct fixture f;
+    char paths[2][128];
+
+    fixture_init(&f);
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(paths[i], sizeof paths[i], "%s/%d.sock", f.folder, i);
+        passed.fds[i] = listen_at(paths[i]);
+    }
+    f.passed = &passed;
+    assert_int_equal(listen_unix(&f, "1.sock"), 0);
+    assert_int_equal(f.fd, passed.fds[1]);
+    assert_true(colony_passed_has(&passed, f.fd));
+    assert_false(colony_passed_has(&passed, passed.fds[0]));
+    assert_int_equal(mode_of(&f, "1.sock"), 0600);
+    f.fd = -1;
+    assert_int_equal(listen_unix(&f, "1.sock"), -EADDRINUSE); /* it is used but once */
+    assert_int_equal(listen_unix(&f, "2.sock"), 0);           /* nobody passed that one */
+    assert_false(colony_passed_has(&passed, f.fd));
+    (void)close(passed.fds[0]);
+    (void)close(passed.fds[1]);
+    fixture_clear(&f);
+}
+
+TEST(test_a_port_that_was_passed_is_found_by_its_address)
+{
+    struct colony_passed passed = {.count = 1};
+    struct fixture f;
+    char bind[64];
+
+    fixture_init(&f);
+    assert_int_equal(listen_on(&f, "127.0.0.1:0", &closed_settings), 0);
+    (void)snprintf(bind, sizeof bind, "%.40s", f.name + strlen(COLONY_ENDPOINT_PREFIX));
+    passed.fds[0] = f.fd;
+    f.passed = &passed;
+    f.fd = -1;
+    assert_int_equal(listen_on(&f, bind, &closed_settings), 0);
+    assert_int_equal(f.fd, passed.fds[0]);
+    fixture_clear(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +325,8 @@ int main(void)
         cmocka_unit_test(test_a_live_socket_is_in_use),
         cmocka_unit_test(test_what_is_no_socket_is_left_alone),
         cmocka_unit_test(test_a_path_that_does_not_fit_is_bound_all_the_same),
+        cmocka_unit_test(test_a_socket_that_was_passed_is_taken_as_it_is),
+        cmocka_unit_test(test_a_port_that_was_passed_is_found_by_its_address),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

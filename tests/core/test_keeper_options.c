@@ -102,6 +102,7 @@ static void fill_lists(struct colony_keeper_options *options)
         struct colony_held_socket *held = &options->sockets[i];
 
         held->fd = INT_MAX - i;
+        held->is_lent = i % 2 == 0;
         memset(held->name, 'n', sizeof held->name - 1);
         held->name[0] = (char)(' ' + i);
     }
@@ -132,6 +133,7 @@ TEST(test_with_everything_set_all_of_it_comes_back)
     assert_int_equal(parsed.socket_count, given.socket_count);
     for (size_t i = 0; i < given.socket_count; i++) {
         assert_int_equal(parsed.sockets[i].fd, given.sockets[i].fd);
+        assert_int_equal(parsed.sockets[i].is_lent, given.sockets[i].is_lent);
         assert_string_equal(parsed.sockets[i].name, given.sockets[i].name);
     }
 }

@@ -140,6 +140,7 @@ static inline struct fuzz_keeper *fuzz_keeper_begin(void)
     keeper->options = &fixture.options;
     keeper->link_fd = keeper->engine_pidfd = keeper->notify_fd = keeper->cgroups.base_fd = -1;
     keeper->signal_fd = keeper->children_fd = keeper->notes_fd = -1;
+    keeper->manager.fd = keeper->scopes_fd = -1;
     keeper->jobs_end = &keeper->jobs;
     keeper->queue_head = keeper->queue_tail = NO_INDEX;
     keeper->capacity = FUZZ_CAPACITY;

@@ -318,9 +318,11 @@ def helps_of(command):
                   for action in names_in(told, "actions")}
 
 
-def test_these_commands_have_a_page_of_their_own():
-    assert {"app", "beat", "beatcheck", "ctl", "event", "httpcheck", "rpc", "schedule", "serve",
-            "top"} <= {page.id for page in command_pages()}
+def test_each_command_has_a_page_of_its_own_which_that_of_colony_names():
+    commands = set(names_in(run(BINARY, "--help").stdout, "commands"))
+    assert commands == {page.id for page in command_pages()}
+    named = (ROOT / "packaging/man/colony.1.scd").read_text().partition("# SEE ALSO")[2]
+    assert commands == set(re.findall(r"\*colony-([a-z]+)\*\(1\)", named))
 
 
 @pytest.mark.parametrize("command,page", command_pages())

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Debian packages: built, clean, and installed, upgraded and purged on a Debian with systemd."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import BINARY, eventually
+from debian import make_debian
+from machine import ROOT
+
+BUILD = pathlib.Path(BINARY).parent
+VERSION = (ROOT / "VERSION").read_text().strip()
+SETTINGS = """
+http: {bind: [none]}
+processes:
+  web: {cmd: sleep, args: ["1000"], numprocesses: 3}
+"""
+# What is the package manager's own, or changes by itself.
+UNTOLD = ("/var/lib/dpkg", "/var/log", "/var/cache", "/var/lib/systemd", "/run", "/tmp", "/var/tmp", "/proc", "/sys",
+          "/dev", "/etc/group", "/etc/gshadow", "/etc/passwd", "/etc/shadow", "/etc/.pwd.lock", "/etc/machine-id")
+
+
+def run(*command, **more):
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, **more)
+
+
+@pytest.fixture(scope="module", name="packages")
+def packages_fixture():
+    for tool in ("dpkg-buildpackage", "dh", "scdoc", "git"):
+        if not shutil.which(tool):
+            pytest.skip(f"needs {tool}")
+    head = run("git", "-C", ROOT, "rev-parse", "HEAD")
+    if head.returncode != 0:
+        pytest.skip("not a git checkout")
+    made_of = BUILD / "deb" / "commit"
+    if made_of.exists() and made_of.read_text() == head.stdout:
+        return BUILD / "deb"
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    env |= {"DEB_CFLAGS_APPEND": "-O1 -g0", "DEB_BUILD_OPTIONS": "noautodbgsym"}  # half of the time
+    made = run("make", "-s", "-C", ROOT, "deb", f"BUILD={BUILD}", f"COLONY_OBJECTS={BUILD}/package", env=env,
+               timeout=900)
+    assert made.returncode == 0, made.stderr[-3000:]
+    made_of.write_text(head.stdout)
+    return BUILD / "deb"
+
+
+def package(packages, name):
+    return next(packages.glob(f"{name}_{VERSION}-1_*.deb"))
+
+
+def test_lintian_finds_nothing(packages):
+    if not shutil.which("lintian"):
+        pytest.skip("needs lintian")
+    told = run("lintian", "--allow-root", "--fail-on", "error,warning", next(packages.glob("*.changes")))
+    assert (told.returncode, told.stdout) == (0, ""), told.stderr
+
+
+def test_the_documentation_is_a_package_of_its_own(packages):
+    files = run("dpkg-deb", "-c", package(packages, "colony-doc")).stdout
+    assert "./usr/share/doc/colony/configuration.md" in files
+    assert "./usr/share/doc/colony/examples/quickstart.yaml" in files
+
+
+@pytest.fixture(scope="module", name="debian")
+def debian_fixture(packages):
+    debian = make_debian()
+    try:
+        debian.boot_with(package(packages, "colony"))
+        debian.before = files(debian)
+        debian.run("dpkg", "-i", debian.lay(package(packages, "colony")))
+        yield debian
+    finally:
+        debian.end()
+
+
+def files(debian):
+    found = debian.run("find", "/", "-xdev", "-printf", "%p\n").stdout.splitlines()
+    return {path for path in found if not path.startswith(UNTOLD)}
+
+
+def pids(debian):
+    def look():
+        slots = json.loads(debian.ctl("ps", "--json").stdout)
+        assert slots and all(slot["state"] == "running" for slot in slots)
+        return sorted(slot["os_pid"] for slot in slots)
+    return eventually(look, what="all running")
+
+
+def program_of(debian, pid=None):
+    """Which file it is: another one after an upgrade, though of the same name."""
+    return debian.run("stat", "-L", "-c", "%i", f"/proc/{pid}/exe" if pid else "/usr/bin/colony").stdout
+
+
+# One machine, whose tests follow each other.
+
+
+def test_installed_it_serves_nothing_yet_and_only_who_may(debian):
+    assert debian.show("UnitFileState") == "enabled"
+    assert debian.show("ActiveState") == "active"
+    assert debian.show("StatusText") == "0 processes run"
+    assert debian.run("stat", "-c", "%a %U %G", "/run/colony/colony.sock").stdout == "660 root colony\n"
+    assert debian.run("stat", "-c", "%a %U %G", "/run/colony").stdout == "750 root colony\n"
+    assert debian.show("ActiveState", "colony.socket") == "inactive"
+    assert debian.run("systemctl", "--global", "is-enabled", "colony.service", check=False).stdout == "disabled\n"
+    assert debian.run("colony", "version").stdout == f"colony {VERSION}\n"
+
+
+def test_help_of_a_command_is_its_manual_page(debian):
+    page = debian.run("colony", "help", "check").stdout
+    assert "COLONY-CHECK(1)" in page.upper() and "SEE ALSO" in page
+    assert debian.run("colony", "help", "ctl", "ps").stdout.startswith("usage: colony ctl ps")
+
+
+def test_an_upgrade_restarts_nothing(debian, packages, tmp_path):
+    debian.write("/etc/colony/colony.yaml", SETTINGS)
+    debian.write("/etc/colony/shop.yaml", SETTINGS)
+    debian.run("systemctl", "reload", "colony")
+    debian.run("systemctl", "start", "colony@shop")
+    before, main, since = pids(debian), debian.show("MainPID"), debian.show("ActiveEnterTimestampMonotonic")
+    shop = debian.show("MainPID", "colony@shop")
+    assert program_of(debian, main) == program_of(debian)
+    was = program_of(debian)
+    tree = tmp_path / "next"
+    assert run("dpkg-deb", "-R", package(packages, "colony"), tree).returncode == 0
+    control = tree / "DEBIAN/control"
+    control.write_text(control.read_text().replace(f"\nVersion: {VERSION}-1\n", f"\nVersion: {VERSION}-2\n"))
+    assert run("dpkg-deb", "--root-owner-group", "-Znone", "-b", tree, tmp_path / "colony-next.deb").returncode == 0
+    told = debian.run("dpkg", "-i", "--force-confold", debian.lay(tmp_path / "colony-next.deb"))
+    assert "goes on with the old version" not in told.stderr
+    assert debian.run("dpkg-query", "-W", "-f", "${Version}", "colony").stdout == f"{VERSION}-2"
+    assert program_of(debian) != was
+    for keeper in (main, shop):
+        eventually(lambda pid=keeper: program_of(debian, pid) == program_of(debian), what="the new program")
+    assert pids(debian) == before
+    assert debian.show("MainPID") == main
+    assert debian.show("MainPID", "colony@shop") == shop
+    assert debian.show("ActiveEnterTimestampMonotonic") == since
+    assert debian.show("NRestarts") == "0"
+    assert "numprocesses: 3" in debian.run("cat", "/etc/colony/colony.yaml").stdout
+
+
+def test_removed_it_stops_and_keeps_settings_and_logs(debian):
+    gone = pids(debian)
+    debian.run("dpkg", "-r", "colony")
+    for pid in gone:
+        assert debian.run("test", "-e", f"/proc/{pid}", check=False).returncode == 1
+    assert debian.run("pgrep", "-x", "sleep|colony", check=False).stdout == ""
+    debian.run("test", "-f", "/etc/colony/colony.yaml")
+    debian.run("test", "-d", "/var/lib/colony/log")
+
+
+def test_purged_it_leaves_nothing(debian):
+    debian.run("dpkg", "-P", "colony")
+    left = files(debian) - debian.before
+    assert [path for path in left if not path.endswith(".deb")] == []  # those were laid there by the tests
+    assert debian.run("getent", "group", "colony", check=False).returncode == 2
+    assert debian.run("ls", "/run/colony", check=False).returncode != 0

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tarball, and the packages for rpm, made of what is committed. Debian's are in test_debian.py."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import BINARY
+
+ROOT = pathlib.Path(__file__).parents[2]
+BUILD = pathlib.Path(BINARY).parent
+VERSION = (ROOT / "VERSION").read_text().strip()
+
+
+def run(*command, **more):
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, **more)
+
+
+def make(*arguments):
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    made = run("make", "-s", "-C", ROOT, *arguments, env=env, timeout=900)
+    assert made.returncode == 0, made.stderr[-3000:]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def committed():
+    if not shutil.which("git") or run("git", "-C", ROOT, "rev-parse", "HEAD").returncode != 0:
+        pytest.skip("not a git checkout")
+
+
+def test_the_tarball_has_the_same_bytes_each_time(tmp_path):
+    for name in ("one", "two"):
+        make("dist", f"DIST={tmp_path / name}")
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    listed = run("tar", "-tzf", tmp_path / "one").stdout.splitlines()
+    assert {f"colony-{VERSION}/VERSION", f"colony-{VERSION}/packaging/debian/control"} <= set(listed)
+    assert all(name.startswith(f"colony-{VERSION}/") for name in listed)
+
+
+def test_the_version_stands_in_one_place():
+    for path in run("git", "-C", ROOT, "ls-files", "packaging", "cli", "src", "Makefile").stdout.splitlines():
+        assert VERSION not in (ROOT / path).read_text(), path
+
+
+@pytest.fixture(scope="module", name="rpms")
+def rpms_fixture():
+    for tool in ("rpmbuild", "scdoc"):
+        if not shutil.which(tool):
+            pytest.skip(f"needs {tool}")
+    # Libraries and pages are Debian's here, of which rpm knows nothing; objects are kept between builds.
+    make("rpm", f"BUILD={BUILD}", f"COLONY_OBJECTS={BUILD}/package", "RPM_FLAGS=--nodeps")
+    return BUILD / "rpm"
+
+
+def test_rpm_builds_a_package_with_all_of_colony(rpms):
+    built = next(rpms.glob(f"RPMS/*/colony-{VERSION}-1*.rpm"))
+    files = run("rpm", "-qlp", built).stdout.split()
+    assert {"/usr/bin/colony", "/etc/colony/colony.yaml", "/etc/colony/conf.d"} <= set(files)
+    for ending in ("system/colony.service", "system/colony@.service", "system/colony.socket", "user/colony.service",
+                   "sysusers.d/colony.conf", "tmpfiles.d/colony.conf"):
+        assert [name for name in files if name.endswith(ending)], ending
+    pages = {pathlib.Path(name).name.split(".1")[0] for name in files if "/man1/" in name}
+    assert {"colony", "colony-serve", "colony-check"} <= pages
+    assert run("rpm", "-qcp", built).stdout == "/etc/colony/colony.yaml\n"
+    assert list(rpms.glob(f"RPMS/noarch/colony-doc-{VERSION}-1*.rpm"))
+
+
+def test_rpmlint_finds_no_error(rpms):
+    if not shutil.which("rpmlint"):
+        pytest.skip("needs rpmlint")
+    told = run("rpmlint", "-c", ROOT / "packaging/rpm/rpmlint.toml", *rpms.glob("RPMS/*/colony*.rpm"),
+               rpms / "SPECS/colony.spec")
+    assert re.search(r"\b0 errors, 0 warnings\b", told.stdout), told.stdout + told.stderr
