@@ -46,6 +46,7 @@ struct colony__rpc_gate {
     struct listener *listeners;
     size_t listener_count;                                      /* also those being closed */
     struct colony__rpc_link *links[COLONY_RPC_CONNECTIONS_MAX]; /* by their numbers */
+    uint64_t connections[COLONY_RPC_CONNECTIONS_MAX];           /* as others know these */
     size_t link_count;
     uint64_t nonce; /* in the names of our sockets */
     int path_fd;
@@ -187,12 +188,22 @@ static struct colony__rpc_link *find_link(const struct colony__rpc_gate *gate, i
     return gate->links[number];
 }
 
-void colony__rpc_gate_on_message(struct colony__rpc_gate *gate, int fd)
+uint64_t colony__rpc_gate_on_message(struct colony__rpc_gate *gate, int fd)
 {
     struct colony__rpc_link *link = find_link(gate, fd);
 
-    if (link)
-        colony__rpc_link_on_message(link);
+    if (!link)
+        return 0;
+    colony__rpc_link_on_message(link);
+    return gate->connections[colony__rpc_link_number(link)];
+}
+
+/* Those of a place are all the same modulo their greatest count. */
+bool colony__rpc_gate_has(const struct colony__rpc_gate *gate, uint64_t connection)
+{
+    size_t number = connection % COLONY_RPC_CONNECTIONS_MAX;
+
+    return gate->links[number] && gate->connections[number] == connection;
 }
 
 /* A connection to libzmq, whose socket has no path any more. */
@@ -247,6 +258,8 @@ static bool welcome(struct listener *listener, int fd)
     if (options.inner_fd < 0)
         return false;
     gate->counters->connections++;
+    gate->connections[number] =
+        gate->counters->connections * COLONY_RPC_CONNECTIONS_MAX + (uint64_t)number;
     if (colony__rpc_link_new(&gate->links[number], &options) == 0)
         gate->link_count++;
     return true; /* the descriptor is the link's in any case */

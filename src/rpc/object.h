@@ -55,6 +55,8 @@ const struct colony_value *colony_rpc_call_param(const struct colony_rpc_call *c
 const struct colony_value *colony_rpc_call_params(const struct colony_rpc_call *call);
 /* Who asks, for logs: "rpc", "rpc key NAME". */
 const char *colony_rpc_call_who(const struct colony_rpc_call *call);
+/* False: whoever has asked is gone, and it may be ended without what was asked for. */
+bool colony_rpc_call_is_wanted(const struct colony_rpc_call *call);
 /* Whether that may control or only read. */
 bool colony_rpc_call_may_control(const struct colony_rpc_call *call);
 

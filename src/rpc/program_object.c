@@ -149,6 +149,13 @@ static void on_answer(const struct program_answer *answer, void *data)
     free(passed);
 }
 
+static bool is_wanted(const void *data)
+{
+    const struct passed *passed = data;
+
+    return colony_rpc_call_is_wanted(passed->call);
+}
+
 /* @params are freed; NULL says that there was no memory for them. @attribute: the one that is set.
  */
 static void pass(struct colony_rpc_program *program, struct colony_rpc_call *call,
@@ -166,6 +173,7 @@ static void pass(struct colony_rpc_program *program, struct colony_rpc_call *cal
     passed->program = program;
     passed->call = call;
     (void)snprintf(passed->name, sizeof passed->name, "%s", attribute);
+    program_let_go(program, on_answer, is_wanted);
     program_ask(program, method, params, on_answer, passed);
 }
 
