@@ -231,6 +231,7 @@ static void on_loaded(void *data)
 METER(each_requests, requests)
 METER(each_repeated, repeated)
 METER(each_malformed, malformed)
+METER(each_too_large, too_large)
 METER(each_refused, refused)
 METER(each_dropped, dropped)
 METER(each_connections, connections)
@@ -241,6 +242,7 @@ static const struct colony_meter meters[] = {
     {"colony_rpc_requests_total", "counter", "Requests of RPC that were carried out.", each_requests},
     {"colony_rpc_repeated_requests_total", "counter", "Requests that were answered from a first result.", each_repeated},
     {"colony_rpc_malformed_requests_total", "counter", "Messages and requests that were none.", each_malformed},
+    {"colony_rpc_too_large_messages_total", "counter", "Messages above max_message_bytes, whose connections were closed.", each_too_large},
     {"colony_rpc_refused_requests_total", "counter", "Requests refused because too many were under way.", each_refused},
     {"colony_rpc_dropped_answers_total", "counter", "Answers that their clients did not read.", each_dropped},
     {"colony_rpc_connections_total", "counter", "Connections that were accepted.", each_connections},

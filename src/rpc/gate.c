@@ -16,6 +16,7 @@
 
 #include "core/address.h"
 #include "core/error.h"
+#include "core/log.h"
 #include "core/sockdiag.h"
 #include "rpc/link_internal.h"
 #include "rpc/server.h"
@@ -24,6 +25,7 @@ enum {
     ACCEPTS_PER_TURN = 32,
     RESUME_MS = 1000, /* after a failure to accept */
     LEAVE_MS = 500,   /* for the last answers */
+    SILENT_MS = 1000, /* between two words in the log */
     UIDS_MAX = 64,
 };
 
@@ -41,7 +43,9 @@ struct colony__rpc_gate {
     uid_t uids[UIDS_MAX];
     size_t uid_count;
     bool has_keys;
+    uint64_t message_max;
     uint64_t unfinished_max;
+    uint64_t silent_until_ms; /* what is closed until then is counted and not logged */
     struct colony_rpc_counters *counters;
     struct listener *listeners;
     size_t listener_count;                                      /* also those being closed */
@@ -106,6 +110,7 @@ int colony__rpc_gate_new(struct colony__rpc_gate **out,
         return colony_fail_os(err, -ENOMEM, "cannot serve RPC");
     gate->loop = options->loop;
     gate->has_keys = options->has_keys;
+    gate->message_max = options->message_max;
     gate->unfinished_max = options->unfinished_max;
     gate->counters = options->counters;
     gate->uid_count = options->uid_count < UIDS_MAX ? options->uid_count : UIDS_MAX;
@@ -236,13 +241,39 @@ static void on_link_closed(struct colony__rpc_link *link, void *data)
     finish_close(gate);
 }
 
+/* Whether a line may be said now: once in a while is enough. */
+static bool may_tell(struct colony__rpc_gate *gate)
+{
+    uint64_t now_ms = uv_now(gate->loop);
+
+    if (now_ms < gate->silent_until_ms)
+        return false;
+    gate->silent_until_ms = now_ms + SILENT_MS;
+    return true;
+}
+
+static void on_too_large(uint64_t size, void *data)
+{
+    struct colony__rpc_gate *gate = data;
+
+    gate->counters->too_large++;
+    if (may_tell(gate))
+        colony_log(SEVERITY_WARNING,
+                   "hangs up on a client of RPC: a message of %" PRIu64
+                   " bytes is more than %" PRIu64 " (`rpc.max_message_bytes`); %" PRIu64
+                   " such so far",
+                   size, gate->message_max, gate->counters->too_large);
+}
+
 /* False: it may not come in, or there is no room. */
 static bool welcome(struct listener *listener, int fd)
 {
     struct colony__rpc_gate *gate = listener->gate;
     struct colony__rpc_link_options options = {.loop = gate->loop,
                                                .outer_fd = fd,
+                                               .message_max = gate->message_max,
                                                .unfinished_max = gate->unfinished_max,
+                                               .too_large = on_too_large,
                                                .closed = on_link_closed,
                                                .data = gate};
     size_t number = 0;

@@ -25,6 +25,7 @@ struct colony__rpc_gate_options {
     const uid_t *uids; /* who may come in besides root, on this machine; copied */
     size_t uid_count;
     bool has_keys;           /* libzmq looks at who comes */
+    uint64_t message_max;    /* bytes */
     uint64_t unfinished_max; /* bytes of a connection, without a whole message among them */
     struct colony_rpc_counters *counters; /* kept */
 };

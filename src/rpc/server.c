@@ -185,6 +185,7 @@ int colony_rpc_server_new(struct colony_rpc_server **out,
                                             .uids = options->uids,
                                             .uid_count = options->uid_count,
                                             .has_keys = options->curve != NULL,
+                                            .message_max = size_max,
                                             .unfinished_max = size_max * UNFINISHED_FACTOR};
     struct colony__rpc_dispatch_options dispatch = {.object = options->object,
                                                     .object_data = options->data,
