@@ -111,7 +111,8 @@ static char *print_entry(const struct colony_rpc_entry *entry)
         cJSON_AddStringToObject(json, "endpoint", entry->endpoint) &&
         cJSON_AddNumberToObject(json, "port", entry->port) &&
         (entry->public_key[0] ? cJSON_AddStringToObject(json, "public_key", entry->public_key)
-                              : cJSON_AddNullToObject(json, "public_key"));
+                              : cJSON_AddNullToObject(json, "public_key")) &&
+        cJSON_AddNumberToObject(json, "max_message_bytes", (double)entry->message_bytes_max);
 
     if (is_whole)
         text = cJSON_PrintUnformatted(json);
@@ -202,6 +203,7 @@ static bool parse_entry(struct colony_rpc_entry *out, const char *text, size_t s
     double pid = 0;
     double start = 0;
     double port = 0;
+    double message_bytes_max = 0;
     bool is_good;
 
     *out = (struct colony_rpc_entry){0};
@@ -214,10 +216,12 @@ static bool parse_entry(struct colony_rpc_entry *out, const char *text, size_t s
               take_number(value, "pid_start", 9e15, &start) &&
               take_number(value, "port", 65535, &port);
     (void)take_text(value, "public_key", out->public_key, sizeof out->public_key);
+    (void)take_number(value, "max_message_bytes", 1 << 30, &message_bytes_max);
     colony_value_free(value);
     out->pid = (pid_t)pid;
     out->pid_start = (uint64_t)start;
     out->port = (int)port;
+    out->message_bytes_max = (uint64_t)message_bytes_max;
     return is_good;
 }
 

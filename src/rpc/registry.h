@@ -26,6 +26,7 @@ struct colony_rpc_entry {
     char endpoint[sizeof "tcp://" + COLONY_RPC_ADDRESS_MAX];
     int port;
     char public_key[COLONY_RPC_KEY_SIZE]; /* "": it wants no keys */
+    uint64_t message_bytes_max;           /* of a request; 0: unknown */
 };
 
 /* The folder of the registry. -ENAMETOOLONG. */

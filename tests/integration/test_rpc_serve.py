@@ -372,6 +372,21 @@ def test_the_proxy_uses_keys(daemon, keys, proxy):
         proxy.get("Pot", key=str(daemon.folder / "stranger.key"))._ask("dir", [], timeout=1)
 
 
+def test_the_proxy_finds_the_keys_of_keygen_and_knows_what_is_too_large(daemon, keys, proxy, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(daemon.folder / "config"))
+    monkeypatch.setenv("HOME", str(daemon.folder / "nowhere"))
+    daemon.start(STIR + "hello()\ngo()", "--bind", "127.0.0.1", "--keys", str(daemon.folder / "daemon.key"),
+                 "--allow", str(daemon.folder / "allow"))
+    found = json.loads(rpc("lookup", "--json", "Pot", runtime=daemon.runtime).stdout)
+    assert found["key"] == ("/etc/colony/rpc.key" if os.geteuid() == 0
+                            else str(daemon.folder / "config/colony/rpc.key"))
+    found["key"] = str(daemon.folder / "control.key")
+    d = proxy.Proxy(found, None)
+    assert d.stir(2) == "2 to the left"
+    with pytest.raises(ValueError, match="1048576 are taken"):
+        d.stir(way="x" * (1 << 20))
+
+
 # An upgrade
 
 
