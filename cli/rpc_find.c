@@ -49,6 +49,7 @@ static void take_entry(struct rpc_daemon *daemon, const struct colony_rpc_entry 
     (void)snprintf(daemon->public_key, sizeof daemon->public_key, "%s", entry->public_key);
     daemon->message_bytes_max = entry->message_bytes_max;
     daemon->pid = entry->pid;
+    daemon->keeper = entry->keeper;
 }
 
 /* --- another host ----------------------------------------------------------------------------- */

@@ -163,6 +163,7 @@ static void enter_registry(struct rpc *rpc, const char *address)
     (void)snprintf(entry->endpoint, sizeof entry->endpoint, "tcp://%.*s", COLONY_RPC_ADDRESS_MAX,
                    address);
     entry->port = (int)strtol(strrchr(address, ':') + 1, NULL, 10);
+    entry->keeper = colony_engine_keeper_pid(rpc->object.engine);
     entry->message_bytes_max = settings->rpc.message_bytes_max;
     if (rpc->has_curve)
         (void)snprintf(entry->public_key, sizeof entry->public_key, "%s", rpc->curve.keys.public);
