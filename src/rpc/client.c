@@ -338,11 +338,14 @@ static int fail_to_connect(const struct colony_rpc_client *client, unsigned even
         return colony_fail(err, -ECONNREFUSED, "cannot reach %s: nothing listens there",
                            client->place);
     if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH || client->has_key)
-        return colony_fail(err, -EACCES,
-                           "cannot talk to %s: it does not take our key, or has another one itself",
-                           client->place);
+        return colony_fail(
+            err, -EACCES,
+            "cannot talk to %s: it does not take our key, has another one itself, or "
+            "has no room for one more client",
+            client->place);
     return colony_fail(err, -EPROTO,
-                       "cannot talk to %s: it wants keys (--server-key), or is no colony",
+                       "cannot talk to %s: it wants keys (--server-key), has no room for one more "
+                       "client, or is no colony",
                        client->place);
 }
 

@@ -29,6 +29,9 @@ enum {
     UIDS_MAX = 64,
 };
 
+/* Why a connection is closed. */
+enum reason { REASON_TOO_LARGE, REASON_FULL };
+
 struct listener {
     uv_poll_t poll;
     struct colony__rpc_gate *gate;
@@ -45,7 +48,7 @@ struct colony__rpc_gate {
     bool has_keys;
     uint64_t message_max;
     uint64_t unfinished_max;
-    uint64_t silent_until_ms; /* what is closed until then is counted and not logged */
+    uint64_t silent_until_ms[2]; /* what is closed until then is counted and not logged; by why */
     struct colony_rpc_counters *counters;
     struct listener *listeners;
     size_t listener_count;                                      /* also those being closed */
@@ -242,13 +245,13 @@ static void on_link_closed(struct colony__rpc_link *link, void *data)
 }
 
 /* Whether a line may be said now: once in a while is enough. */
-static bool may_tell(struct colony__rpc_gate *gate)
+static bool may_tell(struct colony__rpc_gate *gate, enum reason reason)
 {
     uint64_t now_ms = uv_now(gate->loop);
 
-    if (now_ms < gate->silent_until_ms)
+    if (now_ms < gate->silent_until_ms[reason])
         return false;
-    gate->silent_until_ms = now_ms + SILENT_MS;
+    gate->silent_until_ms[reason] = now_ms + SILENT_MS;
     return true;
 }
 
@@ -257,7 +260,7 @@ static void on_too_large(uint64_t size, void *data)
     struct colony__rpc_gate *gate = data;
 
     gate->counters->too_large++;
-    if (may_tell(gate))
+    if (may_tell(gate, REASON_TOO_LARGE))
         colony_log(SEVERITY_WARNING,
                    "hangs up on a client of RPC: a message of %" PRIu64
                    " bytes is more than %" PRIu64 " (`rpc.max_message_bytes`); %" PRIu64
@@ -282,8 +285,14 @@ static bool welcome(struct listener *listener, int fd)
         return false;
     while (number < COLONY_RPC_CONNECTIONS_MAX && gate->links[number])
         number++;
-    if (number == COLONY_RPC_CONNECTIONS_MAX)
+    if (number == COLONY_RPC_CONNECTIONS_MAX) {
+        if (may_tell(gate, REASON_FULL))
+            colony_log(
+                SEVERITY_WARNING,
+                "hangs up on clients of RPC: %d are connected, and there is room for no more",
+                COLONY_RPC_CONNECTIONS_MAX);
         return false;
+    }
     options.number = number;
     options.inner_fd = open_inner(gate, number);
     if (options.inner_fd < 0)

@@ -200,6 +200,9 @@ def test_there_are_so_many_connections_and_no_more(served):
             streams.append(socket.create_connection(("127.0.0.1", port_of(served)), timeout=20))
         eventually(lambda: "colony_rpc_rejected_connections_total 100\n"
                    in served.colony.http("GET", "/metrics").text)
+        told = command("get", f"127.0.0.1:{port_of(served)}", "running")
+        assert told.returncode == 69 and "has no room for one more client" in told.stderr, told
+        assert "1000 are connected, and there is room for no more" in served.colony.log.read_text()
     finally:
         for stream in streams:
             stream.close()
