@@ -96,6 +96,11 @@ def test_nobody_there_is_told(way):
     assert code == 69
 
 
+def test_a_host_that_cannot_be_found_is_told_as_such():
+    code, line = fail("--udp", "--to", "no..host:5151", "1")
+    assert code == 69 and "No route to host" not in line and "no..host:5151: Name or service not known" in line
+
+
 @pytest.mark.parametrize("args", [("--to", "localhost", "1"), ("--to", "unix:/x", "1"),
                                   ("--to", "https://localhost:1", "1"), ("--to", "", "1"),
                                   ("--http", "--udp", "1"), ("--udp", "--token-file", "x", "1")])
