@@ -212,6 +212,7 @@ static int send_to(const struct send *send, const char *text, size_t size)
         return colony__event_fail(EXIT_USAGE, "cannot send it to %.100s: write HOST:PORT", to);
     if (send->is_udp)
         return send_by_udp(&target, text, size);
+    target.is_for_events = true;
     if (set_token(&target, send->token_file, &err) < 0)
         return colony__event_fail((int)colony_error_info(err.code)->exit_code, "%s", err.message);
     return send_by_http(&target, text, size);

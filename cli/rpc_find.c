@@ -118,8 +118,11 @@ static int take_direct(struct rpc *rpc, const char *host, unsigned port)
 {
     struct rpc_daemon *daemon = &rpc->daemon;
 
-    if (rpc->server_key && strlen(rpc->server_key) >= sizeof daemon->public_key)
-        return rpc_fail(EXIT_USAGE, "--server-key: a key has 40 characters");
+    if (rpc->server_key && !colony_rpc_is_key(rpc->server_key))
+        return rpc_fail(EXIT_USAGE,
+                        "--server-key: a key is 40 characters of Z85, as keygen prints "
+                        "it: %.50s",
+                        rpc->server_key);
     if (colony_rpc_place_format(daemon->endpoint, sizeof daemon->endpoint, host, port) < 0)
         return rpc_fail(EXIT_USAGE, "cannot use the host %.60s…: it is too long", host);
     if (rpc->server_key)

@@ -44,6 +44,7 @@ struct colony_rpc_object {
     void (*each)(void *data, colony_rpc_each_cb cb, void *cb_data);
     /* Answers with the value; @name is borrowed for the call. */
     void (*get)(void *data, const char *name, struct colony_rpc_call *call);
+    bool sets_only_found; /* `set` is for names that `find` knows */
     /* The value is colony_rpc_call_param(call, 1); answers with true. */
     void (*set)(void *data, const char *name, struct colony_rpc_call *call);
     void (*call)(void *data, const char *name, struct colony_rpc_call *call);

@@ -189,18 +189,11 @@ static void get(void *data, const char *name, struct colony_rpc_call *call)
         pass(program, call, "getattr", program_params(name, NULL), "");
 }
 
-/* Only what it has told of: a slip would be lost without a word. */
 static void set(void *data, const char *name, struct colony_rpc_call *call)
 {
     struct colony_rpc_program *program = data;
-    cJSON *value;
+    cJSON *value = colony_value_to_json(colony_rpc_call_param(call, 1));
 
-    if (!colony__hello_find(&program->hello, name)) {
-        colony_rpc_raise(call, -32601, "AttributeError",
-                         "cannot set this: there is no such attribute");
-        return;
-    }
-    value = colony_value_to_json(colony_rpc_call_param(call, 1));
     pass(program, call, "setattr", value ? program_params(name, value) : NULL, name);
 }
 
@@ -221,6 +214,7 @@ const struct colony_rpc_object program_object = {
     .find = find,
     .each = each,
     .get = get,
+    .sets_only_found = true, /* a slip would be lost without a word */
     .set = set,
     .call = call_method,
 };

@@ -127,6 +127,12 @@ def test_a_host_that_swallows_all_is_a_timeout_too():
         assert told.returncode == 75 and time.monotonic() - start < 0.5
 
 
+@pytest.mark.parametrize("key", ["xx", "x" * 41, "x" * 39 + " ", "x" * 39 + "\""])
+def test_a_key_that_is_none_is_told_as_such(key):
+    told = rpc("get", "127.0.0.1:1", "heat", "--server-key", key)
+    assert told.returncode == 2 and told.stderr.startswith("colony rpc: --server-key: a key is 40 characters"), told
+
+
 def test_where_nothing_listens_is_told_at_once():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
