@@ -31,6 +31,7 @@ static void begin_value(struct colony__answer_id *scan)
 {
     scan->is_key = false;
     scan->has_method |= is_key(scan, "method");
+    scan->has_answer |= is_key(scan, "result") || is_key(scan, "error");
     scan->is_id_next = !scan->has_id && is_key(scan, "id");
     scan->number = 0;
     scan->digits = 0;

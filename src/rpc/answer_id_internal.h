@@ -22,6 +22,7 @@ struct colony__answer_id {
     bool has_begun;
     bool is_object;
     bool has_method; /* it is a request of the program's own, and answers nothing */
+    bool has_answer; /* `result` or `error` */
     bool has_id;
     uint64_t id;
     /* Where it is. */

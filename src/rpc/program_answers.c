@@ -4,8 +4,8 @@
  * cannot be used.
  *
  * Whoever waits is told, too, when the answer is of no use: its id is looked for in what is no JSON
- * as well (answer_id_internal.h), and an object without any counts for the oldest question. What is
- * no object is a slip such as a stray print, and answers nothing.
+ * as well (answer_id_internal.h), and a result without any counts for the oldest question. All else
+ * is a slip such as a stray print or a line of a log, and answers nothing.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -92,7 +92,9 @@ static struct program_question *find_asked(const struct colony_rpc_program *prog
 {
     if (!scan->is_object || scan->has_method)
         return NULL;
-    return scan->has_id ? find_question(program, (double)scan->id) : find_oldest(program);
+    if (scan->has_id)
+        return find_question(program, (double)scan->id);
+    return scan->has_answer ? find_oldest(program) : NULL;
 }
 
 void program_take_long_line(struct colony_rpc_program *program, const char *head,
@@ -128,16 +130,16 @@ static void take_answer(struct colony_rpc_program *program, const struct colony_
     const struct colony_value *id = colony_value_get(tree, "id");
     const struct program_answer told = {.result = colony_value_get(tree, "result"),
                                         .error = colony_value_get(tree, "error")};
-    struct program_question *question = NULL;
+    bool has_answer = told.result || told.error;
+    bool has_number = id && id->type == VALUE_NUMBER;
+    struct program_question *question = has_number ? find_question(program, id->number) : NULL;
 
-    if (id && id->type == VALUE_NUMBER)
-        question = find_question(program, id->number);
-    if (question && (told.result || told.error))
+    if (question && has_answer)
         answer(program, question, &told);
     else if (question)
         take_useless(program, question, line, "it has neither result nor error");
-    else if (!id || id->type == VALUE_NULL)
-        take_useless(program, find_oldest(program), line, "it has no id");
+    else if (has_answer && !has_number)
+        take_useless(program, find_oldest(program), line, "it has no id that is a number");
     else
         program_count_junk(program, line, "it answers nothing that was asked");
 }

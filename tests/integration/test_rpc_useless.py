@@ -40,7 +40,7 @@ def test_an_answer_of_no_use_is_an_error_for_who_has_asked(daemon, args, reason)
 
 
 @pytest.mark.parametrize("text, reason", [
-    ("{}", "it has no id"), ('{"id": null, "error": "unreadable"}', "it has no id"),
+    ('{"id": "1", "result": 1}', "it has no id"), ('{"id": null, "error": "unreadable"}', "it has no id"),
     ('{"result": NaN}', "it is no JSON"),
 ])
 def test_one_without_an_id_counts_for_the_oldest_question(daemon, text, reason):
@@ -49,9 +49,21 @@ def test_one_without_an_id_counts_for_the_oldest_question(daemon, text, reason):
     assert told.returncode == 1 and reason in told.stderr, told
 
 
-def test_what_is_no_object_answers_nothing(daemon):
+def test_one_with_neither_result_nor_error_is_an_error(daemon):
+    daemon.start(USELESS.replace("hello()", """
+say_all = say
+def say(**line):
+    say_all(**{key: value for key, value in line.items() if value != "void"})
+methods["void"] = lambda: "void"
+hello()""", 1))
+    told = daemon.ask("call", "void")
+    assert told.returncode == 1 and "neither result nor error" in told.stderr, told
+
+
+@pytest.mark.parametrize("text", ["a stray print", '{"level": "info", "text": "a line of a log"}', "{NaN}", "{}"])
+def test_what_is_no_answer_answers_nothing(daemon, text):
     daemon.start(USELESS)
-    assert daemon.ask("call", "raw", "a stray print", "--timeout", "1").returncode == 75
+    assert daemon.ask("call", "raw", json.dumps(text), "--timeout", "1").returncode == 75
     assert daemon.call("stir") == "1 to the left"
 
 

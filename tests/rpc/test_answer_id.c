@@ -61,6 +61,13 @@ TEST(test_what_has_none_has_none)
     expect_none("}}}{]{\"id\"");
 }
 
+TEST(test_what_has_a_result_or_an_error_is_an_answer)
+{
+    assert_true(read_all("{\"result\": NaN}").has_answer);
+    assert_true(read_all("{\"error\": NaN}").has_answer);
+    assert_false(read_all("{\"text\": {\"error\": NaN}, \"results\": 1}").has_answer);
+}
+
 TEST(test_a_request_is_known)
 {
     assert_true(read_all("{\"id\": 1, \"method\": \"hello\", \"params\": NaN}").has_method);
@@ -73,6 +80,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_id_is_found_in_what_is_no_json),
         cmocka_unit_test(test_what_has_none_has_none),
+        cmocka_unit_test(test_what_has_a_result_or_an_error_is_an_answer),
         cmocka_unit_test(test_a_request_is_known),
     };
 
