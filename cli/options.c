@@ -220,6 +220,15 @@ static int add_to_list(struct parser *parser, const struct colony_option *row, c
     return 0;
 }
 
+static int add_pair(struct parser *parser, const struct colony_option *row, const char *value)
+{
+    const char *sign = value ? strchr(value, '=') : NULL;
+
+    if (sign && sign != value)
+        return add_to_list(parser, row, value);
+    return colony_fail(&parser->err, -EINVAL, "--%s: not %s: %s", row->name, row->argument, value);
+}
+
 static int store_value(struct parser *parser, const struct colony_option *row, const char *value)
 {
     void *field = (char *)parser->target + row->offset;
@@ -239,10 +248,7 @@ static int store_value(struct parser *parser, const struct colony_option *row, c
     case OPTION_LIST:
         return add_to_list(parser, row, value);
     case OPTION_PAIRS:
-        if (value[0] == '=' || !strchr(value, '='))
-            return colony_fail(&parser->err, -EINVAL, "--%s: not %s: %s", row->name, row->argument,
-                               value);
-        return add_to_list(parser, row, value);
+        return add_pair(parser, row, value);
     case OPTION_NUMBER:
         if (read_number(value, field) < 0)
             return colony_fail(&parser->err, -EINVAL, "--%s: not a number: %s", row->name, value);
