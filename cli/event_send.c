@@ -116,17 +116,21 @@ static int send_by_udp(const struct colony_target *target, const char *text, siz
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *addresses = NULL;
+    int found;
     int rc = -EHOSTUNREACH;
 
     if (size > DATAGRAM_BYTES_MAX)
         return colony__event_fail(EXIT_FAILED,
                                   "cannot send %zu bytes by UDP: at most %d, send them by --http",
                                   size, DATAGRAM_BYTES_MAX);
-    if (getaddrinfo(target->host, target->port, &hints, &addresses) == 0)
-        for (const struct addrinfo *one = addresses; one && rc < 0; one = one->ai_next)
-            rc = send_datagram(one, text, size);
-    if (addresses)
-        freeaddrinfo(addresses);
+    found = getaddrinfo(target->host, target->port, &hints, &addresses);
+    if (found != 0)
+        return colony__event_fail(EXIT_UNREACHABLE, "cannot send it to %s:%s: %s", target->host,
+                                  target->port,
+                                  found == EAI_SYSTEM ? strerror(errno) : gai_strerror(found));
+    for (const struct addrinfo *one = addresses; one && rc < 0; one = one->ai_next)
+        rc = send_datagram(one, text, size);
+    freeaddrinfo(addresses);
     if (rc < 0)
         return colony__event_fail(EXIT_UNREACHABLE, "cannot send it to %s:%s: %s", target->host,
                                   target->port, strerror(-rc));
@@ -208,6 +212,7 @@ static int send_to(const struct send *send, const char *text, size_t size)
         return colony__event_fail(EXIT_USAGE, "cannot send it to %.100s: write HOST:PORT", to);
     if (send->is_udp)
         return send_by_udp(&target, text, size);
+    target.is_for_events = true;
     if (set_token(&target, send->token_file, &err) < 0)
         return colony__event_fail((int)colony_error_info(err.code)->exit_code, "%s", err.message);
     return send_by_http(&target, text, size);

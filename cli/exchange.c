@@ -142,6 +142,8 @@ static bool is_safe(const struct colony_request *request)
 /* Who may not control it is told so on a Unix socket: there it is the engine that has died. */
 static const char *explain_silence(const struct colony_exchange *exchange)
 {
+    if (exchange->target->is_for_events)
+        return "is it colony's endpoint of events?";
     if (!exchange->target->is_unix)
         return "may you control it?";
     return is_safe(exchange->request) ? "its log says why"

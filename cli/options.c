@@ -220,6 +220,15 @@ static int add_to_list(struct parser *parser, const struct colony_option *row, c
     return 0;
 }
 
+static int add_pair(struct parser *parser, const struct colony_option *row, const char *value)
+{
+    const char *sign = value ? strchr(value, '=') : NULL;
+
+    if (sign && sign != value)
+        return add_to_list(parser, row, value);
+    return colony_fail(&parser->err, -EINVAL, "--%s: not %s: %s", row->name, row->argument, value);
+}
+
 static int store_value(struct parser *parser, const struct colony_option *row, const char *value)
 {
     void *field = (char *)parser->target + row->offset;
@@ -238,6 +247,8 @@ static int store_value(struct parser *parser, const struct colony_option *row, c
         return 0;
     case OPTION_LIST:
         return add_to_list(parser, row, value);
+    case OPTION_PAIRS:
+        return add_pair(parser, row, value);
     case OPTION_NUMBER:
         if (read_number(value, field) < 0)
             return colony_fail(&parser->err, -EINVAL, "--%s: not a number: %s", row->name, value);
@@ -304,6 +315,18 @@ static int parse_short(struct parser *parser, const char *letters)
     return 0;
 }
 
+/* -5, -.5, -1.5e3: no option, where none has that digit. */
+static bool is_number(const struct parser *parser, const char *text)
+{
+    char *end;
+
+    if (text[0] != '-' || text[1] == '\0' || text[strspn(text, "+-.0123456789eE")] != '\0' ||
+        !strchr(".0123456789", text[1]) || find_letter(parser, text[1]))
+        return false;
+    (void)strtod(text, &end);
+    return *end == '\0';
+}
+
 /* Leaves the operands at the front of argv. */
 static int parse_arguments(struct parser *parser)
 {
@@ -312,7 +335,7 @@ static int parse_arguments(struct parser *parser)
     while (parser->next < parser->argc && !parser->wants_help && rc == 0) {
         char *text = parser->argv[parser->next];
 
-        if (text[0] != '-' || text[1] == '\0') {
+        if (text[0] != '-' || text[1] == '\0' || is_number(parser, text)) {
             if (parser->usage->child)
                 break;
             parser->argv[parser->kept++] = text;

@@ -33,6 +33,7 @@ enum colony_option_type {
     OPTION_TEXT,     /* const char *; the last one given counts */
     OPTION_LIST,     /* struct colony_option_list; all that are given */
     OPTION_NUMBER,   /* uint64_t: decimal digits only */
+    OPTION_PAIRS,    /* the same; each is K=V with a K */
     OPTION_DURATION, /* uint64_t milliseconds: "5", "500ms", "2m" */
     OPTION_CALL,     /* the callback */
 };
@@ -108,7 +109,8 @@ struct colony_place {
 
 /*
  * Reads the options in argv[1…] into @target and takes them out of argv, so that argv[1…*argc-1]
- * are the operands, whose number is checked. `--` ends the options and is taken out too.
+ * are the operands, whose number is checked. `--` ends the options and is taken out too. A number
+ * such as -5 is an operand, too, where no option has its first digit.
  *
  * True: go on. False: return *exit_code, because help was asked for and printed (EXIT_OK), or
  * because something is wrong and was told on stderr (EXIT_USAGE).

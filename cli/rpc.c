@@ -26,7 +26,7 @@ struct rpc_action {
 
 #define REACH \
     {"timeout",    0, "SECONDS", "wait so long only (exit 75); as long as it takes unless given", OPTION_DURATION, AT(timeout_ms), NULL}, \
-    {"ssh-option", 0, "K=V",     "NAME:HOST: an option for ssh, as ssh_config(5) has it; may repeat", OPTION_LIST, AT(ssh_options), NULL}, \
+    {"ssh-option", 0, "K=V",     "NAME:HOST: an option for ssh, as ssh_config(5) has it; may repeat", OPTION_PAIRS, AT(ssh_options), NULL}, \
     {"key",        0, "FILE",    "our keys, where the daemon wants some; default that of keygen", OPTION_TEXT, AT(key_file), NULL}, \
     {"server-key", 0, "KEY",     "HOST:PORT: the public key of the daemon there",            OPTION_TEXT, AT(server_key), NULL}
 #define JSON {"json", 0, NULL, "print JSON", OPTION_FLAG, AT(is_json), NULL}
@@ -36,7 +36,7 @@ struct rpc_action {
 static const struct colony_option rpc_options[] = {REACH, END};
 static const struct colony_option ask_options[] = {JSON, REACH, END};
 static const struct colony_option call_options[] = {
-    {"param", 'p', "K=V", "a parameter by its name, instead of ARG; may repeat", OPTION_LIST, AT(params), NULL},
+    {"param", 'p', "K=V", "a parameter by its name, instead of ARG; may repeat", OPTION_PAIRS, AT(params), NULL},
     JSON, REACH, END,
 };
 static const struct colony_option tell_options[] = {REACH, END};

@@ -302,28 +302,6 @@ int rpc_doc(struct rpc *rpc, int argc, char **argv)
 
 /* --- the end of a daemon ---------------------------------------------------------------------- */
 
-/* The parent of @pid, if it is the same program: the keeper of an engine. 0: it is not. */
-static pid_t find_keeper(pid_t pid)
-{
-    char path[64];
-    char own[PATH_MAX] = "";
-    char other[PATH_MAX] = "";
-    FILE *file;
-    int parent = 0;
-
-    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    file = fopen(path, "re");
-    if (file && fscanf(file, "%*d (%*[^)]) %*c %d", &parent) != 1) // NOLINT(cert-err34-c)
-        parent = 0;
-    if (file)
-        (void)fclose(file);
-    (void)snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
-    (void)!readlink(path, own, sizeof own - 1);
-    (void)snprintf(path, sizeof path, "/proc/%d/exe", parent);
-    (void)!readlink(path, other, sizeof other - 1);
-    return parent > 1 && own[0] != '\0' && strcmp(own, other) == 0 ? parent : 0;
-}
-
 /* -1: it is gone already, or elsewhere. */
 static int watch(pid_t pid)
 {
@@ -360,7 +338,7 @@ int rpc_stop(struct rpc *rpc, int argc, char **argv)
     if (exit_code != EXIT_OK)
         return exit_code;
     engine = watch(rpc->daemon.pid);
-    keeper = rpc->daemon.pid ? watch(find_keeper(rpc->daemon.pid)) : -1;
+    keeper = watch(rpc->daemon.keeper);
     exit_code = ask(rpc, argv[1], "stop", list_words(argc, argv, argc), &answer);
     colony_rpc_answer_clear(&answer);
     if (exit_code == EXIT_OK)

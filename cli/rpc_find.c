@@ -47,7 +47,9 @@ static void take_entry(struct rpc_daemon *daemon, const struct colony_rpc_entry 
 {
     localize(entry->endpoint, entry->port, daemon->endpoint, sizeof daemon->endpoint);
     (void)snprintf(daemon->public_key, sizeof daemon->public_key, "%s", entry->public_key);
+    daemon->message_bytes_max = entry->message_bytes_max;
     daemon->pid = entry->pid;
+    daemon->keeper = entry->keeper;
 }
 
 /* --- another host ----------------------------------------------------------------------------- */
@@ -57,6 +59,15 @@ static const char *text_of(const struct colony_value *map, const char *key)
     const struct colony_value *value = colony_value_get(map, key);
 
     return value && value->type == VALUE_STRING ? value->text : "";
+}
+
+static uint64_t bytes_of(const struct colony_value *map, const char *key)
+{
+    const struct colony_value *value = colony_value_get(map, key);
+    bool is_count =
+        value && value->type == VALUE_NUMBER && value->number >= 1 && value->number <= UINT32_MAX;
+
+    return is_count ? (uint64_t)value->number : 0;
 }
 
 /* What `colony rpc lookup --json` printed there. -EBADMSG: it is something else. */
@@ -80,6 +91,7 @@ static int read_entry(struct rpc_daemon *daemon, const char *text, const char *h
         daemon->is_private = strncmp(own, "127.", 4) == 0 || strcmp(own, "[::1]") == 0;
         (void)snprintf(daemon->public_key, sizeof daemon->public_key, "%s",
                        text_of(entry, "public_key"));
+        daemon->message_bytes_max = bytes_of(entry, "max_message_bytes");
     }
     colony_value_free(entry);
     return rc;
@@ -106,8 +118,11 @@ static int take_direct(struct rpc *rpc, const char *host, unsigned port)
 {
     struct rpc_daemon *daemon = &rpc->daemon;
 
-    if (rpc->server_key && strlen(rpc->server_key) >= sizeof daemon->public_key)
-        return rpc_fail(EXIT_USAGE, "--server-key: a key has 40 characters");
+    if (rpc->server_key && !colony_rpc_is_key(rpc->server_key))
+        return rpc_fail(EXIT_USAGE,
+                        "--server-key: a key is 40 characters of Z85, as keygen prints "
+                        "it: %.50s",
+                        rpc->server_key);
     if (colony_rpc_place_format(daemon->endpoint, sizeof daemon->endpoint, host, port) < 0)
         return rpc_fail(EXIT_USAGE, "cannot use the host %.60s…: it is too long", host);
     if (rpc->server_key)
@@ -162,6 +177,8 @@ static cJSON *entry_to_json(const struct colony_rpc_entry *entry)
         (void)cJSON_AddStringToObject(json, "public_key", entry->public_key);
     else
         (void)cJSON_AddNullToObject(json, "public_key");
+    if (entry->message_bytes_max > 0)
+        (void)cJSON_AddNumberToObject(json, "max_message_bytes", (double)entry->message_bytes_max);
     return json;
 }
 
@@ -226,6 +243,18 @@ int rpc_ls(struct rpc *rpc, int argc, char **argv)
     return exit_code;
 }
 
+/* Where our own keys are, which programs that ask for us do not know. */
+static cJSON *add_key(const struct rpc *rpc, cJSON *json)
+{
+    char path[PATH_MAX];
+
+    if (rpc->key_file)
+        (void)cJSON_AddStringToObject(json, "key", rpc->key_file);
+    else if (rpc_default_key(path, sizeof path) == 0)
+        (void)cJSON_AddStringToObject(json, "key", path);
+    return json;
+}
+
 /* One that is here is told as it is registered: whoever asks from another host makes of that how it
  * is reached from there. */
 int rpc_lookup(struct rpc *rpc, int argc, char **argv)
@@ -248,9 +277,10 @@ int rpc_lookup(struct rpc *rpc, int argc, char **argv)
                        (int)sizeof entry.endpoint - 8, rpc->daemon.endpoint);
         (void)snprintf(entry.public_key, sizeof entry.public_key, "%s", rpc->daemon.public_key);
         entry.port = colon ? (int)strtol(colon + 1, NULL, 10) : 0;
+        entry.message_bytes_max = rpc->daemon.message_bytes_max;
     }
     if (rpc->is_json)
-        return print_json(entry_to_json(&entry));
+        return print_json(add_key(rpc, entry_to_json(&entry)));
     printf("%s\n", entry.endpoint);
     return EXIT_OK;
 }

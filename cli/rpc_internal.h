@@ -28,7 +28,9 @@ struct rpc_daemon {
     char
         endpoint[RPC_ENDPOINT_SIZE]; /* "HOST:PORT", "tcp://HOST:PORT"; "": it is to be found yet */
     char public_key[COLONY_RPC_KEY_SIZE]; /* "": it wants no keys */
+    uint64_t message_bytes_max;           /* 0: unknown */
     pid_t pid;                            /* who serves it, on this machine; 0: it is elsewhere */
+    pid_t keeper;                         /* its keeper; 0: it has none */
     bool is_private;                      /* it says that only its own machine reaches it */
 };
 

@@ -210,6 +210,28 @@ static int make_settings(const struct rpc *rpc, const char *name, const struct c
     return exit_code;
 }
 
+/* The --pst that @message is about: it quotes the key. NULL: none. */
+static const char *find_pst(const struct rpc *rpc, const char *message)
+{
+    for (size_t i = 0; i < rpc->pst.count; i++) {
+        char quoted[66];
+
+        (void)snprintf(quoted, sizeof quoted, "`%.*s`", (int)strcspn(rpc->pst.items[i], "="),
+                       rpc->pst.items[i]);
+        if (strstr(message, quoted))
+            return rpc->pst.items[i];
+    }
+    return NULL;
+}
+
+static int fail_settings(const struct rpc *rpc, const char *message)
+{
+    const char *pst = find_pst(rpc, message);
+
+    return pst ? rpc_fail(EXIT_USAGE, "--pst %s: %s", pst, message)
+               : rpc_fail(EXIT_USAGE, "%s", message);
+}
+
 static int load_settings(struct serve *serve, const struct rpc *rpc, const char *name,
                          const struct command *command)
 {
@@ -219,7 +241,7 @@ static int load_settings(struct serve *serve, const struct rpc *rpc, const char 
 
     if (exit_code == EXIT_OK &&
         colony_settings_parse_json(&serve->settings, text, strlen(text), &err) < 0)
-        exit_code = rpc_fail(EXIT_USAGE, "%s", err.message);
+        exit_code = fail_settings(rpc, err.message);
     cJSON_free(text);
     return exit_code;
 }

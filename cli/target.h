@@ -19,6 +19,7 @@ enum {
 struct colony_target {
     bool is_unix;
     bool is_tls;
+    bool is_for_events;  /* the endpoint of events, where nothing is controlled */
     char path[PATH_MAX]; /* of the socket */
     char host[256];      /* without the brackets of an IPv6 address */
     char port[8];

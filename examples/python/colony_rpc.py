@@ -1,24 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Daemons of colony, used as if they were objects of this program (docs/rpc-protocol.md)."""
 import builtins
-import itertools
 import json
 import os
 import subprocess
 import time
-import uuid
 
 import zmq
 
 REPEAT_MS = 5000  # what is not answered is asked again: a daemon does nothing twice
 SSH_WORDS = {"username": "User", "port": "Port", "key_filename": "IdentityFile"}
+RemoteError = type("RemoteError", (Exception,), {})  # what a daemon raised that has no name here
 
 
-class RemoteError(Exception):
-    """What a daemon raised that has no name here."""
-
-
-def get(name, *, key="~/.config/colony/rpc.key", **ssh):
+def get(name, *, key=None, **ssh):
     """A proxy of NAME, NAME:PORT, NAME:HOST or NAME:HOST:PORT; keywords are options of ssh."""
     options = [f"--ssh-option={SSH_WORDS.get(word, word)}={value}" for word, value in ssh.items()]
     found = subprocess.run([os.environ.get("COLONY", "colony"), "rpc", "lookup", "--json", *options,
@@ -36,19 +31,22 @@ def stop(name, **ssh):
 class Proxy:
     def __init__(self, daemon, key):
         sock = zmq.Context.instance().socket(zmq.DEALER)
-        sock.linger, sock.routing_id = 0, uuid.uuid4().hex.encode()
+        sock.linger, sock.routing_id = 0, os.urandom(16).hex().encode()
         if daemon["public_key"]:
-            with open(os.path.expanduser(key), "rb") as file:
+            with open(os.path.expanduser(key or daemon["key"]), "rb") as file:
                 keys = dict(line.split() for line in file if line.strip() and line[:1] != b"#")
             sock.curve_serverkey = daemon["public_key"].encode()
             sock.curve_publickey, sock.curve_secretkey = keys[b"public"], keys[b"secret"]
         sock.connect(daemon["endpoint"])
-        self.__dict__.update(_socket=sock, _ids=itertools.count(1))
+        self.__dict__.update(_socket=sock, _max=daemon.get("max_message_bytes", float("inf")))
 
     def _ask(self, method, params, timeout=None):
-        asked = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
+        asked = {"jsonrpc": "2.0", "id": os.urandom(16).hex(), "method": method, "params": params}
         end, answer = time.monotonic() + timeout if timeout is not None else float("inf"), {"id": 0}
-        self._socket.send_json(asked)
+        text = json.dumps(asked).encode()
+        if len(text) > self._max:
+            raise ValueError(f"{method} is asked with {len(text)} bytes; {self._max} are taken")
+        self._socket.send(text)
         while answer["id"] != asked["id"]:
             left_ms = 1000 * (end - time.monotonic())
             if self._socket.poll(max(0, min(REPEAT_MS, left_ms))):
@@ -56,7 +54,7 @@ class Proxy:
             elif left_ms <= 0:
                 raise TimeoutError(f"no answer to {method} in {timeout} seconds")
             elif left_ms > REPEAT_MS:
-                self._socket.send_json(asked)
+                self._socket.send(text)
         if "result" in answer:
             return answer["result"]
         kind = getattr(builtins, answer["error"].get("data", {}).get("type", ""), RemoteError)

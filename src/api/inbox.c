@@ -255,7 +255,7 @@ struct colony__incoming *colony__inbox_add(struct colony_inbox *inbox, const cha
     return event;
 }
 
-static void count_accepted(struct colony_inbox *inbox, enum colony_inbox_via via)
+void colony__inbox_count(struct colony_inbox *inbox, enum colony_inbox_via via)
 {
     inbox->counts.received++;
     if (via == INBOX_VIA_UDP)
@@ -284,11 +284,11 @@ static int accept_event(struct colony_inbox *inbox, const struct colony_inbox_of
         colony__inbox_remove(inbox, event);
         return rc;
     }
-    count_accepted(inbox, offer->via);
     if (id)
         *id = event->id;
     if (inbox->settings->durable)
-        return 0;
+        return 0; /* it is accepted once the store has it */
+    colony__inbox_count(inbox, offer->via);
     colony__incoming_answer(event, 0);
     colony__inbox_begin(inbox, event);
     return 0;

@@ -139,6 +139,8 @@ int colony__stage_text(const struct colony__stage *stage, const struct colony__i
 /* An event that is accepted from here on, and not counted. NULL: out of memory. */
 struct colony__incoming *colony__inbox_add(struct colony_inbox *inbox, const char *json,
                                            size_t size, const struct colony_value *value);
+/* One more is accepted. */
+void colony__inbox_count(struct colony_inbox *inbox, enum colony_inbox_via via);
 /* To its first stage. */
 void colony__inbox_begin(struct colony_inbox *inbox, struct colony__incoming *event);
 /* Takes it out, and frees it unless the store still has it. */

@@ -25,6 +25,8 @@ static void on_stored(int rc, void *data)
     event->is_stored = rc == 0;
     if (rc < 0)
         inbox->counts.dropped++;
+    else
+        colony__inbox_count(inbox, event->via);
     colony__incoming_answer(event, rc);
     if (rc == 0) {
         colony__inbox_begin(inbox, event);

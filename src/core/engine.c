@@ -191,7 +191,7 @@ void engine_check_stopped(struct colony_engine *engine)
 {
     if (!engine->is_stopping || !engine->is_welcomed || engine->is_closing)
         return;
-    if (engine->up_count > 0 && !engine->leaves)
+    if ((engine->up_count > 0 && !engine->leaves) || engine->last_jobs > 0)
         return;
     engine->is_closing = true;
     if (engine->callbacks.stopped)
@@ -204,7 +204,10 @@ void engine_stop_all(struct colony_engine *engine, const char *why)
     struct template_entry *next;
 
     engine->is_stopping = true;
+    engine_jobs_limit(engine, ENGINE_LAST_JOBS_MS);
     for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next) {
+        if (engine_job_is_last(entry->job))
+            continue;
         engine_set_why(entry, why);
         for (uint32_t i = 0; i < entry->slot_count; i++) {
             engine_slot_because(entry->slots[i], "%s", why);
@@ -213,7 +216,8 @@ void engine_stop_all(struct colony_engine *engine, const char *why)
     }
     for (struct template_entry *entry = engine->entries; entry; entry = next) {
         next = entry->hh.next;
-        engine_gates_stop(entry);
+        if (!engine_job_is_last(entry->job))
+            engine_gates_stop(entry);
     }
     engine_check_stopped(engine);
 }
@@ -229,6 +233,7 @@ void colony_engine_shutdown(struct colony_engine *engine, const char *why)
 {
     if (engine->is_stopping) {
         engine->is_hurried = true;
+        engine_jobs_limit(engine, 0);
         hurry_all(engine); /* asked twice: no more grace */
         return;
     }

@@ -494,6 +494,9 @@ const char *colony_engine_state_dir(const struct colony_engine *engine);
 /* uid of the keeper: the owner, who may control it. */
 uid_t colony_engine_owner(const struct colony_engine *engine);
 
+/* Its keeper, whose child the engine is; it may have ended. 0: there is none. */
+pid_t colony_engine_keeper_pid(const struct colony_engine *engine);
+
 /* With what colony is to end once it has stopped: 0, or the code of the process it ended with. */
 int colony_engine_exit_code(const struct colony_engine *engine);
 

@@ -193,9 +193,11 @@ struct colony_engine {
     struct template_entry *entries;      /* uthash by name, in order of addition */
     struct slot *living[LIVING_BUCKETS]; /* by id, chained */
     uint32_t living_count;
-    bool drops_groups;   /* ours, where a template names no identity */
-    uint32_t custom_fds; /* open for custom streams */
-    uint64_t job_count;  /* so far */
+    bool drops_groups;      /* ours, where a template names no identity */
+    uint32_t custom_fds;    /* open for custom streams */
+    uint64_t job_count;     /* so far */
+    uint32_t last_jobs;     /* that colony waits for when it ends */
+    uint64_t last_until_ms; /* for so long, by the loop's clock */
     uint32_t next_place;
     uint32_t missing_gates;          /* dependencies that name nobody */
     struct template_entry *due_head; /* whose stop is to be looked at */
@@ -343,6 +345,12 @@ void engine_check_drop(struct slot *owner);
  * closes: how many. */
 void engine_job_on_move(struct slot *slot);
 size_t engine_job_plan(struct colony_job *job, struct colony_spawn_order *order, int *fds);
+/* Whether it goes on when colony ends (NULL: no); those that do are given so much time from now. */
+enum {
+    ENGINE_LAST_JOBS_MS = 3000,
+};
+bool engine_job_is_last(const struct colony_job *job);
+void engine_jobs_limit(struct colony_engine *engine, uint64_t time_ms);
 
 /* engine_http.c: what requests are made by; made at its first use. */
 struct colony_http_client *engine_http(void *slot, struct colony_error *err);

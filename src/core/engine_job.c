@@ -33,6 +33,8 @@ struct colony_job {
     int child_fds[2]; /* what goes along with SPAWN: its stdin, and its output; -1: gone */
     bool has_errors;
     bool is_late;
+    bool is_last;        /* it goes on when colony ends */
+    bool is_cancelled;   /* and its time for that is over */
     unsigned open_count; /* handles */
     colony_job_cb cb;
     void *data;
@@ -203,6 +205,22 @@ static void let_go(struct colony_job *job)
     engine_slot_leave(slot, false);
 }
 
+/* Colony need not wait for it any more. */
+static void leave_last(const struct colony_job *job)
+{
+    if (!job->is_last)
+        return;
+    job->engine->last_jobs--;
+    engine_check_stopped(job->engine);
+}
+
+static bool was_cancelled(const struct colony_job *job)
+{
+    if (job->is_last)
+        return job->is_cancelled;
+    return !job->is_late && job->engine->is_stopping && job->slot->state == SLOT_STOPPED;
+}
+
 static int exit_status_of(const struct colony_job *job)
 {
     const struct slot *slot = job->slot;
@@ -225,26 +243,64 @@ void engine_job_on_move(struct slot *slot)
     read_output(job);
     job->output[job->output_size] = '\0';
     end = (struct colony_job_end){.exit_status = exit_status_of(job),
-                                  .is_cancelled = !job->is_late && job->engine->is_stopping &&
-                                                  slot->state == SLOT_STOPPED,
+                                  .is_cancelled = was_cancelled(job),
                                   .why = why,
                                   .output = job->output,
                                   .output_size = job->output_size};
     let_go(job); /* its memory is there until its handles are closed */
     job->cb(&end, job->data);
+    leave_last(job); /* after that, which may have begun another */
 }
 
 void colony_job_cancel(struct colony_job *job)
 {
     let_go(job);
+    leave_last(job);
 }
 
 static void on_late(uv_timer_t *timer)
 {
     struct colony_job *job = timer->data;
+    const struct colony_engine *engine = job->engine;
 
-    job->is_late = true;
+    if (job->is_last && engine->is_stopping && uv_now(engine->loop) >= engine->last_until_ms)
+        job->is_cancelled = true;
+    else
+        job->is_late = true;
     engine_slot_stop(job->slot);
+}
+
+/* --- when colony ends ------------------------------------------------------------------------- */
+
+bool engine_job_is_last(const struct colony_job *job)
+{
+    return job && job->is_last;
+}
+
+void engine_jobs_limit(struct colony_engine *engine, uint64_t time_ms)
+{
+    engine->last_until_ms = uv_now(engine->loop) + time_ms;
+    for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next) {
+        struct colony_job *job = entry->job;
+
+        if (!engine_job_is_last(job) || !uv_is_active((uv_handle_t *)&job->timer))
+            continue; /* or it is being stopped already */
+        if (uv_timer_get_due_in(&job->timer) > time_ms)
+            (void)uv_timer_start(&job->timer, on_late, time_ms, 0);
+    }
+}
+
+/* How long it may take; 0: no time is left for it. */
+static uint64_t time_for(const struct colony_engine *engine, const struct colony_job_wish *wish)
+{
+    uint64_t now_ms = uv_now(engine->loop);
+    uint64_t left_ms = engine->last_until_ms > now_ms ? engine->last_until_ms - now_ms : 0;
+
+    if (!engine->is_stopping)
+        return wish->timeout_ms;
+    if (!wish->is_last)
+        return 0;
+    return wish->timeout_ms < left_ms ? wish->timeout_ms : left_ms;
 }
 
 /* --- its beginning ---------------------------------------------------------------------------- */
@@ -277,7 +333,7 @@ static int begin(struct colony_job *job, const struct colony_job_wish *wish)
     if (rc == 0)
         rc = uv_poll_start(&job->poll, UV_READABLE, on_output);
     if (rc == 0) {
-        (void)uv_timer_start(&job->timer, on_late, wish->timeout_ms, 0);
+        (void)uv_timer_start(&job->timer, on_late, time_for(engine, wish), 0);
         engine_slot_start(job->slot);
         return 0;
     }
@@ -298,7 +354,7 @@ int colony_job_run(struct colony_job **out, struct colony_engine *engine,
     struct colony_job *job;
     int rc;
 
-    if (engine->is_stopping || engine->is_closing)
+    if (engine->is_closing || (engine->is_stopping && time_for(engine, wish) == 0))
         return colony_fail(err, -ESHUTDOWN, "cannot run %s: colony is ending", wish->argv[0]);
     job = calloc(1, sizeof *job + wish->output_max + 1);
     if (!job)
@@ -314,6 +370,8 @@ int colony_job_run(struct colony_job **out, struct colony_engine *engine,
     rc = begin(job, wish);
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot run %s", wish->argv[0]);
+    job->is_last = wish->is_last;
+    engine->last_jobs += job->is_last;
     *out = job;
     return 0;
 }

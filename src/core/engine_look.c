@@ -41,6 +41,11 @@ uid_t colony_engine_owner(const struct colony_engine *engine)
     return engine->hello.owner_uid;
 }
 
+pid_t colony_engine_keeper_pid(const struct colony_engine *engine)
+{
+    return engine->keeper->keeper_pid > 0 ? (pid_t)engine->keeper->keeper_pid : 0;
+}
+
 void colony_engine_each_socket(struct colony_engine *engine, colony_socket_cb cb, void *data)
 {
     for (size_t i = 0; i < engine->socket_count; i++)

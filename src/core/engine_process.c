@@ -17,6 +17,14 @@ enum {
     KILL_CHECK_MS = 1000, /* something killed that does not go is looked at again */
 };
 
+/* Of a line about it: commands of colony's own have names that nobody knows, and whoever runs them
+ * tells what came of it. */
+static enum colony_log_severity severity_of(const struct slot *slot,
+                                            enum colony_log_severity severity)
+{
+    return slot->entry->is_check ? SEVERITY_DEBUG : severity;
+}
+
 void engine_publish_process(const struct slot *slot, enum colony_event_type type, const char *text)
 {
     char copy[COLONY_ERROR_TEXT_MAX]; /* a subscriber may set another cause */
@@ -110,8 +118,9 @@ static void kill_it(struct slot *slot)
 
     if (!slot->strays_counted)
         report->killed++;
-    colony_log(SEVERITY_WARNING, "%s.%u is killed: it did not end within its grace",
-               slot->entry->template->name, slot->number);
+    colony_log(severity_of(slot, SEVERITY_WARNING),
+               "%s.%u is killed: it did not end within its grace", slot->entry->template->name,
+               slot->number);
     engine_begin_sweep(slot, SIGKILL); /* first, while all that must be killed can be counted */
     engine_order_signal(slot, SIGKILL,
                         slot->entry->template->stop_group ? (uint32_t)SIGNAL_GROUP : 0);
@@ -164,7 +173,7 @@ void engine_slot_hurry(struct slot *slot)
 
 static void log_spawn(const struct slot *slot)
 {
-    colony_log(slot->entry->is_check ? SEVERITY_DEBUG : SEVERITY_INFO, "%s.%u %s: pid %d, id %llu",
+    colony_log(severity_of(slot, SEVERITY_INFO), "%s.%u %s: pid %d, id %llu",
                slot->entry->template->name, slot->number,
                slot->adopting ? "taken over from somebody else" : "started", (int)slot->os_pid,
                (unsigned long long)slot->id);
@@ -208,8 +217,8 @@ void engine_slot_on_failed(struct slot *slot, int step, int error)
     engine_run_end(slot);
     engine_describe_failure(slot, step, error);
     failure = slot->failure ? slot->failure : "out of memory";
-    colony_log(SEVERITY_ERROR, "cannot start %s.%u: %s", slot->entry->template->name, slot->number,
-               failure);
+    colony_log(severity_of(slot, SEVERITY_ERROR), "cannot start %s.%u: %s",
+               slot->entry->template->name, slot->number, failure);
     engine_slot_because(slot, "cannot start: %s", failure);
     engine_publish_process(slot, EVENT_FAIL, failure);
     if (slot->state == SLOT_STOPPING)
@@ -252,7 +261,7 @@ static void tell_exit(struct slot *slot)
     char how[CAUSE_SIZE];
 
     describe_exit(slot, how, sizeof how);
-    colony_log(slot->entry->is_check ? SEVERITY_DEBUG : SEVERITY_INFO, "%s.%u %s: pid %d, id %llu",
+    colony_log(severity_of(slot, SEVERITY_INFO), "%s.%u %s: pid %d, id %llu",
                slot->entry->template->name, slot->number, how, (int)slot->os_pid,
                (unsigned long long)slot->id);
     engine_publish_process(slot, EVENT_EXIT, how);

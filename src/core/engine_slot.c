@@ -91,7 +91,7 @@ static void enter_starting(struct slot *slot)
     engine_run_end(slot);
     free(slot->failure);
     slot->failure = strdup(err.message);
-    colony_log(SEVERITY_ERROR, "%s", err.message);
+    colony_log(slot->entry->is_check ? SEVERITY_DEBUG : SEVERITY_ERROR, "%s", err.message);
     engine_slot_because(slot, "%s", err.message);
     engine_publish_process(slot, EVENT_FAIL, err.message);
     /* Not from within: the policy may try again at once, a thousand times over. */

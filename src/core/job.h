@@ -40,6 +40,7 @@ struct colony_job_wish {
     size_t input_size;
     size_t output_max; /* of what it writes, that is kept: the first bytes */
     bool has_errors;   /* stderr is part of its output, else it goes to /dev/null */
+    bool is_last;      /* goes on when colony ends, and may still be begun, for 3 seconds */
     uint64_t timeout_ms;
     colony_job_cb cb; /* never during the call */
     void *data;

@@ -23,6 +23,9 @@ enum {
     RECONNECT_MS_MAX = 5000,
     HEARTBEAT_MS = 5000, /* finds a connection that is dead at the other end only */
     HEARTBEAT_PATIENCE_MS = 15000,
+    HANG_UPS_MAX = 3,   /* one after the other on the same question: it is none that is taken */
+    HANG_UP_MS = 1000,  /* after the handshake at most, to be one of these */
+    SMALL_BYTES = 1024, /* that every daemon takes */
     EVENTS = ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
              ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
              ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL,
@@ -35,6 +38,7 @@ struct colony_rpc_client {
     void *monitor; /* tells what becomes of the connection */
     char place[COLONY_RPC_PLACE_MAX];
     uint64_t next_id;
+    uint64_t connected_ms;
     bool has_key;
     bool was_connected;
 };
@@ -45,6 +49,7 @@ struct asked {
     char *text;
     size_t size;
     struct colony_rpc_answer *answer;
+    unsigned hang_ups;
     bool is_answered;
 };
 
@@ -333,27 +338,54 @@ static int fail_to_connect(const struct colony_rpc_client *client, unsigned even
         return colony_fail(err, -ECONNREFUSED, "cannot reach %s: nothing listens there",
                            client->place);
     if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH || client->has_key)
-        return colony_fail(err, -EACCES,
-                           "cannot talk to %s: it does not take our key, or has another one itself",
-                           client->place);
+        return colony_fail(
+            err, -EACCES,
+            "cannot talk to %s: it does not take our key, has another one itself, or "
+            "has no room for one more client",
+            client->place);
     return colony_fail(err, -EPROTO,
-                       "cannot talk to %s: it wants keys (--server-key), or is no colony",
+                       "cannot talk to %s: it wants keys (--server-key), has no room for one more "
+                       "client, or is no colony",
                        client->place);
 }
 
-static int follow_connection(struct colony_rpc_client *client, const struct asked *asked,
+/* A daemon that is restarted hangs up, too, but not again and again. */
+static int count_hang_up(const struct colony_rpc_client *client, struct asked *asked,
+                         struct colony_error *err)
+{
+    bool is_soon = now_ms() - client->connected_ms < HANG_UP_MS;
+
+    asked->hang_ups = is_soon ? asked->hang_ups + 1 : 0;
+    if (asked->hang_ups < HANG_UPS_MAX)
+        return 0;
+    if (asked->size > SMALL_BYTES)
+        return colony_fail(
+            err, -EMSGSIZE,
+            "cannot ask %s: it hangs up on a request of %zu bytes, which may be more "
+            "than its rpc.max_message_bytes",
+            client->place, asked->size);
+    return colony_fail(err, -ECONNRESET,
+                       "cannot ask %s: it hung up %u times when it was asked, its log may tell why",
+                       client->place, asked->hang_ups);
+}
+
+static int follow_connection(struct colony_rpc_client *client, struct asked *asked,
                              struct colony_error *err)
 {
     unsigned event;
     int rc = 0;
 
     while (rc == 0 && (event = next_event(client)) != 0) {
-        if (event != ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
+        if (event == ZMQ_EVENT_DISCONNECTED && client->was_connected)
+            rc = count_hang_up(client, asked, err);
+        else if (event != ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
             rc = fail_to_connect(client, event, err);
         else if (client->was_connected)
             rc = ask(client, asked, err); /* it may have been lost with the connection */
-        else
+        if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
             client->was_connected = true;
+            client->connected_ms = now_ms();
+        }
     }
     return rc;
 }

@@ -57,7 +57,7 @@ int colony_rpc_client_new(struct colony_rpc_client **out, const struct colony_rp
  *
  * Returns 0 with an answer, which may be an error; -ETIMEDOUT; -ECONNREFUSED: nothing listens there
  * and never has for this client; -EACCES: it does not take our key; -EPROTO: what is there speaks
- * something else; -EMSGSIZE, -ENOMEM.
+ * something else; -EMSGSIZE, -ECONNRESET: it hangs up whenever it is asked this; -ENOMEM.
  */
 int colony_rpc_client_call(struct colony_rpc_client *client,
                            const struct colony_rpc_question *question,

@@ -163,6 +163,8 @@ static void enter_registry(struct rpc *rpc, const char *address)
     (void)snprintf(entry->endpoint, sizeof entry->endpoint, "tcp://%.*s", COLONY_RPC_ADDRESS_MAX,
                    address);
     entry->port = (int)strtol(strrchr(address, ':') + 1, NULL, 10);
+    entry->keeper = colony_engine_keeper_pid(rpc->object.engine);
+    entry->message_bytes_max = settings->rpc.message_bytes_max;
     if (rpc->has_curve)
         (void)snprintf(entry->public_key, sizeof entry->public_key, "%s", rpc->curve.keys.public);
     rpc->is_registered = colony_rpc_registry_add(entry, &err) == 0;
@@ -231,6 +233,7 @@ static void on_loaded(void *data)
 METER(each_requests, requests)
 METER(each_repeated, repeated)
 METER(each_malformed, malformed)
+METER(each_too_large, too_large)
 METER(each_refused, refused)
 METER(each_dropped, dropped)
 METER(each_connections, connections)
@@ -241,6 +244,7 @@ static const struct colony_meter meters[] = {
     {"colony_rpc_requests_total", "counter", "Requests of RPC that were carried out.", each_requests},
     {"colony_rpc_repeated_requests_total", "counter", "Requests that were answered from a first result.", each_repeated},
     {"colony_rpc_malformed_requests_total", "counter", "Messages and requests that were none.", each_malformed},
+    {"colony_rpc_too_large_messages_total", "counter", "Messages above max_message_bytes, whose connections were closed.", each_too_large},
     {"colony_rpc_refused_requests_total", "counter", "Requests refused because too many were under way.", each_refused},
     {"colony_rpc_dropped_answers_total", "counter", "Answers that their clients did not read.", each_dropped},
     {"colony_rpc_connections_total", "counter", "Connections that were accepted.", each_connections},

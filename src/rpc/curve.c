@@ -84,6 +84,15 @@ static int take_key(char key[COLONY_RPC_KEY_SIZE], const struct line *line, cons
     return zmq->zmq_z85_decode(raw, key) ? 0 : fail(line, "a key is 40 characters of Z85");
 }
 
+bool colony_rpc_is_key(const char *text)
+{
+    static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  ".-:+=^!/*?&<>()[]{}@%$#";
+
+    return strlen(text) == COLONY_RPC_KEY_SIZE - 1 &&
+           strspn(text, letters) == COLONY_RPC_KEY_SIZE - 1;
+}
+
 int colony_rpc_keygen(struct colony_rpc_keys *out, struct colony_error *err)
 {
     const struct colony_zmq *zmq;

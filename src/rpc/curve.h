@@ -25,6 +25,9 @@ struct colony_rpc_keys {
     char secret[COLONY_RPC_KEY_SIZE];
 };
 
+/* Whether it could be one: 40 characters of Z85. */
+bool colony_rpc_is_key(const char *text);
+
 struct colony_rpc_peer {
     char name[COLONY_RPC_PEER_NAME_MAX + 1];
     bool may_control;

@@ -98,18 +98,23 @@ void colony__rpc_call_end(struct colony_rpc_call *call, char *text)
     free_call(call);
 }
 
+/* It goes on, and its answer goes nowhere. */
+static void abandon(struct colony__rpc_dispatch *dispatch, struct colony_rpc_call *call)
+{
+    remove_call(dispatch, call);
+    colony__rpc_window_end(dispatch->window, call->entry, NULL, now_ms());
+    call->dispatch = NULL;
+    call->entry = NULL;
+}
+
 void colony__rpc_dispatch_free(struct colony__rpc_dispatch *dispatch)
 {
     struct colony_rpc_call *call;
 
     if (!dispatch)
         return;
-    while ((call = dispatch->calls)) {
-        remove_call(dispatch, call);
-        colony__rpc_window_end(dispatch->window, call->entry, NULL, now_ms());
-        call->dispatch = NULL;
-        call->entry = NULL;
-    }
+    while ((call = dispatch->calls))
+        abandon(dispatch, call);
     colony__rpc_window_free(dispatch->window);
     free(dispatch);
 }
@@ -230,6 +235,56 @@ static bool repeat(struct colony__rpc_dispatch *dispatch, const struct colony__r
     return true;
 }
 
+bool colony_rpc_call_is_wanted(const struct colony_rpc_call *call)
+{
+    const struct colony__rpc_dispatch_options *options =
+        call->dispatch ? &call->dispatch->options : NULL;
+    const struct colony__rpc_place *place = &call->first;
+
+    if (!options || !options->is_connected)
+        return options != NULL;
+    while (place && !options->is_connected(place->sender.connection, options->send_data))
+        place = place->next;
+    return place != NULL;
+}
+
+static void abandon_unwanted(struct colony__rpc_dispatch *dispatch)
+{
+    struct colony_rpc_call *call = dispatch->calls;
+
+    while (call) {
+        struct colony_rpc_call *next = call->next;
+
+        if (!colony_rpc_call_is_wanted(call)) {
+            dispatch->options.counters->dropped++;
+            abandon(dispatch, call);
+        }
+        call = next;
+    }
+}
+
+/* The end of all: `stop` without what is to be stopped, of whoever may. */
+static bool is_urgent(const struct colony__rpc_place *place, const struct colony_value *request)
+{
+    const struct colony_value *params = colony_value_get(request, "params");
+
+    return place->sender.may_control && !(params && params->child) &&
+           strcmp(colony_value_get(request, "method")->text, "stop") == 0;
+}
+
+/* What those who are gone had asked is let go for it. */
+static bool make_room(struct colony__rpc_dispatch *dispatch, const struct colony__rpc_place *place,
+                      const struct colony_value *request)
+{
+    const struct colony__rpc_client_id *client = &place->sender.client;
+    bool is_first = is_urgent(place, request);
+
+    if (colony__rpc_window_has_room(dispatch->window, client, is_first))
+        return true;
+    abandon_unwanted(dispatch);
+    return colony__rpc_window_has_room(dispatch->window, client, is_first);
+}
+
 /* Takes ownership of @request and @id. */
 static void begin(struct colony__rpc_dispatch *dispatch, const struct colony__rpc_place *place,
                   struct colony_value *request, char *id)
@@ -237,10 +292,11 @@ static void begin(struct colony__rpc_dispatch *dispatch, const struct colony__rp
     struct colony_rpc_call *call = calloc(1, sizeof *call);
     char key[KEY_MAX];
     bool can_repeat = make_key(key, request, id);
-    int rc = call ? colony__rpc_window_add(dispatch->window, &place->sender.client,
-                                           can_repeat ? key : NULL, call, &call->entry)
-                  : -ENOMEM;
+    int rc = !call ? -ENOMEM : make_room(dispatch, place, request) ? 0 : -EAGAIN;
 
+    if (rc == 0)
+        rc = colony__rpc_window_add(dispatch->window, &place->sender.client,
+                                    can_repeat ? key : NULL, call, &call->entry);
     if (rc < 0) {
         fail_at(dispatch, place, id, -32006,
                 rc == -EAGAIN ? "cannot take this now: too many requests are under way"

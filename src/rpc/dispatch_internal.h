@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "rpc/server.h"
 #include "rpc/window_internal.h"
@@ -27,6 +28,7 @@ struct colony__rpc_sender {
     struct colony__rpc_client_id client;
     bool has_delimiter; /* as REQ sends it: an empty part before the text */
     bool may_control;
+    uint64_t connection; /* the one it came by, as the gate tells them apart; 0: unknown */
     char who[COLONY__RPC_WHO_MAX];
 };
 
@@ -39,6 +41,8 @@ struct colony__rpc_dispatch_options {
     void *object_data;
     colony__rpc_send_cb send;
     void *send_data;
+    /* Whether the connection is still there, with send_data. NULL: each is. */
+    bool (*is_connected)(uint64_t connection, void *data);
     struct colony_rpc_counters *counters; /* kept */
 };
 

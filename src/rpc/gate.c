@@ -16,6 +16,7 @@
 
 #include "core/address.h"
 #include "core/error.h"
+#include "core/log.h"
 #include "core/sockdiag.h"
 #include "rpc/link_internal.h"
 #include "rpc/server.h"
@@ -24,8 +25,12 @@ enum {
     ACCEPTS_PER_TURN = 32,
     RESUME_MS = 1000, /* after a failure to accept */
     LEAVE_MS = 500,   /* for the last answers */
+    SILENT_MS = 1000, /* between two words in the log */
     UIDS_MAX = 64,
 };
+
+/* Why a connection is closed. */
+enum reason { REASON_TOO_LARGE, REASON_FULL };
 
 struct listener {
     uv_poll_t poll;
@@ -41,11 +46,14 @@ struct colony__rpc_gate {
     uid_t uids[UIDS_MAX];
     size_t uid_count;
     bool has_keys;
+    uint64_t message_max;
     uint64_t unfinished_max;
+    uint64_t silent_until_ms[2]; /* what is closed until then is counted and not logged; by why */
     struct colony_rpc_counters *counters;
     struct listener *listeners;
     size_t listener_count;                                      /* also those being closed */
     struct colony__rpc_link *links[COLONY_RPC_CONNECTIONS_MAX]; /* by their numbers */
+    uint64_t connections[COLONY_RPC_CONNECTIONS_MAX];           /* as others know these */
     size_t link_count;
     uint64_t nonce; /* in the names of our sockets */
     int path_fd;
@@ -105,6 +113,7 @@ int colony__rpc_gate_new(struct colony__rpc_gate **out,
         return colony_fail_os(err, -ENOMEM, "cannot serve RPC");
     gate->loop = options->loop;
     gate->has_keys = options->has_keys;
+    gate->message_max = options->message_max;
     gate->unfinished_max = options->unfinished_max;
     gate->counters = options->counters;
     gate->uid_count = options->uid_count < UIDS_MAX ? options->uid_count : UIDS_MAX;
@@ -187,12 +196,22 @@ static struct colony__rpc_link *find_link(const struct colony__rpc_gate *gate, i
     return gate->links[number];
 }
 
-void colony__rpc_gate_on_message(struct colony__rpc_gate *gate, int fd)
+uint64_t colony__rpc_gate_on_message(struct colony__rpc_gate *gate, int fd)
 {
     struct colony__rpc_link *link = find_link(gate, fd);
 
-    if (link)
-        colony__rpc_link_on_message(link);
+    if (!link)
+        return 0;
+    colony__rpc_link_on_message(link);
+    return gate->connections[colony__rpc_link_number(link)];
+}
+
+/* Those of a place are all the same modulo their greatest count. */
+bool colony__rpc_gate_has(const struct colony__rpc_gate *gate, uint64_t connection)
+{
+    size_t number = connection % COLONY_RPC_CONNECTIONS_MAX;
+
+    return gate->links[number] && gate->connections[number] == connection;
 }
 
 /* A connection to libzmq, whose socket has no path any more. */
@@ -225,13 +244,39 @@ static void on_link_closed(struct colony__rpc_link *link, void *data)
     finish_close(gate);
 }
 
+/* Whether a line may be said now: once in a while is enough. */
+static bool may_tell(struct colony__rpc_gate *gate, enum reason reason)
+{
+    uint64_t now_ms = uv_now(gate->loop);
+
+    if (now_ms < gate->silent_until_ms[reason])
+        return false;
+    gate->silent_until_ms[reason] = now_ms + SILENT_MS;
+    return true;
+}
+
+static void on_too_large(uint64_t size, void *data)
+{
+    struct colony__rpc_gate *gate = data;
+
+    gate->counters->too_large++;
+    if (may_tell(gate, REASON_TOO_LARGE))
+        colony_log(SEVERITY_WARNING,
+                   "hangs up on a client of RPC: a message of %" PRIu64
+                   " bytes is more than %" PRIu64 " (`rpc.max_message_bytes`); %" PRIu64
+                   " such so far",
+                   size, gate->message_max, gate->counters->too_large);
+}
+
 /* False: it may not come in, or there is no room. */
 static bool welcome(struct listener *listener, int fd)
 {
     struct colony__rpc_gate *gate = listener->gate;
     struct colony__rpc_link_options options = {.loop = gate->loop,
                                                .outer_fd = fd,
+                                               .message_max = gate->message_max,
                                                .unfinished_max = gate->unfinished_max,
+                                               .too_large = on_too_large,
                                                .closed = on_link_closed,
                                                .data = gate};
     size_t number = 0;
@@ -240,13 +285,21 @@ static bool welcome(struct listener *listener, int fd)
         return false;
     while (number < COLONY_RPC_CONNECTIONS_MAX && gate->links[number])
         number++;
-    if (number == COLONY_RPC_CONNECTIONS_MAX)
+    if (number == COLONY_RPC_CONNECTIONS_MAX) {
+        if (may_tell(gate, REASON_FULL))
+            colony_log(
+                SEVERITY_WARNING,
+                "hangs up on clients of RPC: %d are connected, and there is room for no more",
+                COLONY_RPC_CONNECTIONS_MAX);
         return false;
+    }
     options.number = number;
     options.inner_fd = open_inner(gate, number);
     if (options.inner_fd < 0)
         return false;
     gate->counters->connections++;
+    gate->connections[number] =
+        gate->counters->connections * COLONY_RPC_CONNECTIONS_MAX + (uint64_t)number;
     if (colony__rpc_link_new(&gate->links[number], &options) == 0)
         gate->link_count++;
     return true; /* the descriptor is the link's in any case */

@@ -25,6 +25,7 @@ struct colony__rpc_gate_options {
     const uid_t *uids; /* who may come in besides root, on this machine; copied */
     size_t uid_count;
     bool has_keys;           /* libzmq looks at who comes */
+    uint64_t message_max;    /* bytes */
     uint64_t unfinished_max; /* bytes of a connection, without a whole message among them */
     struct colony_rpc_counters *counters; /* kept */
 };
@@ -38,8 +39,11 @@ void colony__rpc_gate_lead_to(struct colony__rpc_gate *gate, int path_fd);
 /* Accepts from @fd, of which it makes a copy of its own. */
 int colony__rpc_gate_listen(struct colony__rpc_gate *gate, int fd, struct colony_error *err);
 
-/* libzmq has given out a whole message that came by its socket @fd. */
-void colony__rpc_gate_on_message(struct colony__rpc_gate *gate, int fd);
+/* libzmq has given out a whole message that came by its socket @fd. Which connection that is, each
+ * with a number of its own; 0: it is gone. */
+uint64_t colony__rpc_gate_on_message(struct colony__rpc_gate *gate, int fd);
+/* Whether that connection is still there. */
+bool colony__rpc_gate_has(const struct colony__rpc_gate *gate, uint64_t connection);
 
 void colony__rpc_gate_stop(struct colony__rpc_gate *gate);
 

@@ -10,6 +10,10 @@
 #include "core/value.h"
 #include "rpc/call_internal.h"
 
+enum {
+    QUOTED_MAX = 64, /* bytes of a name that is none */
+};
+
 /* What a call is carried out on. */
 struct target {
     const struct colony_rpc_object *object;
@@ -167,7 +171,8 @@ static void set_attribute(struct colony_rpc_call *call, const struct target *tar
     is_there = find(target, name, &member);
     if (!colony_rpc_call_may_control(call)) {
         colony_rpc_raise(call, -32004, "PermissionError", "cannot set this: you may only read");
-    } else if (!colony_rpc_is_name(name) || !target->object->set) {
+    } else if (!colony_rpc_is_name(name) || !target->object->set ||
+               (target->object->sets_only_found && !is_there && !find_builtin(name))) {
         raise_unknown(call, target, name);
     } else if (find_builtin(name) ||
                (is_there && (member.kind == RPC_METHOD || member.is_read_only))) {
@@ -227,6 +232,18 @@ static const char *find_nearest(const struct target *target, const char *name)
     return nearest;
 }
 
+/* The size of what is quoted of @name: no letter is cut in half. */
+static size_t cut_size(const char *name)
+{
+    size_t size = strnlen(name, QUOTED_MAX + 1);
+
+    if (size <= QUOTED_MAX)
+        return size;
+    for (size = QUOTED_MAX; size > 0 && ((unsigned char)name[size] & 0xc0) == 0x80; size--)
+        ;
+    return size;
+}
+
 static void raise_unknown(struct colony_rpc_call *call, const struct target *target,
                           const char *name)
 {
@@ -240,7 +257,9 @@ static void raise_unknown(struct colony_rpc_call *call, const struct target *tar
     else if (colony_rpc_is_name(name))
         (void)snprintf(text, sizeof text, "cannot find %s: there is no such attribute", name);
     else
-        (void)snprintf(text, sizeof text, "cannot find this attribute: it has no name of one");
+        (void)snprintf(text, sizeof text,
+                       "cannot find `%.*s`: a name is a letter, then letters, digits and _",
+                       (int)cut_size(name), name);
     colony_rpc_raise(call, -32601, "AttributeError", text);
 }
 

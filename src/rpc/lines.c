@@ -28,23 +28,30 @@ static int reserve(struct colony__lines *lines, size_t size)
     return 0;
 }
 
-static void skip(struct colony__lines *lines)
+/* All of it that is there is read once more, for whose answer it is; @bytes come after that. */
+static void skip(struct colony__lines *lines, const char *bytes, size_t size)
 {
-    lines->size = 0;
+    lines->passed = (struct colony__answer_id){0};
+    colony__answer_id_read(&lines->passed, lines->bytes, lines->size);
+    colony__answer_id_read(&lines->passed, bytes, size);
+    if (lines->size > COLONY__LINE_HEAD_BYTES)
+        lines->size = COLONY__LINE_HEAD_BYTES;
     lines->is_skipping = true;
     lines->too_long++;
 }
 
 static int append(struct colony__lines *lines, const char *bytes, size_t size)
 {
-    if (lines->is_skipping)
+    if (lines->is_skipping) {
+        colony__answer_id_read(&lines->passed, bytes, size);
         return 0;
+    }
     if (size > COLONY__LINE_BYTES_MAX - lines->size) {
-        skip(lines);
+        skip(lines, bytes, size);
         return 0;
     }
     if (reserve(lines, size) < 0) {
-        skip(lines);
+        skip(lines, bytes, size);
         return -ENOMEM;
     }
     memcpy(lines->bytes + lines->size, bytes, size);
@@ -54,9 +61,11 @@ static int append(struct colony__lines *lines, const char *bytes, size_t size)
 
 static void end_line(struct colony__lines *lines, colony__line_cb cb, void *data)
 {
-    if (!lines->is_skipping) {
+    if (lines->bytes) { /* else there was no memory for the first byte of it */
         lines->bytes[lines->size] = '\0';
         cb(lines->bytes, lines->size, data);
+    } else {
+        cb("", 0, data);
     }
     lines->is_skipping = false;
     lines->size = 0;

@@ -7,6 +7,8 @@
 
 #include <uv.h>
 
+#include "rpc/zmtp_internal.h"
+
 enum {
     READ_BYTES = 64 << 10,
     KEEPALIVE_S = 60,
@@ -28,6 +30,7 @@ struct colony__rpc_link {
     struct colony__rpc_link_options options;
     struct end outer;
     struct end inner;
+    struct colony__zmtp zmtp;
     uint64_t unfinished; /* bytes */
     bool is_ending;      /* once what is being written is */
     bool is_silent;      /* nobody is told of its end: it never began */
@@ -102,6 +105,19 @@ static int pass_on(struct end *from, struct end *to, char *bytes, size_t size)
     return uv_read_stop(&from->wire.stream);
 }
 
+/* What is too large ends at libzmq, which hangs up, after what came before it. */
+static void check_size(struct colony__rpc_link *link, const char *bytes, size_t size)
+{
+    const struct colony__rpc_link_options *options = &link->options;
+    uint64_t found =
+        colony__zmtp_read(&link->zmtp, (const unsigned char *)bytes, size, options->message_max);
+
+    if (found == 0)
+        return;
+    link->zmtp.is_unknown = true;
+    options->too_large(found, options->data);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
 {
     struct colony__rpc_link *link = stream->data;
@@ -118,11 +134,15 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
         link->is_ending = true;
         return;
     }
-    if (is_outer && got > 0)
+    if (is_outer && got > 0) {
         link->unfinished += (uint64_t)got;
-    if (got > 0 && pass_on(from, to, buffer->base, (size_t)got) == 0 &&
-        link->unfinished <= link->options.unfinished_max)
-        return;
+        check_size(link, buffer->base, (size_t)got);
+    }
+    if (got > 0 && pass_on(from, to, buffer->base, (size_t)got) == 0) {
+        if (link->unfinished <= link->options.unfinished_max)
+            return;
+        link->options.too_large(link->unfinished, link->options.data);
+    }
     colony__rpc_link_close(link);
 }
 

@@ -19,7 +19,10 @@ struct colony__rpc_link_options {
     int inner_fd;            /* libzmq's, of a unix socket */
     bool is_unix;            /* outer_fd is one, too */
     uint64_t unfinished_max; /* bytes from the client since the last colony__rpc_link_on_message */
+    uint64_t message_max;    /* bytes */
     uint64_t number;         /* what it is known by */
+    /* The client sends a message of @size bytes, which is too large: that is the end of it. */
+    void (*too_large)(uint64_t size, void *data);
     /* It is gone; called once, from the loop. */
     void (*closed)(struct colony__rpc_link *link, void *data);
     void *data;

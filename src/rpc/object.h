@@ -44,6 +44,7 @@ struct colony_rpc_object {
     void (*each)(void *data, colony_rpc_each_cb cb, void *cb_data);
     /* Answers with the value; @name is borrowed for the call. */
     void (*get)(void *data, const char *name, struct colony_rpc_call *call);
+    bool sets_only_found; /* `set` is for names that `find` knows */
     /* The value is colony_rpc_call_param(call, 1); answers with true. */
     void (*set)(void *data, const char *name, struct colony_rpc_call *call);
     void (*call)(void *data, const char *name, struct colony_rpc_call *call);
@@ -55,6 +56,8 @@ const struct colony_value *colony_rpc_call_param(const struct colony_rpc_call *c
 const struct colony_value *colony_rpc_call_params(const struct colony_rpc_call *call);
 /* Who asks, for logs: "rpc", "rpc key NAME". */
 const char *colony_rpc_call_who(const struct colony_rpc_call *call);
+/* False: whoever has asked is gone, and it may be ended without what was asked for. */
+bool colony_rpc_call_is_wanted(const struct colony_rpc_call *call);
 /* Whether that may control or only read. */
 bool colony_rpc_call_may_control(const struct colony_rpc_call *call);
 

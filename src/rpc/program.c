@@ -49,7 +49,11 @@ static void on_line(const char *line, size_t size, void *data)
 {
     struct colony_rpc_program *program = data;
 
-    if (program->state != PROGRAM_ABSENT)
+    if (program->state == PROGRAM_ABSENT)
+        return;
+    if (program->lines.is_skipping)
+        program_take_long_line(program, line, &program->lines.passed);
+    else
         program_take_line(program, line, size);
 }
 
@@ -57,7 +61,6 @@ static void on_line(const char *line, size_t size, void *data)
 static void on_output(const struct colony_output_part *part, void *data)
 {
     struct colony_rpc_program *program = data;
-    uint64_t too_long = program->lines.too_long;
 
     if (!part->label) {
         detach(program, "it has ended");
@@ -65,8 +68,6 @@ static void on_output(const struct colony_output_part *part, void *data)
     }
     if (colony__lines_add(&program->lines, part->bytes, part->size, on_line, program) < 0)
         colony_log(SEVERITY_ERROR, "cannot read a line of %s: out of memory", program->name);
-    else if (program->lines.too_long > too_long)
-        program_count_junk(program, "", "it is too long");
 }
 
 static void attach(struct colony_rpc_program *program, uint64_t process)

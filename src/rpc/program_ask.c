@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* program_ask.c - questions to a program, and its answers, a line each. */
+/* program_ask.c - questions to a program, a line each. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -17,8 +17,8 @@
 
 enum {
     QUESTIONS_MAX = 1024,
+    OWN_QUESTIONS_MAX = 2048, /* so that what is saved can be asked for when they are all taken */
     WAITING_BYTES_MAX = 4 << 20, /* of questions that wait for a hello */
-    JUNK_MS = 1000,              /* between two words about it in the log */
 };
 
 /* Who is told of an answer. */
@@ -37,7 +37,7 @@ static void fail_question(struct program_question *question, const struct colony
 }
 
 /* NOLINTNEXTLINE(readability-function-size,readability-function-cognitive-complexity): the macro */
-static void forget(struct colony_rpc_program *program, struct program_question *question)
+void program_forget(struct colony_rpc_program *program, struct program_question *question)
 {
     DL_DELETE(program->questions, question);
     program->question_count--;
@@ -54,7 +54,7 @@ void program_fail_all(struct colony_rpc_program *program, int code, const char *
     while (question) {
         struct program_question *next = question->next;
 
-        forget(program, question);
+        program_forget(program, question);
         fail_question(question, &err);
         question = next;
     }
@@ -143,7 +143,7 @@ static int ask(struct colony_rpc_program *program, struct program_question *ques
 
     if (!question->text)
         return colony_fail_os(err, -ENOMEM, "cannot ask %s", program->name);
-    if (program->question_count >= QUESTIONS_MAX)
+    if (program->question_count >= (is_ours ? OWN_QUESTIONS_MAX : QUESTIONS_MAX))
         return colony_fail(err, -EAGAIN, "cannot ask %s: too much is under way already",
                            program->name);
     rc = may_ask(program, is_ours, question->size, err);
@@ -209,6 +209,27 @@ static void begin(struct colony_rpc_program *program, struct program_question *q
     put(program, question, is_ours);
 }
 
+void program_let_go(struct colony_rpc_program *program, program_cb cb,
+                    bool (*is_wanted)(const void *data))
+{
+    struct program_question *question = program->questions;
+    struct colony_error err;
+
+    if (program->question_count < QUESTIONS_MAX)
+        return;
+    (void)colony_fail(&err, -ECONNRESET, "cannot wait for %s: who has asked is gone",
+                      program->name);
+    while (question) {
+        struct program_question *next = question->next;
+
+        if (question->cb == cb && !question->text && !is_wanted(question->data)) {
+            program_forget(program, question);
+            fail_question(question, &err);
+        }
+        question = next;
+    }
+}
+
 void program_ask(struct colony_rpc_program *program, const char *method, struct cJSON *params,
                  program_cb cb, void *data)
 {
@@ -232,7 +253,7 @@ void program_send_waiting(struct colony_rpc_program *program)
         struct colony_error err;
 
         if (rc < 0) {
-            forget(program, question);
+            program_forget(program, question);
             (void)colony_fail(&err, rc, "cannot ask %s: it does not read", program->name);
             fail_question(question, &err);
         } else if (question->text) {
@@ -242,91 +263,4 @@ void program_send_waiting(struct colony_rpc_program *program)
         }
         question = next;
     }
-}
-
-/* --- answers ---------------------------------------------------------------------------------- */
-
-void program_count_junk(struct colony_rpc_program *program, const char *line, const char *why)
-{
-    uint64_t now_ms = uv_now(colony_engine_loop(program->engine));
-    struct colony_error text;
-
-    program->junk++;
-    if (program->junk_ms && now_ms - program->junk_ms < JUNK_MS)
-        return;
-    (void)colony_fail(&text, 0, "%.80s", line); /* without control bytes */
-    colony_log(SEVERITY_WARNING, "%s wrote what cannot be used (%s): `%s`, %" PRIu64 " such lines",
-               program->name, why, text.message, program->junk);
-    program->junk = 0;
-    program->junk_ms = now_ms;
-}
-
-/* They come mostly in the order of the questions. */
-static struct program_question *find_question(const struct colony_rpc_program *program,
-                                              const struct colony_value *id)
-{
-    struct program_question *question;
-
-    if (!id || id->type != VALUE_NUMBER)
-        return NULL;
-    DL_FOREACH(program->questions, question)
-    {
-        if ((double)question->id == id->number && !question->text)
-            return question;
-    }
-    return NULL;
-}
-
-static bool take_answer(struct colony_rpc_program *program, const struct colony_value *answer)
-{
-    struct program_question *question = find_question(program, colony_value_get(answer, "id"));
-    const struct program_answer told = {.result = colony_value_get(answer, "result"),
-                                        .error = colony_value_get(answer, "error")};
-
-    if (!question || !(told.result || told.error))
-        return false;
-    forget(program, question);
-    question->cb(&told, question->data);
-    free(question);
-    return true;
-}
-
-/* What it asks of colony, other than hello. */
-static void refuse(struct colony_rpc_program *program, const struct colony_value *id)
-{
-    cJSON *json;
-    cJSON *error;
-
-    if (!id)
-        return;
-    json = cJSON_CreateObject();
-    error = cJSON_AddObjectToObject(json, "error");
-    (void)cJSON_AddStringToObject(json, "jsonrpc", "2.0");
-    (void)cJSON_AddItemToObject(json, "id", colony_value_to_json(id));
-    (void)cJSON_AddNumberToObject(error, "code", -32601);
-    (void)cJSON_AddStringToObject(error, "message", "colony has no such method: only hello");
-    (void)program_send(program, json);
-}
-
-void program_take_line(struct colony_rpc_program *program, const char *line, size_t size)
-{
-    struct colony_value *tree = NULL;
-    struct colony_error err = {0};
-    const struct colony_value *method;
-    int rc = colony_value_parse_json(&tree, line, size, &err);
-
-    if (rc < 0) {
-        program_count_junk(program, line, "it is no JSON");
-        return;
-    }
-    method = tree->type == VALUE_MAP ? colony_value_get(tree, "method") : NULL;
-    if (method && method->type == VALUE_STRING && strcmp(method->text, "hello") == 0) {
-        program_take_hello(program, tree);
-    } else if (method) {
-        program_count_junk(program, line, "it asks for something else than hello");
-        refuse(program, colony_value_get(tree, "id"));
-    } else if (tree->type != VALUE_MAP || !take_answer(program, tree)) {
-        program_count_junk(program, line, "it answers nothing that was asked");
-    }
-    colony_value_free(tree);
 }

@@ -82,7 +82,7 @@ struct colony_rpc_program {
     bool is_closing;
 };
 
-/* --- program_ask.c: questions and answers ------------------------------------------------------
+/* --- program_ask.c: questions ------------------------------------------------------
  */
 
 /*
@@ -94,6 +94,10 @@ void program_ask(struct colony_rpc_program *program, const char *method, struct 
 /* The same of colony's own, which does not wait for that. */
 void program_ask_first(struct colony_rpc_program *program, const char *method, struct cJSON *params,
                        program_cb cb, void *data);
+/* Lets go of those of @cb that the program has been asked and nobody waits for, when no more could
+ * be asked. */
+void program_let_go(struct colony_rpc_program *program, program_cb cb,
+                    bool (*is_wanted)(const void *data));
 /* Sends what waited for the hello. */
 void program_send_waiting(struct colony_rpc_program *program);
 /* Answers all that are under way with an error. */
@@ -102,8 +106,17 @@ void program_fail_all(struct colony_rpc_program *program, int code, const char *
 struct cJSON *program_params(const char *name, struct cJSON *value);
 /* Sends @json, which is freed, as a line. Negative errno. */
 int program_send(struct colony_rpc_program *program, struct cJSON *json);
+/* Takes it out of those under way; it is the caller's then. */
+void program_forget(struct colony_rpc_program *program, struct program_question *question);
+
+/* --- program_answers.c: what it writes ----------------------------------------------------------
+ */
+
 /* A line that the program wrote. */
 void program_take_line(struct colony_rpc_program *program, const char *line, size_t size);
+/* One that was passed over: how it begins, and what else is known of it. */
+void program_take_long_line(struct colony_rpc_program *program, const char *head,
+                            const struct colony__answer_id *scan);
 /* Counts a line that cannot be used, and tells of it at most once a second. */
 void program_count_junk(struct colony_rpc_program *program, const char *line, const char *why);
 

@@ -149,6 +149,13 @@ static void on_answer(const struct program_answer *answer, void *data)
     free(passed);
 }
 
+static bool is_wanted(const void *data)
+{
+    const struct passed *passed = data;
+
+    return colony_rpc_call_is_wanted(passed->call);
+}
+
 /* @params are freed; NULL says that there was no memory for them. @attribute: the one that is set.
  */
 static void pass(struct colony_rpc_program *program, struct colony_rpc_call *call,
@@ -166,6 +173,7 @@ static void pass(struct colony_rpc_program *program, struct colony_rpc_call *cal
     passed->program = program;
     passed->call = call;
     (void)snprintf(passed->name, sizeof passed->name, "%s", attribute);
+    program_let_go(program, on_answer, is_wanted);
     program_ask(program, method, params, on_answer, passed);
 }
 
@@ -181,18 +189,11 @@ static void get(void *data, const char *name, struct colony_rpc_call *call)
         pass(program, call, "getattr", program_params(name, NULL), "");
 }
 
-/* Only what it has told of: a slip would be lost without a word. */
 static void set(void *data, const char *name, struct colony_rpc_call *call)
 {
     struct colony_rpc_program *program = data;
-    cJSON *value;
+    cJSON *value = colony_value_to_json(colony_rpc_call_param(call, 1));
 
-    if (!colony__hello_find(&program->hello, name)) {
-        colony_rpc_raise(call, -32601, "AttributeError",
-                         "cannot set this: there is no such attribute");
-        return;
-    }
-    value = colony_value_to_json(colony_rpc_call_param(call, 1));
     pass(program, call, "setattr", value ? program_params(name, value) : NULL, name);
 }
 
@@ -213,6 +214,7 @@ const struct colony_rpc_object program_object = {
     .find = find,
     .each = each,
     .get = get,
+    .sets_only_found = true, /* a slip would be lost without a word */
     .set = set,
     .call = call_method,
 };

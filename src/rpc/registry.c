@@ -97,7 +97,8 @@ static int open_folder(bool make, struct colony_error *err)
 
 static void name_file(const struct colony_rpc_entry *entry, char *name, size_t size)
 {
-    (void)snprintf(name, size, "%s.%d.json", entry->name, (int)entry->pid);
+    (void)snprintf(name, size, "%s.%d.json", entry->name,
+                   (int)(entry->keeper ? entry->keeper : entry->pid));
 }
 
 static char *print_entry(const struct colony_rpc_entry *entry)
@@ -108,10 +109,14 @@ static char *print_entry(const struct colony_rpc_entry *entry)
         cJSON_AddStringToObject(json, "name", entry->name) &&
         cJSON_AddNumberToObject(json, "pid", entry->pid) &&
         cJSON_AddNumberToObject(json, "pid_start", (double)entry->pid_start) &&
+        (!entry->keeper ||
+         (cJSON_AddNumberToObject(json, "keeper", entry->keeper) &&
+          cJSON_AddNumberToObject(json, "keeper_start", (double)entry->keeper_start))) &&
         cJSON_AddStringToObject(json, "endpoint", entry->endpoint) &&
         cJSON_AddNumberToObject(json, "port", entry->port) &&
         (entry->public_key[0] ? cJSON_AddStringToObject(json, "public_key", entry->public_key)
-                              : cJSON_AddNullToObject(json, "public_key"));
+                              : cJSON_AddNullToObject(json, "public_key")) &&
+        cJSON_AddNumberToObject(json, "max_message_bytes", (double)entry->message_bytes_max);
 
     if (is_whole)
         text = cJSON_PrintUnformatted(json);
@@ -140,28 +145,6 @@ static int write_file(int folder, const char *name, const char *text)
     if (rc < 0)
         (void)unlinkat(folder, fresh, 0);
     return rc;
-}
-
-int colony_rpc_registry_add(struct colony_rpc_entry *entry, struct colony_error *err)
-{
-    char name[NAME_MAX + 1];
-    char *text;
-    int folder;
-    int rc = colony_name_check(entry->name, err);
-
-    if (rc < 0)
-        return rc;
-    entry->pid = getpid();
-    entry->pid_start = colony_proc_start_ticks(entry->pid);
-    folder = open_folder(true, err);
-    if (folder < 0)
-        return folder;
-    name_file(entry, name, sizeof name);
-    text = print_entry(entry);
-    rc = text ? write_file(folder, name, text) : -ENOMEM;
-    cJSON_free(text);
-    (void)close(folder);
-    return rc < 0 ? colony_fail_os(err, rc, "cannot write the registry of RPC") : 0;
 }
 
 void colony_rpc_registry_remove(const struct colony_rpc_entry *entry)
@@ -201,7 +184,10 @@ static bool parse_entry(struct colony_rpc_entry *out, const char *text, size_t s
     struct colony_value *value = NULL;
     double pid = 0;
     double start = 0;
+    double keeper = 0;
+    double keeper_start = 0;
     double port = 0;
+    double message_bytes_max = 0;
     bool is_good;
 
     *out = (struct colony_rpc_entry){0};
@@ -214,11 +200,23 @@ static bool parse_entry(struct colony_rpc_entry *out, const char *text, size_t s
               take_number(value, "pid_start", 9e15, &start) &&
               take_number(value, "port", 65535, &port);
     (void)take_text(value, "public_key", out->public_key, sizeof out->public_key);
+    (void)take_number(value, "keeper", INT_MAX, &keeper);
+    (void)take_number(value, "keeper_start", 9e15, &keeper_start);
+    (void)take_number(value, "max_message_bytes", 1 << 30, &message_bytes_max);
     colony_value_free(value);
     out->pid = (pid_t)pid;
     out->pid_start = (uint64_t)start;
+    out->keeper = (pid_t)keeper;
+    out->keeper_start = (uint64_t)keeper_start;
     out->port = (int)port;
+    out->message_bytes_max = (uint64_t)message_bytes_max;
     return is_good;
+}
+
+static bool is_living(const struct colony_rpc_entry *entry)
+{
+    return colony_proc_start_ticks(entry->pid) == entry->pid_start ||
+           (entry->keeper && colony_proc_start_ticks(entry->keeper) == entry->keeper_start);
 }
 
 /* False: there is nothing of use. A file of a process that has ended is removed. */
@@ -238,7 +236,7 @@ static bool read_entry(int folder, const char *name, struct colony_rpc_entry *ou
     name_file(out, expected, sizeof expected);
     if (strcmp(expected, name) != 0)
         return false;
-    if (colony_proc_start_ticks(out->pid) == out->pid_start)
+    if (is_living(out))
         return true;
     (void)unlinkat(folder, name, 0);
     return false;
@@ -308,6 +306,51 @@ int colony_rpc_registry_list(struct colony_rpc_entry **out, size_t *count, struc
         qsort(list, found, sizeof *list, compare_entries);
     *out = list;
     *count = found;
+    return 0;
+}
+
+/* What an engine wrote that was here before @entry, and has become its keeper, say: nobody else can
+ * have its endpoint. */
+static void remove_former(const struct colony_rpc_entry *entry)
+{
+    struct colony_rpc_entry *list;
+    size_t count;
+
+    if (colony_rpc_registry_list(&list, &count, NULL) < 0)
+        return;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(list[i].name, entry->name) == 0 &&
+            strcmp(list[i].endpoint, entry->endpoint) == 0 &&
+            (list[i].pid != entry->pid || list[i].keeper != entry->keeper))
+            colony_rpc_registry_remove(&list[i]);
+    free(list);
+}
+
+int colony_rpc_registry_add(struct colony_rpc_entry *entry, struct colony_error *err)
+{
+    char name[NAME_MAX + 1];
+    char *text;
+    int folder;
+    int rc = colony_name_check(entry->name, err);
+
+    if (rc < 0)
+        return rc;
+    entry->pid = getpid();
+    entry->pid_start = colony_proc_start_ticks(entry->pid);
+    entry->keeper_start = entry->keeper > 0 ? colony_proc_start_ticks(entry->keeper) : 0;
+    if (entry->keeper_start == 0)
+        entry->keeper = 0; /* it is gone, or not to be seen */
+    folder = open_folder(true, err);
+    if (folder < 0)
+        return folder;
+    name_file(entry, name, sizeof name);
+    text = print_entry(entry);
+    rc = text ? write_file(folder, name, text) : -ENOMEM;
+    cJSON_free(text);
+    (void)close(folder);
+    if (rc < 0)
+        return colony_fail_os(err, rc, "cannot write the registry of RPC");
+    remove_former(entry);
     return 0;
 }
 

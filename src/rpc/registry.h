@@ -23,17 +23,22 @@ struct colony_rpc_entry {
     char name[COLONY_NAME_MAX + 1];
     pid_t pid;          /* of who serves */
     uint64_t pid_start; /* its start time, the 22nd field of /proc/PID/stat */
+    pid_t keeper;       /* who starts it again when it ends; 0: nobody */
+    uint64_t keeper_start;
     char endpoint[sizeof "tcp://" + COLONY_RPC_ADDRESS_MAX];
     int port;
     char public_key[COLONY_RPC_KEY_SIZE]; /* "": it wants no keys */
+    uint64_t message_bytes_max;           /* of a request; 0: unknown */
 };
 
 /* The folder of the registry. -ENAMETOOLONG. */
 int colony_rpc_registry_folder(char *path, size_t size);
 
 /*
- * Writes the file of @entry, whose pid and pid_start are filled in for the caller, making the
+ * Writes the file of @entry, whose pid and start times are filled in for the caller, making the
  * folder (0700) if need be. Two daemons may have one name. Call again when something has changed.
+ * It stays while either of both processes lives, so that who serves may be replaced; what one
+ * before it wrote of the same name and endpoint goes.
  * -EINVAL: the name is none; -EACCES: the folder is somebody else's.
  */
 int colony_rpc_registry_add(struct colony_rpc_entry *entry, struct colony_error *err);

@@ -120,6 +120,13 @@ static void send_answer(const struct colony__rpc_sender *to, const char *text, s
     colony__rpc_watch_check(&server->watch);
 }
 
+static bool is_connected(uint64_t connection, void *data)
+{
+    const struct colony_rpc_server *server = data;
+
+    return colony__rpc_gate_has(server->gate, connection);
+}
+
 static void free_server(struct colony_rpc_server *server)
 {
     colony__rpc_outbox_free(server->outbox);
@@ -178,11 +185,13 @@ int colony_rpc_server_new(struct colony_rpc_server **out,
                                             .uids = options->uids,
                                             .uid_count = options->uid_count,
                                             .has_keys = options->curve != NULL,
+                                            .message_max = size_max,
                                             .unfinished_max = size_max * UNFINISHED_FACTOR};
     struct colony__rpc_dispatch_options dispatch = {.object = options->object,
                                                     .object_data = options->data,
                                                     .send = send_answer,
-                                                    .send_data = server};
+                                                    .send_data = server,
+                                                    .is_connected = is_connected};
     int rc;
 
     if (!server)
@@ -263,7 +272,7 @@ static void take_parts(struct colony_rpc_server *server, zmq_msg_t *parts, size_
     zmq_msg_t *text = &parts[count < PARTS_MAX ? count - 1 : PARTS_MAX - 1];
     size_t id_size = zmq->zmq_msg_size(&parts[0]);
 
-    colony__rpc_gate_on_message(server->gate, socket_of(server, text));
+    from.connection = colony__rpc_gate_on_message(server->gate, socket_of(server, text));
     if (count < 2 || id_size > COLONY__RPC_ROUTING_MAX)
         return;
     from.client.size = id_size;

@@ -41,6 +41,7 @@ struct colony_rpc_server_options {
 struct colony_rpc_counters {
     uint64_t requests;    /* carried out, also those that failed */
     uint64_t repeated;    /* answered from what was answered before */
+    uint64_t too_large;   /* messages, with which their connections were closed */
     uint64_t malformed;   /* messages that are none, or requests that are none */
     uint64_t refused;     /* requests, because too much waits */
     uint64_t dropped;     /* answers that their clients did not read */

@@ -169,20 +169,25 @@ struct colony__rpc_known colony__rpc_window_find(struct colony__rpc_window *wind
     return known;
 }
 
+bool colony__rpc_window_has_room(const struct colony__rpc_window *window,
+                                 const struct colony__rpc_client_id *client, bool is_urgent)
+{
+    const struct client *known = find_client(window, client);
+    size_t more = is_urgent ? COLONY__RPC_URGENT_MAX : 0;
+
+    return window->under_way < COLONY__RPC_ALL_UNDER_WAY_MAX + more &&
+           (!known || known->under_way < COLONY__RPC_UNDER_WAY_MAX + more);
+}
+
 int colony__rpc_window_add(struct colony__rpc_window *window,
                            const struct colony__rpc_client_id *id_of_client, const char *id,
                            struct colony_rpc_call *call, struct colony__rpc_entry **out)
 {
     struct colony__rpc_entry *entry;
-    struct client *client;
+    struct client *client = need_client(window, id_of_client);
 
-    if (window->under_way >= COLONY__RPC_ALL_UNDER_WAY_MAX)
-        return -EAGAIN;
-    client = need_client(window, id_of_client);
     if (!client)
         return -ENOMEM;
-    if (client->under_way >= COLONY__RPC_UNDER_WAY_MAX)
-        return -EAGAIN;
     entry = calloc(1, sizeof *entry + (id ? KEY_HEAD + client->id.size + strlen(id) : 0));
     if (entry && id) {
         entry->key_size = fill_key(entry->key, &client->id, id);

@@ -8,6 +8,7 @@
 #ifndef COLONY_RPC_WINDOW_INTERNAL_H
 #define COLONY_RPC_WINDOW_INTERNAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,7 +20,8 @@ enum {
     COLONY__RPC_ROUTING_MAX = 255,
     COLONY__RPC_UNDER_WAY_MAX = 64, /* of one client */
     COLONY__RPC_ALL_UNDER_WAY_MAX = 1024,
-    COLONY__RPC_KEPT_MAX = 256, /* answers of one client */
+    COLONY__RPC_URGENT_MAX = 16, /* above both */
+    COLONY__RPC_KEPT_MAX = 256,  /* answers of one client */
     COLONY__RPC_ALL_KEPT_MAX = 4096,
     COLONY__RPC_KEPT_BYTES_MAX = 64 << 10, /* of one answer */
     COLONY__RPC_ALL_KEPT_BYTES_MAX = 8 << 20,
@@ -48,7 +50,11 @@ struct colony__rpc_known colony__rpc_window_find(struct colony__rpc_window *wind
                                                  const struct colony__rpc_client_id *client,
                                                  const char *id, uint64_t now_ms);
 
-/* Notes @call as under way; @id NULL: nothing can be the same. -EAGAIN: too many are; -ENOMEM. */
+/* Whether one more of @client may be under way; @is_urgent: one that there is room left for. */
+bool colony__rpc_window_has_room(const struct colony__rpc_window *window,
+                                 const struct colony__rpc_client_id *client, bool is_urgent);
+
+/* Notes @call as under way; @id NULL: nothing can be the same. -ENOMEM. */
 int colony__rpc_window_add(struct colony__rpc_window *window,
                            const struct colony__rpc_client_id *client, const char *id,
                            struct colony_rpc_call *call, struct colony__rpc_entry **out);

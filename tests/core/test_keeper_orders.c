@@ -50,6 +50,21 @@ static void signal_it(uint32_t index, uint64_t id, int signo, uint32_t flags)
     say(&kept, &message, NULL, 0);
 }
 
+/* Hears all that was caused before an order of which the answer is known: a spawn of no payload. */
+static void hear_out(void)
+{
+    struct colony_message order = spawn_order("last", 9999);
+    struct told told;
+
+    say(&kept, &order, NULL, 0);
+    do {
+        told = hear(&kept);
+        close_told(&told);
+    } while (told.message.type != MESSAGE_SPAWN_FAILED ||
+             record(told.message.index)->slot != order.u.spawn.slot);
+    say_about(MESSAGE_FORGET, told.message.index);
+}
+
 /* A spawn that works: all that was said before it has been heard. */
 static void assert_keeper_serves(void)
 {
@@ -433,6 +448,7 @@ TEST(test_orders_of_nonsense_do_not_end_the_keeper)
             message.type = MESSAGE_HELLO;
         say(&kept, &message, NULL, 0);
     }
+    hear_out(); /* spawns and adoptions of nonsense have failed */
     assert_keeper_serves();
 }
 

@@ -2,6 +2,7 @@
 #include "../test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,20 +13,27 @@
 #include "core/settings.h"
 #include "core/value.h"
 
-static char path[] = "/tmp/colony-test-XXXXXX";
+/* In a folder of its own: in /tmp itself root may not write to what it gave to somebody else
+ * (fs.protected_regular). */
+static char folder[] = "/tmp/colony-test-XXXXXX";
+static char path[sizeof folder + sizeof "/settings"];
 
 static int make_file(void **state)
 {
-    int fd = mkstemp(path);
+    int fd;
 
     (void)state;
+    if (!mkdtemp(folder))
+        return -1;
+    (void)snprintf(path, sizeof path, "%s/settings", folder);
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     return fd < 0 ? -1 : close(fd);
 }
 
 static int remove_file(void **state)
 {
     (void)state;
-    return unlink(path);
+    return unlink(path) < 0 ? -1 : rmdir(folder);
 }
 
 static void write_file(const char *text)

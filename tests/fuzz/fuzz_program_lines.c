@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a program that is served says: the same lines whichever pieces they arrive in, and of each
- * that is a hello only names that can be called.
+ * What a program that is served says: the same lines whichever pieces they arrive in, of each that
+ * is a hello only names that can be called, and of each that is an answer the id that it has.
  *
  * The first byte of an input is the size of a piece; the rest is what the program wrote.
  */
@@ -65,6 +65,31 @@ static void read_hello(const char *line, size_t size, void *data)
     colony_value_free(tree);
 }
 
+/* What is found without reading the JSON is what is there. */
+static void check_id(const char *line, size_t size, void *data)
+{
+    struct colony_value *tree = NULL;
+    struct colony__answer_id whole = {0};
+    struct colony__answer_id cut = {0};
+
+    (void)data;
+    colony__answer_id_read(&whole, line, size);
+    for (size_t i = 0; i < size; i++)
+        colony__answer_id_read(&cut, line + i, 1);
+    CHECK(whole.has_id == cut.has_id && whole.id == cut.id && whole.has_method == cut.has_method);
+    if (colony_value_parse_json(&tree, line, size, NULL) == 0) {
+        const struct colony_value *id =
+            tree->type == VALUE_MAP ? colony_value_get(tree, "id") : NULL;
+
+        CHECK(whole.is_object == (tree->type == VALUE_MAP));
+        CHECK(!whole.has_id || (id && id->type == VALUE_NUMBER && id->number == (double)whole.id));
+        CHECK(!whole.has_method || colony_value_get(tree, "method"));
+        CHECK(!whole.has_answer || colony_value_get(tree, "result") ||
+              colony_value_get(tree, "error"));
+    }
+    colony_value_free(tree);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct colony__lines lines = {0};
@@ -78,6 +103,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(whole.size == cut.size && whole.lines.too_long == cut.lines.too_long);
     CHECK(whole.size == 0 || memcmp(whole.seen, cut.seen, whole.size) == 0);
     CHECK(colony__lines_add(&lines, (const char *)data + 1, size - 1, read_hello, NULL) == 0);
+    colony__lines_clear(&lines);
+    CHECK(colony__lines_add(&lines, (const char *)data + 1, size - 1, check_id, NULL) == 0);
     colony__lines_clear(&lines);
     colony__lines_clear(&whole.lines);
     colony__lines_clear(&cut.lines);

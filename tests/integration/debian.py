@@ -24,6 +24,8 @@ if ! mount -t overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" overlay
     mount --bind "$root" "$root"
 fi
 mount -t proc proc "$root/proc"
+mount --bind "$root/proc/sys" "$root/proc/sys"
+mount -o remount,bind,ro "$root/proc/sys" # the kernel's settings are not this machine's alone
 mount -t sysfs sysfs "$root/sys"
 mount -t cgroup2 none "$root/sys/fs/cgroup"
 mount -t tmpfs -o mode=755 tmpfs "$root/run"

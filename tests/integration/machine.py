@@ -18,10 +18,13 @@ NAMESPACES = ["unshare", "--pid", "--fork", "--kill-child", "--mount", "--cgroup
 TARGETS = ("basic", "sysinit", "shutdown", "umount", "final", "sockets", "network-online", "nss-user-lookup",
            "multi-user", "timers", "paths", "slices")
 
+# The kernel's settings are not this machine's alone: systemd-sysctl lets them be where they cannot be written.
 # Runs as PID 1 until it becomes systemd. $1: the folder with etc, local and units.
 BEGIN = r"""
 set -e
 mount --make-rprivate /
+mount --bind /proc/sys /proc/sys
+mount -o remount,bind,ro /proc/sys
 mount -t tmpfs -o mode=755 tmpfs /run
 mount -t tmpfs -o mode=755 tmpfs /var/lib
 mount --bind "$1/etc" /etc

@@ -113,6 +113,7 @@ def test_a_command_that_fails_is_told_and_the_next_event_is_handled(colony):
     eventually(lambda: Metrics(colony).get("colony_event_handler_failures_total", handler="1") == 2)
     assert Metrics(colony).get("colony_event_handler_failures_total", handler="2") == 1
     assert metrics.get("colony_events_dropped_total") == 0
+    assert "?event" not in colony.log.read_text()  # told once, and not by the name of a job
 
 
 def test_a_command_that_takes_too_long_is_stopped_with_its_children(colony):

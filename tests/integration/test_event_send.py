@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -94,6 +95,24 @@ def test_nobody_there_is_told(way):
         taken.bind(("127.0.0.1", 0))
         code, _ = fail(way, "--to", f"127.0.0.1:{taken.getsockname()[1]}", "1")
     assert code == 69
+
+
+def test_who_hangs_up_is_told_of():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        def hang_up():
+            peer, _ = server.accept()
+            peer.recv(65536)
+            peer.close()
+        thread = threading.Thread(target=hang_up, daemon=True)
+        thread.start()
+        code, line = fail("--to", f"127.0.0.1:{server.getsockname()[1]}", "1")
+        thread.join(10)
+    assert code == 69 and "hung up: is it colony's endpoint of events?" in line
+
+
+def test_a_host_that_cannot_be_found_is_told_as_such():
+    code, line = fail("--udp", "--to", "no..host:5151", "1")
+    assert code == 69 and "No route to host" not in line and "no..host:5151: Name or service not known" in line
 
 
 @pytest.mark.parametrize("args", [("--to", "localhost", "1"), ("--to", "unix:/x", "1"),

@@ -166,5 +166,6 @@ def test_an_event_that_cannot_be_kept_is_refused(colony):
     eventually(lambda: daemons.send(port, "3").status == 200)
     counts = daemons.counts(port)
     assert counts["dropped"] >= 1
+    assert counts["received"] == 2  # 1 and the 3 that was taken
     eventually(lambda: not spooled(colony))
     assert ": 2\n" not in colony.log.read_text()

@@ -7,8 +7,10 @@ import resource
 import socket
 import subprocess
 import sys
+import time
 
 from conftest import BINARY, eventually, needs_root
+from rpc_fake import rpc as command
 from rpc_client import Client, raises, served_fixture, zmq  # pylint: disable=unused-import
 
 # A sanitizer keeps what was freed for a while.
@@ -131,6 +133,18 @@ def test_a_message_that_is_too_large_ends_its_connection_only(served):
         assert rpc.hear(0.5) is None
         assert other.get("running") is True
         assert rpc.get("running") is True  # it has connected anew by itself
+    assert "\ncolony_rpc_too_large_messages_total 1\n" in served.colony.http("GET", "/metrics").text
+    told = [line for line in served.colony.log.read_text().splitlines() if "hangs up on a client of RPC" in line]
+    assert len(told) == 1 and "65537 bytes" in told[0] and "65536" in told[0]
+
+
+def test_a_client_tells_of_a_message_that_is_too_large(served):
+    served.start({}, max_message_bytes=65536)
+    begun = time.monotonic()
+    told = command("call", f"127.0.0.1:{port_of(served)}", "status", "x" * 70000)
+    assert told.returncode == 1 and told.stderr.count("\n") == 1, told
+    assert "hangs up on a request of 70" in told.stderr and "max_message_bytes" in told.stderr
+    assert time.monotonic() - begun < 5
 
 
 def test_several_parts_are_refused(served):
@@ -186,6 +200,9 @@ def test_there_are_so_many_connections_and_no_more(served):
             streams.append(socket.create_connection(("127.0.0.1", port_of(served)), timeout=20))
         eventually(lambda: "colony_rpc_rejected_connections_total 100\n"
                    in served.colony.http("GET", "/metrics").text)
+        told = command("get", f"127.0.0.1:{port_of(served)}", "running")
+        assert told.returncode == 69 and "has no room for one more client" in told.stderr, told
+        assert "1000 are connected, and there is room for no more" in served.colony.log.read_text()
     finally:
         for stream in streams:
             stream.close()

@@ -61,6 +61,11 @@ def test_arguments_are_json_or_words():
         assert rpc("call", daemon.place, "stir", "1", "two", '{"a": [null]}', '"3"', "1x", "--",
                    "-5").stdout == "done\n"
         assert daemon.asked[-1]["params"] == [1, "two", {"a": [None]}, "3", "1x", -5]
+        assert rpc("call", daemon.place, "stir", "-5", "-1.5e3", "-.5", "--timeout", "5").returncode == 0
+        assert daemon.asked[-1]["params"] == [-5, -1500, "-.5"]
+        assert rpc("set", daemon.place, "heat", "-5").returncode == 0
+        assert daemon.asked[-1]["params"] == ["heat", -5]
+        assert rpc("call", daemon.place, "stir", "-5x").returncode == 2
         assert rpc("call", daemon.place, "stir", "-p", "speed=2", "--param", "way=left=right",
                    "-p", "x=").returncode == 0
         assert daemon.asked[-1]["params"] == {"speed": 2, "way": "left=right", "x": ""}
@@ -122,6 +127,12 @@ def test_a_host_that_swallows_all_is_a_timeout_too():
         assert told.returncode == 75 and time.monotonic() - start < 0.5
 
 
+@pytest.mark.parametrize("key", ["xx", "x" * 41, "x" * 39 + " ", "x" * 39 + "\""])
+def test_a_key_that_is_none_is_told_as_such(key):
+    told = rpc("get", "127.0.0.1:1", "heat", "--server-key", key)
+    assert told.returncode == 2 and told.stderr.startswith("colony rpc: --server-key: a key is 40 characters"), told
+
+
 def test_where_nothing_listens_is_told_at_once():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -159,7 +170,9 @@ def test_a_server_that_is_no_daemon_is_told():
 @pytest.mark.parametrize("args", [("get", "x"), ("set", "x", "y"), ("call", "x"), ("dir",), ("stop",),
                                   ("doc", "a", "b", "c"), ("nothing",), ("get", "a", "b", "--timeout", "x"),
                                   ("get", "a:b:c", "x"), ("get", "../a", "x"), ("get", ":1", "x"),
-                                  ("get", "x:-oProxyCommand=touch /tmp/x", "y")])
+                                  ("get", "x:-oProxyCommand=touch /tmp/x", "y"),
+                                  ("call", "127.0.0.1:1", "x", "-p", "a"), ("call", "127.0.0.1:1", "x", "-p", "=a"),
+                                  ("get", "x:host", "y", "--ssh-option", "ProxyCommand")])
 def test_wrong_usage_is_2_and_one_line(args):
     told = rpc(*args)
     assert told.returncode == 2 and told.stderr.count("\n") == 1 and told.stdout == ""

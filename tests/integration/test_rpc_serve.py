@@ -49,7 +49,11 @@ def test_errors_are_told_with_their_types(daemon):
             (("call", "stir", "1", "2", "3"), 1, "TypeError: "),
             (("call", "nothing"), 4, "AttributeError: cannot find nothing"),
             (("get", "nothing"), 4, "AttributeError: cannot find nothing"),
-            (("set", "nothing", "1"), 4, "AttributeError: "),
+            (("set", "nothing", "1"), 4, "AttributeError: cannot find nothing"),
+            (("set", "haet", "1"), 4, "AttributeError: cannot find haet: there is no such attribute; did you mean heat?"),
+            (("get", "_heat"), 4, "AttributeError: cannot find `_heat`: a name is a letter"),
+            (("call", "two words"), 4, "AttributeError: cannot find `two words`: a name is a letter"),
+            (("get", "\u00e4" * 100), 4, "AttributeError: cannot find `" + "\u00e4" * 32 + "`: a name"),
             (("set", "stir", "1"), 77, "PermissionError: "),
             (("set", "running", "1"), 77, "PermissionError: "),
             (("call", "heat"), 2, "TypeError: ")]:
@@ -251,6 +255,7 @@ def test_words_of_pst_that_mean_nothing_are_refused(daemon):
     for pst in ("nothing", "class_name=cloud", "colour=red"):
         told = rpc("serve", "--pst", pst, "--state", daemon.state, "--", "cat", runtime=daemon.runtime)
         assert told.returncode == 2 and told.stderr.count("\n") == 1, told
+        assert told.stderr.startswith("colony rpc: --pst") and pst.split("=")[-1] in told.stderr, told
 
 
 # The examples
@@ -370,6 +375,21 @@ def test_the_proxy_uses_keys(daemon, keys, proxy):
         proxy.get("Pot", key=str(daemon.folder / "read.key")).stir()
     with pytest.raises(TimeoutError):
         proxy.get("Pot", key=str(daemon.folder / "stranger.key"))._ask("dir", [], timeout=1)
+
+
+def test_the_proxy_finds_the_keys_of_keygen_and_knows_what_is_too_large(daemon, keys, proxy, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(daemon.folder / "config"))
+    monkeypatch.setenv("HOME", str(daemon.folder / "nowhere"))
+    daemon.start(STIR + "hello()\ngo()", "--bind", "127.0.0.1", "--keys", str(daemon.folder / "daemon.key"),
+                 "--allow", str(daemon.folder / "allow"))
+    found = json.loads(rpc("lookup", "--json", "Pot", runtime=daemon.runtime).stdout)
+    assert found["key"] == ("/etc/colony/rpc.key" if os.geteuid() == 0
+                            else str(daemon.folder / "config/colony/rpc.key"))
+    found["key"] = str(daemon.folder / "control.key")
+    d = proxy.Proxy(found, None)
+    assert d.stir(2) == "2 to the left"
+    with pytest.raises(ValueError, match="1048576 are taken"):
+        d.stir(way="x" * (1 << 20))
 
 
 # An upgrade

@@ -56,6 +56,7 @@ TEST(test_one_without_end_is_kept_up_to_the_limit_and_then_passed_over)
     }
     assert_int_equal(heard.count, 0);
     add(&lines, &heard, "y\nnext\n");
+    assert_int_equal(heard.count, 2); /* its beginning, too */
     assert_string_equal(heard.text, "next|");
     assert_int_equal(lines.too_long, 1);
     assert_true(lines.capacity < 1 << 20); /* what it took is given back */
@@ -78,11 +79,52 @@ TEST(test_one_of_just_the_limit_is_told)
     colony__lines_clear(&lines);
 }
 
+struct passed {
+    bool is_skipping;
+    size_t size;
+    struct colony__answer_id id;
+    struct colony__lines *lines;
+};
+
+static void look_at_passed(const char *line, size_t size, void *data)
+{
+    struct passed *passed = data;
+
+    assert_int_equal(strlen(line), size);
+    passed->is_skipping = passed->lines->is_skipping;
+    passed->size = size;
+    passed->id = passed->lines->passed;
+}
+
+TEST(test_of_one_that_is_passed_over_its_beginning_and_its_id_are_known)
+{
+    static const char start[] = "{\"result\": \"";
+    static const char end[] = "\", \"id\": 4711}\n";
+    static char block[64 << 10];
+    struct colony__lines lines = {0};
+    struct passed passed = {.lines = &lines};
+
+    memset(block, 'x', sizeof block);
+    assert_int_equal(colony__lines_add(&lines, start, sizeof start - 1, look_at_passed, &passed),
+                     0);
+    for (size_t i = 0; i <= COLONY__LINE_BYTES_MAX / sizeof block; i++)
+        assert_int_equal(colony__lines_add(&lines, block, sizeof block, look_at_passed, &passed),
+                         0);
+    assert_int_equal(colony__lines_add(&lines, end, sizeof end - 1, look_at_passed, &passed), 0);
+    assert_true(passed.is_skipping);
+    assert_int_equal(passed.size, COLONY__LINE_HEAD_BYTES);
+    assert_true(passed.id.is_object && passed.id.has_id && !passed.id.has_method);
+    assert_int_equal(passed.id.id, 4711);
+    assert_false(lines.is_skipping);
+    colony__lines_clear(&lines);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_line_may_come_in_pieces_and_many_in_one),
         cmocka_unit_test(test_one_without_end_is_kept_up_to_the_limit_and_then_passed_over),
+        cmocka_unit_test(test_of_one_that_is_passed_over_its_beginning_and_its_id_are_known),
         cmocka_unit_test(test_one_of_just_the_limit_is_told),
     };
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,6 +123,79 @@ TEST(test_entries_of_processes_that_ended_are_removed)
     colony_rpc_registry_remove(&living);
 }
 
+/* A child that waits until it is killed. */
+static pid_t start_child(void)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        (void)pause();
+        _exit(0);
+    }
+    assert_true(pid > 0);
+    return pid;
+}
+
+static void end_child(pid_t pid)
+{
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static size_t count_all(void)
+{
+    struct colony_rpc_entry *list;
+    size_t count;
+
+    assert_int_equal(colony_rpc_registry_list(&list, &count, NULL), 0);
+    free(list);
+    return count;
+}
+
+TEST(test_an_entry_stays_while_the_keeper_may_start_another)
+{
+    struct colony_rpc_entry found;
+    pid_t keeper = start_child();
+    pid_t pid = start_child();
+    char file[64];
+    char text[400];
+
+    (void)snprintf(file, sizeof file, "kept.%d.json", (int)keeper);
+    (void)snprintf(text, sizeof text,
+                   "{\"name\":\"kept\",\"pid\":%d,\"pid_start\":%llu,\"keeper\":%d,"
+                   "\"keeper_start\":%llu,\"endpoint\":\"tcp://h:1\",\"port\":1}",
+                   (int)pid, (unsigned long long)colony_proc_start_ticks(pid), (int)keeper,
+                   (unsigned long long)colony_proc_start_ticks(keeper));
+    put(file, text);
+    end_child(pid);
+    assert_int_equal(colony_rpc_registry_find(&found, "kept", 0, NULL), 0);
+    assert_int_equal(found.keeper, keeper);
+    end_child(keeper);
+    assert_int_equal(count_all(), 0);
+    assert_false(exists(file));
+}
+
+TEST(test_who_takes_the_place_of_another_is_there_once)
+{
+    struct colony_rpc_entry first = entry("a", 51000);
+    struct colony_rpc_entry other = entry("a", 51001);
+    struct colony_rpc_entry next = first;
+    pid_t keeper = start_child();
+    pid_t new_keeper = start_child();
+
+    first.keeper = keeper;
+    assert_int_equal(colony_rpc_registry_add(&other, NULL), 0);
+    assert_int_equal(colony_rpc_registry_add(&first, NULL), 0);
+    next.keeper = new_keeper; /* as when the engine has become its keeper */
+    assert_int_equal(colony_rpc_registry_add(&next, NULL), 0);
+    assert_int_equal(count_all(), 2);
+    colony_rpc_registry_remove(&next);
+    colony_rpc_registry_remove(&other);
+    assert_int_equal(count_all(), 0);
+    end_child(keeper);
+    end_child(new_keeper);
+}
+
 TEST(test_files_of_others_are_passed_over)
 {
     struct colony_rpc_entry *list;
@@ -163,6 +237,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_daemon_is_found_by_its_name_until_it_is_removed),
         cmocka_unit_test(test_entries_of_processes_that_ended_are_removed),
+        cmocka_unit_test(test_an_entry_stays_while_the_keeper_may_start_another),
+        cmocka_unit_test(test_who_takes_the_place_of_another_is_there_once),
         cmocka_unit_test(test_files_of_others_are_passed_over),
         cmocka_unit_test(test_a_folder_that_others_may_write_is_not_believed),
         cmocka_unit_test(test_a_name_that_is_none_is_refused),
