@@ -60,7 +60,8 @@ static void hear_out(void)
     do {
         told = hear(&kept);
         close_told(&told);
-    } while (told.message.type != MESSAGE_SPAWN_FAILED ||
+    } while (told.message.type != MESSAGE_SPAWN_FAILED || /* what was not adopted has no record */
+             told.message.index >= kept.table.header->high_water ||
              record(told.message.index)->slot != order.u.spawn.slot);
     say_about(MESSAGE_FORGET, told.message.index);
 }
