@@ -50,19 +50,20 @@ static void signal_it(uint32_t index, uint64_t id, int signo, uint32_t flags)
     say(&kept, &message, NULL, 0);
 }
 
-/* Hears all that was caused before an order of which the answer is known: a spawn of no payload. */
+/* Spawns something, and hears whatever was caused before it until that runs. */
 static void hear_out(void)
 {
-    struct colony_message order = spawn_order("last", 9999);
+    struct colony_message order = spawn_order("last", 1);
+    struct made_payload made;
     struct told told;
 
-    say(&kept, &order, NULL, 0);
+    made_init_shell(&made, ":");
+    order_spawn(&kept, &order, &made);
     do {
         told = hear(&kept);
         close_told(&told);
-    } while (told.message.type != MESSAGE_SPAWN_FAILED || /* what was not adopted has no record */
-             told.message.index >= kept.table.header->high_water ||
-             record(told.message.index)->slot != order.u.spawn.slot);
+    } while (told.message.type != MESSAGE_SPAWNED);
+    (void)expect_exit(told.message.index);
     say_about(MESSAGE_FORGET, told.message.index);
 }
 
