@@ -244,7 +244,7 @@ int colony__look_add_new(struct colony__look *look, const struct colony__etc_ent
         colony__look_complain(look, "%s", entry->problem.message);
         return 0;
     }
-    if (!entry->parsed.name && !entry->parsed.cmdline && !entry->parsed.uri) {
+    if (!entry->parsed.cmdline && !entry->parsed.uri) {
         colony__look_complain(look,
                               "%s/etc/%s.yaml:1:1: cannot use this: it has neither cmdline nor uri",
                               folder, entry->base);

@@ -177,6 +177,26 @@ def test_of_a_file_that_is_nonsense_the_last_good_one_counts(session):
         session.run("show").stderr
 
 
+def test_what_cannot_be_used_is_told_with_its_file_and_what_to_do(session):
+    (session.folder / "target").write_text("cmdline: [/bin/true]\n", encoding="utf-8")
+    (session.folder / "etc/link.yaml").symlink_to(session.folder / "target")
+    (session.folder / "etc/a:b.yaml").write_text("cmdline: [/bin/true]\n", encoding="utf-8")
+    (session.folder / "etc/only.yaml").write_text("name: new-name\n", encoding="utf-8")
+    told = session.run("show")
+    lines = told.stderr.splitlines()
+    assert len(lines) == 3, told.stderr
+    assert "etc/a:b.yaml: cannot use the name `a:b`" in lines[0] and "(rename the file)" in lines[0]
+    assert "etc/link.yaml: it is a link, and links are not followed" in lines[1]
+    assert "etc/only.yaml:1:1: cannot use this: it has neither cmdline nor uri" in lines[2]
+    assert "new-name" not in told.stdout
+    shutil.rmtree(session.folder / "out")
+    (session.folder / "out").symlink_to("/tmp")
+    told = subprocess.run(
+        [BINARY, "session", "-C", session.folder, "show"], capture_output=True, text=True, timeout=60)
+    assert told.returncode != 0
+    assert "/out: it is a link, and links are not followed" in told.stderr
+
+
 def test_two_files_for_one_process_are_an_error_that_names_both(session):
     name, pid = session.start(SLEEP, "--alias", "nap")
     text = session.read("etc/nap.yaml")
