@@ -261,6 +261,67 @@ static int read_process(struct colony__look *look, const struct colony__row *row
     return rc;
 }
 
+/* A row that somebody wrote: what is its file by name says that it is a process of which there is
+ * no row. One that lives is not forgotten for that. */
+static bool is_replaced(const struct colony__look *look, const struct colony__row *row)
+{
+    int pidfd;
+
+    for (size_t i = 0; i < look->entries.count; i++) {
+        const struct colony__etc_entry *entry = &look->entries.items[i];
+
+        if (entry->owner != ETC_UNOWNED || !entry->parsed.name ||
+            !is_text(entry->base, colony_session_process_title(&row->process)))
+            continue;
+        pidfd = colony_session_process_pidfd(&row->process);
+        if (pidfd >= 0)
+            (void)close(pidfd);
+        return pidfd < 0;
+    }
+    return false;
+}
+
+static void drop_replaced(struct colony__look *look, const struct colony__row *row)
+{
+    const char *name = row->process.name;
+    struct colony_error err;
+    int rc;
+
+    look->is_unsettled = true;
+    if (!look->settles)
+        return;
+    rc = colony__database_remove(look->workspace, name, &err);
+    tell_failure(look, rc, &err);
+    if (rc == 0)
+        colony__look_complain(
+            look,
+            "%s/" DATABASE_PATH " had a process %s whose file etc/%s.yaml is of another: it is "
+            "dropped, and what the file says counts",
+            look->workspace->path, name, colony_session_process_title(&row->process));
+}
+
+/* They are made again from their files, if they have such. What they say is not repeated: it may
+ * be anything. */
+static void drop_unsound(struct colony__look *look)
+{
+    size_t count = look->rows.unsound_count;
+    struct colony_error err;
+    int rc = 0;
+
+    look->is_unsettled |= count > 0;
+    if (!look->settles || count == 0)
+        return;
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = colony__database_drop(look->workspace, look->rows.unsound[i], &err);
+    tell_failure(look, rc, &err);
+    if (rc == 0)
+        colony__look_complain(look,
+                              "%s/" DATABASE_PATH
+                              " had %zu %s with a name or alias that none can have: dropped, and "
+                              "made again from etc",
+                              look->workspace->path, count, count == 1 ? "process" : "processes");
+}
+
 static int read_processes(struct colony__look *look)
 {
     struct colony__etc_entry *(*owned)[2] = calloc(look->rows.count + 1, sizeof *owned);
@@ -272,8 +333,12 @@ static int read_processes(struct colony__look *look)
         if (entry->owner != ETC_UNOWNED)
             owned[entry->owner][owned[entry->owner][0] != NULL] = entry;
     }
-    for (size_t i = 0; i < look->rows.count && rc == 0; i++)
-        rc = read_process(look, &look->rows.items[i], owned[i]);
+    for (size_t i = 0; i < look->rows.count && rc == 0; i++) {
+        if (!owned[i][0] && is_replaced(look, &look->rows.items[i]))
+            drop_replaced(look, &look->rows.items[i]);
+        else
+            rc = read_process(look, &look->rows.items[i], owned[i]);
+    }
     for (size_t i = 0; i < look->entries.count && rc == 0; i++)
         if (look->entries.items[i].owner == ETC_UNOWNED)
             rc = colony__look_add_new(look, &look->entries.items[i]);
@@ -340,6 +405,7 @@ static int take_look(struct colony__look *look, struct colony_error *err)
         rc = colony__database_begin(look->workspace, err);
     if (rc < 0)
         return rc;
+    drop_unsound(look);
     find_owners(look);
     rc = read_processes(look);
     if (rc < 0)

@@ -197,6 +197,25 @@ def test_what_cannot_be_used_is_told_with_its_file_and_what_to_do(session):
     assert "/out: it is a link, and links are not followed" in told.stderr
 
 
+def execute(session, sql):
+    with sqlite3.connect(session.folder / "db/session.db", timeout=20) as db:
+        db.execute(sql)
+
+
+@pytest.mark.parametrize("column, value", [("name", "../../evil"), ("name", "evil"), ("alias", "a/b"), ("name", "a.b")])
+def test_a_row_that_cannot_be_is_dropped_and_made_again_from_its_file(session, column, value):
+    name, pid = session.start(SLEEP, "--alias", "nap")
+    other, _ = session.start("exec:///bin/sleep?601", "--alias", "other")
+    execute(session, f"UPDATE u_process SET {column} = '{value}' WHERE alias = 'nap'")
+    told = session.run("show")
+    assert len(told.stderr.splitlines()) == 1 and "dropped" in told.stderr, told.stderr
+    assert "../" not in told.stderr
+    assert re.search(rf"{name} +nap +running +{pid} ", told.stdout), told.stdout
+    assert session.run("show").stderr == ""
+    assert sorted(rows(session)) == sorted([(name, "nap"), (other, "other")])
+    assert "runs already" in session.run("start", "nap", check=5).stderr
+
+
 def test_two_files_for_one_process_are_an_error_that_names_both(session):
     name, pid = session.start(SLEEP, "--alias", "nap")
     text = session.read("etc/nap.yaml")
