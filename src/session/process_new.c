@@ -21,6 +21,7 @@
 #include "session/process_read_internal.h"
 #include "session/uri.h"
 #include "session/workspace_internal.h"
+#include "session/yaml_edit_internal.h"
 
 #define EXEC_PREFIX "exec://localhost"
 #define ATTACHED_PREFIX "attached://"
@@ -218,15 +219,40 @@ static const char *find_fault(const struct colony__look *look,
     return other ? "that is what another process is called" : NULL;
 }
 
-/* The text of the file says it all from now on; the name is added with the first change. */
+/* The file says its name, so that it is known when it is given another; the rest is the user's. */
+static int add_name(struct colony__look *look, const struct colony__etc_entry *entry,
+                    const struct colony_session_process *process, char **text,
+                    struct colony_error *err)
+{
+    struct colony__yaml_edit edit = {.key = "name"};
+    char path[WORKSPACE_PATH_MAX];
+    char *value = NULL;
+    int rc;
+
+    colony__etc_path(path, sizeof path, entry->base);
+    *text = strdup(entry->text);
+    if (!*text || asprintf(&value, " %s\n", process->name) < 0)
+        return colony_fail(err, -ENOMEM, "cannot change %s: out of memory", path);
+    edit.value = value;
+    rc = colony__yaml_edit(text, path, &edit, err);
+    free(value);
+    return rc < 0 ? rc : colony__workspace_write(look->workspace, path, *text, err);
+}
+
+/* The text of the file says it all from now on. */
 static int save(struct colony__look *look, const struct colony__etc_entry *entry,
                 const struct colony_session_process *process)
 {
     struct colony_error err;
+    char *text = NULL;
     int rc = colony__database_put(look->workspace, process, &err);
 
+    if (rc == 0 && !entry->parsed.name)
+        rc = add_name(look, entry, process, &text, &err);
     if (rc == 0)
-        rc = colony__database_keep(look->workspace, process->name, entry->base, entry->text, &err);
+        rc = colony__database_keep(look->workspace, process->name, entry->base,
+                                   text ? text : entry->text, &err);
+    free(text);
     if (rc < 0)
         colony__look_complain(look, "%s", err.message);
     return rc;

@@ -216,6 +216,19 @@ def test_a_row_that_cannot_be_is_dropped_and_made_again_from_its_file(session, c
     assert "runs already" in session.run("start", "nap", check=5).stderr
 
 
+def test_a_file_that_a_user_wrote_can_be_renamed_like_any_other(session):
+    text = "# mine\ncmdline: [/bin/sleep, \"9001\"] # long\n"
+    (session.folder / "etc/mine.yaml").write_text(text, encoding="utf-8")
+    session.run("show")
+    [(name, alias)] = rows(session)
+    assert alias == "mine"
+    assert session.read("etc/mine.yaml") in (text + f"name: {name}\n", f"name: {name}\n" + text)
+    (session.folder / "etc/mine.yaml").rename(session.folder / "etc/yours.yaml")
+    assert session.run("show").stderr == ""
+    assert rows(session) == [(name, "yours")]
+    assert not (session.folder / "etc/mine.yaml").exists()
+
+
 def test_two_files_for_one_process_are_an_error_that_names_both(session):
     name, pid = session.start(SLEEP, "--alias", "nap")
     text = session.read("etc/nap.yaml")
