@@ -5,19 +5,16 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/error.h"
-#include "core/sweep.h"
-#include "core/table.h"
 #include "session/config.h"
 #include "session/fingerprint.h"
 #include "session/names.h"
 #include "session/process_internal.h"
+#include "session/process_life_internal.h"
 #include "session/process_read_internal.h"
 #include "session/uri.h"
 #include "session/workspace_internal.h"
@@ -26,10 +23,6 @@
 #define EXEC_PREFIX "exec://localhost"
 #define ATTACHED_PREFIX "attached://"
 #define UNRESERVED "-._~/:@"
-
-enum {
-    CMDLINE_BYTES_MAX = 2 << 20,
-};
 
 /* --- uri ----------------------------------------------------------------------------------------
  */
@@ -94,69 +87,6 @@ static char *make_uri(char *const *cmdline)
     return NULL;
 }
 
-/* --- pid ----------------------------------------------------------------------------------------
- */
-
-static pid_t read_pid_file(const struct colony__look *look, const char *name)
-{
-    char path[WORKSPACE_PATH_MAX];
-    char *text = NULL;
-    size_t size = 0;
-    long pid = 0;
-
-    (void)snprintf(path, sizeof path, "pid/%s.pid", name);
-    if (colony__workspace_read(look->workspace, path, &text, &size, NULL) == 0)
-        pid = strtol(text, NULL, 10);
-    free(text);
-    return pid > 1 && pid <= INT32_MAX ? (pid_t)pid : 0;
-}
-
-/* Its arguments are these, perhaps after those of an interpreter. */
-static bool has_cmdline(pid_t pid, char *const *cmdline)
-{
-    char *live = malloc(CMDLINE_BYTES_MAX);
-    char path[64];
-    size_t wanted = 0;
-    ssize_t count = -1;
-    bool is_same = false;
-    int fd;
-
-    (void)snprintf(path, sizeof path, "/proc/%ld/cmdline", (long)pid);
-    fd = live ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    if (fd >= 0) {
-        count = read(fd, live, CMDLINE_BYTES_MAX);
-        (void)close(fd);
-    }
-    for (size_t i = 0; cmdline[i]; i++)
-        wanted += strlen(cmdline[i]) + 1;
-    if (count > 0 && wanted <= (size_t)count) {
-        const char *at = live + ((size_t)count - wanted);
-
-        is_same = at == live || at[-1] == '\0';
-        for (size_t i = 0; cmdline[i] && is_same; i++) {
-            is_same = strcmp(at, cmdline[i]) == 0;
-            at += strlen(cmdline[i]) + 1;
-        }
-    }
-    free(live);
-    return is_same;
-}
-
-/* The database that knew when it began is gone: a process that runs what the file says is taken for
- * the one of the pid file. */
-static void find_life(const struct colony__look *look, struct colony_session_process *process)
-{
-    char boot[COLONY_SESSION_BOOT_SIZE];
-    pid_t pid = read_pid_file(look, process->name);
-
-    if (pid == 0 || !process->cmdline || !colony_proc_is_running(pid) ||
-        !has_cmdline(pid, process->cmdline) || colony_session_boot_id(boot) < 0)
-        return;
-    process->pid = pid;
-    process->start_ticks = colony_proc_start_ticks(pid);
-    process->boot = strdup(boot);
-}
-
 /* --- new ones -----------------------------------------------------------------------------------
  */
 
@@ -178,6 +108,7 @@ static int complete(struct colony__look *look, const struct colony__etc_entry *e
 {
     char name[COLONY_WORDS_MAX];
     char date[DATE_SIZE];
+    pid_t pid;
 
     if (process->uri && !process->cmdline)
         colony__look_rebuild(look, process);
@@ -197,7 +128,9 @@ static int complete(struct colony__look *look, const struct colony__etc_entry *e
     }
     if (!process->name)
         return -ENOMEM;
-    find_life(look, process);
+    pid = colony__life_read_pid(look->workspace, process->name);
+    if (pid > 0 && colony__life_adopt(process, pid) < 0)
+        return -ENOMEM;
     colony__session_date(date);
     process->date = strdup(date);
     process->state = strdup(process->pid > 0 ? COLONY_STATE_RUNNING : COLONY_STATE_STOPPED);

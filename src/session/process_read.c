@@ -62,8 +62,7 @@ int colony__look_add(struct colony__look *look, struct colony_session_process *p
     return 0;
 }
 
-/* A step of settling that failed is tried again by the next command. */
-static void tell_failure(struct colony__look *look, int rc, const struct colony_error *err)
+void colony__look_tell_failure(struct colony__look *look, int rc, const struct colony_error *err)
 {
     if (rc < 0)
         colony__look_complain(look, "%s", err->message);
@@ -141,7 +140,7 @@ static void follow(struct colony__look *look, const struct colony_session_proces
 
     look->is_unsettled = true;
     if (look->settles)
-        tell_failure(look, colony__database_put(look->workspace, process, &err), &err);
+        colony__look_tell_failure(look, colony__database_put(look->workspace, process, &err), &err);
 }
 
 /* A file that was given another name by hand gives the process another alias. */
@@ -178,7 +177,7 @@ static void take_entry(struct colony__look *look, const struct colony__row *row,
         return;
     look->is_unsettled = true;
     if (look->settles)
-        tell_failure(
+        colony__look_tell_failure(
             look,
             colony__database_keep(look->workspace, process->name, entry->base, entry->text, &err),
             &err);
@@ -220,7 +219,7 @@ static void remake(struct colony__look *look, const struct colony__row *row,
     if (rc == 0)
         rc = colony__database_keep(look->workspace, process->name,
                                    colony_session_process_title(process), text, &err);
-    tell_failure(look, rc, &err);
+    colony__look_tell_failure(look, rc, &err);
     if (rc == 0)
         colony__look_complain(look, "%s/%s was gone: made again from the database%s",
                               look->workspace->path, path,
@@ -261,67 +260,6 @@ static int read_process(struct colony__look *look, const struct colony__row *row
     return rc;
 }
 
-/* A row that somebody wrote: what is its file by name says that it is a process of which there is
- * no row. One that lives is not forgotten for that. */
-static bool is_replaced(const struct colony__look *look, const struct colony__row *row)
-{
-    int pidfd;
-
-    for (size_t i = 0; i < look->entries.count; i++) {
-        const struct colony__etc_entry *entry = &look->entries.items[i];
-
-        if (entry->owner != ETC_UNOWNED || !entry->parsed.name ||
-            !is_text(entry->base, colony_session_process_title(&row->process)))
-            continue;
-        pidfd = colony_session_process_pidfd(&row->process);
-        if (pidfd >= 0)
-            (void)close(pidfd);
-        return pidfd < 0;
-    }
-    return false;
-}
-
-static void drop_replaced(struct colony__look *look, const struct colony__row *row)
-{
-    const char *name = row->process.name;
-    struct colony_error err;
-    int rc;
-
-    look->is_unsettled = true;
-    if (!look->settles)
-        return;
-    rc = colony__database_remove(look->workspace, name, &err);
-    tell_failure(look, rc, &err);
-    if (rc == 0)
-        colony__look_complain(
-            look,
-            "%s/" DATABASE_PATH " had a process %s whose file etc/%s.yaml is of another: it is "
-            "dropped, and what the file says counts",
-            look->workspace->path, name, colony_session_process_title(&row->process));
-}
-
-/* They are made again from their files, if they have such. What they say is not repeated: it may
- * be anything. */
-static void drop_unsound(struct colony__look *look)
-{
-    size_t count = look->rows.unsound_count;
-    struct colony_error err;
-    int rc = 0;
-
-    look->is_unsettled |= count > 0;
-    if (!look->settles || count == 0)
-        return;
-    for (size_t i = 0; i < count && rc == 0; i++)
-        rc = colony__database_drop(look->workspace, look->rows.unsound[i], &err);
-    tell_failure(look, rc, &err);
-    if (rc == 0)
-        colony__look_complain(look,
-                              "%s/" DATABASE_PATH
-                              " had %zu %s with a name or alias that none can have: dropped, and "
-                              "made again from etc",
-                              look->workspace->path, count, count == 1 ? "process" : "processes");
-}
-
 static int read_processes(struct colony__look *look)
 {
     struct colony__etc_entry *(*owned)[2] = calloc(look->rows.count + 1, sizeof *owned);
@@ -334,8 +272,8 @@ static int read_processes(struct colony__look *look)
             owned[entry->owner][owned[entry->owner][0] != NULL] = entry;
     }
     for (size_t i = 0; i < look->rows.count && rc == 0; i++) {
-        if (!owned[i][0] && is_replaced(look, &look->rows.items[i]))
-            drop_replaced(look, &look->rows.items[i]);
+        if (!owned[i][0] && colony__look_is_replaced(look, &look->rows.items[i]))
+            colony__look_drop_replaced(look, &look->rows.items[i]);
         else
             rc = read_process(look, &look->rows.items[i], owned[i]);
     }
@@ -344,27 +282,6 @@ static int read_processes(struct colony__look *look)
             rc = colony__look_add_new(look, &look->entries.items[i]);
     free(owned);
     return rc;
-}
-
-/* --- pid files ----------------------------------------------------------------------------------
- */
-
-/* pid/NAME.pid says what the row says; only whether it is there is looked at (process_write.c). */
-static void settle_pid(struct colony__look *look, const struct colony_session_process *process)
-{
-    char path[WORKSPACE_PATH_MAX];
-    struct colony_error err;
-    bool is_there;
-
-    (void)snprintf(path, sizeof path, "pid/%s.pid", process->name);
-    is_there = faccessat(look->workspace->fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-    if (is_there == (process->pid > 0))
-        return;
-    look->is_unsettled = true;
-    if (look->settles)
-        tell_failure(look,
-                     colony__session_write_pid(look->workspace, process->name, process->pid, &err),
-                     &err);
 }
 
 /* --- all ----------------------------------------------------------------------------------------
@@ -405,14 +322,14 @@ static int take_look(struct colony__look *look, struct colony_error *err)
         rc = colony__database_begin(look->workspace, err);
     if (rc < 0)
         return rc;
-    drop_unsound(look);
+    colony__look_drop_unsound(look);
     find_owners(look);
     rc = read_processes(look);
     if (rc < 0)
         (void)colony_fail(err, rc, "cannot read the processes of %s: out of memory",
                           look->workspace->path);
     for (size_t i = 0; i < look->list.count && rc == 0; i++)
-        settle_pid(look, &look->list.items[i]);
+        colony__look_settle_pid(look, &look->list.items[i]);
     if (rc == 0 && look->settles)
         rc = colony__database_commit(look->workspace, err);
     colony__database_rollback(look->workspace);

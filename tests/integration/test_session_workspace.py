@@ -229,6 +229,35 @@ def test_a_file_that_a_user_wrote_can_be_renamed_like_any_other(session):
     assert not (session.folder / "etc/mine.yaml").exists()
 
 
+@pytest.mark.parametrize("sql", ["UPDATE u_process SET pid = pid + 100000", "UPDATE u_process SET pid = 'abc'",
+                                 "UPDATE u_process SET pid = 0", "DELETE FROM u_life", "DROP TABLE u_life",
+                                 "DROP TABLE u_etc", "DROP TABLE u_process"])
+@pytest.mark.parametrize("first", ["show", "start"])
+def test_what_runs_is_known_whatever_the_database_says(session, sql, first):
+    name, pid = session.start(SLEEP, "--alias", "nap")
+    execute(session, sql)
+    told = session.run(first, *(["nap"] if first == "start" else []), check=5 if first == "start" else 0)
+    assert "db/session.db" in told.stderr, told.stderr
+    assert len(told.stderr.splitlines()) == (2 if first == "start" else 1), told.stderr
+    again = session.run("show")
+    assert again.stderr == ""
+    assert re.search(rf"{name} +nap +\w+ +{pid} ", again.stdout), again.stdout
+    assert f"it runs already, as pid {pid}" in session.run("start", "nap", check=5).stderr
+    assert list(session.marked()) == [pid]
+
+
+def test_what_bears_its_mark_is_not_started_again(session):
+    name, pid = session.start(SLEEP, "--alias", "nap")
+    execute(session, "UPDATE u_process SET pid = pid + 100000")
+    (session.folder / f"pid/{name}.pid").unlink()
+    assert f"it runs already, as pid {pid}" in session.run("start", "nap", check=5).stderr
+    assert re.search(rf"{name} +nap +running +{pid} ", session.run("show").stdout)
+    assert list(session.marked()) == [pid]
+    session.run("stop", "nap")
+    assert session.marked() == {}
+    session.run("start", "nap")
+
+
 def test_two_files_for_one_process_are_an_error_that_names_both(session):
     name, pid = session.start(SLEEP, "--alias", "nap")
     text = session.read("etc/nap.yaml")
