@@ -201,9 +201,11 @@ static void remake(struct colony__look *look, const struct colony__row *row,
     int rc;
 
     if (is_file_taken(look, colony_session_process_title(process))) {
-        colony__look_complain(look, "%s/etc/%s.yaml is of another process by now: %s has no file",
+        colony__look_complain(look,
+                              "%s/etc/%s.yaml is of another process by now: %s has no file (write "
+                              "`name: %s` into it, or detach %s)",
                               look->workspace->path, colony_session_process_title(process),
-                              process->name);
+                              process->name, process->name, process->name);
         return;
     }
     look->is_unsettled = true;

@@ -17,7 +17,7 @@
  */
 
 /* A row that somebody wrote: what is its file by name says that it is a process of which there is
- * no row. One that lives is not forgotten for that. */
+ * no row. One that lives is not forgotten for that, unless it is known as that one's, too. */
 bool colony__look_is_replaced(const struct colony__look *look, const struct colony__row *row)
 {
     int pidfd;
@@ -31,7 +31,8 @@ bool colony__look_is_replaced(const struct colony__look *look, const struct colo
         pidfd = colony_session_process_pidfd(&row->process);
         if (pidfd >= 0)
             (void)close(pidfd);
-        return pidfd < 0;
+        return pidfd < 0 ||
+               colony__life_read_pid(look->workspace, entry->parsed.name) == row->process.pid;
     }
     return false;
 }

@@ -216,6 +216,16 @@ def test_a_row_that_cannot_be_is_dropped_and_made_again_from_its_file(session, c
     assert "runs already" in session.run("start", "nap", check=5).stderr
 
 
+def test_a_row_under_a_wrong_name_is_dropped_also_where_it_lives(session):
+    name, pid = session.start(SLEEP, "--alias", "nap")
+    for table in ("u_process", "u_life", "u_etc"):
+        execute(session, f"UPDATE {table} SET name = 'evil'")
+    told = session.run("show")
+    assert len(told.stderr.splitlines()) == 1 and "dropped" in told.stderr, told.stderr
+    assert re.search(rf"{name} +nap +running +{pid} ", told.stdout), told.stdout
+    assert session.run("show").stderr == ""
+
+
 def test_a_file_that_a_user_wrote_can_be_renamed_like_any_other(session):
     text = "# mine\ncmdline: [/bin/sleep, \"9001\"] # long\n"
     (session.folder / "etc/mine.yaml").write_text(text, encoding="utf-8")
