@@ -31,6 +31,12 @@ static const char *const tables =
     " name TEXT PRIMARY KEY, file TEXT, text TEXT, next_file TEXT, next_text TEXT);"
     "COMMIT";
 
+/* Fails unless the tables have all that is asked of them. */
+static const char *const columns =
+    "SELECT name, alias, uri, state, pid, date, rowid FROM u_process LIMIT 0;"
+    "SELECT name, start_ticks, boot FROM u_life LIMIT 0;"
+    "SELECT name, file, text, next_file, next_text FROM u_etc LIMIT 0";
+
 static int error_of(struct colony_workspace *workspace, int code)
 {
     int error = sqlite3_system_errno(workspace->sqlite);
@@ -168,6 +174,10 @@ static int open_once(struct colony_workspace *workspace, struct colony_error *er
         code = SQLITE_CORRUPT;
     if (code == SQLITE_OK)
         code = sqlite3_exec(workspace->sqlite, tables, NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(workspace->sqlite, columns, NULL, NULL, NULL);
+    if (code == SQLITE_ERROR) /* these are no tables of ours, whoever changed them */
+        code = SQLITE_CORRUPT;
     rc = code == SQLITE_OK ? 0 : error_of(workspace, code);
     if (rc < 0 && rc != DATABASE_IS_DAMAGED)
         (void)colony__database_fail(workspace, code, err);

@@ -241,7 +241,9 @@ def test_a_file_that_a_user_wrote_can_be_renamed_like_any_other(session):
 
 @pytest.mark.parametrize("sql", ["UPDATE u_process SET pid = pid + 100000", "UPDATE u_process SET pid = 'abc'",
                                  "UPDATE u_process SET pid = 0", "DELETE FROM u_life", "DROP TABLE u_life",
-                                 "DROP TABLE u_etc", "DROP TABLE u_process"])
+                                 "DROP TABLE u_etc", "DROP TABLE u_process",
+                                 "ALTER TABLE u_life RENAME COLUMN boot TO shoe",
+                                 "ALTER TABLE u_process RENAME TO u_progress"])
 @pytest.mark.parametrize("first", ["show", "start"])
 def test_what_runs_is_known_whatever_the_database_says(session, sql, first):
     name, pid = session.start(SLEEP, "--alias", "nap")
