@@ -35,14 +35,39 @@ pid_t colony__life_read_pid(struct colony_workspace *workspace, const char *name
     return pid > 1 && pid <= INT32_MAX ? (pid_t)pid : 0;
 }
 
-/* Its arguments are these, perhaps after those of an interpreter. */
-static bool has_cmdline(pid_t pid, char *const *cmdline)
+/* All that is left of @live, of @size bytes, are @arguments. */
+static bool is_rest(const char *live, size_t size, char *const *arguments)
+{
+    for (; *arguments; arguments++) {
+        size_t length = strlen(*arguments) + 1;
+
+        if (length > size || memcmp(live, *arguments, length) != 0)
+            return false;
+        live += length;
+        size -= length;
+    }
+    return size == 0;
+}
+
+/* The program is @path, by whatever name it calls itself: attach writes the one for the other. */
+static bool is_program(pid_t pid, const char *path)
+{
+    char link[64];
+    char program[PATH_MAX];
+    ssize_t length;
+
+    (void)snprintf(link, sizeof link, "/proc/%ld/exe", (long)pid);
+    length = readlink(link, program, sizeof program - 1);
+    program[length > 0 ? length : 0] = '\0';
+    return length > 0 && strcmp(program, path) == 0;
+}
+
+/* The caller frees it. NULL: it cannot be read. */
+static char *read_cmdline(pid_t pid, size_t *size)
 {
     char *live = malloc(CMDLINE_BYTES_MAX);
     char path[64];
-    size_t wanted = 0;
     ssize_t count = -1;
-    bool is_same = false;
     int fd;
 
     (void)snprintf(path, sizeof path, "/proc/%ld/cmdline", (long)pid);
@@ -51,17 +76,28 @@ static bool has_cmdline(pid_t pid, char *const *cmdline)
         count = read(fd, live, CMDLINE_BYTES_MAX);
         (void)close(fd);
     }
+    *size = count > 0 ? (size_t)count : 0;
+    if (count > 0 && live[count - 1] == '\0')
+        return live;
+    free(live);
+    return NULL;
+}
+
+/* Its arguments are these, perhaps after those of an interpreter. */
+static bool has_cmdline(pid_t pid, char *const *cmdline)
+{
+    size_t size = 0;
+    char *live = read_cmdline(pid, &size);
+    size_t wanted = 0;
+    size_t first = live ? strlen(live) + 1 : 0;
+    bool is_same = false;
+
     for (size_t i = 0; cmdline[i]; i++)
         wanted += strlen(cmdline[i]) + 1;
-    if (count > 0 && wanted <= (size_t)count) {
-        const char *at = live + ((size_t)count - wanted);
-
-        is_same = at == live || at[-1] == '\0';
-        for (size_t i = 0; cmdline[i] && is_same; i++) {
-            is_same = strcmp(at, cmdline[i]) == 0;
-            at += strlen(cmdline[i]) + 1;
-        }
-    }
+    if (live && wanted <= size && (wanted == size || live[size - wanted - 1] == '\0'))
+        is_same = is_rest(live + (size - wanted), wanted, cmdline);
+    if (live && !is_same)
+        is_same = is_rest(live + first, size - first, cmdline + 1) && is_program(pid, cmdline[0]);
     free(live);
     return is_same;
 }

@@ -296,6 +296,15 @@ def test_a_parents_state_that_cannot_be_read_is_told_when_it_is_waited_for(sessi
     assert f"/fp/{name}.up.yaml:1:" in session.run("start", "c", check=5).stderr
 
 
+def test_one_that_calls_itself_otherwise_is_known_without_the_database(session, started):
+    child = started("/bin/bash", "-c", "exec -a 'nap: master' sleep 625")
+    eventually(lambda: b"nap" in open(f"/proc/{child.pid}/cmdline", "rb").read().split(b"\0")[0])
+    session.run("attach", "--pid", child.pid, "--alias", "nap")
+    (session.folder / "db/session.db").unlink()
+    assert str(child.pid) in session.run("show").stdout
+    assert f"runs already, as pid {child.pid}" in session.run("start", "nap", check=5).stderr
+
+
 def test_a_wait_that_is_not_met_ends_in_time(session, started):
     child = started("sleep", "630")
     session.run("attach", "--pid", child.pid, "--alias", "one")
