@@ -224,6 +224,8 @@ static int look(struct session *session, struct colony_session_process *process,
     colony_session_config_clear(&config);
     if (rc < 0)
         return rc;
+    if (observer.saved.problem)
+        session_warn(observer.saved.problem, NULL);
     settle_old(&observer, process);
     rc = colony_observer_look(&observer, process->pid, NULL, &state, err);
     if (rc == 0)

@@ -64,6 +64,8 @@ static int read_view(struct session_fingerprint_view *view, const char *word,
         return rc;
     rc = colony_observer_init(&view->observer, workspace, &view->process, config.period_ms, err);
     colony_session_config_clear(&config);
+    if (rc == 0 && view->observer.saved.problem)
+        session_warn(view->observer.saved.problem, NULL);
     return rc < 0 ? rc : look(view, err);
 }
 

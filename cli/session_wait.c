@@ -93,8 +93,11 @@ static int begin_life(struct wait *wait, struct colony_error *err)
         return 0;
     wait->was_alive = true;
     wait->meter = (struct colony_consumption_meter){0};
-    return colony_observer_init(&wait->observer, wait->session->workspace, &wait->process,
-                                wait->period_ms, err);
+    rc = colony_observer_init(&wait->observer, wait->session->workspace, &wait->process,
+                              wait->period_ms, err);
+    if (rc == 0 && wait->observer.saved.problem && (wait->wants & SUBJECT_STATE))
+        session_warn(wait->observer.saved.problem, NULL);
+    return rc;
 }
 
 static bool has_ended(int pidfd)

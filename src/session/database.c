@@ -31,6 +31,12 @@ static const char *const tables =
     " name TEXT PRIMARY KEY, file TEXT, text TEXT, next_file TEXT, next_text TEXT);"
     "COMMIT";
 
+/* Fails unless the tables have all that is asked of them. */
+static const char *const columns =
+    "SELECT name, alias, uri, state, pid, date, rowid FROM u_process LIMIT 0;"
+    "SELECT name, start_ticks, boot FROM u_life LIMIT 0;"
+    "SELECT name, file, text, next_file, next_text FROM u_etc LIMIT 0";
+
 static int error_of(struct colony_workspace *workspace, int code)
 {
     int error = sqlite3_system_errno(workspace->sqlite);
@@ -98,6 +104,27 @@ static bool is_whole(sqlite3 *sqlite)
     return is_ok;
 }
 
+/* The tables are made in one transaction: one without the others has lost them. Only gutools' has
+ * u_process alone. True when nothing is lost; *made when there is none at all. */
+static bool has_tables(sqlite3 *sqlite, bool *made)
+{
+    sqlite3_stmt *statement = NULL;
+    bool is_right = true;
+
+    if (sqlite3_prepare_v2(sqlite,
+                           "SELECT count(*), sum(name = 'u_process') FROM sqlite_master WHERE type "
+                           "= 'table' AND name IN ('u_process', 'u_life', 'u_etc')",
+                           -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW) {
+        int count = sqlite3_column_int(statement, 0);
+
+        *made = count == 0;
+        is_right = count == 0 || count == 3 || (count == 1 && sqlite3_column_int(statement, 1) > 0);
+    }
+    (void)sqlite3_finalize(statement);
+    return is_right;
+}
+
 /* The file is there and ours alone; *made when it was not there. */
 static int look_at_file(struct colony_workspace *workspace, bool *made)
 {
@@ -142,10 +169,15 @@ static int open_once(struct colony_workspace *workspace, struct colony_error *er
         (void)sqlite3_db_config(workspace->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
         code = sqlite3_exec(workspace->sqlite, settings, NULL, NULL, NULL);
     }
-    if (code == SQLITE_OK && !made && !is_whole(workspace->sqlite))
+    if (code == SQLITE_OK && !made &&
+        (!is_whole(workspace->sqlite) || !has_tables(workspace->sqlite, &made)))
         code = SQLITE_CORRUPT;
     if (code == SQLITE_OK)
         code = sqlite3_exec(workspace->sqlite, tables, NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(workspace->sqlite, columns, NULL, NULL, NULL);
+    if (code == SQLITE_ERROR) /* these are no tables of ours, whoever changed them */
+        code = SQLITE_CORRUPT;
     rc = code == SQLITE_OK ? 0 : error_of(workspace, code);
     if (rc < 0 && rc != DATABASE_IS_DAMAGED)
         (void)colony__database_fail(workspace, code, err);

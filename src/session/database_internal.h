@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "session/process.h"
 
@@ -34,6 +35,8 @@ struct colony__row {
 struct colony__rows {
     struct colony__row *items; /* by name */
     size_t count;
+    int64_t *unsound; /* numbers of rows that cannot be of a process: colony__database_drop() */
+    size_t unsound_count;
 };
 
 int colony__database_read(struct colony_workspace *workspace, struct colony__rows *out,
@@ -61,5 +64,8 @@ int colony__database_settle(struct colony_workspace *workspace, const char *name
                             struct colony_error *err);
 int colony__database_remove(struct colony_workspace *workspace, const char *name,
                             struct colony_error *err);
+/* The unsound row of that number. */
+int colony__database_drop(struct colony_workspace *workspace, int64_t number,
+                          struct colony_error *err);
 
 #endif

@@ -28,11 +28,13 @@ enum column {
     COLUMN_TEXT,
     COLUMN_NEXT_FILE,
     COLUMN_NEXT_TEXT,
+    COLUMN_NUMBER,
 };
 
 #define SELECT                                                                                     \
     "SELECT name, alias, uri, state, pid, date, start_ticks, boot, file, text, next_file, "        \
-    "next_text FROM u_process LEFT JOIN u_life USING (name) LEFT JOIN u_etc USING (name) "         \
+    "next_text, u_process.rowid FROM u_process LEFT JOIN u_life USING (name) LEFT JOIN u_etc "     \
+    "USING (name) "                                                                                \
     "ORDER BY name"
 
 /* The date is that of the last change of state. */
@@ -54,6 +56,7 @@ void colony__rows_clear(struct colony__rows *rows)
     for (size_t i = 0; i < rows->count; i++)
         clear_row(&rows->items[i]);
     free(rows->items);
+    free(rows->unsound);
     *rows = (struct colony__rows){0};
 }
 
@@ -110,31 +113,55 @@ static bool is_sound(const struct colony__row *row)
            (!row->next_file || colony__session_name_check(row->next_file, NULL) == 0);
 }
 
+static int add_unsound(struct colony__rows *rows, size_t *capacity, int64_t number)
+{
+    int64_t *numbers =
+        colony_array_room(rows->unsound, rows->unsound_count, capacity, sizeof *numbers);
+
+    if (!numbers)
+        return -ENOMEM;
+    rows->unsound = numbers;
+    numbers[rows->unsound_count++] = number;
+    return 0;
+}
+
+/* @row goes to the rows, or is cleared. Beyond the limit it is passed over. */
+static int add_row(struct colony__rows *rows, size_t *capacity, struct colony__row *row)
+{
+    struct colony__row *items = NULL;
+    bool has_place = rows->count < COLONY_SESSION_PROCESSES_MAX;
+
+    if (has_place)
+        items = colony_array_room(rows->items, rows->count, capacity, sizeof *row);
+    if (!items) {
+        clear_row(row);
+        return has_place ? -ENOMEM : 0;
+    }
+    rows->items = items;
+    items[rows->count++] = *row;
+    return 0;
+}
+
 static int read_rows(sqlite3_stmt *statement, struct colony__rows *rows, int *code)
 {
     size_t capacity = 0;
+    size_t unsound_capacity = 0;
+    int rc = 0;
 
-    while ((*code = sqlite3_step(statement)) == SQLITE_ROW) {
+    while (rc == 0 && (*code = sqlite3_step(statement)) == SQLITE_ROW) {
         struct colony__row row = {0};
-        void *items;
 
-        if (take_row(statement, &row) < 0) {
-            clear_row(&row);
-            return -ENOMEM;
-        }
-        if (!is_sound(&row) || rows->count >= COLONY_SESSION_PROCESSES_MAX) {
-            clear_row(&row);
+        rc = take_row(statement, &row);
+        if (rc == 0 && is_sound(&row)) {
+            rc = add_row(rows, &capacity, &row);
             continue;
         }
-        items = colony_array_room(rows->items, rows->count, &capacity, sizeof row);
-        if (!items) {
-            clear_row(&row);
-            return -ENOMEM;
-        }
-        rows->items = items;
-        rows->items[rows->count++] = row;
+        clear_row(&row);
+        if (rc == 0 && rows->unsound_count < COLONY_SESSION_PROCESSES_MAX)
+            rc = add_unsound(rows, &unsound_capacity,
+                             sqlite3_column_int64(statement, COLUMN_NUMBER));
     }
-    return 0;
+    return rc;
 }
 
 int colony__database_read(struct colony_workspace *workspace, struct colony__rows *out,
@@ -277,6 +304,24 @@ int colony__database_remove(struct colony_workspace *workspace, const char *name
 
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
         int rc = run(workspace, err, statements[i], "t", name);
+
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+int colony__database_drop(struct colony_workspace *workspace, int64_t number,
+                          struct colony_error *err)
+{
+    static const char *const statements[] = {
+        "DELETE FROM u_life WHERE name = (SELECT name FROM u_process WHERE rowid = ?1)",
+        "DELETE FROM u_etc WHERE name = (SELECT name FROM u_process WHERE rowid = ?1)",
+        "DELETE FROM u_process WHERE rowid = ?1",
+    };
+
+    for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
+        int rc = run(workspace, err, statements[i], "i", number);
 
         if (rc < 0)
             return rc;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/array.h"
+#include "core/error.h"
 #include "session/etc_file_internal.h"
 #include "session/process_internal.h"
 #include "session/workspace_internal.h"
@@ -64,10 +65,13 @@ static int read_entry(struct colony_workspace *workspace, struct colony__etc_ent
     char path[WORKSPACE_PATH_MAX];
     char full[PATH_MAX + WORKSPACE_PATH_MAX];
     size_t size = 0;
-    int rc = colony__session_name_check(entry->base, &entry->problem);
+    struct colony_error reason;
+    int rc = colony__session_name_check(entry->base, &reason);
 
     colony__etc_path(path, sizeof path, entry->base);
     colony__etc_full_path(full, sizeof full, workspace, entry->base);
+    if (rc < 0)
+        (void)colony_fail(&entry->problem, rc, "%s: %s (rename the file)", full, reason.message);
     if (rc == 0)
         rc = colony__workspace_read(workspace, path, &entry->text, &size, &entry->problem);
     if (rc == 0)

@@ -88,7 +88,9 @@ struct colony_saved_state {
 struct colony_saved_states {
     struct colony_saved_state *items;
     size_t count;
+    char *problem; /* of the first one that cannot be used and is left out; NULL: all can be */
 };
+/* -EIO, -ENOMEM; a file that cannot be used is none: see problem. */
 int colony_saved_states_load(struct colony_saved_states *out, struct colony_workspace *workspace,
                              const char *name, struct colony_error *err);
 void colony_saved_states_clear(struct colony_saved_states *states);

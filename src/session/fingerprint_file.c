@@ -225,6 +225,34 @@ static int compare_states(const void *left, const void *right)
                   ((const struct colony_saved_state *)right)->state);
 }
 
+/* One that cannot be used is left out, and the first such is told: a file that somebody broke takes
+ * one state away, not the process. One that is gone by now is none. */
+static int load_states(struct colony_saved_states *states, struct colony_workspace *workspace,
+                       const char *name)
+{
+    size_t kept = 0;
+    int rc = 0;
+
+    for (size_t i = 0; i < states->count; i++) {
+        struct colony_saved_state *item = &states->items[i];
+        struct colony_error reason = {0};
+        int loaded =
+            colony_fingerprint_load(&item->fingerprint, workspace, name, item->state, &reason);
+
+        if (loaded == 0) {
+            states->items[kept++] = *item;
+            continue;
+        }
+        free(item->state);
+        if (loaded == -ENOMEM)
+            rc = loaded;
+        else if (loaded != -ENOENT && !states->problem)
+            states->problem = strdup(reason.message);
+    }
+    states->count = kept;
+    return rc;
+}
+
 int colony_saved_states_load(struct colony_saved_states *out, struct colony_workspace *workspace,
                              const char *name, struct colony_error *err)
 {
@@ -246,9 +274,10 @@ int colony_saved_states_load(struct colony_saved_states *out, struct colony_work
     else if (rc < 0)
         (void)colony_fail_os(err, rc, "cannot read the states of %s in %s/" FOLDER, name,
                              workspace->path);
-    for (size_t i = 0; rc == 0 && i < states.count; i++)
-        rc = colony_fingerprint_load(&states.items[i].fingerprint, workspace, name,
-                                     states.items[i].state, err);
+    else
+        rc = load_states(&states, workspace, name);
+    if (rc == -ENOMEM)
+        (void)colony_fail_os(err, rc, "cannot read the states of %s", name);
     if (rc < 0) {
         colony_saved_states_clear(&states);
         return rc;
@@ -266,5 +295,6 @@ void colony_saved_states_clear(struct colony_saved_states *states)
         colony_fingerprint_clear(&states->items[i].fingerprint);
     }
     free(states->items);
+    free(states->problem);
     *states = (struct colony_saved_states){0};
 }

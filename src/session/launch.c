@@ -23,6 +23,7 @@
 #include "core/table.h"
 #include "session/launch_internal.h"
 #include "session/process.h"
+#include "session/process_life_internal.h"
 
 enum {
     EXEC_WAIT_MS = 5000, /* a folder on a dead mount can hold a child up for ever */
@@ -187,6 +188,25 @@ static int start(struct birth *birth, struct colony_workspace *workspace,
     return rc;
 }
 
+/* Whatever the row says: what bears its mark and runs its command line is it, and is noted. */
+static int check_is_down(struct colony_workspace *workspace, struct colony_session_process *process,
+                         struct colony_error *err)
+{
+    int rc = colony__life_find_marked(workspace, process, err);
+
+    if (rc <= 0)
+        return rc;
+    rc = colony__launch_set_life(process, COLONY_STATE_RUNNING, process->pid, process->start_ticks,
+                                 err);
+    if (rc == 0)
+        rc = colony_session_process_put_life(workspace, process, 1, err);
+    return rc < 0 ? rc
+                  : colony_fail(err, -EBUSY,
+                                "cannot start %s: it runs already, as pid %d (db/session.db did "
+                                "not say so: noted)",
+                                colony_session_process_title(process), (int)process->pid);
+}
+
 int colony_session_launch(struct colony_workspace *workspace,
                           struct colony_session_process *process, struct colony_error *err)
 {
@@ -200,6 +220,9 @@ int colony_session_launch(struct colony_workspace *workspace,
         return colony_fail(err, -EBUSY, "cannot start %s: it runs already, as pid %d",
                            colony_session_process_title(process), (int)process->pid);
     }
+    rc = check_is_down(workspace, process, err);
+    if (rc < 0)
+        return rc;
     rc = colony__launch_plan_init(&birth.plan, workspace, process, err);
     if (rc == 0)
         rc = start(&birth, workspace, process, err);

@@ -20,7 +20,8 @@ struct colony_workspace;
  * Runs process->cmdline, and notes pid, start time, boot and state (starting) in @process and, by
  * colony_session_process_put_life(), in the workspace, before the program runs: a kill at any
  * moment leaves no process that is not noted. With the lock held. -ENOENT, -EACCES and so on with
- * the step that failed ("exec /x: No such file or directory"); -EBUSY: it runs already.
+ * the step that failed ("exec /x: No such file or directory"); -EBUSY: it runs already,
+ * also when only the mark of what runs says so, which is noted then.
  */
 int colony_session_launch(struct colony_workspace *workspace,
                           struct colony_session_process *process, struct colony_error *err);

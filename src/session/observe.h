@@ -31,7 +31,7 @@ struct colony_observer {
 /*
  * Reads the saved states of @process and what was seen of it last; @period_ms is that of the
  * session's configuration. What a look since told of (the row's state) is no longer starting.
- * -EINVAL with FILE:LINE:COLUMN, -EIO, -ENOMEM.
+ * A saved state that cannot be used is left out, and told by saved.problem. -EIO, -ENOMEM.
  */
 int colony_observer_init(struct colony_observer *observer, struct colony_workspace *workspace,
                          const struct colony_session_process *process, uint64_t period_ms,

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -41,10 +42,11 @@ static uint64_t age_ms(const struct colony_session_process *process)
     return now_ms > start_ms ? now_ms - start_ms : 0;
 }
 
-/* Of a living one, into @state. */
+/* Of a living one, into @state. *problem: of a saved state that cannot be used, to be freed. */
+/* NOLINTNEXTLINE(readability-function-size): what is read, and of what */
 static int read_state(char state[COLONY_STATE_NAME_MAX + 1], struct colony_workspace *workspace,
                       const struct colony_session_process *process, uint64_t period_ms,
-                      struct colony_error *err)
+                      char **problem, struct colony_error *err)
 {
     struct colony_saved_states saved = {0};
     struct colony_fingerprint live = {0};
@@ -60,6 +62,8 @@ static int read_state(char state[COLONY_STATE_NAME_MAX + 1], struct colony_works
     if (found)
         (void)snprintf(state, COLONY_STATE_NAME_MAX + 1, "%s", found);
     colony_fingerprint_clear(&live);
+    *problem = saved.problem;
+    saved.problem = NULL;
     colony_saved_states_clear(&saved);
     return rc;
 }
@@ -76,17 +80,22 @@ static int check(struct colony_workspace *workspace, const struct colony_depende
                  struct colony_error *err)
 {
     char state[COLONY_STATE_NAME_MAX + 1] = COLONY_STATE_STOPPED;
-    int rc = is_alive(parent) ? read_state(state, workspace, parent, period_ms, err) : 0;
+    char *problem = NULL;
+    int rc = is_alive(parent) ? read_state(state, workspace, parent, period_ms, &problem, err) : 0;
 
-    if (rc < 0 && rc != -ESRCH) /* it has ended meanwhile */
+    if ((rc < 0 && rc != -ESRCH) || /* it has ended meanwhile */
+        (rc == 0 && is_met(dependence, state))) {
+        free(problem);
         return rc;
-    if (rc == 0 && is_met(dependence, state))
-        return 0;
-    return colony_fail(err, -EBUSY,
-                       "cannot start %s: it waits for %s%s%s, which is %s (start that first, or "
-                       "have all of it started in order by colony session activate)",
-                       dependence->child, dependence->parent, dependence->state ? ":" : "",
-                       dependence->state ? dependence->state : "", state);
+    }
+    rc = colony_fail(err, -EBUSY,
+                     "cannot start %s: it waits for %s%s%s, which is %s (start that first, or "
+                     "have all of it started in order by colony session activate)%s%s",
+                     dependence->child, dependence->parent, dependence->state ? ":" : "",
+                     dependence->state ? dependence->state : "", state, problem ? "; " : "",
+                     problem ? problem : "");
+    free(problem);
+    return rc;
 }
 
 int colony_session_parents_check(struct colony_workspace *workspace,

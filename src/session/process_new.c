@@ -5,30 +5,24 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/error.h"
-#include "core/sweep.h"
-#include "core/table.h"
 #include "session/config.h"
 #include "session/fingerprint.h"
 #include "session/names.h"
 #include "session/process_internal.h"
+#include "session/process_life_internal.h"
 #include "session/process_read_internal.h"
 #include "session/uri.h"
 #include "session/workspace_internal.h"
+#include "session/yaml_edit_internal.h"
 
 #define EXEC_PREFIX "exec://localhost"
 #define ATTACHED_PREFIX "attached://"
 #define UNRESERVED "-._~/:@"
-
-enum {
-    CMDLINE_BYTES_MAX = 2 << 20,
-};
 
 /* --- uri ----------------------------------------------------------------------------------------
  */
@@ -93,69 +87,6 @@ static char *make_uri(char *const *cmdline)
     return NULL;
 }
 
-/* --- pid ----------------------------------------------------------------------------------------
- */
-
-static pid_t read_pid_file(const struct colony__look *look, const char *name)
-{
-    char path[WORKSPACE_PATH_MAX];
-    char *text = NULL;
-    size_t size = 0;
-    long pid = 0;
-
-    (void)snprintf(path, sizeof path, "pid/%s.pid", name);
-    if (colony__workspace_read(look->workspace, path, &text, &size, NULL) == 0)
-        pid = strtol(text, NULL, 10);
-    free(text);
-    return pid > 1 && pid <= INT32_MAX ? (pid_t)pid : 0;
-}
-
-/* Its arguments are these, perhaps after those of an interpreter. */
-static bool has_cmdline(pid_t pid, char *const *cmdline)
-{
-    char *live = malloc(CMDLINE_BYTES_MAX);
-    char path[64];
-    size_t wanted = 0;
-    ssize_t count = -1;
-    bool is_same = false;
-    int fd;
-
-    (void)snprintf(path, sizeof path, "/proc/%ld/cmdline", (long)pid);
-    fd = live ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    if (fd >= 0) {
-        count = read(fd, live, CMDLINE_BYTES_MAX);
-        (void)close(fd);
-    }
-    for (size_t i = 0; cmdline[i]; i++)
-        wanted += strlen(cmdline[i]) + 1;
-    if (count > 0 && wanted <= (size_t)count) {
-        const char *at = live + ((size_t)count - wanted);
-
-        is_same = at == live || at[-1] == '\0';
-        for (size_t i = 0; cmdline[i] && is_same; i++) {
-            is_same = strcmp(at, cmdline[i]) == 0;
-            at += strlen(cmdline[i]) + 1;
-        }
-    }
-    free(live);
-    return is_same;
-}
-
-/* The database that knew when it began is gone: a process that runs what the file says is taken for
- * the one of the pid file. */
-static void find_life(const struct colony__look *look, struct colony_session_process *process)
-{
-    char boot[COLONY_SESSION_BOOT_SIZE];
-    pid_t pid = read_pid_file(look, process->name);
-
-    if (pid == 0 || !process->cmdline || !colony_proc_is_running(pid) ||
-        !has_cmdline(pid, process->cmdline) || colony_session_boot_id(boot) < 0)
-        return;
-    process->pid = pid;
-    process->start_ticks = colony_proc_start_ticks(pid);
-    process->boot = strdup(boot);
-}
-
 /* --- new ones -----------------------------------------------------------------------------------
  */
 
@@ -177,6 +108,7 @@ static int complete(struct colony__look *look, const struct colony__etc_entry *e
 {
     char name[COLONY_WORDS_MAX];
     char date[DATE_SIZE];
+    pid_t pid;
 
     if (process->uri && !process->cmdline)
         colony__look_rebuild(look, process);
@@ -196,7 +128,9 @@ static int complete(struct colony__look *look, const struct colony__etc_entry *e
     }
     if (!process->name)
         return -ENOMEM;
-    find_life(look, process);
+    pid = colony__life_read_pid(look->workspace, process->name);
+    if (pid > 0 && colony__life_adopt(process, pid) < 0)
+        return -ENOMEM;
     colony__session_date(date);
     process->date = strdup(date);
     process->state = strdup(process->pid > 0 ? COLONY_STATE_RUNNING : COLONY_STATE_STOPPED);
@@ -218,15 +152,40 @@ static const char *find_fault(const struct colony__look *look,
     return other ? "that is what another process is called" : NULL;
 }
 
-/* The text of the file says it all from now on; the name is added with the first change. */
+/* The file says its name, so that it is known when it is given another; the rest is the user's. */
+static int add_name(struct colony__look *look, const struct colony__etc_entry *entry,
+                    const struct colony_session_process *process, char **text,
+                    struct colony_error *err)
+{
+    struct colony__yaml_edit edit = {.key = "name"};
+    char path[WORKSPACE_PATH_MAX];
+    char *value = NULL;
+    int rc;
+
+    colony__etc_path(path, sizeof path, entry->base);
+    *text = strdup(entry->text);
+    if (!*text || asprintf(&value, " %s\n", process->name) < 0)
+        return colony_fail(err, -ENOMEM, "cannot change %s: out of memory", path);
+    edit.value = value;
+    rc = colony__yaml_edit(text, path, &edit, err);
+    free(value);
+    return rc < 0 ? rc : colony__workspace_write(look->workspace, path, *text, err);
+}
+
+/* The text of the file says it all from now on. */
 static int save(struct colony__look *look, const struct colony__etc_entry *entry,
                 const struct colony_session_process *process)
 {
     struct colony_error err;
+    char *text = NULL;
     int rc = colony__database_put(look->workspace, process, &err);
 
+    if (rc == 0 && !entry->parsed.name)
+        rc = add_name(look, entry, process, &text, &err);
     if (rc == 0)
-        rc = colony__database_keep(look->workspace, process->name, entry->base, entry->text, &err);
+        rc = colony__database_keep(look->workspace, process->name, entry->base,
+                                   text ? text : entry->text, &err);
+    free(text);
     if (rc < 0)
         colony__look_complain(look, "%s", err.message);
     return rc;
@@ -244,7 +203,7 @@ int colony__look_add_new(struct colony__look *look, const struct colony__etc_ent
         colony__look_complain(look, "%s", entry->problem.message);
         return 0;
     }
-    if (!entry->parsed.name && !entry->parsed.cmdline && !entry->parsed.uri) {
+    if (!entry->parsed.cmdline && !entry->parsed.uri) {
         colony__look_complain(look,
                               "%s/etc/%s.yaml:1:1: cannot use this: it has neither cmdline nor uri",
                               folder, entry->base);

@@ -62,8 +62,7 @@ int colony__look_add(struct colony__look *look, struct colony_session_process *p
     return 0;
 }
 
-/* A step of settling that failed is tried again by the next command. */
-static void tell_failure(struct colony__look *look, int rc, const struct colony_error *err)
+void colony__look_tell_failure(struct colony__look *look, int rc, const struct colony_error *err)
 {
     if (rc < 0)
         colony__look_complain(look, "%s", err->message);
@@ -141,7 +140,7 @@ static void follow(struct colony__look *look, const struct colony_session_proces
 
     look->is_unsettled = true;
     if (look->settles)
-        tell_failure(look, colony__database_put(look->workspace, process, &err), &err);
+        colony__look_tell_failure(look, colony__database_put(look->workspace, process, &err), &err);
 }
 
 /* A file that was given another name by hand gives the process another alias. */
@@ -178,7 +177,7 @@ static void take_entry(struct colony__look *look, const struct colony__row *row,
         return;
     look->is_unsettled = true;
     if (look->settles)
-        tell_failure(
+        colony__look_tell_failure(
             look,
             colony__database_keep(look->workspace, process->name, entry->base, entry->text, &err),
             &err);
@@ -202,9 +201,11 @@ static void remake(struct colony__look *look, const struct colony__row *row,
     int rc;
 
     if (is_file_taken(look, colony_session_process_title(process))) {
-        colony__look_complain(look, "%s/etc/%s.yaml is of another process by now: %s has no file",
+        colony__look_complain(look,
+                              "%s/etc/%s.yaml is of another process by now: %s has no file (write "
+                              "`name: %s` into it, or detach %s)",
                               look->workspace->path, colony_session_process_title(process),
-                              process->name);
+                              process->name, process->name, process->name);
         return;
     }
     look->is_unsettled = true;
@@ -220,7 +221,7 @@ static void remake(struct colony__look *look, const struct colony__row *row,
     if (rc == 0)
         rc = colony__database_keep(look->workspace, process->name,
                                    colony_session_process_title(process), text, &err);
-    tell_failure(look, rc, &err);
+    colony__look_tell_failure(look, rc, &err);
     if (rc == 0)
         colony__look_complain(look, "%s/%s was gone: made again from the database%s",
                               look->workspace->path, path,
@@ -272,34 +273,17 @@ static int read_processes(struct colony__look *look)
         if (entry->owner != ETC_UNOWNED)
             owned[entry->owner][owned[entry->owner][0] != NULL] = entry;
     }
-    for (size_t i = 0; i < look->rows.count && rc == 0; i++)
-        rc = read_process(look, &look->rows.items[i], owned[i]);
+    for (size_t i = 0; i < look->rows.count && rc == 0; i++) {
+        if (!owned[i][0] && colony__look_is_replaced(look, &look->rows.items[i]))
+            colony__look_drop_replaced(look, &look->rows.items[i]);
+        else
+            rc = read_process(look, &look->rows.items[i], owned[i]);
+    }
     for (size_t i = 0; i < look->entries.count && rc == 0; i++)
         if (look->entries.items[i].owner == ETC_UNOWNED)
             rc = colony__look_add_new(look, &look->entries.items[i]);
     free(owned);
     return rc;
-}
-
-/* --- pid files ----------------------------------------------------------------------------------
- */
-
-/* pid/NAME.pid says what the row says; only whether it is there is looked at (process_write.c). */
-static void settle_pid(struct colony__look *look, const struct colony_session_process *process)
-{
-    char path[WORKSPACE_PATH_MAX];
-    struct colony_error err;
-    bool is_there;
-
-    (void)snprintf(path, sizeof path, "pid/%s.pid", process->name);
-    is_there = faccessat(look->workspace->fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-    if (is_there == (process->pid > 0))
-        return;
-    look->is_unsettled = true;
-    if (look->settles)
-        tell_failure(look,
-                     colony__session_write_pid(look->workspace, process->name, process->pid, &err),
-                     &err);
 }
 
 /* --- all ----------------------------------------------------------------------------------------
@@ -340,13 +324,14 @@ static int take_look(struct colony__look *look, struct colony_error *err)
         rc = colony__database_begin(look->workspace, err);
     if (rc < 0)
         return rc;
+    colony__look_drop_unsound(look);
     find_owners(look);
     rc = read_processes(look);
     if (rc < 0)
         (void)colony_fail(err, rc, "cannot read the processes of %s: out of memory",
                           look->workspace->path);
     for (size_t i = 0; i < look->list.count && rc == 0; i++)
-        settle_pid(look, &look->list.items[i]);
+        colony__look_settle_pid(look, &look->list.items[i]);
     if (rc == 0 && look->settles)
         rc = colony__database_commit(look->workspace, err);
     colony__database_rollback(look->workspace);

@@ -69,6 +69,11 @@ static int add_folder(const struct colony_workspace *workspace, const char *name
         return colony_fail_os(err, -errno, "cannot make %s/%s", workspace->path, name);
     if (fstatat(workspace->fd, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
         return colony_fail_os(err, -errno, "cannot look at %s/%s", workspace->path, name);
+    if (S_ISLNK(info.st_mode))
+        return colony_fail(err, -ENOTDIR,
+                           "cannot use %s/%s: it is a link, and links are not followed (move it "
+                           "away, or make it a folder)",
+                           workspace->path, name);
     if (!S_ISDIR(info.st_mode))
         return colony_fail(err, -ENOTDIR, "cannot use %s/%s: it is no folder (move it away)",
                            workspace->path, name);

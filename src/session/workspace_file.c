@@ -73,6 +73,11 @@ int colony__workspace_read(struct colony_workspace *workspace, const char *path,
     int fd = openat(workspace->fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     int rc;
 
+    if (fd < 0 && errno == ELOOP)
+        return colony_fail(err, -ELOOP,
+                           "cannot use %s/%s: it is a link, and links are not followed (put the "
+                           "file itself there)",
+                           workspace->path, path);
     if (fd < 0)
         return colony_fail_os(err, -errno, "cannot open %s/%s", workspace->path, path);
     rc = read_all(fd, text, size);

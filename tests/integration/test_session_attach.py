@@ -263,6 +263,48 @@ def test_a_state_is_known_again_after_a_restart(session, server):
     session.run("wait", "tws", "--state", "operative", "--timeout", 60)
 
 
+@pytest.mark.parametrize("ending", ["yaml", "fp"])
+def test_a_saved_state_that_cannot_be_read_takes_no_other_away(session, started, ending):
+    child = started("sleep", "629")
+    name = session.run("attach", "--pid", child.pid, "--alias", "p").stdout.partition("(")[2].partition(")")[0]
+    session.run("attach", "--alias", "p", "--state", "up")
+    session.start("exec:///bin/sleep?628", "--alias", "c")
+    session.run("stop", "c")
+    session.run("dependence", "add", "--parent", "p:up", "--child", "c")
+    broken = session.folder / f"fp/{name}.other.{ending}"
+    broken.write_text("x[", encoding="utf-8")
+    told = session.run("fingerprint", "p", "--compare")
+    assert f"/fp/{name}.other.{ending}:1:" in told.stderr
+    assert "up" in told.stdout
+    session.run("fingerprint", "p", "--save", "--state", "also")
+    session.run("wait", "p", "--condition", "len(fp['cmdline']) == 2", "--timeout", 5)
+    session.run("wait", "p", "--state", "also", "--timeout", 5)
+    (session.folder / f"fp/{name}.also.yaml").unlink()
+    session.run("start", "c")
+    session.run("attach", "--alias", "p", "--state", "other")
+    assert session.run("fingerprint", "p", "--compare").stderr == ""
+
+
+def test_a_parents_state_that_cannot_be_read_is_told_when_it_is_waited_for(session, started):
+    child = started("sleep", "627")
+    name = session.run("attach", "--pid", child.pid, "--alias", "p").stdout.partition("(")[2].partition(")")[0]
+    session.run("attach", "--alias", "p", "--state", "up")
+    session.start("exec:///bin/sleep?626", "--alias", "c")
+    session.run("stop", "c")
+    session.run("dependence", "add", "--parent", "p:up", "--child", "c")
+    (session.folder / f"fp/{name}.up.yaml").write_text("x[", encoding="utf-8")
+    assert f"/fp/{name}.up.yaml:1:" in session.run("start", "c", check=5).stderr
+
+
+def test_one_that_calls_itself_otherwise_is_known_without_the_database(session, started):
+    child = started("/bin/bash", "-c", "exec -a 'nap: master' sleep 625")
+    eventually(lambda: b"nap" in open(f"/proc/{child.pid}/cmdline", "rb").read().split(b"\0")[0])
+    session.run("attach", "--pid", child.pid, "--alias", "nap")
+    (session.folder / "db/session.db").unlink()
+    assert str(child.pid) in session.run("show").stdout
+    assert f"runs already, as pid {child.pid}" in session.run("start", "nap", check=5).stderr
+
+
 def test_a_wait_that_is_not_met_ends_in_time(session, started):
     child = started("sleep", "630")
     session.run("attach", "--pid", child.pid, "--alias", "one")
@@ -418,8 +460,8 @@ def test_a_fingerprint_that_was_edited_to_nonsense_is_told_with_its_place(sessio
     child = started("sleep", "641")
     name = session.run("attach", "--pid", child.pid, "--state", "up").stdout.split()[1].rstrip(":")
     (session.folder / f"fp/{name}.up.yaml").write_text("cmdline: [sleep]\nlisten: 80\n", encoding="utf-8")
-    for args in (["fingerprint", name], ["wait", name, "--state", "up"]):
-        assert f"fp/{name}.up.yaml:2:1: cannot use listen" in session.run(*args, check=2).stderr
+    for check, args in ((0, ["fingerprint", name]), (75, ["wait", name, "--state", "up", "--timeout", 0])):
+        assert f"fp/{name}.up.yaml:2:1: cannot use listen" in session.run(*args, check=check).stderr
 
 
 def test_an_old_fingerprint_of_gutools_is_taken_over(session, started):

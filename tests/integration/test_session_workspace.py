@@ -177,6 +177,99 @@ def test_of_a_file_that_is_nonsense_the_last_good_one_counts(session):
         session.run("show").stderr
 
 
+def test_what_cannot_be_used_is_told_with_its_file_and_what_to_do(session):
+    (session.folder / "target").write_text("cmdline: [/bin/true]\n", encoding="utf-8")
+    (session.folder / "etc/link.yaml").symlink_to(session.folder / "target")
+    (session.folder / "etc/a:b.yaml").write_text("cmdline: [/bin/true]\n", encoding="utf-8")
+    (session.folder / "etc/only.yaml").write_text("name: new-name\n", encoding="utf-8")
+    told = session.run("show")
+    lines = told.stderr.splitlines()
+    assert len(lines) == 3, told.stderr
+    assert "etc/a:b.yaml: cannot use the name `a:b`" in lines[0] and "(rename the file)" in lines[0]
+    assert "etc/link.yaml: it is a link, and links are not followed" in lines[1]
+    assert "etc/only.yaml:1:1: cannot use this: it has neither cmdline nor uri" in lines[2]
+    assert "new-name" not in told.stdout
+    shutil.rmtree(session.folder / "out")
+    (session.folder / "out").symlink_to("/tmp")
+    told = subprocess.run(
+        [BINARY, "session", "-C", session.folder, "show"], capture_output=True, text=True, timeout=60)
+    assert told.returncode != 0
+    assert "/out: it is a link, and links are not followed" in told.stderr
+
+
+def execute(session, sql):
+    with sqlite3.connect(session.folder / "db/session.db", timeout=20) as db:
+        db.execute(sql)
+
+
+@pytest.mark.parametrize("column, value", [("name", "../../evil"), ("name", "evil"), ("alias", "a/b"), ("name", "a.b")])
+def test_a_row_that_cannot_be_is_dropped_and_made_again_from_its_file(session, column, value):
+    name, pid = session.start(SLEEP, "--alias", "nap")
+    other, _ = session.start("exec:///bin/sleep?601", "--alias", "other")
+    execute(session, f"UPDATE u_process SET {column} = '{value}' WHERE alias = 'nap'")
+    told = session.run("show")
+    assert len(told.stderr.splitlines()) == 1 and "dropped" in told.stderr, told.stderr
+    assert "../" not in told.stderr
+    assert re.search(rf"{name} +nap +running +{pid} ", told.stdout), told.stdout
+    assert session.run("show").stderr == ""
+    assert sorted(rows(session)) == sorted([(name, "nap"), (other, "other")])
+    assert "runs already" in session.run("start", "nap", check=5).stderr
+
+
+def test_a_row_under_a_wrong_name_is_dropped_also_where_it_lives(session):
+    name, pid = session.start(SLEEP, "--alias", "nap")
+    for table in ("u_process", "u_life", "u_etc"):
+        execute(session, f"UPDATE {table} SET name = 'evil'")
+    told = session.run("show")
+    assert len(told.stderr.splitlines()) == 1 and "dropped" in told.stderr, told.stderr
+    assert re.search(rf"{name} +nap +running +{pid} ", told.stdout), told.stdout
+    assert session.run("show").stderr == ""
+
+
+def test_a_file_that_a_user_wrote_can_be_renamed_like_any_other(session):
+    text = "# mine\ncmdline: [/bin/sleep, \"9001\"] # long\n"
+    (session.folder / "etc/mine.yaml").write_text(text, encoding="utf-8")
+    session.run("show")
+    [(name, alias)] = rows(session)
+    assert alias == "mine"
+    assert session.read("etc/mine.yaml") in (text + f"name: {name}\n", f"name: {name}\n" + text)
+    (session.folder / "etc/mine.yaml").rename(session.folder / "etc/yours.yaml")
+    assert session.run("show").stderr == ""
+    assert rows(session) == [(name, "yours")]
+    assert not (session.folder / "etc/mine.yaml").exists()
+
+
+@pytest.mark.parametrize("sql", ["UPDATE u_process SET pid = pid + 100000", "UPDATE u_process SET pid = 'abc'",
+                                 "UPDATE u_process SET pid = 0", "DELETE FROM u_life", "DROP TABLE u_life",
+                                 "DROP TABLE u_etc", "DROP TABLE u_process",
+                                 "ALTER TABLE u_life RENAME COLUMN boot TO shoe",
+                                 "ALTER TABLE u_process RENAME TO u_progress"])
+@pytest.mark.parametrize("first", ["show", "start"])
+def test_what_runs_is_known_whatever_the_database_says(session, sql, first):
+    name, pid = session.start(SLEEP, "--alias", "nap")
+    execute(session, sql)
+    told = session.run(first, *(["nap"] if first == "start" else []), check=5 if first == "start" else 0)
+    assert "db/session.db" in told.stderr, told.stderr
+    assert len(told.stderr.splitlines()) == (2 if first == "start" else 1), told.stderr
+    again = session.run("show")
+    assert again.stderr == ""
+    assert re.search(rf"{name} +nap +\w+ +{pid} ", again.stdout), again.stdout
+    assert f"it runs already, as pid {pid}" in session.run("start", "nap", check=5).stderr
+    assert list(session.marked()) == [pid]
+
+
+def test_what_bears_its_mark_is_not_started_again(session):
+    name, pid = session.start(SLEEP, "--alias", "nap")
+    execute(session, "UPDATE u_process SET pid = pid + 100000")
+    (session.folder / f"pid/{name}.pid").unlink()
+    assert f"it runs already, as pid {pid}" in session.run("start", "nap", check=5).stderr
+    assert re.search(rf"{name} +nap +running +{pid} ", session.run("show").stdout)
+    assert list(session.marked()) == [pid]
+    session.run("stop", "nap")
+    assert session.marked() == {}
+    session.run("start", "nap")
+
+
 def test_two_files_for_one_process_are_an_error_that_names_both(session):
     name, pid = session.start(SLEEP, "--alias", "nap")
     text = session.read("etc/nap.yaml")

@@ -138,7 +138,7 @@ TEST(test_the_best_of_the_states_is_told)
         {.state = "idle", .fingerprint = parse("cmdline: [a]")},
         {.state = "up", .fingerprint = parse("{cmdline: [a], listen: ['1.1.1.1:1']}")},
     };
-    struct colony_saved_states states = {items, 2};
+    struct colony_saved_states states = {.items = items, .count = 2};
     struct colony_fingerprint live = parse("{cmdline: [a], listen: ['1.1.1.1:1']}");
     struct colony_fingerprint other = parse("{cmdline: [a], files: [/a]}");
     double best;
@@ -344,16 +344,22 @@ TEST(test_an_old_file_is_written_anew)
     place_clear(&place);
 }
 
-TEST(test_a_bad_file_is_told_with_its_path)
+TEST(test_a_bad_file_is_told_with_its_path_and_the_others_count)
 {
     struct place place;
     struct colony_saved_states states = {0};
-    struct colony_error err = {0};
 
     place_init(&place);
+    place_write(&place, "fp/red-fox.down.yaml", "cmdline: [a]\n");
+    place_write(&place, "fp/red-fox.old.fp", "{'files': [");
     place_write(&place, "fp/red-fox.up.yaml", "cmdline: [a]\nlisten: yes\n");
-    assert_int_equal(colony_saved_states_load(&states, place.workspace, "red-fox", &err), -EINVAL);
-    assert_non_null(strstr(err.message, "/fp/red-fox.up.yaml:2:1: "));
+    assert_int_equal(colony_saved_states_load(&states, place.workspace, "red-fox", NULL), 0);
+    assert_int_equal(states.count, 1);
+    assert_string_equal(states.items[0].state, "down");
+    assert_non_null(states.problem);
+    assert_true(strstr(states.problem, "/fp/red-fox.up.yaml:2:1: ") ||
+                strstr(states.problem, "/fp/red-fox.old.fp:1:"));
+    colony_saved_states_clear(&states);
     place_clear(&place);
 }
 
@@ -630,7 +636,7 @@ int main(void)
         cmocka_unit_test(test_nonsense_is_told_with_its_place),
         cmocka_unit_test(test_states_of_a_process_are_its_files),
         cmocka_unit_test(test_an_old_file_is_written_anew),
-        cmocka_unit_test(test_a_bad_file_is_told_with_its_path),
+        cmocka_unit_test(test_a_bad_file_is_told_with_its_path_and_the_others_count),
         cmocka_unit_test(test_it_has_files_and_sockets_of_a_process),
         cmocka_unit_test(test_addresses_are_written_as_people_do),
         cmocka_unit_test(test_a_process_is_found_by_its_fingerprint),

@@ -28,7 +28,7 @@ static void fixture_init(struct fixture *f)
 {
     *f = (struct fixture){.up = {.state = "up"}};
     parse(&f->up.fingerprint, "{cmdline: [a], listen: ['1.1.1.1:1']}");
-    f->saved = (struct colony_saved_states){&f->up, 1};
+    f->saved = (struct colony_saved_states){.items = &f->up, .count = 1};
 }
 
 static void fixture_clear(struct fixture *f)
