@@ -14,6 +14,10 @@
 #include "session/workspace.h"
 #include "session_internal.h"
 
+enum {
+    KEYWORD_MAX = 128, /* bytes of a key: a long one cannot be read again from YAML */
+};
+
 static int read_switch(const char *value, bool *is_set, bool *is_on, const char *name,
                        struct colony_error *err)
 {
@@ -63,17 +67,36 @@ static struct colony_session_process *find_uri(const struct colony_session_list 
     return NULL;
 }
 
+/* A map cannot have them all: of those that stand twice the last one is kept, and what no file
+ * could have as a key is left out. The command line has all of them. */
+static bool is_keyword(const struct colony_uri *uri, size_t index)
+{
+    const char *key = uri->parameters[index].key;
+    size_t length = strlen(key);
+
+    if (length == 0 || length > KEYWORD_MAX || strchr(key, '='))
+        return false;
+    for (size_t i = index + 1; i < uri->parameter_count; i++)
+        if (strcmp(uri->parameters[i].key, key) == 0)
+            return false;
+    return true;
+}
+
 /* The parameters of the uri, for etc. */
 static int copy_keywords(struct colony_session_process *out, const struct colony_uri *uri)
 {
+    size_t count = 0;
+
     out->keywords = calloc(uri->parameter_count + 1, sizeof *out->keywords);
     for (size_t i = 0; out->keywords && i < uri->parameter_count; i++) {
         const char *value = uri->parameters[i].value;
+        char *text = NULL;
 
-        if (asprintf(&out->keywords[i], "%s=%s", uri->parameters[i].key, value ? value : "") < 0)
-            out->keywords[i] = NULL;
-        if (!out->keywords[i])
+        if (!is_keyword(uri, i))
+            continue;
+        if (asprintf(&text, "%s=%s", uri->parameters[i].key, value ? value : "") < 0)
             return -ENOMEM;
+        out->keywords[count++] = text;
     }
     return out->keywords ? 0 : -ENOMEM;
 }
