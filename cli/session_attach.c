@@ -54,20 +54,15 @@ static bool has_same_cmdline(const struct colony_session_process *left,
     return !left->cmdline[i] && !right->cmdline[i];
 }
 
-static int check_is_new(const struct colony_session_list *list,
-                        const struct colony_session_process *fresh, struct colony_error *err)
+/* The one that @fresh is already. */
+static struct colony_session_process *find_living(const struct colony_session_list *list,
+                                                  const struct colony_session_process *fresh)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        const struct colony_session_process *known = &list->items[i];
-        const char *title = colony_session_process_title(known);
-
-        if (known->pid == fresh->pid && known->start_ticks == fresh->start_ticks && is_alive(known))
-            return colony_fail(err, -EEXIST,
-                               "cannot attach process %d: it is %s of this session already; to "
-                               "name its state: attach --alias %s --state STATE",
-                               (int)fresh->pid, title, title);
-    }
-    return 0;
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].pid == fresh->pid && list->items[i].start_ticks == fresh->start_ticks &&
+            is_alive(&list->items[i]))
+            return &list->items[i];
+    return NULL;
 }
 
 /* The one with @alias is meant, if it is down and was the same program; there may be none. */
@@ -138,9 +133,16 @@ static int make_new(struct colony_session_process *out, struct colony_session_pr
     return 0;
 }
 
+enum acquaintance {
+    ATTACHED_NEW,
+    ATTACHED_AGAIN, /* it was down, or so it seemed */
+    ATTACHED_ALREADY,
+};
+
 /* @fresh is what runs, *out what the session is to know. */
 static int settle(struct colony_session_process *out, struct session *session,
-                  struct colony_session_process *fresh, bool *is_new, struct colony_error *err)
+                  struct colony_session_process *fresh, enum acquaintance *before,
+                  struct colony_error *err)
 {
     struct colony_session_list list = {0};
     struct colony_session_process *known = NULL;
@@ -148,13 +150,15 @@ static int settle(struct colony_session_process *out, struct session *session,
 
     if (rc < 0)
         return rc;
-    rc = check_is_new(&list, fresh, err);
-    if (rc == 0 && session->alias)
+    known = find_living(&list, fresh);
+    *before = known ? ATTACHED_ALREADY : ATTACHED_NEW;
+    if (!known && session->alias)
         rc = find_alias(&list, session->alias, fresh, &known, err);
     if (rc == 0 && !known)
         known = find_uri(&list, fresh->uri);
     if (rc == 0) {
-        *is_new = !known;
+        if (known && *before == ATTACHED_NEW)
+            *before = ATTACHED_AGAIN;
         rc = known ? take_over(out, fresh, known) : make_new(out, fresh, &list);
         if (rc < 0)
             (void)colony_fail_os(err, rc, "cannot attach process %d", (int)fresh->pid);
@@ -244,11 +248,17 @@ static int note(struct session *session, struct colony_session_process *process,
 {
     int rc = colony_session_process_put(session->workspace, process, err);
 
-    if (rc == 0)
-        rc = look(session, process, err);
+    if (rc < 0 || !is_alive(process))
+        return rc;
+    rc = look(session, process, err);
     if (rc == 0)
         rc = colony_session_process_put_life(session->workspace, process, 1, err);
     return rc;
+}
+
+static bool changes(const struct session *session)
+{
+    return session->state || session->sets_restart || session->sets_shutdown;
 }
 
 static void tell(const char *verb, const struct colony_session_process *process)
@@ -256,7 +266,10 @@ static void tell(const char *verb, const struct colony_session_process *process)
     printf("%s %s", verb, colony_session_process_title(process));
     if (process->alias)
         printf(" (%s)", process->name);
-    printf(": pid %d, %s\n", (int)process->pid, process->state);
+    if (is_alive(process))
+        printf(": pid %d, %s\n", (int)process->pid, process->state);
+    else
+        printf(": %s\n", COLONY_STATE_STOPPED);
 }
 
 /* --- the two ways to say it --------------------------------------------------------------------
@@ -266,40 +279,44 @@ static int attach(struct session *session, struct colony_session_process *proces
                   struct colony_error *err)
 {
     struct colony_session_process fresh = {0};
+    enum acquaintance before = ATTACHED_ALREADY;
     size_t left_out = 0;
-    bool is_new = false;
     int rc = colony_origin_read(&fresh, (pid_t)session->pid, &left_out, err);
 
     if (rc == 0)
-        rc = settle(process, session, &fresh, &is_new, err);
+        rc = settle(process, session, &fresh, &before, err);
     colony_session_process_clear(&fresh);
     if (rc == 0)
         rc = apply_options(process, session, err);
     if (rc == 0)
         rc = note(session, process, err);
-    if (rc < 0 && is_new && process->name)
+    if (rc < 0 && before == ATTACHED_NEW && process->name)
         (void)colony_session_process_remove(session->workspace, process->name, NULL);
     if (rc < 0)
         return rc;
-    if (left_out > 0)
+    if (left_out > 0 && before != ATTACHED_ALREADY)
         colony_options_complain(
             &colony_session_usage,
             "%s: %zu variables of its environment are not UTF-8 and are left out",
             colony_session_process_title(process), left_out);
     rc = session_backend(session)->reload(session, err);
     if (rc == 0)
-        tell("attached", process);
+        tell(before != ATTACHED_ALREADY           ? "attached"
+             : session->alias || changes(session) ? "changed"
+                                                  : "attached already:",
+             process);
     return rc;
 }
 
-static int tag(struct session *session, struct colony_session_process *process,
-               struct colony_error *err)
+/* What is known by its alias: its flags, and what it is to be called. */
+static int change(struct session *session, struct colony_session_process *process,
+                  struct colony_error *err)
 {
     int rc = colony_session_process_find(process, session->workspace, session->alias, err);
 
     if (rc < 0)
         return rc;
-    if (!is_alive(process))
+    if (session->state && !is_alive(process))
         return colony_fail(err, -ESRCH, "cannot name the state of %s: it is not running",
                            session->alias);
     session->alias = NULL; /* it has it */
@@ -309,7 +326,7 @@ static int tag(struct session *session, struct colony_session_process *process,
     if (rc == 0)
         rc = session_backend(session)->reload(session, err);
     if (rc == 0)
-        tell("named the state of", process);
+        tell(session->state ? "named the state of" : "changed", process);
     return rc;
 }
 
@@ -321,9 +338,10 @@ int session_attach(struct session *session, int argc, char **argv)
 
     (void)argc;
     (void)argv;
-    if (session->pid == 0 && (!session->alias || !session->state))
-        return session_fail(EXIT_USAGE, "attach: give --pid PID, or --alias ALIAS --state STATE to "
-                                        "name the state that ALIAS is in");
+    if (session->pid == 0 && (!session->alias || !changes(session)))
+        return session_fail(EXIT_USAGE,
+                            "attach: give --pid PID, or --alias ALIAS and what is to change: "
+                            "--state STATE (names the one it is in), --restart or --shutdown");
     if (session->pid > INT32_MAX)
         return session_fail(EXIT_USAGE, "attach: --pid: no process has so high a number");
     if (session->state && colony_session_state_check(session->state, &err) < 0)
@@ -331,7 +349,7 @@ int session_attach(struct session *session, int argc, char **argv)
     rc = colony_workspace_lock(session->workspace, SESSION_WAIT_MS, &err);
     if (rc < 0)
         return session_fail_error(&err);
-    rc = (session->pid > 0 ? attach : tag)(session, &process, &err);
+    rc = (session->pid > 0 ? attach : change)(session, &process, &err);
     colony_workspace_unlock(session->workspace);
     colony_session_process_clear(&process);
     if (rc < 0) {

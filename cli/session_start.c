@@ -153,15 +153,22 @@ static int apply_options(struct colony_session_process *process, const struct se
     return process->alias ? 0 : colony_fail_os(err, -ENOMEM, "cannot start the process");
 }
 
-static int check_is_idle(const struct colony_session_process *process, struct colony_error *err)
+static int check_is_idle(const struct colony_session_process *process,
+                         const struct session *session, struct colony_error *err)
 {
+    const char *title = colony_session_process_title(process);
     int pidfd = colony_session_process_pidfd(process);
 
     if (pidfd < 0)
         return 0;
     (void)close(pidfd);
-    return colony_fail(err, -EBUSY, "cannot start %s: it runs already, as pid %d",
-                       colony_session_process_title(process), (int)process->pid);
+    if (session->sets_restart || session->sets_shutdown)
+        return colony_fail(err, -EBUSY,
+                           "cannot start %s: it runs already, as pid %d; to change it as it runs: "
+                           "attach --alias %s --restart 0|1 --shutdown 0|1",
+                           title, (int)process->pid, title);
+    return colony_fail(err, -EBUSY, "cannot start %s: it runs already, as pid %d", title,
+                       (int)process->pid);
 }
 
 /* By the uri, else by @word. *is_new: nothing of it is in the workspace so far. */
@@ -183,7 +190,7 @@ static int find(struct colony_session_process *out, struct session *session, con
     else if (colony_session_process_copy(out, known) < 0)
         rc = colony_fail_os(err, -ENOMEM, "cannot start the process");
     else
-        rc = check_is_idle(out, err);
+        rc = check_is_idle(out, session, err);
     colony_session_list_clear(&list);
     return rc;
 }

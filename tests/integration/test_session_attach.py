@@ -137,12 +137,41 @@ def test_a_program_under_another_name_is_started_by_its_file(session, started):
         os.readlink(f"/proc/{child.pid}/exe"), "603"]
 
 
-def test_one_that_is_in_the_session_already_is_told(session, started):
+def test_the_lines_of_the_seed_for_one_process(session, started):
     child = started("sleep", "604")
-    session.run("attach", "--pid", child.pid, "--alias", "one")
-    told = session.run("attach", "--pid", child.pid, "--alias", "two", check=5).stderr
-    assert "it is one of this session already" in told
-    assert not (session.folder / "etc/two.yaml").exists()
+    name = session.run("attach", "--pid", child.pid).stdout.split()[1].rstrip(":")
+    told = session.run("attach", "--pid", child.pid, "--alias", "one").stdout
+    assert told.startswith(f"changed one ({name}): pid {child.pid}, ")
+    session.run("attach", "--pid", child.pid, "--alias", "one", "--restart", 1)
+    told = session.run("attach", "--pid", child.pid, "--alias", "one", "--restart", 1, "--state", "operative").stdout
+    assert told == f"changed one ({name}): pid {child.pid}, operative\n"
+    assert sorted(path.name for path in (session.folder / "etc").iterdir()) == ["one.yaml", "session.yaml"]
+    assert "restart: 1" in session.read("etc/one.yaml")
+    assert (session.folder / f"fp/{name}.operative.yaml").exists()
+    assert session.run("attach", "--pid", child.pid).stdout.startswith(f"attached already: one ({name}): ")
+    (row,) = json.loads(session.run("show", "--json").stdout)
+    assert (row["name"], row["alias"], row["pid"], row["state"]) == (name, "one", child.pid, "operative")
+
+
+def test_an_alias_of_another_is_not_given_to_one_that_is_there(session, started):
+    first, second = started("sleep", "622"), started("sleep", "623")
+    session.run("attach", "--pid", first.pid, "--alias", "one")
+    session.run("attach", "--pid", second.pid, "--alias", "two")
+    session.run("attach", "--pid", second.pid, "--alias", "one", "--restart", 1, check=5)
+    assert "restart: 0" in session.read("etc/two.yaml") and "restart: 0" in session.read("etc/one.yaml")
+
+
+def test_flags_are_changed_by_alias_also_of_one_that_is_down(session, started):
+    child = started("sleep", "624")
+    session.run("attach", "--pid", child.pid, "--alias", "one", "--restart", 1)
+    told = session.run("attach", "--alias", "one", "--restart", 0, "--shutdown", 1).stdout
+    assert told.startswith("changed one (") and f"pid {child.pid}" in told
+    assert "restart: 0\nshutdown: 1\n" in session.read("etc/one.yaml")
+    assert "attach --alias one" in session.run("start", "one", "--restart", 1, check=5).stderr
+    child.kill()
+    child.wait()
+    assert session.run("attach", "--alias", "one", "--restart", 1).stdout.endswith("): stopped\n")
+    assert "restart: 1\nshutdown: 1\n" in session.read("etc/one.yaml")
 
 
 def test_an_alias_of_one_that_runs_is_taken(session, started):
