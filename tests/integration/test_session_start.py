@@ -123,7 +123,7 @@ def test_an_uri_that_cannot_be_started_leaves_nothing_behind(session, uri, code,
     session.start(SLEEP, "--alias", "a") # the alias is free
 
 
-@pytest.mark.parametrize("alias", ["../x", "a/b", "", ".", "a:b", ".hidden", "session", "x" * 201,
+@pytest.mark.parametrize("alias", ["../x", "a/b", "", ".", "a:b", "a,b", ".hidden", "session", "x" * 201,
                                    "a\nb"])
 def test_an_alias_that_is_no_name_is_refused(session, alias):
     told = session.run("start", "--uri", SLEEP, "--alias", alias, check=2).stderr
