@@ -256,6 +256,28 @@ def test_a_process_of_somebody_else_is_refused(tmp_path_factory, started):
     assert f"cannot attach process {child.pid}: it is not ours but of user 0" in told
 
 
+WITHOUT_TRACE = ["setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+@pytest.mark.parametrize("is_init", [True, False])
+def test_a_file_of_proc_that_cannot_be_read_is_named(session, started, is_init):
+    program = ("import ctypes, time; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); "  # PR_SET_DUMPABLE
+               "print('closed', flush=True); time.sleep(600)")
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as child:
+        try:
+            assert child.stdout.readline() == "closed\n"
+            pid = 1 if is_init else child.pid
+            if not subprocess.run([*WITHOUT_TRACE, "cat", f"/proc/{pid}/environ"], capture_output=True).returncode:
+                pytest.skip("it can be read here")
+            blind = subprocess.run([*WITHOUT_TRACE, BINARY, "session", "-C", session.folder, "attach", "--pid",
+                                    str(pid)], capture_output=True, text=True, timeout=60)
+        finally:
+            child.kill()
+    assert blind.returncode == 77
+    assert f"cannot attach process {pid}: cannot read /proc/{pid}/environ: Permission denied (" in blind.stderr
+
+
 def test_a_pid_that_is_another_process_by_now_is_not_the_one(session, started):
     import sqlite3
 
