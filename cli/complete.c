@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "complete_internal.h"
 #include "core/error.h"
 #include "core/events.h"
 #include "core/signals.h"
@@ -24,25 +25,15 @@
 #include "fsctl/places.h"
 #include "options.h"
 #include "rpc/registry.h"
-#include "session/process.h"
-#include "session/workspace.h"
 #include "session_internal.h"
 
 enum {
-    LIVE_MS = 300, /* what names from a running colony may cost */
     WORD_MAX = 64, /* of a usage line */
     SIGNAL_MAX = 31,
 };
 
 #define CAPITALS "ABCDEFGHIJKLMNOPQRSTUVWXYZ_"
-
-/* The word under the cursor. */
-struct cursor {
-    const char *word;
-    size_t fixed;            /* bytes of `--option=` before the value that is completed */
-    struct ctl *ctl;         /* where to ask for names; NULL: nowhere */
-    struct session *session; /* whose processes; NULL: of none */
-};
+#define LITERALS "abcdefghijklmnopqrstuvwxyz0123456789"
 
 typedef void (*kind_cb)(const struct cursor *cursor, const char *data, const char *suffix);
 
@@ -53,9 +44,8 @@ struct kind {
     const char *data;
 };
 
-/* Offers @candidate with @suffix when it goes on from what is typed, and can be typed at all. */
-static void offer(const struct cursor *cursor, const char *candidate, const char *suffix,
-                  const char *help)
+void colony__complete_offer(const struct cursor *cursor, const char *candidate, const char *suffix,
+                            const char *help)
 {
     const char *typed = cursor->word + cursor->fixed;
     size_t length = strlen(candidate);
@@ -85,7 +75,7 @@ static void offer_words(const struct cursor *cursor, const char *data, const cha
         char word[WORD_MAX];
 
         (void)snprintf(word, sizeof word, "%.*s", (int)length, data);
-        offer(cursor, word, suffix, "");
+        colony__complete_offer(cursor, word, suffix, "");
         data += length + (data[length] == ' ');
     }
 }
@@ -97,7 +87,7 @@ static void offer_signals(const struct cursor *cursor, const char *data, const c
         const char *name = colony_signal_name(signo);
 
         if (strncmp(name, "SIG", 3) == 0)
-            offer(cursor, name + 3, suffix, "");
+            colony__complete_offer(cursor, name + 3, suffix, "");
     }
 }
 
@@ -105,7 +95,7 @@ static void offer_events(const struct cursor *cursor, const char *data, const ch
 {
     (void)data;
     for (int type = 0; type < EVENT_STRAY; type++) /* which is never told */
-        offer(cursor, colony_event_name((enum colony_event_type)type), suffix, "");
+        colony__complete_offer(cursor, colony_event_name((enum colony_event_type)type), suffix, "");
 }
 
 static void on_late(int signo)
@@ -114,8 +104,7 @@ static void on_late(int signo)
     _exit(EXIT_OK);
 }
 
-/* Whatever hangs, the shell has its prompt back; what was found by then was written. */
-static void set_deadline(int ms)
+void colony__complete_deadline(int ms)
 {
     const struct itimerval timer = {.it_value = {.tv_usec = (suseconds_t)ms * 1000}};
 
@@ -133,7 +122,7 @@ static void offer_files(const struct cursor *cursor, const char *suffix)
     if (colony_places_list(cursor->ctl->config, true, &names, &count, NULL) < 0)
         return;
     for (size_t i = 0; i < count; i++)
-        offer(cursor, names[i], suffix, "");
+        colony__complete_offer(cursor, names[i], suffix, "");
     colony_places_free(names);
 }
 
@@ -149,14 +138,14 @@ static void offer_live(const struct cursor *cursor, const char *data, const char
         offer_files(cursor, suffix);
         return;
     }
-    set_deadline(LIVE_MS);
+    colony__complete_deadline(COMPLETE_LIVE_MS);
     if (colony__ctl_find_target(cursor->ctl) == EXIT_OK)
         names = colony__ctl_peek(cursor->ctl, data);
-    set_deadline(0);
+    colony__complete_deadline(0);
     cJSON_ArrayForEach(name, names)
     {
         if (cJSON_IsString(name))
-            offer(cursor, name->valuestring, suffix, "");
+            colony__complete_offer(cursor, name->valuestring, suffix, "");
     }
     cJSON_Delete(names);
 }
@@ -168,43 +157,20 @@ static void offer_daemons(const struct cursor *cursor, const char *data, const c
     size_t count = 0;
 
     (void)data;
-    set_deadline(LIVE_MS);
+    colony__complete_deadline(COMPLETE_LIVE_MS);
     if (colony_rpc_registry_list(&entries, &count, NULL) < 0)
         count = 0;
     for (size_t i = 0; i < count; i++)
         if (i == 0 || strcmp(entries[i - 1].name, entries[i].name) != 0)
-            offer(cursor, entries[i].name, suffix, entries[i].endpoint);
+            colony__complete_offer(cursor, entries[i].name, suffix, entries[i].endpoint);
     free(entries);
-    set_deadline(0);
-}
-
-/* By alias where there is one, as people call them. */
-static void offer_processes(const struct cursor *cursor, const char *data, const char *suffix)
-{
-    struct colony_session_list list = {0};
-    struct colony_workspace *workspace = NULL;
-
-    (void)data;
-    if (!cursor->session)
-        return;
-    set_deadline(LIVE_MS);
-    if (colony_workspace_open(&workspace, cursor->session->folder, NULL) == 0)
-        (void)colony_session_list_read(&list, workspace, NULL, NULL, NULL);
-    for (size_t i = 0; i < list.count; i++) {
-        const struct colony_session_process *process = &list.items[i];
-
-        offer(cursor, colony_session_process_title(process), suffix,
-              process->alias ? process->name : "");
-    }
-    colony_session_list_clear(&list);
-    colony_workspace_close(workspace);
-    set_deadline(0);
+    colony__complete_deadline(0);
 }
 
 /* clang-format off */
 static const struct kind kinds[] = {
     {"ARG",    offer_path,    "files"},
-    {"CHILD",  offer_processes, NULL},
+    {"CHILD",  colony__complete_children, NULL},
     {"CMD",    offer_path,    "files"},
     {"COLUMN", offer_words,   "name cpu mem restarts uptime state"},
     {"DAEMON", offer_daemons, NULL},
@@ -217,11 +183,12 @@ static const struct kind kinds[] = {
     {"HOW",    offer_words,   "skip queue kill"},
     {"LEVEL",  offer_words,   "error warning info debug"},
     {"NAME",   offer_live,    "/processes"},
-    {"PARENT", offer_processes, NULL},
-    {"PROCESS", offer_processes, NULL},
+    {"PARENT", colony__complete_parents, NULL},
+    {"PROCESS", colony__complete_processes, NULL},
     {"PROGRAM", offer_path,   "files"},
     {"SHELL",  offer_words,   "bash fish zsh"},
     {"SIG",    offer_signals, NULL},
+    {"STATE",  colony__complete_states, NULL},
 };
 /* clang-format on */
 
@@ -232,6 +199,8 @@ static void offer_kind(const struct cursor *cursor, const char *word)
     size_t length = strspn(word, CAPITALS);
     char suffix[WORD_MAX];
 
+    if (length == 0 && strspn(word, LITERALS) == strlen(word))
+        colony__complete_offer(cursor, word, "", ""); /* one of `add|remove|list` */
     (void)snprintf(suffix, sizeof suffix, "%.*s", (int)strcspn(word + length, CAPITALS "["),
                    word + length);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
@@ -279,9 +248,9 @@ static void offer_options(const struct cursor *cursor, const struct colony_optio
     for (; options && options->name; options++) {
         (void)snprintf(word, sizeof word, "--%s", options->name);
         if (options->help)
-            offer(cursor, word, "", options->help);
+            colony__complete_offer(cursor, word, "", options->help);
     }
-    offer(cursor, "--help", "", "show this help and exit");
+    colony__complete_offer(cursor, "--help", "", "show this help and exit");
 }
 
 /* The value in `--option=VALUE`. */
@@ -304,7 +273,7 @@ static void offer_children(const struct cursor *cursor, const struct colony_usag
     struct colony_usage child;
 
     for (size_t i = 0; usage->child(i, &child); i++)
-        offer(cursor, child.command, "", child.summary);
+        colony__complete_offer(cursor, child.command, "", child.summary);
 }
 
 /* The word after argv[1…argc-1], an operand of @usage or an option of it. */

@@ -37,8 +37,8 @@ static const struct session_action actions[] = {
      "stop processes, and wait until they are gone",
      "colony session stop cache\ncolony session stop --all\n"},
     {"attach", session_attach, false, "", 0, 0, session_attach_options,
-     "take a running process, whoever started it; or name the state of one",
-     "colony session attach --pid 12814 --alias master.tws --restart 1\ncolony session attach --alias master.tws --state operative\n"},
+     "take a running process, whoever started it; or change one: its flags, the name of its state",
+     "colony session attach --pid 12814 --alias master.tws --restart 1\ncolony session attach --alias master.tws --state operative\ncolony session attach --alias master.tws --restart 0\n"},
     {"wait", session_wait, false, "[PROCESS]", 0, 1, session_wait_options,
      "wait until a condition over a process holds",
      "colony session wait --alias master.tws --condition \"len(fp['listen'])>0\" --timeout 60\n"

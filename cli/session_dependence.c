@@ -20,7 +20,7 @@ const struct colony_option session_dependence_options[] = {
     SESSION_PLACE, SESSION_JSON,
     {"parent",  0, "PARENT", "NAME:STATE, or NAME for any state but starting; several with commas",   OPTION_LIST, SESSION_AT(parents), NULL},
     {"child",   0, "CHILD",  "who is started once all parents are in their states; several with commas", OPTION_LIST, SESSION_AT(children), NULL},
-    {"on-loss", 0, "WHAT",   "when a parent leaves its state the child is to keep (running), stop or restart; default keep", OPTION_TEXT, SESSION_AT(on_loss), NULL},
+    {"on-loss", 0, "keep|stop|restart", "what the child does when a parent leaves its state: keep (running; the default), stop or restart", OPTION_TEXT, SESSION_AT(on_loss), NULL},
     SESSION_END,
 };
 /* clang-format on */

@@ -120,13 +120,15 @@ static int check_state(const struct session_fingerprint_view *view)
 /* Passwords are for files that nobody else may read. */
 static int mask(struct colony_fingerprint *fingerprint)
 {
-    for (size_t i = 0; i < fingerprint->fields[FIELD_CMDLINE].count; i++) {
-        char *masked = colony_uri_mask(fingerprint->fields[FIELD_CMDLINE].items[i]);
+    char **items = fingerprint->fields[FIELD_CMDLINE].items;
+
+    for (size_t i = fingerprint->fields[FIELD_CMDLINE].count; i-- > 0;) {
+        char *masked = colony_argument_mask(items[i], i > 0 ? items[i - 1] : NULL);
 
         if (!masked)
             return -ENOMEM;
-        free(fingerprint->fields[FIELD_CMDLINE].items[i]);
-        fingerprint->fields[FIELD_CMDLINE].items[i] = masked;
+        free(items[i]);
+        items[i] = masked;
     }
     return 0;
 }

@@ -10,11 +10,18 @@
 #include "session_fingerprint_internal.h"
 #include "session_internal.h"
 
-static cJSON *text_json(const char *text, bool is_masked)
+/* Of the command line what may be a secret is not shown. */
+static cJSON *item_json(const struct colony_fingerprint *fingerprint,
+                        enum colony_fingerprint_field field, size_t index)
 {
-    char *masked = is_masked ? colony_uri_mask(text) : NULL;
-    cJSON *out = is_masked && !masked ? NULL : cJSON_CreateString(masked ? masked : text);
+    char *const *items = fingerprint->fields[field].items;
+    char *masked;
+    cJSON *out;
 
+    if (field != FIELD_CMDLINE)
+        return cJSON_CreateString(items[index]);
+    masked = colony_argument_mask(items[index], index > 0 ? items[index - 1] : NULL);
+    out = masked ? cJSON_CreateString(masked) : NULL;
     free(masked);
     return out;
 }
@@ -25,7 +32,7 @@ static bool add_field(cJSON *to, const struct colony_fingerprint *fingerprint,
     cJSON *list = cJSON_AddArrayToObject(to, colony_fingerprint_field_name(field));
 
     for (size_t i = 0; list && i < fingerprint->fields[field].count; i++) {
-        cJSON *item = text_json(fingerprint->fields[field].items[i], field == FIELD_CMDLINE);
+        cJSON *item = item_json(fingerprint, field, i);
 
         if (!item || !cJSON_AddItemToArray(list, item)) {
             cJSON_Delete(item);

@@ -141,7 +141,7 @@ static bool add_cmdline(struct cJSON *json, const struct colony_session_process 
     struct cJSON *words = cJSON_AddArrayToObject(json, "cmdline");
 
     for (char **word = process->cmdline; words && word && *word; word++) {
-        char *masked = colony_uri_mask(*word);
+        char *masked = colony_argument_mask(*word, word > process->cmdline ? word[-1] : NULL);
         bool is_added = masked && cJSON_AddItemToArray(words, cJSON_CreateString(masked));
 
         free(masked);

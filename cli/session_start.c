@@ -14,6 +14,10 @@
 #include "session/workspace.h"
 #include "session_internal.h"
 
+enum {
+    KEYWORD_MAX = 128, /* bytes of a key: a long one cannot be read again from YAML */
+};
+
 static int read_switch(const char *value, bool *is_set, bool *is_on, const char *name,
                        struct colony_error *err)
 {
@@ -63,17 +67,36 @@ static struct colony_session_process *find_uri(const struct colony_session_list 
     return NULL;
 }
 
+/* A map cannot have them all: of those that stand twice the last one is kept, and what no file
+ * could have as a key is left out. The command line has all of them. */
+static bool is_keyword(const struct colony_uri *uri, size_t index)
+{
+    const char *key = uri->parameters[index].key;
+    size_t length = strlen(key);
+
+    if (length == 0 || length > KEYWORD_MAX || strchr(key, '='))
+        return false;
+    for (size_t i = index + 1; i < uri->parameter_count; i++)
+        if (strcmp(uri->parameters[i].key, key) == 0)
+            return false;
+    return true;
+}
+
 /* The parameters of the uri, for etc. */
 static int copy_keywords(struct colony_session_process *out, const struct colony_uri *uri)
 {
+    size_t count = 0;
+
     out->keywords = calloc(uri->parameter_count + 1, sizeof *out->keywords);
     for (size_t i = 0; out->keywords && i < uri->parameter_count; i++) {
         const char *value = uri->parameters[i].value;
+        char *text = NULL;
 
-        if (asprintf(&out->keywords[i], "%s=%s", uri->parameters[i].key, value ? value : "") < 0)
-            out->keywords[i] = NULL;
-        if (!out->keywords[i])
+        if (!is_keyword(uri, i))
+            continue;
+        if (asprintf(&text, "%s=%s", uri->parameters[i].key, value ? value : "") < 0)
             return -ENOMEM;
+        out->keywords[count++] = text;
     }
     return out->keywords ? 0 : -ENOMEM;
 }
@@ -130,15 +153,22 @@ static int apply_options(struct colony_session_process *process, const struct se
     return process->alias ? 0 : colony_fail_os(err, -ENOMEM, "cannot start the process");
 }
 
-static int check_is_idle(const struct colony_session_process *process, struct colony_error *err)
+static int check_is_idle(const struct colony_session_process *process,
+                         const struct session *session, struct colony_error *err)
 {
+    const char *title = colony_session_process_title(process);
     int pidfd = colony_session_process_pidfd(process);
 
     if (pidfd < 0)
         return 0;
     (void)close(pidfd);
-    return colony_fail(err, -EBUSY, "cannot start %s: it runs already, as pid %d",
-                       colony_session_process_title(process), (int)process->pid);
+    if (session->sets_restart || session->sets_shutdown)
+        return colony_fail(err, -EBUSY,
+                           "cannot start %s: it runs already, as pid %d; to change it as it runs: "
+                           "attach --alias %s --restart 0|1 --shutdown 0|1",
+                           title, (int)process->pid, title);
+    return colony_fail(err, -EBUSY, "cannot start %s: it runs already, as pid %d", title,
+                       (int)process->pid);
 }
 
 /* By the uri, else by @word. *is_new: nothing of it is in the workspace so far. */
@@ -160,7 +190,7 @@ static int find(struct colony_session_process *out, struct session *session, con
     else if (colony_session_process_copy(out, known) < 0)
         rc = colony_fail_os(err, -ENOMEM, "cannot start the process");
     else
-        rc = check_is_idle(out, err);
+        rc = check_is_idle(out, session, err);
     colony_session_list_clear(&list);
     return rc;
 }

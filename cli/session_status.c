@@ -61,7 +61,7 @@ static void print_cmdline(const struct colony_session_process *process)
 {
     printf("  runs       ");
     for (char **word = process->cmdline; word && *word; word++) {
-        char *masked = colony_uri_mask(*word);
+        char *masked = colony_argument_mask(*word, word > process->cmdline ? word[-1] : NULL);
 
         printf("%s", word == process->cmdline ? "" : " ");
         print_clean(masked ? masked : "");

@@ -99,9 +99,22 @@ static bool is_utf8(const char *text)
     return colony_utf8_length(text, strlen(text)) == strlen(text);
 }
 
+/* Root, too, may be kept from it: by a container, a security module or another user namespace. */
+static int read_strings(struct reading *reading, struct colony__items *out, const char *name)
+{
+    int rc = colony__strings_read(out, reading->folder, name);
+
+    if (rc != -EACCES && rc != -EPERM)
+        return rc;
+    return colony_fail(reading->err, -EPERM,
+                       "cannot attach process %d: cannot read /proc/%d/%s: %s (it takes the right "
+                       "to trace the process: CAP_SYS_PTRACE where that runs)",
+                       (int)reading->pid, (int)reading->pid, name, strerror(-rc));
+}
+
 static int read_cmdline(struct reading *reading)
 {
-    int rc = colony__strings_read(&reading->cmdline, reading->folder, "cmdline");
+    int rc = read_strings(reading, &reading->cmdline, "cmdline");
 
     if (rc < 0)
         return rc;
@@ -126,7 +139,7 @@ static int compare_texts(const void *left, const void *right)
 /* What it was told by others who started it is not what it needs. */
 static int read_environment(struct reading *reading, size_t *left_out)
 {
-    int rc = colony__strings_read(&reading->env, reading->folder, "environ");
+    int rc = read_strings(reading, &reading->env, "environ");
     size_t kept = 0;
 
     if (rc < 0)

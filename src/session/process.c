@@ -27,6 +27,10 @@ int colony__session_name_check(const char *name, struct colony_error *err)
         return colony_fail(err, -EINVAL,
                            "cannot use the name `%s`: it has a `:`, which comes before a state",
                            name);
+    if (strchr(name, ','))
+        return colony_fail(err, -EINVAL,
+                           "cannot use the name `%s`: it has a `,`, which comes between parents",
+                           name);
     if (name[0] == '.')
         return colony_fail(err, -EINVAL, "cannot use the name `%s`: it begins with a dot", name);
     if (strcmp(name, SESSION_FILE) == 0)

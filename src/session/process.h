@@ -83,7 +83,7 @@ int colony_session_process_find(struct colony_session_process *out,
  * Adds or changes it, row and files in one step that a kill leaves done or undone: the row in a
  * transaction, files by write, fsync and rename; an alias that changed renames its file. What a
  * user wrote in the file besides is kept. With the lock held. -EEXIST: the alias is another's;
- * -EINVAL: a name or alias that cannot be one (names, never paths, no `:`).
+ * -EINVAL: a name or alias that cannot be one (names, never paths, no `:`, no `,`).
  */
 int colony_session_process_put(struct colony_workspace *workspace,
                                const struct colony_session_process *process,

@@ -17,7 +17,7 @@ enum {
     DATE_SIZE = sizeof "2026-11-23T12:00:00Z",
 };
 
-/* A name or an alias: colony_name_check_file(), and no `:`, no first dot. */
+/* A name or an alias: colony_name_check_file(), and no `:`, no `,`, no first dot. */
 int colony__session_name_check(const char *name, struct colony_error *err);
 
 /* A name, which has no dot either: fp/NAME.STATE.yaml must be told from fp/NAME.yaml. */

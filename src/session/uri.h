@@ -44,7 +44,12 @@ int colony_uri_command(char ***argv, const struct colony_uri *uri,
 void colony_argv_free(char **argv);
 
 /* @text with the values of password, token, secret and key parameters as `***`, whatever it is;
- * also for arguments `k=v` and `--k=v`. The caller frees it. NULL: out of memory. */
+ * also for arguments `k=v`, `--k=v` and, several in one text, `--k v`. The caller frees it. NULL:
+ * out of memory. */
 char *colony_uri_mask(const char *text);
+
+/* The same of one argument of a command line, which is hidden if the one @before it (NULL: none) is
+ * an option like `--password`. */
+char *colony_argument_mask(const char *argument, const char *before);
 
 #endif

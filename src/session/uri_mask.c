@@ -19,27 +19,32 @@ enum {
 
 #define MASK "***"
 
-/* `pass%77ord` is a password, too. */
+/* `pass%77ord` is a password, too. *width: what stands for the byte. */
+static char read_byte(const char *at, size_t size, size_t *width)
+{
+    char digits[3] = {0};
+
+    *width = 1;
+    if (size < 3 || at[0] != '%' || !isxdigit((unsigned char)at[1]) ||
+        !isxdigit((unsigned char)at[2]))
+        return at[0];
+    *width = 3;
+    digits[0] = at[1];
+    digits[1] = at[2];
+    return (char)strtol(digits, NULL, 16);
+}
+
 static void decode_name(char out[NAME_MAX_BYTES], const char *name, size_t size)
 {
     size_t length = 0;
+    size_t width;
 
     if (size >= NAME_MAX_BYTES) {
         name += size - NAME_MAX_BYTES + 1;
         size = NAME_MAX_BYTES - 1;
     }
-    for (size_t i = 0; i < size; i++) {
-        char digits[3] = {name[i], 0, 0};
-
-        if (name[i] == '%' && i + 2 < size && isxdigit((unsigned char)name[i + 1]) &&
-            isxdigit((unsigned char)name[i + 2])) {
-            digits[0] = name[i + 1];
-            digits[1] = name[i + 2];
-            digits[0] = (char)strtol(digits, NULL, 16);
-            i += 2;
-        }
-        out[length++] = digits[0];
-    }
+    for (size_t i = 0; i < size; i += width)
+        out[length++] = read_byte(name + i, size - i, &width);
     out[length] = '\0';
 }
 
@@ -57,27 +62,44 @@ static int is_secret(const char *name, size_t size)
     return answer;
 }
 
-/* Where the value of the first secret among the `name=value` of @piece begins; NULL: none has. */
+/* `--password`: its value is the next word. -1: out of memory. */
+static int is_secret_option(const char *word, size_t size)
+{
+    size_t width;
+
+    if (size == 0 || read_byte(word, size, &width) != '-')
+        return 0;
+    for (size_t i = 0; i < size; i += width)
+        if (strchr("= \t\n", read_byte(word + i, size - i, &width)))
+            return 0;
+    return is_secret(word, size);
+}
+
+/* Where the value of the first secret among the `name=value` and `--name value` of @piece begins;
+ * NULL: none has. */
 static int find_secret(const char *piece, size_t size, const char **value)
 {
     const char *name = piece;
+    size_t width;
 
     *value = NULL;
-    for (const char *at = piece; at < piece + size; at++) {
-        int answer;
+    for (const char *at = piece; at < piece + size; at += width) {
+        char byte = read_byte(at, size - (size_t)(at - piece), &width);
+        int answer = 0;
 
-        if (strchr(" \t\n?&;", *at))
-            name = at + 1;
-        if (*at != '=')
+        if (byte == '\0' || !strchr(" \t\n?&;=", byte))
             continue;
-        answer = is_secret(name, (size_t)(at - name));
+        if (byte == '=')
+            answer = is_secret(name, (size_t)(at - name));
+        else if (strchr(" \t\n", byte))
+            answer = is_secret_option(name, (size_t)(at - name));
         if (answer < 0)
             return -1;
+        name = at + width;
         if (answer == 1) {
-            *value = at + 1;
+            *value = name;
             return 0;
         }
-        name = at + 1;
     }
     return 0;
 }
@@ -110,23 +132,37 @@ static bool is_uri(const char *text)
            strncmp(text, "attached://", strlen("attached://")) != 0;
 }
 
+/* The parameters of an uri, after its path: one after `--password` is hidden, too. */
+static int put_parts(FILE *out, const char *text)
+{
+    const char *separators = is_uri(text) ? "?" : "";
+    int is_hidden = 0;
+
+    for (;;) {
+        size_t size = strcspn(text, separators);
+
+        if (is_hidden)
+            (void)fputs(size > 0 ? MASK : "", out);
+        else if (put_piece(out, text, size) < 0)
+            return -1;
+        if (text[size] == '\0')
+            return 0;
+        is_hidden = is_secret_option(text, size);
+        if (is_hidden < 0)
+            return -1;
+        (void)fputc(text[size], out);
+        text += size + 1;
+        separators = "&";
+    }
+}
+
 char *colony_uri_mask(const char *text)
 {
-    bool has_parts = is_uri(text);
     char *shown = NULL;
     size_t shown_size = 0;
     FILE *out = open_memstream(&shown, &shown_size);
-    int rc = out ? 0 : -1;
+    int rc = out ? put_parts(out, text) : -1;
 
-    while (rc == 0) {
-        size_t size = strcspn(text, has_parts ? "?&" : "");
-
-        rc = put_piece(out, text, size);
-        if (text[size] == '\0')
-            break;
-        (void)fputc(text[size], out);
-        text += size + 1;
-    }
     if (out && ferror(out))
         rc = -1;
     if (out && fclose(out) != 0)
@@ -135,4 +171,13 @@ char *colony_uri_mask(const char *text)
         return shown;
     free(shown);
     return NULL;
+}
+
+char *colony_argument_mask(const char *argument, const char *before)
+{
+    int is_hidden = before && *argument != '\0' ? is_secret_option(before, strlen(before)) : 0;
+
+    if (is_hidden < 0)
+        return NULL;
+    return is_hidden ? strdup(MASK) : colony_uri_mask(argument);
 }

@@ -53,6 +53,41 @@ def test_commands_are_those_of_help():
     assert complete("nonsense", "") == {}
 
 
+def test_what_a_session_has_is_offered(tmp_path):
+    place = ["-C", str(tmp_path)]
+
+    def session(*args):
+        subprocess.run([COLONY, "session", *place, *args], check=True, timeout=20, env=CLEAN,
+                       stdout=subprocess.DEVNULL)
+
+    def offered(*words):
+        return set(complete("session", *place, *words))
+
+    session("init")
+    try:
+        for alias in ("db", "web"):
+            session("start", "--uri", f"exec:///bin/sh?-c&sleep%20600&{alias}",
+                    "--alias", alias)
+        session("attach", "--alias", "db", "--state", "up")
+        session("attach", "--alias", "web", "--state", "up")
+        session("attach", "--alias", "web", "--state", "warm")
+        assert offered("dependence", "") == {"add", "remove", "list"}
+        assert offered("dependence", "re") == {"remove"}
+        assert offered("dependence", "add", "") == set()
+        parents = {"db", "db:up", "web", "web:up", "web:warm"}
+        assert offered("dependence", "add", "--parent", "") == parents
+        assert offered("dependence", "add", "--parent=web:") == {"--parent=web:up", "--parent=web:warm"}
+        assert offered("dependence", "add", "--parent", "web:warm,d") == {"web:warm,db", "web:warm,db:up"}
+        assert offered("dependence", "add", "--child", "db,") == {"db,db", "db,web"}
+        assert offered("dependence", "add", "--on-loss", "") == {"keep", "stop", "restart"}
+        assert offered("wait", "--state", "") == {"up", "warm"}
+        assert offered("attach", "--alias", "db", "--state", "") == {"up"}
+        assert offered("start", "--restart", "") == offered("attach", "--shutdown", "") == {"0", "1"}
+        assert offered("stop", "") == {"db", "web"}
+    finally:
+        session("stop", "--all")
+
+
 def test_every_action_and_option_is_offered_with_its_help():
     actions = complete("ctl", "")
     text = help_of("ctl")

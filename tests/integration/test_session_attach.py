@@ -137,12 +137,41 @@ def test_a_program_under_another_name_is_started_by_its_file(session, started):
         os.readlink(f"/proc/{child.pid}/exe"), "603"]
 
 
-def test_one_that_is_in_the_session_already_is_told(session, started):
+def test_the_lines_of_the_seed_for_one_process(session, started):
     child = started("sleep", "604")
-    session.run("attach", "--pid", child.pid, "--alias", "one")
-    told = session.run("attach", "--pid", child.pid, "--alias", "two", check=5).stderr
-    assert "it is one of this session already" in told
-    assert not (session.folder / "etc/two.yaml").exists()
+    name = session.run("attach", "--pid", child.pid).stdout.split()[1].rstrip(":")
+    told = session.run("attach", "--pid", child.pid, "--alias", "one").stdout
+    assert told.startswith(f"changed one ({name}): pid {child.pid}, ")
+    session.run("attach", "--pid", child.pid, "--alias", "one", "--restart", 1)
+    told = session.run("attach", "--pid", child.pid, "--alias", "one", "--restart", 1, "--state", "operative").stdout
+    assert told == f"changed one ({name}): pid {child.pid}, operative\n"
+    assert sorted(path.name for path in (session.folder / "etc").iterdir()) == ["one.yaml", "session.yaml"]
+    assert "restart: 1" in session.read("etc/one.yaml")
+    assert (session.folder / f"fp/{name}.operative.yaml").exists()
+    assert session.run("attach", "--pid", child.pid).stdout.startswith(f"attached already: one ({name}): ")
+    (row,) = json.loads(session.run("show", "--json").stdout)
+    assert (row["name"], row["alias"], row["pid"], row["state"]) == (name, "one", child.pid, "operative")
+
+
+def test_an_alias_of_another_is_not_given_to_one_that_is_there(session, started):
+    first, second = started("sleep", "622"), started("sleep", "623")
+    session.run("attach", "--pid", first.pid, "--alias", "one")
+    session.run("attach", "--pid", second.pid, "--alias", "two")
+    session.run("attach", "--pid", second.pid, "--alias", "one", "--restart", 1, check=5)
+    assert "restart: 0" in session.read("etc/two.yaml") and "restart: 0" in session.read("etc/one.yaml")
+
+
+def test_flags_are_changed_by_alias_also_of_one_that_is_down(session, started):
+    child = started("sleep", "624")
+    session.run("attach", "--pid", child.pid, "--alias", "one", "--restart", 1)
+    told = session.run("attach", "--alias", "one", "--restart", 0, "--shutdown", 1).stdout
+    assert told.startswith("changed one (") and f"pid {child.pid}" in told
+    assert "restart: 0\nshutdown: 1\n" in session.read("etc/one.yaml")
+    assert "attach --alias one" in session.run("start", "one", "--restart", 1, check=5).stderr
+    child.kill()
+    child.wait()
+    assert session.run("attach", "--alias", "one", "--restart", 1).stdout.endswith("): stopped\n")
+    assert "restart: 1\nshutdown: 1\n" in session.read("etc/one.yaml")
 
 
 def test_an_alias_of_one_that_runs_is_taken(session, started):
@@ -225,6 +254,28 @@ def test_a_process_of_somebody_else_is_refused(tmp_path_factory, started):
     theirs.run("init", user=65534, group=65534, extra_groups=[])
     told = theirs.run("attach", "--pid", child.pid, check=77, user=65534, group=65534, extra_groups=[]).stderr
     assert f"cannot attach process {child.pid}: it is not ours but of user 0" in told
+
+
+WITHOUT_TRACE = ["setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+@pytest.mark.parametrize("is_init", [True, False])
+def test_a_file_of_proc_that_cannot_be_read_is_named(session, started, is_init):
+    program = ("import ctypes, time; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); "  # PR_SET_DUMPABLE
+               "print('closed', flush=True); time.sleep(600)")
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as child:
+        try:
+            assert child.stdout.readline() == "closed\n"
+            pid = 1 if is_init else child.pid
+            if not subprocess.run([*WITHOUT_TRACE, "cat", f"/proc/{pid}/environ"], capture_output=True).returncode:
+                pytest.skip("it can be read here")
+            blind = subprocess.run([*WITHOUT_TRACE, BINARY, "session", "-C", session.folder, "attach", "--pid",
+                                    str(pid)], capture_output=True, text=True, timeout=60)
+        finally:
+            child.kill()
+    assert blind.returncode == 77
+    assert f"cannot attach process {pid}: cannot read /proc/{pid}/environ: Permission denied (" in blind.stderr
 
 
 def test_a_pid_that_is_another_process_by_now_is_not_the_one(session, started):
@@ -445,11 +496,10 @@ def test_fingerprint_shows_saves_and_compares(session, server):
 
 
 def test_passwords_of_a_command_line_are_not_shown(session, started):
-    child = started("/bin/bash", "-c", "exec sleep 640", "password=hidden")
-    child.kill()
-    child.wait()
-    child = started(sys.executable, "-c", "import time; time.sleep(600)", "password=hidden", "--token=hidden")
-    eventually(lambda: b"--token" in open(f"/proc/{child.pid}/cmdline", "rb").read())
+    ready = session.folder / "ready"  # what it opens to begin with is closed by then
+    child = started(sys.executable, "-c", f"import time; open({str(ready)!r}, 'w').close(); time.sleep(600)",
+                    "password=hidden", "--token=hidden")
+    eventually(ready.exists)
     session.run("attach", "--pid", child.pid, "--alias", "one", "--state", "up")
     for args in ([], ["--json"], ["--state", "up"], ["--compare"]):
         assert "hidden" not in session.run("fingerprint", "one", *args).stdout

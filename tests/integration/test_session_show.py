@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -247,3 +248,20 @@ def test_gc_removes_what_is_obsolete_and_nothing_else(session):
     assert (session.folder / f"fp/{name}.ready.yaml").exists()
     assert session.read(f"pid/{name}.pid").strip() == str(pid)
     assert (session.folder / f"out/{dead}.out").exists()
+
+
+def test_a_secret_after_its_option_is_not_shown(session):
+    session.start("exec:///bin/sh?-c&sleep%20600&x&--password&hunter2&--port&80", "--alias", "one")
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "--password", "hunter2"])
+    try:
+        eventually(lambda: b"hunter2" in open(f"/proc/{child.pid}/cmdline", "rb").read())
+        session.run("attach", "--pid", child.pid, "--alias", "two")
+        session.run("attach", "--alias", "one", "--state", "up")
+        for args in (["show", "--json"], ["status", "one"], ["status", "two"], ["fingerprint", "one"],
+                     ["fingerprint", "one", "--json"], ["fingerprint", "two"], ["fingerprint", "two", "--json"]):
+            told = session.run(*args).stdout
+            assert "--password" in told and "***" in told and "hunter2" not in told, args
+        assert "80" in session.run("status", "one").stdout
+    finally:
+        child.kill()
+        child.wait()

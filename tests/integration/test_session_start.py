@@ -47,6 +47,30 @@ def test_the_name_of_an_uri_is_the_same_in_each_workspace(session, tmp_path_fact
         other.end()
 
 
+@pytest.mark.parametrize("parameters,arguments", [
+    ("0.01&0.02&0.01", ["0.01", "0.02", "0.01"]),
+    ("-n&x&-n&y", ["-n", "x", "-n", "y"]),
+    ("=v&=w", ["=v", "=w"]),
+    ("a=1&a=2", ["a=1", "a=2"]),
+    ("a%3Db=1&a=2", ["a=b=1", "a=2"]),
+    ("%3C%3C=1&~&null&1&%0A&-", ["<<=1", "~", "null", "1", "\n", "-"]),
+    ("x" * 2000, ["x" * 2000]),
+])
+def test_any_parameters_can_be_started_again(session, parameters, arguments):
+    program = write_program(session.folder, "say", '#!/bin/sh\nprintf "%s\\0" "$@"\n')
+    session.run("start", "--uri", f"exec://{program}?{parameters}", "--alias", "a")
+    eventually(lambda: session.run("status", "a", check=3))
+    assert session.run("start", "a").stderr == ""
+    (out,) = (session.folder / "out").iterdir()
+    eventually(lambda: out.read_text().split("\0")[:-1] == arguments * 2)
+
+
+def test_of_a_parameter_that_stands_twice_the_last_is_a_keyword(session):
+    session.start("exec:///bin/sh?-c&sleep%20600&a=1&a=2&b=3", "--alias", "a")
+    etc = session.read("etc/a.yaml")
+    assert "\n  a: 2\n" in etc.replace('"', "").replace("'", "") and etc.count("a=1") == 2
+
+
 def test_one_that_runs_already_is_a_conflict(session):
     session.start(SLEEP, "--alias", "a")
     for args in (["--uri", SLEEP], ["a"], ["--uri", SLEEP, "--alias", "b"]):
@@ -99,7 +123,7 @@ def test_an_uri_that_cannot_be_started_leaves_nothing_behind(session, uri, code,
     session.start(SLEEP, "--alias", "a") # the alias is free
 
 
-@pytest.mark.parametrize("alias", ["../x", "a/b", "", ".", "a:b", ".hidden", "session", "x" * 201,
+@pytest.mark.parametrize("alias", ["../x", "a/b", "", ".", "a:b", "a,b", ".hidden", "session", "x" * 201,
                                    "a\nb"])
 def test_an_alias_that_is_no_name_is_refused(session, alias):
     told = session.run("start", "--uri", SLEEP, "--alias", alias, check=2).stderr

@@ -373,6 +373,25 @@ def test_what_is_attached_while_it_is_active_is_taken_over_and_restarted(pair):
     pair.wait_pid("mine", mine.pid)
 
 
+def test_restart_is_changed_by_attach_while_it_is_active(pair):
+    pids = boots_of(pair)
+    pair.session("attach", "--alias", "one", "--restart", "0")
+    told = pair.session("attach", "--pid", pids["two"], "--alias", "second", "--restart", "0", "--state", "up").stdout
+    assert told.startswith("changed second (")
+    assert {s["os_pid"] for s in pair.slots()} == set(pids.values())
+    for pid in pids.values():
+        os.kill(pid, signal.SIGKILL)
+    pair.wait_row("one", "stopped")
+    pair.wait_row("second", "stopped")
+    pair.session("activate")
+    assert not [s for s in pair.slots() if s["os_pid"]]
+    pair.session("start", "one")
+    first = pair.wait_pid("one", pids["one"])
+    pair.session("attach", "--pid", first, "--restart", "1")
+    os.kill(first, signal.SIGKILL)
+    pair.wait_pid("one", first)
+
+
 def test_what_is_detached_runs_on_and_is_let_go(pair):
     pid = pair.pid("two")
     pair.session("detach", "two")

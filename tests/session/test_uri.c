@@ -180,6 +180,50 @@ TEST(test_secrets_of_arguments_are_hidden)
     check_mask("=", "=");
     check_mask("plain", "plain");
     check_mask("http://", "http://");
+    check_mask("attached:///bin/x --password hunter2 --port 80",
+               "attached:///bin/x --password ***");
+    check_mask("mysql --password  hunter2", "mysql --password ***");
+    check_mask("ls --color auto", "ls --color auto");
+}
+
+TEST(test_a_parameter_after_an_option_of_a_secret_is_hidden)
+{
+    check_mask("exec:///bin/sh?-c&sleep%20600&x&--password&hunter2&--port&80",
+               "exec:///bin/sh?-c&sleep%20600&x&--password&***&--port&80");
+    check_mask("exec:///x?-password&a&--token&b&--api-key&c&--secret&",
+               "exec:///x?-password&***&--token&***&--api-key&***&--secret&");
+    check_mask("exec:///x?%2D-pass%77ord&hunter2", "exec:///x?%2D-pass%77ord&***");
+    check_mask("exec:///x?--password%3Dhunter2&y", "exec:///x?--password%3D***&y");
+    check_mask("exec:///x?-c&y%20--token%20a%20b&z", "exec:///x?-c&y%20--token%20***&z");
+    check_mask("exec:///x?--password&hunter?2&y", "exec:///x?--password&***&y");
+    check_mask("exec:///x?password=hunter?2&y", "exec:///x?password=***&y");
+    check_mask("exec:///x?--password&--token&a&b", "exec:///x?--password&***&***&b");
+    check_mask("exec:///x?--password=a&b", "exec:///x?--password=***&b");
+    check_mask("exec:///x?--password", "exec:///x?--password");
+}
+
+static void check_argument(const char *argument, const char *before, const char *shown)
+{
+    char *masked = colony_argument_mask(argument, before);
+
+    assert_non_null(masked);
+    assert_string_equal(masked, shown);
+    free(masked);
+}
+
+TEST(test_an_argument_after_an_option_of_a_secret_is_hidden)
+{
+    check_argument("hunter2", "--password", "***");
+    check_argument("hunter2", "-password", "***");
+    check_argument("hunter2", "--TOKEN", "***");
+    check_argument("hunter2", "--api-key", "***");
+    check_argument("", "--api-key", "");
+    check_argument("80", "--port", "80");
+    check_argument("x", "--password=a", "x");
+    check_argument("x", "password", "x");
+    check_argument("x", "", "x");
+    check_argument("x", NULL, "x");
+    check_argument("--token=a", NULL, "--token=***");
 }
 
 int main(void)
@@ -194,6 +238,8 @@ int main(void)
         cmocka_unit_test(test_parameters_have_a_limit),
         cmocka_unit_test(test_secrets_of_an_uri_are_hidden),
         cmocka_unit_test(test_secrets_of_arguments_are_hidden),
+        cmocka_unit_test(test_a_parameter_after_an_option_of_a_secret_is_hidden),
+        cmocka_unit_test(test_an_argument_after_an_option_of_a_secret_is_hidden),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
