@@ -128,8 +128,7 @@ static int check(struct session *session)
 
     colony_session_config_clear(&config);
     if (rc < 0)
-        return session_fail(rc == -EINVAL ? EXIT_BAD_CONFIG : (int)colony_error_info(rc)->exit_code,
-                            "%s", err.message);
+        return session_fail_error(&err);
     return EXIT_OK;
 }
 

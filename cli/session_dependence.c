@@ -251,10 +251,14 @@ static int print_json(const struct colony_session_config *config)
 static int list_all(struct session *session)
 {
     struct colony_session_config config;
+    struct colony_session_list list = {0};
     struct colony_error err = {0};
     int exit_code = EXIT_OK;
 
-    if (colony_session_config_read(&config, session->workspace, &err) < 0)
+    if (colony_session_list_read(&list, session->workspace, session_warn, NULL, &err) < 0)
+        return session_fail_error(&err);
+    colony_session_list_clear(&list);
+    if (colony_session_config_read_good(&config, session->workspace, session_warn, NULL, &err) < 0)
         return session_fail_error(&err);
     if (session->is_json)
         exit_code = print_json(&config);

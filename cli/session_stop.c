@@ -44,7 +44,7 @@ static void clear(struct stopping *stopping)
 static int rank(struct stopping *stopping, struct session *session, struct colony_error *err)
 {
     struct colony_session_config config;
-    int rc = colony_session_config_read(&config, session->workspace, err);
+    int rc = colony_session_config_read_good(&config, session->workspace, session_warn, NULL, err);
 
     if (rc < 0)
         return rc;

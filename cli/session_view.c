@@ -139,8 +139,9 @@ int session_view_take(struct session_view *view, struct session *session, struct
     int rc;
 
     *view = (struct session_view){0};
-    rc = colony_session_config_read(&view->config, session->workspace, err);
-    if (rc == -EINVAL) { /* what runs can be shown without it */
+    rc =
+        colony_session_config_read_good(&view->config, session->workspace, session_warn, NULL, err);
+    if (rc == -EILSEQ) { /* what runs can be shown without it */
         session_warn(err->message, NULL);
         rc = 0;
     }

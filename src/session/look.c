@@ -91,7 +91,7 @@ int session_look_take(struct session_look **out, struct colony_workspace *worksp
 
     if (!look)
         return colony_fail_os(err, -ENOMEM, "cannot look at the session");
-    rc = colony_session_config_read(&look->config, workspace, err);
+    rc = colony_session_config_read_good(&look->config, workspace, on_problem, look, err);
     if (rc == 0)
         rc = colony_session_list_read(&look->list, workspace, on_problem, look, err);
     if (rc == 0)

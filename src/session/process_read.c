@@ -11,6 +11,7 @@
 
 #include "core/array.h"
 #include "core/error.h"
+#include "session/config_internal.h"
 #include "session/etc_file_internal.h"
 #include "session/process_internal.h"
 #include "session/process_read_internal.h"
@@ -340,6 +341,7 @@ static int take_look(struct colony__look *look, struct colony_error *err)
         rc = colony__database_begin(look->workspace, err);
     if (rc < 0)
         return rc;
+    colony__session_config_settle(look);
     find_owners(look);
     rc = read_processes(look);
     if (rc < 0)
