@@ -282,6 +282,10 @@ static int read_dependence(const struct reading *reading, const char *child,
         return fail_at(reading, value,
                        "it must be \"PARENT:STATE\", or a map of parent and on_loss");
     rc = colony_session_config_add(config, child, parent, on_loss, &reason);
+    if (rc == 1) {
+        config->dependences[config->dependence_count - 1].line = value->line;
+        config->dependences[config->dependence_count - 1].column = value->column;
+    }
     return rc < 0 ? fail_at(reading, value, reason.message) : 0;
 }
 

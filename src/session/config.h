@@ -14,6 +14,7 @@
 #ifndef COLONY_SESSION_CONFIG_H
 #define COLONY_SESSION_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,9 @@ struct colony_dependence {
     char *parent;
     char *state; /* NULL: running, that is in any state but starting */
     enum colony_on_loss on_loss;
+    unsigned line; /* of the file; 0: not from there */
+    unsigned column;
+    bool closes_circle; /* found by colony_dependences_order() */
 };
 
 struct colony_session_config {
