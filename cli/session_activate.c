@@ -14,6 +14,7 @@
 #include "core/template.h"
 #include "serve_internal.h"
 #include "session/config.h"
+#include "session/dependences.h"
 #include "session/process.h"
 #include "session/workspace.h"
 #include "session_internal.h"
@@ -124,12 +125,20 @@ static int check(struct session *session)
 {
     struct colony_session_config config = {0};
     struct colony_error err = {0};
-    int rc = colony_session_config_read(&config, session->workspace, &err);
+    struct colony_session_list list = {0};
+    struct colony_error circle = {0};
+    int rc = colony_session_list_read(&list, session->workspace, NULL, NULL, &err);
 
+    if (rc == 0)
+        rc = colony_session_config_read(&config, session->workspace, &err);
+    if (rc == 0)
+        rc = colony_dependences_order(&config, &list, NULL, &circle, &err);
+    if (rc == 0 && circle.code != 0)
+        session_warn(circle.message, NULL);
     colony_session_config_clear(&config);
+    colony_session_list_clear(&list);
     if (rc < 0)
-        return session_fail(rc == -EINVAL ? EXIT_BAD_CONFIG : (int)colony_error_info(rc)->exit_code,
-                            "%s", err.message);
+        return session_fail_error(&err);
     return EXIT_OK;
 }
 

@@ -82,7 +82,7 @@ static int look(struct session *session, struct colony_session_process *process,
     struct colony_session_config config;
     struct colony_observer observer;
     const char *state = NULL;
-    int rc = colony_session_config_read(&config, session->workspace, err);
+    int rc = colony_session_config_read_good(&config, session->workspace, session_warn, NULL, err);
 
     if (rc < 0)
         return rc;

@@ -248,13 +248,34 @@ static int print_json(const struct colony_session_config *config)
     return session_print_json(all);
 }
 
+static int tell_circle(struct colony_session_config *config, const struct colony_session_list *list,
+                       struct colony_error *err)
+{
+    struct colony_error circle;
+    int rc = colony_dependences_order(config, list, NULL, &circle, err);
+
+    if (rc == 0 && circle.code != 0)
+        session_warn(circle.message, NULL);
+    if (rc < 0)
+        colony_session_config_clear(config);
+    return rc;
+}
+
 static int list_all(struct session *session)
 {
     struct colony_session_config config;
+    struct colony_session_list list = {0};
     struct colony_error err = {0};
     int exit_code = EXIT_OK;
+    int rc;
 
-    if (colony_session_config_read(&config, session->workspace, &err) < 0)
+    if (colony_session_list_read(&list, session->workspace, session_warn, NULL, &err) < 0)
+        return session_fail_error(&err);
+    rc = colony_session_config_read_good(&config, session->workspace, session_warn, NULL, &err);
+    if (rc == 0)
+        rc = tell_circle(&config, &list, &err);
+    colony_session_list_clear(&list);
+    if (rc < 0)
         return session_fail_error(&err);
     if (session->is_json)
         exit_code = print_json(&config);

@@ -13,7 +13,8 @@ static int check_parents(struct session *session, const struct colony_session_pr
 {
     struct colony_session_config config = {0};
     struct colony_session_list list = {0};
-    int rc = colony_session_config_read(&config, session->workspace, err);
+    int rc = colony_session_config_read_good(&config, session->workspace,
+                                             session->uri ? NULL : session_warn, NULL, err);
 
     if (rc == 0)
         rc = colony_session_list_read(&list, session->workspace, NULL, NULL, err);
@@ -37,7 +38,7 @@ static int stop(struct session *session, struct colony_session_process *const *p
 {
     const struct colony_session_chosen chosen = {processes, count};
     struct colony_session_config config;
-    int rc = colony_session_config_read(&config, session->workspace, err);
+    int rc = colony_session_config_read_good(&config, session->workspace, NULL, NULL, err);
 
     if (rc < 0)
         return rc;

@@ -59,7 +59,7 @@ static int read_view(struct session_fingerprint_view *view, const char *word,
 
     if (rc < 0)
         return rc;
-    rc = colony_session_config_read(&config, workspace, err);
+    rc = colony_session_config_read_good(&config, workspace, session_warn, NULL, err);
     if (rc < 0)
         return rc;
     rc = colony_observer_init(&view->observer, workspace, &view->process, config.period_ms, err);

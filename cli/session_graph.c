@@ -9,7 +9,6 @@
 
 #include "columns.h"
 #include "core/error.h"
-#include "session/dependences.h"
 #include "session_view.h"
 
 enum {
@@ -104,21 +103,14 @@ int session_graph_print(const struct session_view *view, struct colony_error *er
         .was_printed = calloc(view->list.count + 1, sizeof *graph.was_printed),
         .branches = colony_columns_shows_utf8() ? utf8_branches : ascii_branches,
     };
-    size_t *levels = calloc(view->list.count + 1, sizeof *levels);
-    int rc;
 
-    if (!graph.was_printed || !levels) {
-        free(graph.was_printed);
-        free(levels);
+    if (!graph.was_printed)
         return colony_fail(err, -ENOMEM, "cannot show the session: out of memory");
-    }
-    rc = colony_dependences_rank(&view->config, &view->list, levels, err);
-    for (size_t i = 0; i < view->list.count && rc == 0; i++)
-        if (levels[i] == 0)
+    for (size_t i = 0; i < view->list.count; i++)
+        if (view->levels[i] == 0)
             print_below(&graph, 0, i, NULL);
     free(graph.was_printed);
-    free(levels);
-    return rc;
+    return 0;
 }
 
 /* --- graphviz -----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ struct colony_error;
 struct session_view;
 
 /* A tree: children below the parents that they wait for; what was printed before is not repeated.
- * -ELOOP: somebody wrote a circle into the file. */
+ * -ENOMEM. */
 int session_graph_print(const struct session_view *view, struct colony_error *err);
 
 void session_graph_print_dot(const struct session_view *view);

@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "core/error.h"
+#include "session/process.h"
 #include "session/workspace.h"
 #include "session_internal.h"
 
@@ -92,6 +93,15 @@ static int add_scripts(struct colony_workspace *workspace, size_t *added, struct
     return 0;
 }
 
+static int look(struct colony_workspace *workspace, struct colony_error *err)
+{
+    struct colony_session_list list = {0};
+    int rc = colony_session_list_read(&list, workspace, session_warn, NULL, err);
+
+    colony_session_list_clear(&list);
+    return rc;
+}
+
 /* With the lock, for two at once. */
 static int fill(struct session *session, const char *folder, size_t *added,
                 struct colony_error *err)
@@ -102,7 +112,12 @@ static int fill(struct session *session, const char *folder, size_t *added,
         rc = colony_workspace_lock(session->workspace, SESSION_WAIT_MS, err);
     if (rc < 0)
         return rc;
-    rc = add_scripts(session->workspace, added, err);
+    /* what is known of files that are gone is made again before an empty one takes their place */
+    rc = look(session->workspace, err);
+    if (rc == 0)
+        rc = add_scripts(session->workspace, added, err);
+    if (rc == 0)
+        rc = look(session->workspace, err); /* and of the new ones it is known that they are good */
     colony_workspace_unlock(session->workspace);
     return rc;
 }

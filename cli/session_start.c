@@ -105,7 +105,7 @@ static int read_command(struct colony_session_process *out, struct session *sess
                         const struct colony_uri *uri, struct colony_error *err)
 {
     struct colony_session_config config;
-    int rc = colony_session_config_read(&config, session->workspace, err);
+    int rc = colony_session_config_read_good(&config, session->workspace, session_warn, NULL, err);
 
     if (rc < 0)
         return rc;

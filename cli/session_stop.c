@@ -44,11 +44,14 @@ static void clear(struct stopping *stopping)
 static int rank(struct stopping *stopping, struct session *session, struct colony_error *err)
 {
     struct colony_session_config config;
-    int rc = colony_session_config_read(&config, session->workspace, err);
+    struct colony_error circle;
+    int rc = colony_session_config_read_good(&config, session->workspace, session_warn, NULL, err);
 
     if (rc < 0)
         return rc;
-    rc = colony_dependences_rank(&config, &stopping->list, stopping->levels, err);
+    rc = colony_dependences_order(&config, &stopping->list, stopping->levels, &circle, err);
+    if (rc == 0 && circle.code != 0)
+        session_warn(circle.message, NULL);
     colony_session_config_clear(&config);
     return rc;
 }

@@ -83,7 +83,7 @@ static uint64_t stop_ms(struct session *session)
     struct colony_session_config config;
     uint64_t ms = GRACE_MS;
 
-    if (colony_session_config_read(&config, session->workspace, NULL) < 0)
+    if (colony_session_config_read_good(&config, session->workspace, NULL, NULL, NULL) < 0)
         return ms;
     ms += config.stop_count * config.stop_wait_ms;
     colony_session_config_clear(&config);

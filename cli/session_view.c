@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/table.h"
+#include "session/dependences.h"
 #include "session/fingerprint.h"
 #include "session/saved_states.h"
 #include "session/workspace.h"
@@ -133,14 +134,29 @@ static int find_edges(struct session_view *view)
     return view->edges ? 0 : -ENOMEM;
 }
 
+static int put_in_order(struct session_view *view, struct colony_error *err)
+{
+    struct colony_error circle;
+    int rc;
+
+    view->levels = calloc(view->list.count + 1, sizeof *view->levels);
+    if (!view->levels)
+        return colony_fail(err, -ENOMEM, "cannot look at the processes: out of memory");
+    rc = colony_dependences_order(&view->config, &view->list, view->levels, &circle, err);
+    if (rc == 0 && circle.code != 0)
+        session_warn(circle.message, NULL);
+    return rc;
+}
+
 int session_view_take(struct session_view *view, struct session *session, struct colony_error *err)
 {
     struct looking looking = {.view = view, .session = session};
     int rc;
 
     *view = (struct session_view){0};
-    rc = colony_session_config_read(&view->config, session->workspace, err);
-    if (rc == -EINVAL) { /* what runs can be shown without it */
+    rc =
+        colony_session_config_read_good(&view->config, session->workspace, session_warn, NULL, err);
+    if (rc == -EILSEQ) { /* what runs can be shown without it */
         session_warn(err->message, NULL);
         rc = 0;
     }
@@ -151,6 +167,8 @@ int session_view_take(struct session_view *view, struct session *session, struct
         if (!view->sights || find_edges(view) < 0)
             rc = colony_fail(err, -ENOMEM, "cannot look at the processes: out of memory");
     }
+    if (rc == 0)
+        rc = put_in_order(view, err);
     if (rc == 0)
         rc = look_at_all(&looking, err);
     if (rc < 0)
@@ -164,6 +182,7 @@ void session_view_clear(struct session_view *view)
         free(view->sights[i].state);
     free(view->sights);
     free(view->edges);
+    free(view->levels);
     colony_session_config_clear(&view->config);
     colony_session_list_clear(&view->list);
     *view = (struct session_view){0};

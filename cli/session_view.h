@@ -29,6 +29,7 @@ struct session_sight {
 struct session_view {
     struct colony_session_list list;
     struct colony_session_config config;
+    size_t *levels;               /* of each of the list: dependences.h */
     struct session_sight *sights; /* one for each of the list */
     struct session_edge {         /* one for each dependence: indexes of the list, */
         size_t child;             /* or its count where there is no such process */

@@ -260,7 +260,8 @@ static int read_period(struct wait *wait)
     struct colony_session_config config;
     struct colony_error err = {0};
 
-    if (colony_session_config_read(&config, wait->session->workspace, &err) < 0)
+    if (colony_session_config_read_good(&config, wait->session->workspace, session_warn, NULL,
+                                        &err) < 0)
         return session_fail_error(&err);
     wait->period_ms = config.period_ms;
     colony_session_config_clear(&config);

@@ -16,6 +16,7 @@ static const struct colony_error_info infos[] = {
     {-EEXIST,       409, "conflict",           -32003, EXIT_CONFLICT},
     {-EBUSY,        409, "conflict",           -32003, EXIT_CONFLICT},
     {-EADDRINUSE,   409, "conflict",           -32003, EXIT_CONFLICT},
+    {-EILSEQ,       400, "bad_value",          -32602, EXIT_BAD_CONFIG},
     {-ELOOP,        400, "bad_value",          -32602, EXIT_USAGE},
     {-EALREADY,     409, "conflict",           -32003, EXIT_CONFLICT},
     {-EACCES,       403, "forbidden",          -32004, EXIT_NOT_ALLOWED},

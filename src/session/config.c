@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config.c - etc/session.yaml, read by one table; its dependences written back. */
+/* config.c - what etc/session.yaml says, read by one table. */
 #include "session/config.h"
 
 #include <errno.h>
@@ -17,7 +17,6 @@
 #include "session/config_internal.h"
 #include "session/dependences.h"
 #include "session/process_internal.h"
-#include "session/workspace_internal.h"
 
 enum {
     PERIOD_MS = 5000,
@@ -283,6 +282,10 @@ static int read_dependence(const struct reading *reading, const char *child,
         return fail_at(reading, value,
                        "it must be \"PARENT:STATE\", or a map of parent and on_loss");
     rc = colony_session_config_add(config, child, parent, on_loss, &reason);
+    if (rc == 1) {
+        config->dependences[config->dependence_count - 1].line = value->line;
+        config->dependences[config->dependence_count - 1].column = value->column;
+    }
     return rc < 0 ? fail_at(reading, value, reason.message) : 0;
 }
 
@@ -322,7 +325,7 @@ static const struct key keys[] = {
     {"dependences", read_dependences},
 };
 
-static void set_defaults(struct colony_session_config *config)
+void colony__session_config_defaults(struct colony_session_config *config)
 {
     *config = (struct colony_session_config){
         .period_ms = PERIOD_MS,
@@ -340,7 +343,7 @@ int colony__session_config_parse(struct colony_session_config *out, const char *
     struct colony_value *root = NULL;
     int rc = colony_value_parse_yaml(&root, text, size, path, err);
 
-    set_defaults(&config);
+    colony__session_config_defaults(&config);
     if (rc == 0)
         rc = read_keys(&reading, root, keys, sizeof keys / sizeof keys[0]);
     colony_value_free(root);
@@ -348,26 +351,6 @@ int colony__session_config_parse(struct colony_session_config *out, const char *
         colony_session_config_clear(&config);
     else
         *out = config;
-    return rc;
-}
-
-int colony_session_config_read(struct colony_session_config *out,
-                               struct colony_workspace *workspace, struct colony_error *err)
-{
-    char full[PATH_MAX + sizeof SESSION_CONFIG];
-    char *text = NULL;
-    size_t size = 0;
-    int rc = colony__workspace_read(workspace, SESSION_CONFIG, &text, &size, err);
-
-    if (rc == -ENOENT) {
-        set_defaults(out);
-        return 0;
-    }
-    if (rc < 0)
-        return rc;
-    (void)snprintf(full, sizeof full, "%s/" SESSION_CONFIG, workspace->path);
-    rc = colony__session_config_parse(out, full, text, size, err);
-    free(text);
     return rc;
 }
 

@@ -14,8 +14,11 @@
 #ifndef COLONY_SESSION_CONFIG_H
 #define COLONY_SESSION_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "session/process.h"
 
 struct colony_error;
 struct colony_workspace;
@@ -42,6 +45,9 @@ struct colony_dependence {
     char *parent;
     char *state; /* NULL: running, that is in any state but starting */
     enum colony_on_loss on_loss;
+    unsigned line; /* of the file; 0: not from there */
+    unsigned column;
+    bool closes_circle; /* found by colony_dependences_order() */
 };
 
 struct colony_session_config {
@@ -55,9 +61,16 @@ struct colony_session_config {
     size_t dependence_count;
 };
 
-/* Without the file: the defaults. -EINVAL with FILE:LINE:COLUMN. */
+/* For who changes it. Where the file is gone what it said when it was good counts; else the
+ * defaults. -EILSEQ with FILE:LINE:COLUMN: it cannot be used. */
 int colony_session_config_read(struct colony_session_config *out,
                                struct colony_workspace *workspace, struct colony_error *err);
+/* For who only reads it: what it said when it was good counts while it cannot be used, which is a
+ * line for @problem (may be NULL). Fails like the one above when it never was good. */
+int colony_session_config_read_good(struct colony_session_config *out,
+                                    struct colony_workspace *workspace,
+                                    colony_session_problem_cb problem, void *data,
+                                    struct colony_error *err);
 void colony_session_config_clear(struct colony_session_config *config);
 
 /* "keep", "stop", "restart"; and back, -EINVAL. */

@@ -10,7 +10,9 @@
 #include "core/template.h"
 #include "session/config.h"
 #include "session/config_internal.h"
+#include "session/database_internal.h"
 #include "session/dependences.h"
+#include "session/process_internal.h"
 #include "session/workspace_internal.h"
 #include "session/yaml_edit_internal.h"
 
@@ -177,10 +179,9 @@ int colony_session_config_write_dependences(struct colony_workspace *workspace,
 {
     char full[PATH_MAX + sizeof SESSION_CONFIG];
     char *text = NULL;
-    size_t size = 0;
-    int rc = colony__workspace_read(workspace, SESSION_CONFIG, &text, &size, err);
+    int rc = colony__session_config_text(&text, workspace, err);
 
-    if (rc == -ENOENT) {
+    if (rc == 0 && !text) {
         text = strdup("");
         rc = text ? 0 : colony_fail(err, -ENOMEM, "cannot write " SESSION_CONFIG ": out of memory");
     }
@@ -192,6 +193,8 @@ int colony_session_config_write_dependences(struct colony_workspace *workspace,
         rc = colony__workspace_write(workspace, SESSION_CONFIG, text, err);
     if (rc == 0)
         rc = colony__workspace_sync(workspace, "etc", err);
+    if (rc == 0)
+        rc = colony__database_keep(workspace, SESSION_FILE, SESSION_FILE, text, err);
     free(text);
     return rc;
 }

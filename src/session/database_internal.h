@@ -3,7 +3,7 @@
  * database_internal.h - db/session.db: all that knows of sqlite.
  *
  * u_process is the seed's table; u_life says which process a pid meant; u_etc has the last good
- * text of each process's file and, while files are being changed, what is to be written: a command
+ * text of each file of etc and, while files are being changed, what is to be written: a command
  * that is killed between the row and the file is finished by the next (redo).
  *
  * The database is opened with the first call, made when it is not there, and moved aside when it is
@@ -57,6 +57,9 @@ int colony__database_put_life(struct colony_workspace *workspace,
 /* Its file is @file and says @text. */
 int colony__database_keep(struct colony_workspace *workspace, const char *name, const char *file,
                           const char *text, struct colony_error *err);
+/* What the file of @name said when it was good; NULL: that is not known. The caller frees *text. */
+int colony__database_kept(char **text, struct colony_workspace *workspace, const char *name,
+                          struct colony_error *err);
 /* Its file is to become @file and @text: colony__database_settle() once it has. */
 int colony__database_plan(struct colony_workspace *workspace, const char *name, const char *file,
                           const char *text, struct colony_error *err);

@@ -275,6 +275,34 @@ int colony__database_keep(struct colony_workspace *workspace, const char *name, 
                "ttt", name, file, text);
 }
 
+int colony__database_kept(char **text, struct colony_workspace *workspace, const char *name,
+                          struct colony_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = colony__database_open(workspace, err);
+    bool is_short = false;
+    int code;
+
+    *text = NULL;
+    if (rc < 0)
+        return rc;
+    code = sqlite3_prepare_v2(workspace->sqlite, "SELECT text FROM u_etc WHERE name = ?1", -1,
+                              &statement, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    if (code == SQLITE_ROW && sqlite3_column_text(statement, 0)) {
+        *text = strdup((const char *)sqlite3_column_text(statement, 0));
+        is_short = !*text;
+    }
+    (void)sqlite3_finalize(statement);
+    if (is_short)
+        return colony_fail(err, -ENOMEM, "cannot read %s/" DATABASE_PATH ": out of memory",
+                           workspace->path);
+    return colony__database_fail(workspace, code, err);
+}
+
 int colony__database_plan(struct colony_workspace *workspace, const char *name, const char *file,
                           const char *text, struct colony_error *err)
 {

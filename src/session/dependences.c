@@ -47,17 +47,21 @@ struct graph {
     const struct colony_session_list *list;
     size_t *first;
     size_t *edges; /* parents */
+    size_t *which; /* dependences of the config, as edges */
     size_t *levels;
     unsigned char *colours;
     size_t *path; /* items that are open, and how far each has come */
     size_t *next;
     size_t depth;
+    struct colony_session_config *passes; /* goes on at a circle, and marks what closes it */
+    struct colony_error *circle;          /* the first one, when it goes on */
 };
 
 static void clear_graph(struct graph *graph)
 {
     free(graph->first);
     free(graph->edges);
+    free(graph->which);
     free(graph->colours);
     free(graph->path);
     free(graph->next);
@@ -85,8 +89,10 @@ static void fill_graph(struct graph *graph, const struct colony_session_config *
         graph->first[i + 1] = total;
     }
     for (size_t i = 0; i < config->dependence_count; i++)
-        if (ends[i][0] != SIZE_MAX && ends[i][1] != SIZE_MAX)
+        if (ends[i][0] != SIZE_MAX && ends[i][1] != SIZE_MAX) {
+            graph->which[graph->next[ends[i][0]]] = i;
             graph->edges[graph->next[ends[i][0]]++] = ends[i][1];
+        }
     for (size_t i = 0; i < graph->list->count; i++)
         graph->next[i] = graph->first[i];
 }
@@ -99,11 +105,12 @@ static int make_graph(struct graph *graph, const struct colony_session_config *c
     *graph = (struct graph){.list = list};
     graph->first = calloc(list->count + 2, sizeof *graph->first);
     graph->edges = calloc(config->dependence_count + 1, sizeof *graph->edges);
+    graph->which = calloc(config->dependence_count + 1, sizeof *graph->which);
     graph->colours = calloc(list->count + 1, 1);
     graph->path = calloc(list->count + 1, sizeof *graph->path);
     graph->next = calloc(list->count + 1, sizeof *graph->next);
-    if (!ends || !graph->first || !graph->edges || !graph->colours || !graph->path ||
-        !graph->next) {
+    if (!ends || !graph->first || !graph->edges || !graph->which || !graph->colours ||
+        !graph->path || !graph->next) {
         free(ends);
         return -ENOMEM;
     }
@@ -136,6 +143,23 @@ static int fail_circle(const struct graph *graph, size_t item, struct colony_err
                        used >= sizeof text ? "..." : "");
 }
 
+/* What comes back to @item, which is open, is left out of the order. */
+static void pass_circle(struct graph *graph, size_t item)
+{
+    size_t at = graph->path[graph->depth - 1];
+    struct colony_dependence *closing =
+        &graph->passes->dependences[graph->which[graph->next[at]++]];
+    struct colony_error reason;
+
+    closing->closes_circle = true;
+    if (graph->circle->code != 0)
+        return;
+    (void)fail_circle(graph, item, &reason);
+    (void)colony_fail(graph->circle, -ELOOP,
+                      "etc/session.yaml:%u:%u: %s (take one of these dependences out)",
+                      closing->line, closing->column, reason.message);
+}
+
 /* Depth first, without recursion: circles may be as long as the list. */
 static int walk(struct graph *graph, size_t start, struct colony_error *err)
 {
@@ -152,6 +176,10 @@ static int walk(struct graph *graph, size_t start, struct colony_error *err)
             continue;
         }
         parent = graph->edges[graph->next[item]];
+        if (graph->colours[parent] == COLOUR_OPEN && graph->passes) {
+            pass_circle(graph, parent);
+            continue;
+        }
         if (graph->colours[parent] == COLOUR_OPEN)
             return fail_circle(graph, parent, err);
         if (graph->colours[parent] == COLOUR_NEW) {
@@ -166,23 +194,68 @@ static int walk(struct graph *graph, size_t start, struct colony_error *err)
     return 0;
 }
 
+/* From @first to before @end. */
+static int walk_all(struct graph *graph, size_t *levels, size_t first, size_t end,
+                    struct colony_error *err)
+{
+    int rc = 0;
+
+    graph->levels = levels;
+    for (size_t i = 0; levels && i < graph->list->count; i++)
+        levels[i] = 0;
+    for (size_t i = first; i < end && rc == 0; i++)
+        if (graph->colours[i] == COLOUR_NEW)
+            rc = walk(graph, i, err);
+    clear_graph(graph);
+    return rc;
+}
+
+static int open_graph(struct graph *graph, const struct colony_session_config *config,
+                      const struct colony_session_list *list, struct colony_error *err)
+{
+    int rc = make_graph(graph, config, list);
+
+    if (rc < 0) {
+        clear_graph(graph);
+        (void)colony_fail(err, rc, "cannot put the processes in order: out of memory");
+    }
+    return rc;
+}
+
 int colony_dependences_rank(const struct colony_session_config *config,
                             const struct colony_session_list *list, size_t *levels,
                             struct colony_error *err)
 {
     struct graph graph;
-    int rc = make_graph(&graph, config, list);
+    int rc = open_graph(&graph, config, list, err);
+
+    return rc < 0 ? rc : walk_all(&graph, levels, 0, list->count, err);
+}
+
+int colony_dependences_order(struct colony_session_config *config,
+                             const struct colony_session_list *list, size_t *levels,
+                             struct colony_error *circle, struct colony_error *err)
+{
+    struct graph graph;
+    int rc = open_graph(&graph, config, list, err);
 
     if (rc < 0)
-        (void)colony_fail(err, rc, "cannot put the processes in order: out of memory");
-    graph.levels = levels;
-    for (size_t i = 0; levels && i < list->count; i++)
-        levels[i] = 0;
-    for (size_t i = 0; i < list->count && rc == 0; i++)
-        if (graph.colours[i] == COLOUR_NEW)
-            rc = walk(&graph, i, err);
-    clear_graph(&graph);
-    return rc;
+        return rc;
+    *circle = (struct colony_error){0};
+    graph.passes = config;
+    graph.circle = circle;
+    return walk_all(&graph, levels, 0, list->count, err);
+}
+
+int colony_dependences_check_one(const struct colony_session_config *config,
+                                 const struct colony_session_list *list, const char *word,
+                                 struct colony_error *err)
+{
+    size_t item = index_of(list, word);
+    struct graph graph;
+    int rc = open_graph(&graph, config, list, err);
+
+    return rc < 0 ? rc : walk_all(&graph, NULL, item, item == SIZE_MAX ? item : item + 1, err);
 }
 
 int colony_dependences_check(const struct colony_session_config *config,

@@ -30,4 +30,18 @@ int colony_dependences_rank(const struct colony_session_config *config,
                             const struct colony_session_list *list, size_t *levels,
                             struct colony_error *err);
 
+/*
+ * The same for what somebody wrote into the file: a dependence that closes a circle is marked in
+ * @config and left out of the ranks. *circle has the first circle, with FILE:LINE:COLUMN, or the
+ * code 0. -ENOMEM.
+ */
+int colony_dependences_order(struct colony_session_config *config,
+                             const struct colony_session_list *list, size_t *levels,
+                             struct colony_error *circle, struct colony_error *err);
+
+/* -ELOOP with the circle: one that the process called @word is in or waits for. */
+int colony_dependences_check_one(const struct colony_session_config *config,
+                                 const struct colony_session_list *list, const char *word,
+                                 struct colony_error *err);
+
 #endif

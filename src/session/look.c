@@ -2,6 +2,7 @@
 #include "session/look_internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,12 +47,33 @@ static void on_problem(const char *line, void *data)
     session_look_tell(data, line);
 }
 
+/* The engine would refuse all that are in it. */
+static void tell_circles(struct session_look *look, const struct colony_error *circle)
+{
+    char line[COLONY_ERROR_TEXT_MAX];
+
+    if (circle->code == 0)
+        return;
+    session_look_tell(look, circle->message);
+    for (size_t i = 0; i < look->config.dependence_count; i++) {
+        const struct colony_dependence *one = &look->config.dependences[i];
+
+        if (!one->closes_circle)
+            continue;
+        (void)snprintf(line, sizeof line,
+                       "etc/session.yaml:%u:%u: %s does not wait for %s until that is mended",
+                       one->line, one->column, one->child, one->parent);
+        session_look_tell(look, line);
+    }
+}
+
 /* Of equal rank by name, as the list is. */
 static int put_in_order(struct session_look *look, struct colony_error *err)
 {
     size_t count = look->list.count;
     size_t *levels = calloc(count + 1, sizeof *levels);
     size_t used = 0;
+    struct colony_error circle;
     int rc;
 
     look->items = calloc(count + 1, sizeof *look->items);
@@ -59,7 +81,9 @@ static int put_in_order(struct session_look *look, struct colony_error *err)
         free(levels);
         return colony_fail_os(err, -ENOMEM, "cannot look at the session");
     }
-    rc = colony_dependences_rank(&look->config, &look->list, levels, err);
+    rc = colony_dependences_order(&look->config, &look->list, levels, &circle, err);
+    if (rc == 0)
+        tell_circles(look, &circle);
     for (size_t level = 0; rc == 0 && used < count; level++)
         for (size_t i = 0; i < count; i++)
             if (levels[i] == level)
@@ -91,7 +115,7 @@ int session_look_take(struct session_look **out, struct colony_workspace *worksp
 
     if (!look)
         return colony_fail_os(err, -ENOMEM, "cannot look at the session");
-    rc = colony_session_config_read(&look->config, workspace, err);
+    rc = colony_session_config_read_good(&look->config, workspace, on_problem, look, err);
     if (rc == 0)
         rc = colony_session_list_read(&look->list, workspace, on_problem, look, err);
     if (rc == 0)

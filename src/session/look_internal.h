@@ -42,7 +42,8 @@ struct session_look {
 
 /*
  * @finds: also looks for processes whose pid is not noted, among all there are.
- * -EINVAL: etc/session.yaml cannot be used, with its place; and what reading the list says.
+ * -EILSEQ: etc/session.yaml cannot be used and never could, with its place; and what reading the
+ * list says.
  */
 int session_look_take(struct session_look **out, struct colony_workspace *workspace, bool finds,
                       struct colony_error *err);

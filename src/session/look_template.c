@@ -139,7 +139,7 @@ static bool put_dependences(cJSON *json, const struct colony_session_process *pr
     for (size_t i = 0; is_whole && i < look->config.dependence_count; i++) {
         const struct colony_dependence *one = &look->config.dependences[i];
 
-        if (colony_session_list_find(&look->list, one->child) != process)
+        if (one->closes_circle || colony_session_list_find(&look->list, one->child) != process)
             continue;
         parent = colony_session_list_find(&look->list, one->parent);
         is_whole = put_dependence(map, one, parent ? parent->name : one->parent);

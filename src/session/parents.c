@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/table.h"
 #include "session/config.h"
+#include "session/dependences.h"
 #include "session/fingerprint.h"
 #include "session/process.h"
 #include "session/state.h"
@@ -110,6 +111,7 @@ int colony_session_parents_check(struct colony_workspace *workspace,
             colony_session_list_find(list, dependence->child);
         const struct colony_session_process *parent =
             colony_session_list_find(list, dependence->parent);
+        struct colony_error circle;
         int rc;
 
         if (!child || strcmp(child->name, process->name) != 0)
@@ -120,6 +122,10 @@ int colony_session_parents_check(struct colony_workspace *workspace,
                                "session (see `dependences:` in etc/session.yaml)",
                                dependence->child, dependence->parent);
         rc = check(workspace, dependence, parent, config->period_ms, err);
+        if (rc == -EBUSY && colony_dependences_check_one(config, list, process->name, &circle) < 0)
+            return colony_fail(err, -EILSEQ,
+                               "cannot start %s: %s (mend `dependences:` in etc/session.yaml)",
+                               dependence->child, circle.message);
         if (rc < 0)
             return rc;
     }

@@ -17,7 +17,7 @@ struct colony_workspace;
  * 0, or -EBUSY with the first one that is not, and how it is. Without an earlier look to compare
  * with, one that has run for a period and is in none of its saved states is running; a saved state
  * that cannot be used is none, which is told with what is not met. -ENOENT: there is no such
- * parent.
+ * parent; -EILSEQ: it waits for itself, with the circle.
  */
 int colony_session_parents_check(struct colony_workspace *workspace,
                                  const struct colony_session_config *config,

@@ -236,7 +236,7 @@ static void rebuild_from_uri(struct colony__look *look, struct colony_session_pr
 
     if (colony_uri_parse(&uri, process->uri, NULL) < 0)
         return;
-    if (colony_session_config_read(&config, look->workspace, NULL) == 0 &&
+    if (colony_session_config_read_good(&config, look->workspace, NULL, NULL, NULL) == 0 &&
         colony_uri_command(&process->cmdline, &uri, &config, NULL) < 0)
         process->cmdline = NULL;
     colony_session_config_clear(&config);

@@ -11,6 +11,7 @@
 
 #include "core/array.h"
 #include "core/error.h"
+#include "session/config_internal.h"
 #include "session/etc_file_internal.h"
 #include "session/process_internal.h"
 #include "session/process_read_internal.h"
@@ -325,6 +326,7 @@ static int take_look(struct colony__look *look, struct colony_error *err)
     if (rc < 0)
         return rc;
     colony__look_drop_unsound(look);
+    colony__session_config_settle(look);
     find_owners(look);
     rc = read_processes(look);
     if (rc < 0)

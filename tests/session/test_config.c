@@ -94,7 +94,7 @@ TEST(test_a_mistake_is_told_with_its_place)
 
     space_init(&space);
     for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
-        assert_int_equal(read_text(&space, &config, mistakes[i].text), -EINVAL);
+        assert_int_equal(read_text(&space, &config, mistakes[i].text), -EILSEQ);
         if (!strstr(space.err.message, mistakes[i].why) ||
             !strstr(space.err.message, "/etc/session.yaml:"))
             fail_msg("%s: %s", mistakes[i].text, space.err.message);

@@ -118,11 +118,39 @@ TEST(test_a_word_is_split_at_its_last_colon)
     assert_int_equal(colony_dependence_split("a:../b", name, sizeof name, &tag, NULL), -EINVAL);
 }
 
+TEST(test_a_circle_in_the_file_is_left_out_of_the_order)
+{
+    static const char *const pairs[][2] = {
+        {"a", "b"}, {"b", "a"}, {"c", "a"}, {"d", "d"}, {NULL, NULL}};
+    struct colony_session_config config;
+    struct colony_error circle;
+    struct colony_error err;
+    size_t levels[5];
+
+    fill(&config, pairs);
+    assert_int_equal(colony_dependences_order(&config, &list, levels, &circle, &err), 0);
+    assert_int_equal(circle.code, -ELOOP);
+    assert_non_null(strstr(circle.message, "etc/session.yaml:"));
+    assert_non_null(strstr(circle.message, ": a → b → a "));
+    assert_int_equal(levels[0], 1);
+    assert_int_equal(levels[1], 0);
+    assert_int_equal(levels[2], 2);
+    assert_int_equal(levels[3], 0);
+    assert_false(config.dependences[0].closes_circle);
+    assert_true(config.dependences[1].closes_circle);
+    assert_false(config.dependences[2].closes_circle);
+    assert_true(config.dependences[3].closes_circle);
+    assert_int_equal(colony_dependences_check_one(&config, &list, "c", &err), -ELOOP);
+    assert_int_equal(colony_dependences_check_one(&config, &list, "n-e", &err), 0);
+    colony_session_config_clear(&config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ranks_go_up_from_who_waits_for_nobody),
         cmocka_unit_test(test_a_circle_is_spelled_out),
+        cmocka_unit_test(test_a_circle_in_the_file_is_left_out_of_the_order),
         cmocka_unit_test(test_what_there_is_not_gets_the_nearest),
         cmocka_unit_test(test_a_long_chain_is_no_matter),
         cmocka_unit_test(test_a_word_is_split_at_its_last_colon),
