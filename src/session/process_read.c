@@ -358,6 +358,16 @@ static void tell_database(struct colony__look *look)
     workspace->was_database_damaged = workspace->was_database_made = false;
 }
 
+static void tell_folders(struct colony__look *look)
+{
+    char *remade = look->workspace->remade;
+
+    if (remade[0] != '\0')
+        colony__look_complain(look, "%s: folders of the workspace were gone and are made again: %s",
+                              look->workspace->path, remade);
+    remade[0] = '\0';
+}
+
 /* With the lock, and what it finds otherwise than it should be is settled. */
 static int settle(struct colony__look *look, struct colony_error *err)
 {
@@ -384,6 +394,8 @@ int colony_session_list_read(struct colony_session_list *out, struct colony_work
     if (rc == 0 && (look.is_unsettled || workspace->was_database_damaged))
         rc = settle(&look, err);
     workspace->was_database_made = false;
+    if (rc == 0 && problem)
+        tell_folders(&look);
     for (size_t i = 0; rc == 0 && problem && i < look.problem_count; i++)
         problem(look.problems[i], data);
     if (rc == 0) {

@@ -27,6 +27,7 @@ static const char *const folders[] = {"bin", "db",  "err", "etc",
 
 enum {
     FOLDER_COUNT = sizeof folders / sizeof folders[0],
+    FOLDERS_MIN = 5, /* most of them */
 };
 
 static bool is_folder(int fd, const char *name)
@@ -36,10 +37,18 @@ static bool is_folder(int fd, const char *name)
     return fstatat(fd, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info.st_mode);
 }
 
+/* Something of it may have been lost. The name of the state folder is colony's own, which tells it
+ * from a folder that happens to have a bin, an etc and others; so does the database. */
 static bool is_workspace(int fd)
 {
-    return is_folder(fd, "db") && is_folder(fd, "etc") &&
-           (is_folder(fd, COLONY_WORKSPACE_STATE) || faccessat(fd, "db/session.db", F_OK, 0) == 0);
+    bool has_state = is_folder(fd, COLONY_WORKSPACE_STATE);
+    size_t count = 0;
+
+    if (is_folder(fd, "db") && is_folder(fd, "etc"))
+        return has_state || faccessat(fd, "db/session.db", F_OK, 0) == 0;
+    for (size_t i = 0; i < FOLDER_COUNT; i++)
+        count += is_folder(fd, folders[i]);
+    return has_state && count >= FOLDERS_MIN;
 }
 
 /* A folder that somebody else could exchange for another is none to keep command lines in. */
@@ -56,13 +65,19 @@ static int check_owner(int fd, const char *name, struct colony_error *err)
     return 0;
 }
 
-static int add_folder(const struct colony_workspace *workspace, const char *name, size_t *added,
+static int add_folder(struct colony_workspace *workspace, const char *name, size_t *added,
                       struct colony_error *err)
 {
     struct stat info;
 
     if (mkdirat(workspace->fd, name, 0700) == 0) {
+        size_t used = strlen(workspace->remade);
+
         ++*added;
+        if (strcmp(name, COLONY_WORKSPACE_STATE) == 0)
+            return 0; /* not of the seed: its workspaces have none */
+        (void)snprintf(workspace->remade + used, sizeof workspace->remade - used, "%s%s",
+                       used > 0 ? ", " : "", name);
         return 0;
     }
     if (errno != EEXIST)
@@ -84,8 +99,7 @@ static int add_folder(const struct colony_workspace *workspace, const char *name
 }
 
 /* What was removed of the layout is made again. */
-static int add_folders(const struct colony_workspace *workspace, size_t *added,
-                       struct colony_error *err)
+static int add_folders(struct colony_workspace *workspace, size_t *added, struct colony_error *err)
 {
     for (size_t i = 0; i < FOLDER_COUNT; i++) {
         int rc = add_folder(workspace, folders[i], added, err);

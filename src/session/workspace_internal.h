@@ -14,8 +14,9 @@ struct sqlite3;
 #define WORKSPACE_FRESH ".new~" /* ends what is being written, until it is renamed */
 
 enum {
-    WORKSPACE_PATH_MAX = 512,  /* of a file, within the workspace */
-    WORKSPACE_WAIT_MS = 10000, /* for another command to be done */
+    WORKSPACE_PATH_MAX = 512,   /* of a file, within the workspace */
+    WORKSPACE_REMADE_SIZE = 64, /* all folders of the layout, with commas */
+    WORKSPACE_WAIT_MS = 10000,  /* for another command to be done */
 };
 
 struct colony_workspace {
@@ -26,8 +27,9 @@ struct colony_workspace {
     unsigned lock_depth;
     struct sqlite3 *sqlite; /* NULL: not asked for so far */
     ino_t database_inode;
-    bool was_database_made;    /* it was not there: the next list tells so */
-    bool was_database_damaged; /* and was moved aside */
+    char remade[WORKSPACE_REMADE_SIZE]; /* folders that were gone: the next list tells them */
+    bool was_database_made;             /* it was not there: the next list tells so */
+    bool was_database_damaged;          /* and was moved aside */
 };
 
 /* --- workspace_file.c: files of a workspace, @path being within it -------------------------------

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What etc/session.yaml said when it was good, while it says what cannot be or is gone."""
 
+import os
 import re
+import shutil
+import subprocess
 
 import pytest
 
-from conftest import alive
+from conftest import BINARY, alive
 from sessions import Session, session  # noqa: F401
 
 GOOD = "# ours\nperiod: 1s\nschemes: {nap: [/bin/sleep, '{path}']}\ndependences: {b: [a]}\n"
@@ -86,3 +89,28 @@ def test_what_the_command_wrote_is_made_again_too(two):
     two.run("show")
     assert "c waits for b" in two.run("dependence", "list").stdout
     assert alive(pid)
+
+
+@pytest.mark.parametrize("gone", [["db"], ["etc"], ["fp", "pid", "err"], ["out", "db"]])
+def test_folders_that_are_gone_are_made_again_and_told(two, gone):
+    for name in gone:
+        shutil.rmtree(two.folder / name)
+    env = {key: value for key, value in os.environ.items() if key != "COLONY_SESSION"}
+    (two.folder / "bin/below").mkdir()
+    told = subprocess.run([BINARY, "session", "show"], cwd=two.folder / "bin/below", env=env,
+                          capture_output=True, text=True, timeout=20, check=False)
+    assert told.returncode == 0, told.stderr
+    assert re.search(r" b .* a ", told.stdout)
+    assert "folders of the workspace were gone and are made again: " + ", ".join(sorted(gone)) in told.stderr
+    assert two.read("etc/session.yaml") == GOOD
+    assert two.run("show").stderr == ""
+
+
+@pytest.mark.parametrize("folders", [["bin", "db", "err", "etc", "fp", "out", "pid"],
+                                     [".colony", "bin", "out", "etc"], [".colony", "db"]])
+def test_an_ordinary_folder_is_no_workspace(tmp_path, folders):
+    for name in folders:
+        (tmp_path / name).mkdir()
+    told = Session(tmp_path).run("show", check=4)
+    assert "is no workspace of a session" in told.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(folders)

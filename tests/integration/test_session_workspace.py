@@ -57,6 +57,23 @@ def test_init_again_adds_what_is_missing_and_overwrites_nothing(session):
     assert (session.folder / "pid").is_dir()
 
 
+@pytest.mark.parametrize("shell", ["sh", "dash"])
+@pytest.mark.parametrize("folder", ["/", "elsewhere"])
+def test_the_script_in_bin_sets_nothing_where_it_cannot_tell_where_it_lies(session, tmp_path, shell, folder):
+    if not shutil.which(shell):
+        pytest.skip(f"there is no {shell}")
+    (tmp_path / "elsewhere").mkdir()
+    env = {key: value for key, value in os.environ.items() if key != "COLONY_SESSION"}
+    command = f". '{session.folder}/bin/env.sh'; echo \"${{COLONY_SESSION-none}} $PATH\""
+    told = subprocess.run([shell, "-c", command], cwd=tmp_path / folder, env=env, timeout=20,
+                          capture_output=True, text=True, check=False)
+    if os.path.realpath(shutil.which(shell)).endswith("bash"):
+        pytest.skip("this sh tells")
+    assert told.stdout == f"none {env['PATH']}\n"
+    assert told.stderr.splitlines() == [
+        "cannot tell where env.sh lies: cd to its workspace, then . bin/env.sh"]
+
+
 @pytest.mark.parametrize("shell, command", [
     ("bash", ". bin/env.sh; complete -p colony"),
     ("zsh", ". bin/env.sh; echo $_comps[colony]"),
