@@ -90,6 +90,9 @@ static int tell(struct session *session, uint64_t began_ticks)
     cJSON *slots = NULL;
     const cJSON *slot;
     int rc = session_supervisor_reload(session->workspace, &err);
+
+    if (rc == 0)
+        session_wait_noted(session, NULL);
     if (rc == 0)
         rc = session_supervisor_slots(&slots, session->workspace, NULL, &err);
     if (rc == 0)

@@ -350,6 +350,18 @@ def test_a_deactivate_meanwhile_hangs_neither(pair, delay):
     pair.session("deactivate")
 
 
+def test_what_was_started_is_shown_at_once(pair):
+    for _ in range(4):
+        pair.session("stop", "one")
+        pair.session("start", "one")
+        assert pair.session("status", "one", check=False).returncode == 0
+        assert pair.session("fingerprint", "one").returncode == 0
+    pair.session("deactivate")
+    pair.session("activate")
+    line = next(x for x in pair.session("show").stdout.splitlines() if " one " in x)
+    assert int(line.split()[3]) == pair.pid("one"), line
+
+
 def test_an_edit_of_restart_counts_at_once(pair):
     pids = boots_of(pair)
     pair.set("one", "restart", 0)
