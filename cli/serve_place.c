@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "core/settings.h"
+#include "core/state_dir.h"
 #include "rpc/listen.h"
 #include "serve_internal.h"
 
@@ -109,6 +110,19 @@ static int wait_until_ready(int fd)
     return count == 1 ? code : EXIT_FAILED;
 }
 
+/*
+ * Lock and sockets are the keeper's from now on: as long as we had them, too, its end would not be
+ * seen, and who connects to it after that would wait in a queue of ours.
+ */
+static void leave_to_keeper(struct serve *serve)
+{
+    for (size_t i = 0; i < serve->keeper.socket_count; i++)
+        (void)close(serve->keeper.sockets[i].fd);
+    serve->keeper.socket_count = 0;
+    colony_state_dir_close(&serve->state_dir);
+    serve->keeper.lock_fd = -1;
+}
+
 bool serve_go_to_background(struct serve *serve, int *exit_code)
 {
     int ready[2];
@@ -122,6 +136,7 @@ bool serve_go_to_background(struct serve *serve, int *exit_code)
     }
     if (pid > 0) {
         (void)close(ready[1]);
+        leave_to_keeper(serve);
         *exit_code = wait_until_ready(ready[0]);
         return true;
     }

@@ -83,14 +83,17 @@ static void tell_slot(const cJSON *slot, const struct colony_session_list *list,
     tell_cause(list, text_of(slot, "cause"));
 }
 
-static int tell(struct session *session, pid_t pid, uint64_t began_ticks)
+static int tell(struct session *session, uint64_t began_ticks)
 {
+    pid_t pid = session_supervisor_pid(session->workspace);
     struct colony_session_list list = {0};
     struct colony_error err = {0};
     cJSON *slots = NULL;
     const cJSON *slot;
     int rc = session_supervisor_reload(session->workspace, &err);
 
+    if (rc == 0)
+        session_wait_noted(session, NULL);
     if (rc == 0)
         rc = session_supervisor_slots(&slots, session->workspace, NULL, &err);
     if (rc == 0)
@@ -107,6 +110,8 @@ static int tell(struct session *session, pid_t pid, uint64_t began_ticks)
     }
     colony_session_list_clear(&list);
     cJSON_Delete(slots);
+    if (rc < 0 && session_supervisor_pid(session->workspace) == 0)
+        return session_fail(EXIT_FAILED, "the session is active no more: somebody has ended it");
     return rc < 0 ? session_fail_error(&err) : EXIT_OK;
 }
 
@@ -142,28 +147,52 @@ static int check(struct session *session)
     return EXIT_OK;
 }
 
-int session_activate(struct session *session, int argc, char **argv)
+/* Somebody else's may just have begun: it is active once it answers. */
+static int tell_other(struct session *session, pid_t pid)
+{
+    struct colony_error err = {0};
+    cJSON *slots = NULL;
+    int rc = session_supervisor_slots(&slots, session->workspace, NULL, &err);
+
+    cJSON_Delete(slots);
+    if (rc < 0)
+        return session_fail_error(&err);
+    printf("the session is active already: its supervisor has the pid %d\n", (int)pid);
+    return EXIT_OK;
+}
+
+/* In the foreground it comes back only to say why it did not begin. */
+static int begin(struct session *session)
 {
     static struct serve serve; /* too large for the stack */
-    pid_t pid = session_supervisor_pid(session->workspace);
-    uint64_t began_ticks = now_ticks();
-    int exit_code;
+    int exit_code = check(session);
 
-    (void)argc;
-    (void)argv;
-    if (pid > 0) {
-        printf("the session is active already: its supervisor has the pid %d\n", (int)pid);
-        return EXIT_OK;
-    }
-    exit_code = check(session);
     if (exit_code != EXIT_OK)
         return exit_code;
     forget_held(session);
     serve_init(&serve);
     serve.session = colony_workspace_path(session->workspace);
     serve.daemon = !session->in_foreground;
-    exit_code = serve_run(&serve, &colony_session_usage);
-    if (exit_code != EXIT_OK)
+    return serve_run(&serve, &colony_session_usage);
+}
+
+/* With the lock of the workspace until it answers, so that others wait who would begin one, too, or
+ * end it; exec gives it up. */
+int session_activate(struct session *session, int argc, char **argv)
+{
+    uint64_t began_ticks = now_ticks();
+    struct colony_error err = {0};
+    int exit_code;
+    pid_t pid;
+
+    (void)argc;
+    (void)argv;
+    if (colony_workspace_lock(session->workspace, SESSION_WAIT_MS, &err) < 0)
+        return session_fail_error(&err);
+    pid = session_supervisor_pid(session->workspace);
+    exit_code = pid > 0 ? tell_other(session, pid) : begin(session);
+    colony_workspace_unlock(session->workspace);
+    if (exit_code != EXIT_OK || pid > 0)
         return exit_code;
-    return tell(session, session_supervisor_pid(session->workspace), began_ticks);
+    return tell(session, began_ticks);
 }

@@ -81,7 +81,22 @@ static bool is_of_another(const char *name, void *data)
     return colony_session_list_find(data, name) != NULL;
 }
 
-/* What the session knows of it stays, but for its life. */
+/* One that ran as root may be somebody else's by now: it is started again as what it is. */
+static void move_owner(struct colony_session_process *to, struct colony_session_process *from)
+{
+    char *uid = to->uid;
+    char *gid = to->gid;
+    char **groups = to->groups;
+
+    to->uid = from->uid;
+    to->gid = from->gid;
+    to->groups = from->groups;
+    from->uid = uid;
+    from->gid = gid;
+    from->groups = groups;
+}
+
+/* What the session knows of it stays, but for its life and as whom it runs. */
 static int take_over(struct colony_session_process *out, struct colony_session_process *fresh,
                      const struct colony_session_process *known)
 {
@@ -93,6 +108,7 @@ static int take_over(struct colony_session_process *out, struct colony_session_p
     process.boot = fresh->boot;
     fresh->boot = NULL;
     process.pid = fresh->pid;
+    move_owner(&process, fresh);
     process.start_ticks = fresh->start_ticks;
     *out = process;
     return 0;

@@ -108,6 +108,10 @@ extern const struct session_backend session_direct;
 /* The one that acts for this workspace now. */
 const struct session_backend *session_backend(struct session *session);
 
+/* Waits, two seconds at most, until the workspace shows of @name (NULL: of all) which pid the
+ * supervisor says it has. Without the lock (session_noted.c). */
+void session_wait_noted(struct session *session, const char *name);
+
 /* --- the actions, and their options
  * --------------------------------------------------------------- */
 

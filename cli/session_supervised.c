@@ -75,6 +75,8 @@ static int start(struct session *session, struct colony_session_process *process
         return colony_fail(err, -EIO, "cannot start %s: %s", colony_session_process_title(process),
                            now.failure);
     process->pid = now.pid; /* 0: it waits for others */
+    if (rc == 0)
+        session_wait_noted(session, process->name);
     return rc;
 }
 
@@ -127,6 +129,8 @@ static int stop(struct session *session, struct colony_session_process *const *p
     for (size_t i = 0; i < count; i++)
         out->killed += stops[i].killed;
     free(stops);
+    if (rc == 0)
+        session_wait_noted(session, count == 1 ? processes[0]->name : NULL);
     return rc;
 }
 

@@ -15,6 +15,7 @@
 
 #include "client.h"
 #include "core/error.h"
+#include "core/sweep.h"
 #include "core/template.h"
 #include "exchange.h"
 #include "session/workspace.h"
@@ -32,26 +33,36 @@ enum {
 /* --- is there one ------------------------------------------------------------------------------
  */
 
-/* Its lock is held exactly while keeper or engine lives, and says which keeper. */
-pid_t session_supervisor_pid(const struct colony_workspace *workspace)
+/* The pid in the lock; -1: it is held, and nobody who runs is in it yet; 0: it is free. */
+static pid_t read_lock(const char *path)
 {
-    char path[4096];
     char text[32] = "";
     pid_t pid = 0;
-    int fd;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
-    (void)snprintf(path, sizeof path, "%s/lock", colony_workspace_state_dir(workspace));
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return 0;
     if (flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
         if (read(fd, text, sizeof text - 1) > 0)
             pid = (pid_t)strtol(text, NULL, 10);
-        if (pid <= 0)
-            pid = 1; /* it has not written it yet */
+        if (pid <= 0 || !colony_proc_is_running(pid))
+            pid = -1;
     }
     (void)close(fd);
     return pid;
+}
+
+/* Its lock is held exactly while keeper or engine lives, and says which keeper: a moment later. */
+pid_t session_supervisor_pid(const struct colony_workspace *workspace)
+{
+    uint64_t end_ms = colony_target_now_ms() + READY_MS;
+    char path[4096];
+    pid_t pid;
+
+    (void)snprintf(path, sizeof path, "%s/lock", colony_workspace_state_dir(workspace));
+    while ((pid = read_lock(path)) < 0 && colony_target_now_ms() < end_ms)
+        (void)poll(NULL, 0, PAUSE_MS);
+    return pid < 0 ? 1 : pid; /* whoever has it does not say */
 }
 
 /* --- what it is asked --------------------------------------------------------------------------

@@ -11,6 +11,7 @@
 #include "core/template.h"
 #include "core/utf8.h"
 #include "core/value.h"
+#include "session/owner_internal.h"
 #include "session/process.h"
 #include "session/process_internal.h"
 #include "session/yaml_edit_internal.h"
@@ -37,6 +38,8 @@ static const struct field fields[] = {
     {"cmdline", FIELD_LIST, AT(cmdline)},   {"restart", FIELD_FLAG, AT(restart)},
     {"shutdown", FIELD_FLAG, AT(shutdown)}, {"cwd", FIELD_TEXT, AT(cwd)},
     {"env", FIELD_PAIRS, AT(env)},          {"keywords", FIELD_PAIRS, AT(keywords)},
+    {"uid", FIELD_TEXT, AT(uid)},           {"gid", FIELD_TEXT, AT(gid)},
+    {"groups", FIELD_LIST, AT(groups)},
 };
 
 enum {
@@ -178,6 +181,25 @@ static int check_stranger(const struct colony_value *value, const char *path,
                        value->column, value->key, nearest);
 }
 
+/* Names are not: the one who reads this may not be the one who knows them. */
+static int check_owner(const struct colony_session_process *process,
+                       const struct colony_value *root, const char *path, struct colony_error *err)
+{
+    static const char reason[] = "it must be a number";
+
+    if (process->uid && !colony__owner_is_number(process->uid))
+        return fail_at(err, path, colony_value_get(root, "uid"), reason);
+    if (process->gid && !colony__owner_is_number(process->gid))
+        return fail_at(err, path, colony_value_get(root, "gid"), reason);
+    if (!process->uid != !process->gid)
+        return fail_at(err, path, root, "`uid` and `gid` belong together: give both or neither");
+    for (char **group = process->groups; group && *group; group++)
+        if (!process->uid || !colony__owner_is_number(*group))
+            return fail_at(err, path, colony_value_get(root, "groups"),
+                           process->uid ? reason : "it belongs to `uid` and `gid`");
+    return 0;
+}
+
 static int check(const struct colony_session_process *process, const struct colony_value *root,
                  const char *path, struct colony_error *err)
 {
@@ -188,6 +210,8 @@ static int check(const struct colony_session_process *process, const struct colo
     if (process->cmdline && (!process->cmdline[0] || process->cmdline[0][0] == '\0'))
         return fail_at(err, path, colony_value_get(root, "cmdline"),
                        "the first of it is the program, and there is none");
+    if (check_owner(process, root, path, err) < 0)
+        return -EINVAL;
     if (process->cwd && process->cwd[0] != '/')
         return fail_at(err, path, colony_value_get(root, "cwd"), "it must begin with a `/`");
     return 0;

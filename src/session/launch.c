@@ -30,9 +30,13 @@ enum {
 };
 
 static const char *const step_names[] = {
-    [LAUNCH_STEP_BORN] = "fork",     [LAUNCH_STEP_FORK] = "fork",
-    [LAUNCH_STEP_SETSID] = "setsid", [LAUNCH_STEP_DESCRIPTORS] = "descriptors of",
-    [LAUNCH_STEP_CHDIR] = "chdir",   [LAUNCH_STEP_EXEC] = "exec",
+    [LAUNCH_STEP_BORN] = "fork",
+    [LAUNCH_STEP_FORK] = "fork",
+    [LAUNCH_STEP_SETSID] = "setsid",
+    [LAUNCH_STEP_DESCRIPTORS] = "descriptors of",
+    [LAUNCH_STEP_IDENTITY] = "change to the user of",
+    [LAUNCH_STEP_CHDIR] = "chdir",
+    [LAUNCH_STEP_EXEC] = "exec",
 };
 
 /* A child on its way, and our ends of its pipes. */

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -90,6 +91,17 @@ static bool may_go(void)
     return count == 1;
 }
 
+/* In this order: who is root no more can change no group. */
+static int become(const struct colony_identity *identity)
+{
+    if (!identity->is_set)
+        return 0;
+    if (setgroups(identity->group_count, identity->groups) < 0 ||
+        setresgid(identity->gid, identity->gid, identity->gid) < 0)
+        return -1;
+    return setresuid(identity->uid, identity->uid, identity->uid);
+}
+
 static __attribute__((noreturn)) void run_program(const struct colony__launch_plan *plan)
 {
     if (setsid() < 0)
@@ -99,6 +111,8 @@ static __attribute__((noreturn)) void run_program(const struct colony__launch_pl
     reset_signals();
     if (!may_go())
         _exit(127);
+    if (become(&plan->identity) < 0)
+        fail(LAUNCH_TELL, LAUNCH_STEP_IDENTITY);
     if (chdir(plan->cwd) < 0)
         fail(LAUNCH_TELL, LAUNCH_STEP_CHDIR);
     (void)execve(plan->program, plan->argv, plan->env);

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "core/table.h"
+#include "core/template.h"
 
 struct colony_error;
 struct colony_session_chosen;
@@ -35,6 +36,7 @@ struct colony__launch_plan {
     char **env;
     const char *cwd; /* borrowed */
     int fds[LAUNCH_FDS];
+    struct colony_identity identity; /* as whom; unset: as we are */
 };
 
 /* -ENOENT: no such program on PATH; errors of open(2) with the file. On failure it is clear. */
@@ -51,6 +53,7 @@ enum colony__launch_step {
     LAUNCH_STEP_FORK,
     LAUNCH_STEP_SETSID,
     LAUNCH_STEP_DESCRIPTORS,
+    LAUNCH_STEP_IDENTITY,
     LAUNCH_STEP_CHDIR,
     LAUNCH_STEP_EXEC,
 };

@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/payload.h"
 #include "session/launch_internal.h"
+#include "session/owner_internal.h"
 #include "session/process.h"
 #include "session/workspace.h"
 
@@ -172,6 +173,9 @@ int colony__launch_plan_init(struct colony__launch_plan *plan, struct colony_wor
                            "cannot start %s: its command line is not known (write `cmdline: "
                            "[PROGRAM, ARGUMENT]` in its file in etc)",
                            colony_session_process_title(process));
+    rc = colony__owner_identity(&plan->identity, process, err);
+    if (rc < 0)
+        return rc;
     plan->argv = process->cmdline;
     plan->cwd = process->cwd ? process->cwd : colony_workspace_path(workspace);
     rc = colony__launch_instance(workspace, instance, err);

@@ -65,6 +65,23 @@ static bool put_command(cJSON *json, const struct colony_session_process *proces
     return is_whole;
 }
 
+/* As whom it runs; all three or none. */
+static bool put_owner(cJSON *json, const struct colony_session_process *process)
+{
+    cJSON *groups;
+    bool is_whole;
+
+    if (!process->uid || !process->gid)
+        return true;
+    groups = cJSON_CreateArray();
+    is_whole = put(json, "groups", groups) &&
+               put(json, "uid", cJSON_CreateNumber(strtod(process->uid, NULL))) &&
+               put(json, "gid", cJSON_CreateNumber(strtod(process->gid, NULL)));
+    for (char **group = process->groups; is_whole && group && *group; group++)
+        is_whole = append(groups, cJSON_CreateNumber(strtod(*group, NULL)));
+    return is_whole;
+}
+
 static bool put_env(cJSON *json, char *const *env)
 {
     cJSON *map = cJSON_CreateObject();
@@ -170,8 +187,8 @@ int session_template_make(struct colony_template **out,
     struct colony_error reason = {0};
     bool is_whole =
         json && put_command(json, process, workspace) && put_env(json, process->env) &&
-        put_log(json, process->name, workspace) && put_stop(json, &look->config) &&
-        put_dependences(json, process, look) &&
+        put_owner(json, process) && put_log(json, process->name, workspace) &&
+        put_stop(json, &look->config) && put_dependences(json, process, look) &&
         put(json, "restart", cJSON_CreateString(process->restart ? "always" : "never")) &&
         put(json, "start", cJSON_CreateFalse()); /* the controller says when */
     int rc = is_whole ? parse(out, process->name, json, &reason) : -ENOMEM;

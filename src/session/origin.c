@@ -16,6 +16,7 @@
 #include "core/utf8.h"
 #include "session/fingerprint_internal.h"
 #include "session/origin.h"
+#include "session/owner_internal.h"
 #include "session/process.h"
 
 enum {
@@ -301,6 +302,8 @@ static int read_all(struct reading *reading, struct colony_session_process *out,
         reading->cwd[0] = '\0'; /* it was removed: the workspace stands in */
     if (rc == 0)
         rc = settle_program(reading);
+    if (rc == 0)
+        rc = colony__owner_read(out, reading->folder);
     if (rc == 0)
         rc = fill(reading, out);
     return rc;

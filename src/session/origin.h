@@ -18,9 +18,10 @@ struct colony_session_process;
 
 /*
  * Fills uri (attached:// and its command line), cmdline, cwd, env, pid, start time and boot of
- * @out, whose others are left. The program is named by its file where argv[0] does not lead to it.
- * What a service manager or another colony told it (NOTIFY_SOCKET, COLONY_ID, …) is left out, and
- * so are variables that are not UTF-8, which *left_out counts.
+ * @out, and uid, gid and groups where it is somebody else's (which only root may attach), whose
+ * others are left. The program is named by its file where argv[0] does not lead to it. What a
+ * service manager or another colony told it (NOTIFY_SOCKET, COLONY_ID, …) is left out, and so are
+ * variables that are not UTF-8, which *left_out counts.
  *
  * -ESRCH: there is no such process; -EPERM: it is another user's; -EINVAL: it is a thread, or has
  * no command line that could be written down; -E2BIG, -ENOMEM.

@@ -127,6 +127,9 @@ void colony_session_process_clear(struct colony_session_process *process)
     colony__strings_free(process->cmdline);
     colony__strings_free(process->env);
     colony__strings_free(process->keywords);
+    free(process->uid);
+    free(process->gid);
+    colony__strings_free(process->groups);
     *process = (struct colony_session_process){0};
 }
 
@@ -152,7 +155,9 @@ int colony_session_process_copy(struct colony_session_process *out,
         copy_text(&copy.cwd, process->cwd) < 0 ||
         colony__strings_copy(&copy.cmdline, process->cmdline) < 0 ||
         colony__strings_copy(&copy.env, process->env) < 0 ||
-        colony__strings_copy(&copy.keywords, process->keywords) < 0) {
+        colony__strings_copy(&copy.keywords, process->keywords) < 0 ||
+        copy_text(&copy.uid, process->uid) < 0 || copy_text(&copy.gid, process->gid) < 0 ||
+        colony__strings_copy(&copy.groups, process->groups) < 0) {
         colony_session_process_clear(&copy);
         return -ENOMEM;
     }

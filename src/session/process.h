@@ -44,6 +44,9 @@ struct colony_session_process {
     char *cwd;
     char **env;      /* KEY=VALUE, sorted; NULL-terminated; over what a launch has anyway */
     char **keywords; /* KEY=VALUE of the uri's scheme; NULL-terminated */
+    char *uid;       /* numbers, as whom it is started; NULL: as whoever starts it */
+    char *gid;
+    char **groups; /* supplementary; NULL-terminated */
     bool restart;
     bool shutdown;
 };

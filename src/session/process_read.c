@@ -109,6 +109,12 @@ static void take_etc(struct colony_session_process *process, struct colony_sessi
     colony__strings_free(process->cmdline);
     colony__strings_free(process->env);
     colony__strings_free(process->keywords);
+    free(process->uid);
+    free(process->gid);
+    colony__strings_free(process->groups);
+    process->uid = from->uid;
+    process->gid = from->gid;
+    process->groups = from->groups;
     process->cwd = from->cwd;
     process->cmdline = from->cmdline;
     process->env = from->env;

@@ -278,6 +278,39 @@ def test_a_file_of_proc_that_cannot_be_read_is_named(session, started, is_init):
     assert f"cannot attach process {pid}: cannot read /proc/{pid}/environ: Permission denied (" in blind.stderr
 
 
+def owner_of(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        lines = dict(line.rstrip("\n").split(":\t", 1) for line in file)
+    return lines["Uid"], lines["Gid"], lines["Groups"].split()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+@pytest.mark.parametrize("is_supervised", [False, True])
+def test_what_root_attaches_of_somebody_else_is_started_as_them(session, started, is_supervised):
+    child = started("sleep", "621", user=65534, group=65533, extra_groups=[65532, 65531])
+    owner = owner_of(child.pid)
+    assert owner[0].split() == ["65534"] * 4
+    session.run("attach", "--pid", child.pid, "--alias", "theirs", "--restart", 1)
+    if is_supervised:
+        session.run("activate")
+    child.kill()
+    child.wait()
+
+    def pid():
+        line = next(x for x in session.run("show").stdout.splitlines() if " theirs " in x).split()
+        return int(line[3]) if line[3].isdigit() and int(line[3]) != child.pid else None
+
+    try:
+        if not is_supervised:
+            session.run("start", "theirs")
+        again = eventually(pid, what="theirs, started again")
+        eventually(lambda: b"621" in open(f"/proc/{again}/cmdline", "rb").read())
+        assert owner_of(again) == owner
+    finally:
+        session.run("stop", "theirs")
+        session.run("deactivate")
+
+
 def test_a_pid_that_is_another_process_by_now_is_not_the_one(session, started):
     import sqlite3
 

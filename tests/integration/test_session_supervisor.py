@@ -325,6 +325,43 @@ def test_activating_twice_says_so(pair):
     assert pair.keeper == keeper
 
 
+def test_many_activate_at_once_and_one_supervisor_begins(pair):
+    pair.session("deactivate")
+    command = [BINARY, "session", "activate"]
+    many = [subprocess.Popen(command, cwd=pair.work, env=pair.env, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True) for _ in range(5)]
+    told = [one.communicate(timeout=30)[0].splitlines()[0] for one in many]
+    assert [one.returncode for one in many] == [0] * 5, told
+    assert {line.rpartition(" ")[2] for line in told} == {str(pair.keeper)}
+    assert sorted("already" in line for line in told) == [False] + [True] * 4
+
+
+@pytest.mark.parametrize("delay", (0, 0.02, 0.05, 0.1, 0.2))
+def test_a_deactivate_meanwhile_hangs_neither(pair, delay):
+    pair.session("deactivate")
+    began = time.monotonic()
+    activate = subprocess.Popen([BINARY, "session", "activate"], cwd=pair.work, env=pair.env,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    time.sleep(delay)
+    pair.session("deactivate")
+    told = activate.communicate(timeout=30)[0]
+    assert time.monotonic() - began < 15, told
+    assert activate.returncode == 0 or "active no more" in told, told
+    pair.session("deactivate")
+
+
+def test_what_was_started_is_shown_at_once(pair):
+    for _ in range(4):
+        pair.session("stop", "one")
+        pair.session("start", "one")
+        assert pair.session("status", "one", check=False).returncode == 0
+        assert pair.session("fingerprint", "one").returncode == 0
+    pair.session("deactivate")
+    pair.session("activate")
+    line = next(x for x in pair.session("show").stdout.splitlines() if " one " in x)
+    assert int(line.split()[3]) == pair.pid("one"), line
+
+
 def test_an_edit_of_restart_counts_at_once(pair):
     pids = boots_of(pair)
     pair.set("one", "restart", 0)

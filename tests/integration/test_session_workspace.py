@@ -236,7 +236,7 @@ def test_a_row_that_cannot_be_is_dropped_and_made_again_from_its_file(session, c
 def test_a_row_under_a_wrong_name_is_dropped_also_where_it_lives(session):
     name, pid = session.start(SLEEP, "--alias", "nap")
     for table in ("u_process", "u_life", "u_etc"):
-        execute(session, f"UPDATE {table} SET name = 'evil'")
+        execute(session, f"UPDATE {table} SET name = 'evil' WHERE name = '{name}'")
     told = session.run("show")
     assert len(told.stderr.splitlines()) == 1 and "dropped" in told.stderr, told.stderr
     assert re.search(rf"{name} +nap +running +{pid} ", told.stdout), told.stdout
