@@ -32,10 +32,29 @@ const struct colony_option session_attach_options[] = {
 /* --- what is noted ------------------------------------------------------------------------------
  */
 
+/* Dependences speak of aliases: they speak of the new one then. */
+static int rename_dependences(const struct session *session, const char *old,
+                              struct colony_error *err)
+{
+    struct colony_session_config config;
+    int rc = colony_session_config_read(&config, session->workspace, err);
+
+    if (rc < 0)
+        return rc;
+    rc = colony_session_config_rename(&config, old, session->alias);
+    if (rc < 0)
+        (void)colony_fail_os(err, rc, "cannot attach the process");
+    if (rc > 0)
+        rc = colony_session_config_write_dependences(session->workspace, &config, err);
+    colony_session_config_clear(&config);
+    return rc;
+}
+
 static int apply_options(struct colony_session_process *process, const struct session *session,
                          struct colony_error *err)
 {
     char *alias;
+    int rc = 0;
 
     if (session->sets_restart)
         process->restart = session->restart;
@@ -46,9 +65,11 @@ static int apply_options(struct colony_session_process *process, const struct se
     alias = strdup(session->alias);
     if (!alias)
         return colony_fail_os(err, -ENOMEM, "cannot attach the process");
+    if (process->alias && strcmp(process->alias, alias) != 0)
+        rc = rename_dependences(session, process->alias, err);
     free(process->alias);
     process->alias = alias;
-    return 0;
+    return rc;
 }
 
 static int set_state(struct colony_session_process *process, const char *state,

@@ -84,6 +84,9 @@ int colony_on_loss_parse(const char *text);
 int colony_session_config_add(struct colony_session_config *config, const char *child,
                               const char *parent, enum colony_on_loss on_loss,
                               struct colony_error *err);
+/* Whoever is called @old in dependences is called @new. How often that was, or -ENOMEM. */
+int colony_session_config_rename(struct colony_session_config *config, const char *old,
+                                 const char *new);
 /* Takes out the @index-th. */
 void colony_session_config_drop(struct colony_session_config *config, size_t index);
 

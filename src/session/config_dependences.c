@@ -85,6 +85,41 @@ int colony_session_config_add(struct colony_session_config *config, const char *
     return 1;
 }
 
+static int rename_word(char **word, const char *old, const char *new)
+{
+    char *copy;
+
+    if (strcmp(*word, old) != 0)
+        return 0;
+    copy = strdup(new);
+    if (!copy)
+        return -ENOMEM;
+    free(*word);
+    *word = copy;
+    return 1;
+}
+
+int colony_session_config_rename(struct colony_session_config *config, const char *old,
+                                 const char *new)
+{
+    int count = 0;
+    int rc = 0;
+
+    for (size_t i = 0; i < config->dependence_count; i++) {
+        struct colony_dependence *dependence = &config->dependences[i];
+
+        rc = rename_word(&dependence->child, old, new);
+        if (rc >= 0) {
+            count += rc;
+            rc = rename_word(&dependence->parent, old, new);
+        }
+        if (rc < 0)
+            return rc;
+        count += rc;
+    }
+    return count;
+}
+
 void colony_session_config_drop(struct colony_session_config *config, size_t index)
 {
     colony__dependence_clear(&config->dependences[index]);

@@ -161,6 +161,16 @@ def test_an_alias_of_another_is_not_given_to_one_that_is_there(session, started)
     assert "restart: 0" in session.read("etc/two.yaml") and "restart: 0" in session.read("etc/one.yaml")
 
 
+def test_dependences_go_with_an_alias(session, started):
+    first, second = started("sleep", "625"), started("sleep", "626")
+    session.run("attach", "--pid", first.pid, "--alias", "one")
+    session.run("attach", "--pid", second.pid, "--alias", "two")
+    session.run("dependence", "add", "--parent", "one:up", "--child", "two")
+    session.run("attach", "--pid", first.pid, "--alias", "uno")
+    session.run("attach", "--pid", second.pid, "--alias", "due")
+    assert session.run("dependence", "list").stdout == "due waits for uno:up\n"
+
+
 def test_flags_are_changed_by_alias_also_of_one_that_is_down(session, started):
     child = started("sleep", "624")
     session.run("attach", "--pid", child.pid, "--alias", "one", "--restart", 1)
