@@ -24,8 +24,8 @@ struct colony_workspace;
 /*
  * The workspace at @folder, or, if that is NULL, the one that COLONY_SESSION names, or else the
  * first of the current folder and those above it that is one. What is gone of its layout is made
- * again while most of it is there, and told by the next list (process.h). -ENOENT: there is none (the message
- * says how to make one); -EPERM: somebody else's. Opens no database.
+ * again while most of it is there, and told by the next list (process.h). -ENOENT: there is none
+ * (the message says how to make one); -EPERM: somebody else's. Opens no database.
  */
 int colony_workspace_open(struct colony_workspace **out, const char *folder,
                           struct colony_error *err);
