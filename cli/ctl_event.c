@@ -92,14 +92,17 @@ static void write_end(char text[CTL_NOTE_MAX], const struct cJSON *event)
         (void)snprintf(text, CTL_NOTE_MAX, "ended, nobody can tell how");
 }
 
-/* Of an event from outside, what was sent; of a session's, the states. False: it is none. */
+/* Of an event from outside, what was sent; of a session's, alias and states. False: it is none. */
 static bool write_data(char text[CTL_NOTE_MAX], const struct cJSON *event)
 {
     const struct cJSON *data = cJSON_GetObjectItemCaseSensitive(event, "data");
     char *json;
 
     if (colony_event_parse(colony__ctl_text(event, "event")) == EVENT_SESSION) {
-        (void)snprintf(text, CTL_NOTE_MAX, "is in state %.200s, was %.200s",
+        const char *alias = colony__ctl_text(data, "alias");
+
+        (void)snprintf(text, CTL_NOTE_MAX, "%s%.150s%sis in state %.150s, was %.150s",
+                       *alias ? "(" : "", alias, *alias ? ") " : "",
                        colony__ctl_text(data, "state"), colony__ctl_text(data, "previous"));
         return true;
     }

@@ -205,6 +205,13 @@ static void take_back(struct session *session, const struct colony_session_proce
     colony_workspace_unlock(session->workspace);
 }
 
+/* A file that says so already is left alone, also when it cannot be used now: what was good counts.
+ */
+static bool changes(const struct session *session, bool is_new)
+{
+    return is_new || session->alias || session->sets_restart || session->sets_shutdown;
+}
+
 static int start(struct session *session, const char *word, struct colony_session_process *process,
                  struct colony_error *err)
 {
@@ -213,7 +220,7 @@ static int start(struct session *session, const char *word, struct colony_sessio
 
     if (rc == 0)
         rc = apply_options(process, session, err);
-    if (rc == 0)
+    if (rc == 0 && changes(session, is_new))
         rc = colony_session_process_put(session->workspace, process, err);
     if (rc < 0)
         return rc;

@@ -88,7 +88,7 @@ static int fail_answer(const struct colony_reply *reply, const char *doing,
     } codes[] = {{400, -EINVAL}, {403, -EPERM},     {404, -ENOENT},    {408, -ETIMEDOUT},
                  {409, -EBUSY},  {503, -ESHUTDOWN}, {504, -ETIMEDOUT}, {0, -EIO}};
     cJSON *json = cJSON_ParseWithLength(reply->body ? reply->body : "", reply->size);
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "message"));
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "reason"));
     size_t i = 0;
 
     while (codes[i].status != 0 && codes[i].status != reply->status)
@@ -178,8 +178,10 @@ int session_supervisor_start(const struct colony_workspace *workspace, const cha
                              struct colony_error *err)
 {
     char path[PATH_SIZE];
-    const struct wish wish = {"POST", path, "start a process", ASK_MS};
+    char doing[COLONY_NAME_MAX + sizeof "start "];
+    const struct wish wish = {"POST", path, doing, ASK_MS};
 
+    (void)snprintf(doing, sizeof doing, "start %.*s", COLONY_NAME_MAX, name);
     if (name_path(path, "/processes/", name, "/_start") < 0)
         return colony_fail_os(err, -ENAMETOOLONG, "cannot start %.40s", name);
     return ask_alone(workspace, &wish, err);
@@ -192,12 +194,14 @@ static int fail_stop(struct session_stop *stop, const struct colony_reply *reply
                      struct colony_error *err)
 {
     const cJSON *killed;
+    char doing[COLONY_NAME_MAX + sizeof "stop "];
     cJSON *json;
 
     if (reply->status == 404)
         return 0; /* it has never run */
+    (void)snprintf(doing, sizeof doing, "stop %.*s", COLONY_NAME_MAX, stop->name);
     if (reply->status / 100 != 2)
-        return fail_answer(reply, "stop a process", err);
+        return fail_answer(reply, doing, err);
     json = cJSON_ParseWithLength(reply->body ? reply->body : "", reply->size);
     killed = cJSON_GetObjectItemCaseSensitive(json, "killed");
     if (cJSON_IsNumber(killed) && killed->valuedouble > 0)

@@ -389,6 +389,40 @@ def test_an_edit_to_nonsense_is_told_with_its_place_and_changes_nothing(pair):
     assert pair.pid("one") == again
 
 
+@pytest.mark.parametrize("is_active", [True, False])
+def test_what_was_good_is_started_while_its_file_is_nonsense(pair, is_active):
+    pair.session("stop", "two")
+    if not is_active:
+        pair.session("deactivate")
+    good = pair.etc("two").read_text()
+    pair.etc("two").write_text("[")
+    told = pair.session("start", "two")
+    assert "started two" in told.stdout and "etc/two.yaml:2:1: " in told.stderr
+    assert pair.pid("two")
+    assert pair.etc("two").read_text() == "["
+    assert pair.session("start", "two", "--restart", "1", check=False).returncode != 0
+    pair.etc("two").write_text(good)
+
+
+def test_a_reload_that_cannot_be_is_told_with_its_reason(pair):
+    (pair.work / "etc" / "session.yaml").write_text("[")
+    try:
+        for args in (["start", "two"], ["detach", "two"]):
+            told = pair.session(*args, check=False)
+            assert told.returncode != 0 and "status" not in told.stderr, told.stderr
+    finally:
+        pair.settings("period: 200ms\n")
+
+
+def test_a_stop_and_a_start_at_once_are_told_with_their_reason(pair):
+    for _ in range(6):
+        many = [subprocess.Popen([BINARY, "session", verb, "two"], cwd=pair.work, env=pair.env,
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+                for verb in ("stop", "start", "stop", "start")]
+        told = [one.communicate(timeout=30)[1] for one in many]
+        assert not any("answers with status" in line for line in told), told
+
+
 def test_what_is_started_while_it_is_active_is_the_supervisors(pair):
     pid = start_sleep(pair, "three", "--restart", "1", seconds=1003)
     assert pid in {s["os_pid"] for s in pair.slots()}
@@ -465,6 +499,9 @@ def test_a_change_of_state_is_an_event(pair):
     eventually(lambda: [d["state"] for d in told()][-3:] == ["stopped", "starting", "running"])
     assert told()[-1] == {"name": name, "alias": "one", "state": "running", "previous": "starting"}
     assert len(pair.http("GET", "/watch/session?since=0&feed=longpoll").text) > 0
+    lines = subprocess.run([BINARY, "ctl", "--state", pair.state, "events", name], check=True,
+                           capture_output=True, text=True).stdout
+    assert "(one) is in state running, was starting" in lines
 
 
 def test_who_was_stopped_by_hand_stays_down_over_a_kill_and_until_the_next_activate(pair):
