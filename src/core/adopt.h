@@ -65,6 +65,13 @@ bool colony_is_our_child(int pidfd);
  */
 int colony_exit_status(int pidfd, int32_t *wait_status);
 
+/*
+ * The same of one that has ended and that nobody has reaped yet, by the last field of its
+ * /proc/PID/stat (proc(5), exit_code). -ESRCH: @pid is not the zombie that began at @start_ticks;
+ * -EACCES: whoever may not trace it is shown 0 there, whatever it is.
+ */
+int colony_zombie_status(pid_t pid, uint64_t start_ticks, int32_t *wait_status);
+
 /* Another end of the pipe @fd, as opened with @flags. Negative errno. */
 int colony_pipe_reopen(int fd, int flags);
 

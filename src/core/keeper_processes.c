@@ -18,7 +18,8 @@
 
 enum {
     TO_PROCESS_GROUP = 1 << 2, /* PIDFD_SIGNAL_PROCESS_GROUP of Linux 6.9 */
-    STATUS_WAIT_MS = 2000,     /* for the parent of an adopted one to reap it */
+    STATUS_WAIT_MS =
+        2000, /* for the parent of an adopted one, which we may not trace, to reap it */
 };
 
 void keeper_init_process(struct keeper_process *process)
@@ -173,8 +174,8 @@ static void reap_child(struct keeper *keeper, uint32_t index)
 }
 
 /*
- * An adopted one: its parent is another, and its status is there once that one has reaped it. Until
- * then only the hang-up of the pidfd is waited for.
+ * An adopted one: its parent is another. Its status can be read while nobody has reaped it, and on
+ * a new kernel afterwards. Where neither is so yet, only the hang-up of the pidfd is waited for.
  */
 static void reap_adopted(struct keeper *keeper, uint32_t index)
 {
@@ -183,6 +184,8 @@ static void reap_adopted(struct keeper *keeper, uint32_t index)
     struct epoll_event event = {.events = 0, .data.u64 = (uint64_t)SOURCE_PROCESS << 32 | index};
     int rc = colony_exit_status(process->pidfd, &record->wait_status);
 
+    if (rc < 0 && colony_zombie_status(record->pid, record->start_ticks, &record->wait_status) == 0)
+        rc = 0;
     if (rc == -EAGAIN && process->status_until_ms == 0) {
         process->status_until_ms = keeper_now_ms() + STATUS_WAIT_MS;
         (void)epoll_ctl(keeper->epoll_fd, EPOLL_CTL_MOD, process->pidfd, &event);

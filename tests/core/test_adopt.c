@@ -459,11 +459,46 @@ TEST(test_the_signal_that_ended_anothers_child_is_told)
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR1);
 }
 
+/* A child of ours that has ended and is not reaped yet. */
+static pid_t make_zombie(int code, int signo)
+{
+    pid_t pid = fork();
+    siginfo_t info;
+
+    if (pid == 0) {
+        if (signo)
+            (void)raise(signo);
+        _exit(code);
+    }
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    return pid;
+}
+
+TEST(test_the_exit_status_of_who_is_not_reaped_yet_is_told)
+{
+    pid_t pid = make_zombie(7, 0);
+    uint64_t ticks = colony_proc_start_ticks(pid);
+    int32_t status = -1;
+
+    assert_int_equal(colony_zombie_status(pid, ticks, &status), 0);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    assert_int_equal(colony_zombie_status(pid, ticks + 1, &status), -ESRCH);
+    (void)wait_for_child(pid);
+    assert_int_equal(colony_zombie_status(pid, ticks, &status), -ESRCH);
+    pid = make_zombie(0, SIGKILL);
+    assert_int_equal(colony_zombie_status(pid, colony_proc_start_ticks(pid), &status), 0);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    (void)wait_for_child(pid);
+    assert_int_equal(colony_zombie_status(getpid(), colony_proc_start_ticks(getpid()), &status),
+                     -ESRCH);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_process_is_known_by_pid_and_start_time),
         cmocka_unit_test(test_another_start_time_is_a_stranger),
+        cmocka_unit_test(test_the_exit_status_of_who_is_not_reaped_yet_is_told),
         cmocka_unit_test(test_another_boot_or_namespace_is_a_stranger),
         cmocka_unit_test(test_one_that_ended_is_gone),
         cmocka_unit_test(test_without_a_start_time_it_must_have_begun_when_it_was_claimed),
