@@ -169,6 +169,23 @@ void controller_on_fail(const struct colony_event *event, void *data)
     controller_look_soon(controller);
 }
 
+/* It may have ended because a parent is not as it was: that is looked at now, not with the next
+ * period, so that it is not started again and again meanwhile. */
+static void doubt_parents(struct controller *controller, const struct member *member)
+{
+    const struct colony_template *template =
+        colony_engine_find_template(controller->engine, member->name);
+
+    for (uint32_t i = 0; template && i < template->dependency_count; i++) {
+        struct member *parent = controller_find(controller, template->dependencies[i].name);
+
+        if (parent && parent->pid > 0) {
+            parent->is_due = true;
+            controller->has_due = true;
+        }
+    }
+}
+
 void controller_on_exit(const struct colony_event *event, void *data)
 {
     struct controller *controller = data;
@@ -183,6 +200,7 @@ void controller_on_exit(const struct colony_event *event, void *data)
     member->is_due = false;
     controller_mark_dirty(controller, member);
     controller_set_state(controller, member, COLONY_STATE_STOPPED);
+    doubt_parents(controller, member);
     controller_look_soon(controller);
 }
 

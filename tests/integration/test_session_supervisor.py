@@ -45,6 +45,46 @@ while True:
 """
 
 
+# Listens; without its port and its connections from SIGUSR1 until SIGUSR2.
+PARENT = """
+import os, selectors, signal, socket, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, signal.SIGUSR2})
+while True:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", int(os.environ["TWS_PORT"])))
+    listener.listen()
+    listener.settimeout(0.05)
+    connections = []
+    while signal.SIGUSR1 not in signal.sigpending():
+        try:
+            connections.append(listener.accept()[0])
+        except TimeoutError:
+            pass
+    signal.sigwait({signal.SIGUSR1})
+    for one in [listener, *connections]:
+        one.close()
+    signal.sigwait({signal.SIGUSR2})
+"""
+
+# Fails unless its parent listens, and ends with its connection.
+CLIENT = """
+import os, socket, sys
+log = open(os.environ["TRADER_LOG"], "a")
+try:
+    connection = socket.create_connection(("127.0.0.1", int(os.environ["TWS_PORT"])), 2)
+except OSError:
+    print("too early", file=log, flush=True)
+    sys.exit(1)
+print("connected", file=log, flush=True)
+connection.settimeout(None)
+try:
+    connection.recv(1)
+finally:
+    sys.exit(1)
+"""
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -254,6 +294,43 @@ def test_what_a_child_does_when_its_parent_is_lost(workspace, on_loss):
     else:
         workspace.wait_pid("kid", kid)
         assert not alive(kid)
+
+
+@pytest.fixture
+def family(workspace):
+    """A parent of ours, which we do not reap, in its state `up`; a client of it; both supervised."""
+    workspace.settings("period: 5s\nstop: {wait: 500ms}\n")
+    with subprocess.Popen([workspace.program("parent", PARENT)], env=workspace.env) as parent:
+        workspace.session("attach", "--pid", parent.pid, "--alias", "mum", "--restart", "1")
+        workspace.session("wait", "mum", "--condition", "len(fp['listen'])>0", "--timeout", "60")
+        workspace.session("attach", "--alias", "mum", "--state", "up")
+        workspace.session("start", "--uri", f"exec://{workspace.program('client', CLIENT)}", "--alias", "kid",
+                          "--restart", "1")
+        workspace.session("dependence", "add", "--parent", "mum:up", "--child", "kid")
+        workspace.session("activate")
+        workspace.wait_row("mum", "up")
+        eventually(lambda: workspace.trader_log() == ["connected"])
+        yield workspace
+        workspace.session("deactivate")
+        for title in ("kid", "mum"):
+            with contextlib.suppress(Exception):
+                os.kill(workspace.pid(title), signal.SIGKILL)
+        parent.kill()
+
+
+def test_the_end_of_a_parent_counts_at_once_also_if_nobody_reaps_it(family):
+    os.kill(family.pid("mum"), signal.SIGKILL)
+    eventually(lambda: family.trader_log().count("connected") == 2)
+    assert family.trader_log().count("too early") <= 1, "only if its own end was told first"
+
+
+def test_a_parent_that_left_its_state_is_looked_at_when_its_child_ends(family):
+    os.kill(family.pid("mum"), signal.SIGUSR1)
+    eventually(lambda: family.rows()["mum"]["state"] == "running", 3, what="another state before the period is over")
+    assert family.trader_log().count("too early") <= 2
+    os.kill(family.pid("mum"), signal.SIGUSR2)
+    eventually(lambda: family.trader_log().count("connected") == 2)
+    assert family.trader_log().count("too early") <= 2
 
 
 # --- what dies, and what does not ------------------------------------------------------------------
