@@ -109,18 +109,24 @@ const struct colony_usage colony_files_usage = {
     .operands_max = 2,
 };
 
+static int take_addresses(struct serve *serve, int count, char **addresses,
+                          struct colony_error *err)
+{
+    for (int i = 0; i < count; i++) {
+        if (serve->bind.count == COLONY_OPTION_LIST_MAX)
+            return colony_fail(err, -E2BIG, "cannot listen: %d addresses at most",
+                               COLONY_OPTION_LIST_MAX);
+        serve->bind.items[serve->bind.count++] = addresses[i];
+    }
+    return 0;
+}
+
 /* What the operands say, as options do. */
 static int take_operands(struct serve *serve, int count, char **operands, struct colony_error *err)
 {
     switch (serve->front) {
     case FRONT_HTTP:
-        for (int i = 0; i < count; i++) {
-            if (serve->bind.count == COLONY_OPTION_LIST_MAX)
-                return colony_fail(err, -E2BIG, "cannot listen: %d addresses at most",
-                                   COLONY_OPTION_LIST_MAX);
-            serve->bind.items[serve->bind.count++] = operands[i];
-        }
-        return 0;
+        return take_addresses(serve, count, operands, err);
     case FRONT_EVENTS:
         if (count > 0 && serve->events)
             return colony_fail(err, -EINVAL, "cannot use both --events %s and %s", serve->events,

@@ -216,12 +216,12 @@ int colony_session_config_write_dependences(struct colony_workspace *workspace,
     char *text = NULL;
     int rc = colony__session_config_text(&text, workspace, err);
 
-    if (rc == 0 && !text) {
-        text = strdup("");
-        rc = text ? 0 : colony_fail(err, -ENOMEM, "cannot write " SESSION_CONFIG ": out of memory");
-    }
     if (rc < 0)
         return rc;
+    if (!text)
+        text = strdup(""); /* there is no file yet */
+    if (!text)
+        return colony_fail(err, -ENOMEM, "cannot write " SESSION_CONFIG ": out of memory");
     (void)snprintf(full, sizeof full, "%s/" SESSION_CONFIG, workspace->path);
     rc = edit_all(&text, full, config, err);
     if (rc == 0)

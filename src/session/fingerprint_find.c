@@ -107,22 +107,30 @@ static int add(struct colony_process_index *index, int proc, const char *text)
     return 0;
 }
 
+static int read_all(struct colony_process_index *index)
+{
+    DIR *proc = opendir("/proc");
+    const struct dirent *entry;
+    int rc = 0;
+
+    if (!proc)
+        return -errno;
+    while (rc == 0 && (entry = readdir(proc)))
+        rc = add(index, dirfd(proc), entry->d_name);
+    (void)closedir(proc);
+    return rc;
+}
+
 int colony_process_index_new(struct colony_process_index **out, struct colony_error *err)
 {
     struct colony_process_index *index = calloc(1, sizeof *index);
-    DIR *proc = index ? opendir("/proc") : NULL;
-    const struct dirent *entry;
-    int rc = !index ? -ENOMEM : !proc ? -errno : 0;
+    int rc = index ? read_all(index) : -ENOMEM;
 
-    while (rc == 0 && (entry = readdir(proc)))
-        rc = add(index, dirfd(proc), entry->d_name);
-    if (proc)
-        (void)closedir(proc);
     if (rc < 0) {
         colony_process_index_free(index);
         return colony_fail_os(err, rc, "cannot look for processes in /proc");
     }
-    if (index->count > 0)
+    if (index->items)
         qsort(index->items, index->count, sizeof *index->items, compare);
     *out = index;
     return 0;

@@ -37,7 +37,8 @@ struct sockets {
     ino_t namespace;
 };
 
-/* NOLINTBEGIN(readability-function-size,readability-function-cognitive-complexity): the macros of
+/* NOLINTBEGIN(readability-function-size,readability-function-cognitive-complexity,
+   clang-analyzer-unix.Malloc): the macros of
    uthash are counted as if written here */
 static void forget(struct session_job *job, struct watched *watched)
 {
@@ -69,7 +70,8 @@ static struct watched *add(struct session_job *job, const char *name)
     HASH_ADD_KEYPTR(hh, job->watched, watched->name, strlen(watched->name), watched);
     return watched;
 }
-/* NOLINTEND(readability-function-size,readability-function-cognitive-complexity) */
+/* NOLINTEND(readability-function-size,readability-function-cognitive-complexity,
+   clang-analyzer-unix.Malloc) */
 
 void session_job_forget_states(struct session_job *job)
 {
