@@ -14,15 +14,16 @@ enum {
 static int keep_place(struct colony_log_reader *reader, const char *place)
 {
     size_t log = strcspn(place, ".") + 1;
+    size_t length = strlen(place);
     size_t i = 0;
 
     while (i < reader->place_count && strncmp(reader->places[i], place, log) != 0)
         i++;
-    if (i == COLONY_LOG_PLACES_MAX || strlen(place) >= COLONY_LOG_PLACE_MAX)
+    if (i == COLONY_LOG_PLACES_MAX || length >= COLONY_LOG_PLACE_MAX)
         return -EPROTO;
     if (i == reader->place_count)
         reader->place_count++;
-    (void)snprintf(reader->places[i], COLONY_LOG_PLACE_MAX, "%s", place);
+    memcpy(reader->places[i], place, length + 1);
     return 0;
 }
 
