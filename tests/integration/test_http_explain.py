@@ -195,7 +195,8 @@ def test_why_tells_slots_and_what_is_waited_for(colony):
 
 def test_why_tells_what_happened_newest_first(colony):
     start(colony, web={"cmd": "sleep 1000", "numprocesses": 2}, other={"cmd": "sleep 1000"})
-    colony.wait_state("web", "running")
+    for slot in (1, 2):
+        colony.wait_state("web", "running", slot)
     assert post(colony, "/processes/web/_signal/KILL")[0] == 200
     def story(query=""):
         return colony.http("GET", "/why/web" + query).json()["history"]
