@@ -78,13 +78,47 @@ int colony__yaml_write_key(FILE *out, const char *text)
     return 0;
 }
 
+static int write_value(FILE *out, const struct colony_value *value);
+
+/* In one line, as flow. */
+static int write_children(FILE *out, const struct colony_value *value)
+{
+    bool is_map = value->type == VALUE_MAP;
+    int rc = 0;
+
+    (void)fputc(is_map ? '{' : '[', out);
+    for (const struct colony_value *child = value->child; child && rc == 0; child = child->next) {
+        if (child != value->child)
+            (void)fputs(", ", out);
+        if (is_map) {
+            rc = colony__yaml_write_text(out, child->key);
+            (void)fputs(": ", out);
+        }
+        if (rc == 0)
+            rc = write_value(out, child);
+    }
+    (void)fputc(is_map ? '}' : ']', out);
+    return rc;
+}
+
+/* Booleans and numbers as they were written: `yes` may be what a variable is to say. */
 static int write_value(FILE *out, const struct colony_value *value)
 {
-    cJSON *json = colony_value_to_json(value);
-    int rc = write_json(out, json);
-
-    cJSON_Delete(json);
-    return rc;
+    switch (value->type) {
+    case VALUE_BOOL:
+    case VALUE_NUMBER:
+        (void)fputs(value->text, out);
+        return 0;
+    case VALUE_STRING:
+        return colony__yaml_write_text(out, value->text);
+    case VALUE_LIST:
+    case VALUE_MAP:
+        return write_children(out, value);
+    case VALUE_NULL:
+        break;
+    }
+    (void)fputs("null", out);
+    return 0;
 }
 
 static int write_new(FILE *out, const struct colony__yaml_edit *edit)
@@ -98,14 +132,14 @@ static int write_new(FILE *out, const struct colony__yaml_edit *edit)
 /* --- from the tree ------------------------------------------------------------------------------
  */
 
-/* The members of @map, one a line, with the edit done. */
+/* The members of @map, one a line, with the edit done; of what is no map there are none. */
 static int write_members(FILE *out, const struct colony_value *map,
                          const struct colony__yaml_edit *edit, const char *indent)
 {
+    const struct colony_value *first = map && map->type == VALUE_MAP ? map->child : NULL;
     int rc = 0;
 
-    for (const struct colony_value *member = map ? map->child : NULL; member && rc == 0;
-         member = member->next) {
+    for (const struct colony_value *member = first; member && rc == 0; member = member->next) {
         if (strcmp(member->key, edit->key) == 0)
             continue;
         (void)fputs(indent, out);

@@ -38,8 +38,11 @@ static const struct sample samples[] = {
     {"d:\n  x: [a]\n  z: [b]\n", {"d", "x", NULL}, "d:\n  z: [b]\n"},
     {"d:\n  x: [a]\na: 1\n", {"d", "x", NULL}, "d:\na: 1\n"},
     /* laid out so that it is written anew */
-    {"{a: 1, b: [x, 'y']}\n", {NULL, "a", " 9\n"}, "b: [\"x\",\"y\"]\na: 9\n"},
+    {"{a: 1, b: [x, 'y']}\n", {NULL, "a", " 9\n"}, "b: [\"x\", \"y\"]\na: 9\n"},
     {"d: {x: [a]}\n", {"d", "z", " [\"y\"]\n"}, "d:\n  x: [\"a\"]\n  z: [\"y\"]\n"},
+    {"d: {x: {b: yes, n: 0x1F}}\n",
+     {"d", "z", " 1\n"},
+     "d:\n  x: {\"b\": yes, \"n\": 0x1F}\n  z: 1\n"},
     {"a: 1\n...\n", {NULL, "b", " 2\n"}, "a: 1\nb: 2\n"},
     {"a: 1\rb: 2\r", {NULL, "a", " 9\n"}, "b: 2\na: 9\n"},
 };
