@@ -4,6 +4,8 @@ VERSION := $(shell cat VERSION)
 BUILD   ?= build
 CC      ?= cc
 prefix  ?= /usr/local
+libdir  ?= $(prefix)/lib
+SONAME  := 0
 # sqlite3 first: at each start the loader looks up 1,500 symbols of its, in the order of libraries.
 PKGS    := sqlite3 libuv yaml-0.1 libcjson inih nettle
 
@@ -19,14 +21,15 @@ endif
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
         -Wformat=2 -Wvla $(if $(WERROR),-Werror)
-HARDEN := -fPIE -fstack-protector-strong $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
+# Of one set of objects the program and the library are made: only include/colony.h is seen outside.
+HARDEN := -fPIC -fvisibility=hidden -fstack-protector-strong $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
 CFLAGS ?= -O2 -g
-CPPFLAGS += -D_GNU_SOURCE -DCOLONY_VERSION='"$(VERSION)"' -DCOLONY_PREFIX='"$(prefix)"' -Isrc
+CPPFLAGS += -D_GNU_SOURCE -DCOLONY_VERSION='"$(VERSION)"' -DCOLONY_PREFIX='"$(prefix)"' -Isrc -Iinclude
 ALL_CFLAGS := -std=gnu11 $(WARN) $(HARDEN) $(if $(SANITIZE),-fsanitize=$(SANITIZE) \
         -fno-omit-frame-pointer -fno-sanitize-recover=undefined) $(LLHTTP_CFLAGS) \
         $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
-ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed -pthread \
-        $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
+LINK := -Wl,-z,relro,-z,now -Wl,--as-needed -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
+ALL_LDFLAGS := -pie $(LINK)
 LIBS := $(shell pkg-config --libs $(PKGS)) -lwslay -lm # Debian has no .pc of wslay's
 
 SRC := $(wildcard src/*/*.c)
@@ -58,7 +61,7 @@ PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider
 FUZZ := $(or $(F),$(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_BUILD := $(BUILD)/fuzz
 
-.PHONY: help all man test test-unit test-integration test-asan test-tsan test-threads fuzz faults chaos hammer soak \
+.PHONY: help all lib man test test-unit test-integration test-asan test-tsan test-threads fuzz faults chaos hammer soak \
         failures bench bench-peers docs dist lint format install install-system install-config units deb rpm FORCE clean
 .SECONDARY:
 help: ## what there is
@@ -66,8 +69,24 @@ help: ## what there is
 
 all: $(BUILD)/colony ## build the colony binary
 
+# Controllers that it loads call what colony.h has in the program itself.
 $(BUILD)/colony: $(OBJ) $(CLI_OBJ)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(CC) $(ALL_LDFLAGS) -Wl,--export-dynamic -o $@ $^ $(LIBS)
+
+lib: $(BUILD)/libcolony.so.$(SONAME) $(BUILD)/libcolony.a $(BUILD)/colony.pc ## libcolony, shared and static, for programs that embed colony
+
+$(BUILD)/libcolony.so.$(SONAME): $(OBJ) src/lib/libcolony.map
+	$(CC) -shared $(LINK) -Wl,-soname,$(@F) -Wl,--version-script=src/lib/libcolony.map -Wl,-z,defs -o $@ $(OBJ) $(LIBS)
+	ln -sf $(@F) $(BUILD)/libcolony.so
+
+# One object, so that what is not in colony.h cannot clash with names of the program.
+$(BUILD)/libcolony.a: $(OBJ)
+	$(LD) -r -o $(BUILD)/libcolony.o $^
+	objcopy --localize-hidden $(BUILD)/libcolony.o
+	rm -f $@ && $(AR) rcs $@ $(BUILD)/libcolony.o
+
+$(BUILD)/colony.pc: packaging/colony.pc.in Makefile VERSION FORCE
+	sed -e 's,@PREFIX@,$(prefix),;s,@LIBDIR@,$(libdir),;s,@VERSION@,$(VERSION),;s,@PKGS@,$(filter-out libuv libcjson,$(PKGS)),' $< > $@
 
 $(BUILD)/%.o: %.c Makefile VERSION
 	@mkdir -p $(@D)
@@ -76,7 +95,7 @@ $(BUILD)/%.o: %.c Makefile VERSION
 # Somebody else's code: our warnings are not its promises.
 $(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/llhttp/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) -O2 -g -fPIE -fstack-protector-strong $(if $(findstring fuzzer,$(SANITIZE)),-fsanitize=$(SANITIZE)) $(LLHTTP_CFLAGS) -c -o $@ $<
+	$(CC) -O2 -g -fPIC -fvisibility=hidden -fstack-protector-strong $(if $(findstring fuzzer,$(SANITIZE)),-fsanitize=$(SANITIZE)) $(LLHTTP_CFLAGS) -c -o $@ $<
 
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJ)
 	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
@@ -189,11 +208,11 @@ failures: all ## try each fault on a real colony and write what was seen into do
 	COLONY=$(abspath $(BUILD))/colony /usr/bin/python3 tests/failures.py --write
 
 lint: ## clang-tidy and clang-format, as errors
-	clang-format --dry-run -Werror $(SRC) $(CLI) $(DOC) $(wildcard src/*/*.h cli/*.h docs/*.h tests/*/*.c)
+	clang-format --dry-run -Werror $(SRC) $(CLI) $(DOC) $(wildcard include/*.h include/*/*.h src/*/*.h cli/*.h docs/*.h tests/*/*.c)
 	printf '%s\n' $(SRC) $(CLI) $(DOC) | xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- -std=gnu11 $(CPPFLAGS) $(LLHTTP_CFLAGS)
 
 format: ## let clang-format decide
-	clang-format -i $(SRC) $(CLI) $(DOC) $(wildcard src/*/*.h cli/*.h docs/*.h tests/*/*.[ch])
+	clang-format -i $(SRC) $(CLI) $(DOC) $(wildcard include/*.h include/*/*.h src/*/*.h cli/*.h docs/*.h tests/*/*.[ch])
 
 install: all $(MAN_PAGES) install-system install-config ## into $(DESTDIR)$(prefix)
 	install -D -m 755 $(BUILD)/colony $(DESTDIR)$(prefix)/bin/colony

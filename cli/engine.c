@@ -15,9 +15,9 @@
 #include "api/juggler.h"
 #include "api/webhooks.h"
 #include "commands.h"
-#include "core/controller.h"
 #include "core/engine.h"
 #include "core/error.h"
+#include "core/front.h"
 #include "core/keeper_options.h"
 #include "core/log.h"
 #include "core/settings.h"
@@ -28,10 +28,9 @@
 #include "title.h"
 
 /* The front-ends. One more is one more row. */
-static const struct colony_controller *const controllers[] = {
-    &colony_http_controller,     &colony_files_controller,   &colony_daemon_controller,
-    &colony_webhooks_controller, &colony_juggler_controller, &colony_rpc_controller,
-    &colony_session_controller,
+static const struct colony_front *const controllers[] = {
+    &colony_http_front,    &colony_files_front, &colony_daemon_front,  &colony_webhooks_front,
+    &colony_juggler_front, &colony_rpc_front,   &colony_session_front,
 };
 
 enum {

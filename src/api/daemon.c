@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* daemon.c - the daemon endpoint as a controller (controller.h). */
+/* daemon.c - the daemon endpoint as a controller (front.h). */
 #include "api/daemon.h"
 
 #include <errno.h>
@@ -16,9 +16,9 @@
 #include "api/events.h"
 #include "api/server_internal.h"
 #include "api/tokens_internal.h"
-#include "core/controller.h"
 #include "core/error.h"
 #include "core/event_settings.h"
+#include "core/front.h"
 #include "core/log.h"
 #include "core/settings.h"
 
@@ -27,7 +27,7 @@ struct controller {
     int rc; /* of the start under way */
     struct colony_error *err;
     int open_parts;
-    colony_controller_closed_cb closed_cb;
+    colony_front_closed_cb closed_cb;
     void *closed_data;
 };
 
@@ -155,7 +155,7 @@ static int make_server(struct colony__daemon *daemon, const struct colony_settin
                        struct colony_error *err)
 {
     struct colony_http_settings http = settings->http;
-    struct colony__server_options options = {.loop = colony_engine_loop(daemon->engine),
+    struct colony__server_options options = {.loop = colony_engine_uv_loop(daemon->engine),
                                              .engine = daemon->engine,
                                              .routes = &colony__daemon_routes,
                                              .settings = &http,
@@ -230,7 +230,7 @@ static void listen_on(const char *name, int fd, void *data)
     if (is_named(name, COLONY_DAEMON_UDP_PREFIX)) {
         if (!daemon->datagrams)
             controller->rc =
-                colony__datagrams_new(&daemon->datagrams, colony_engine_loop(daemon->engine), fd,
+                colony__datagrams_new(&daemon->datagrams, colony_engine_uv_loop(daemon->engine), fd,
                                       daemon->inbox, controller->err);
         if (controller->rc < 0)
             return;
@@ -291,7 +291,7 @@ static int start(void *data, struct colony_error *err)
 static void on_part_closed(void *data)
 {
     struct controller *controller = data;
-    colony_controller_closed_cb cb = controller->closed_cb;
+    colony_front_closed_cb cb = controller->closed_cb;
     void *closed_data = controller->closed_data;
 
     if (--controller->open_parts > 0)
@@ -314,7 +314,7 @@ static void on_inbox_closed(void *data)
     colony__server_close(daemon->server, on_part_closed, controller);
 }
 
-static void close_controller(void *data, colony_controller_closed_cb cb, void *closed_data)
+static void close_controller(void *data, colony_front_closed_cb cb, void *closed_data)
 {
     struct controller *controller = data;
 
@@ -327,7 +327,7 @@ static void close_controller(void *data, colony_controller_closed_cb cb, void *c
         on_part_closed(controller);
 }
 
-const struct colony_controller colony_daemon_controller = {
+const struct colony_front colony_daemon_front = {
     .name = "events",
     .create = create,
     .start = start,

@@ -11,7 +11,7 @@
 
 #include "core/message.h"
 
-struct colony_controller;
+struct colony_front;
 struct colony_error;
 struct colony_settings;
 
@@ -27,7 +27,7 @@ struct colony_daemon_sockets {
     char udp_name[COLONY_SOCKET_NAME_SIZE];
 };
 
-extern const struct colony_controller colony_daemon_controller;
+extern const struct colony_front colony_daemon_front;
 
 /*
  * Reads what the endpoint of @settings needs, to tell before anything runs whether it can be

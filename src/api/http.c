@@ -10,9 +10,9 @@
 #include "api/endpoint.h"
 #include "api/route_internal.h"
 #include "api/server_internal.h"
-#include "core/controller.h"
 #include "core/engine.h"
 #include "core/error.h"
+#include "core/front.h"
 #include "core/settings.h"
 
 struct http {
@@ -20,7 +20,7 @@ struct http {
     struct colony__server *server;
     struct colony_error *err; /* of the start under way */
     int rc;
-    colony_controller_closed_cb closed_cb;
+    colony_front_closed_cb closed_cb;
     void *closed_data;
 };
 
@@ -36,7 +36,7 @@ int colony_http_check(const struct colony_http_settings *settings, struct colony
 static int create(void **out, struct colony_engine *engine, const struct colony_settings *settings,
                   struct colony_error *err)
 {
-    struct colony__server_options options = {.loop = colony_engine_loop(engine),
+    struct colony__server_options options = {.loop = colony_engine_uv_loop(engine),
                                              .engine = engine,
                                              .routes = &colony__control_routes,
                                              .settings = &settings->http};
@@ -144,7 +144,7 @@ static void stop(void *controller)
 static void on_server_closed(void *data)
 {
     struct http *http = data;
-    colony_controller_closed_cb cb = http->closed_cb;
+    colony_front_closed_cb cb = http->closed_cb;
     void *closed_data = http->closed_data;
 
     free(http);
@@ -152,7 +152,7 @@ static void on_server_closed(void *data)
         cb(closed_data);
 }
 
-static void close_controller(void *controller, colony_controller_closed_cb cb, void *data)
+static void close_controller(void *controller, colony_front_closed_cb cb, void *data)
 {
     struct http *http = controller;
 
@@ -161,7 +161,7 @@ static void close_controller(void *controller, colony_controller_closed_cb cb, v
     colony__server_close(http->server, on_server_closed, http);
 }
 
-const struct colony_controller colony_http_controller = {
+const struct colony_front colony_http_front = {
     .name = "http",
     .create = create,
     .start = start,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http.h - the control endpoint as a controller (controller.h).
+ * http.h - the control endpoint as a controller (front.h).
  *
  * It serves each socket that the keeper holds under a name that begins as endpoint.h says. The
  * sockets outlive it. The process that runs it ignores SIGPIPE.
@@ -8,11 +8,11 @@
 #ifndef COLONY_API_HTTP_H
 #define COLONY_API_HTTP_H
 
-struct colony_controller;
+struct colony_front;
 struct colony_error;
 struct colony_http_settings;
 
-extern const struct colony_controller colony_http_controller;
+extern const struct colony_front colony_http_front;
 
 /*
  * Reads what the endpoints of @settings need, to tell before anything runs whether they can be

@@ -163,7 +163,7 @@ int colony__inbox_make(struct colony_inbox **out, struct uv_loop_s *loop,
 int colony_inbox_new(struct colony_inbox **out, struct colony_engine *engine,
                      const struct colony_settings *settings, struct colony_error *err)
 {
-    return colony__inbox_make(out, colony_engine_loop(engine), engine, settings->events, err);
+    return colony__inbox_make(out, colony_engine_uv_loop(engine), engine, settings->events, err);
 }
 
 int colony_inbox_start(struct colony_inbox *inbox, struct colony_error *err)

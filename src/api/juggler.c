@@ -16,12 +16,12 @@
 #include <uv.h>
 
 #include "api/juggler_internal.h"
-#include "core/controller.h"
 #include "core/curl.h"
 #include "core/engine.h"
 #include "core/error.h"
 #include "core/event_settings.h"
 #include "core/events.h"
+#include "core/front.h"
 #include "core/http_client.h"
 #include "core/log.h"
 
@@ -50,7 +50,7 @@ struct juggler {
     uint64_t failed_requests;
     struct colony_meters meters;
     size_t open_count;
-    colony_controller_closed_cb closed_cb;
+    colony_front_closed_cb closed_cb;
     void *closed_data;
 };
 
@@ -250,7 +250,7 @@ int colony_juggler_check(const struct colony_settings *settings, struct colony_e
 static void on_part_closed(void *data)
 {
     struct juggler *juggler = data;
-    colony_controller_closed_cb cb = juggler->closed_cb;
+    colony_front_closed_cb cb = juggler->closed_cb;
     void *closed_data = juggler->closed_data;
 
     if (--juggler->open_count > 0)
@@ -276,8 +276,8 @@ static int create(void **out, struct colony_engine *engine, const struct colony_
     juggler->reports.engine = engine;
     juggler->reports.settings = settings->juggler;
     juggler->meters = (struct colony_meters){.list = meters, .data = juggler};
-    (void)uv_timer_init(colony_engine_loop(engine), &juggler->timer);
-    (void)uv_timer_init(colony_engine_loop(engine), &juggler->resend);
+    (void)uv_timer_init(colony_engine_uv_loop(engine), &juggler->timer);
+    (void)uv_timer_init(colony_engine_uv_loop(engine), &juggler->resend);
     juggler->timer.data = juggler;
     juggler->resend.data = juggler;
     juggler->open_count = 2;
@@ -307,7 +307,7 @@ static int start(void *controller, struct colony_error *err)
     if (!juggler->reports.batch)
         return colony_fail(err, -ENOMEM, "cannot report to Juggler: out of memory");
     if (!juggler->client) {
-        rc = colony_http_client_new(&juggler->client, colony_engine_loop(juggler->engine), err);
+        rc = colony_http_client_new(&juggler->client, colony_engine_uv_loop(juggler->engine), err);
         juggler->open_count += rc == 0;
     }
     if (rc < 0)
@@ -334,7 +334,7 @@ static void stop(void *controller)
     (void)uv_timer_stop(&juggler->resend);
 }
 
-static void close_controller(void *controller, colony_controller_closed_cb cb, void *data)
+static void close_controller(void *controller, colony_front_closed_cb cb, void *data)
 {
     struct juggler *juggler = controller;
 
@@ -350,7 +350,7 @@ static void close_controller(void *controller, colony_controller_closed_cb cb, v
     uv_close((uv_handle_t *)&juggler->resend, on_timer_closed);
 }
 
-const struct colony_controller colony_juggler_controller = {
+const struct colony_front colony_juggler_front = {
     .name = "juggler",
     .create = create,
     .start = start,

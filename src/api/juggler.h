@@ -15,7 +15,7 @@
 struct colony_error;
 struct colony_settings;
 
-extern const struct colony_controller colony_juggler_controller;
+extern const struct colony_front colony_juggler_front;
 
 /* Opens libcurl if there is something to report to: what is wrong is told before anything runs. */
 int colony_juggler_check(const struct colony_settings *settings, struct colony_error *err);

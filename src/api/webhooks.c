@@ -12,11 +12,11 @@
 #include "api/json_internal.h"
 #include "api/webhook_internal.h"
 #include "api/webhook_queue_internal.h"
-#include "core/controller.h"
 #include "core/curl.h"
 #include "core/engine.h"
 #include "core/error.h"
 #include "core/events.h"
+#include "core/front.h"
 #include "core/history.h"
 #include "core/http_client.h"
 #include "core/log.h"
@@ -42,7 +42,7 @@ struct webhooks {
     uv_timer_t flush;
     size_t open_count; /* of what the loop has of ours: hooks, the client, the timer */
     bool is_flushing;
-    colony_controller_closed_cb closed_cb;
+    colony_front_closed_cb closed_cb;
     void *closed_data;
 };
 
@@ -127,7 +127,7 @@ static int listen_to_events(struct webhooks *webhooks)
 static void on_part_closed(void *data)
 {
     struct webhooks *webhooks = data;
-    colony_controller_closed_cb cb = webhooks->closed_cb;
+    colony_front_closed_cb cb = webhooks->closed_cb;
     void *closed_data = webhooks->closed_data;
 
     if (--webhooks->open_count > 0 || !cb)
@@ -176,7 +176,7 @@ static void on_idle(void *data)
 
 static int start_hook(struct webhooks *webhooks, struct colony__webhook *hook)
 {
-    struct uv_loop_s *loop = colony_engine_loop(webhooks->engine);
+    struct uv_loop_s *loop = colony_engine_uv_loop(webhooks->engine);
     struct colony_error err;
 
     if (!webhooks->client) {
@@ -321,7 +321,7 @@ static int create(void **out, struct colony_engine *engine, const struct colony_
     struct webhooks *webhooks = calloc(1, sizeof *webhooks);
 
     (void)settings;
-    if (!webhooks || uv_timer_init(colony_engine_loop(engine), &webhooks->flush) < 0) {
+    if (!webhooks || uv_timer_init(colony_engine_uv_loop(engine), &webhooks->flush) < 0) {
         free(webhooks);
         return colony_fail(err, -ENOMEM, "cannot use webhooks: out of memory");
     }
@@ -361,7 +361,7 @@ static void stop(void *controller)
     webhooks->subscription = NULL;
 }
 
-static void close_controller(void *controller, colony_controller_closed_cb cb, void *data)
+static void close_controller(void *controller, colony_front_closed_cb cb, void *data)
 {
     struct webhooks *webhooks = controller;
 
@@ -374,7 +374,7 @@ static void close_controller(void *controller, colony_controller_closed_cb cb, v
     on_idle(webhooks);
 }
 
-const struct colony_controller colony_webhooks_controller = {
+const struct colony_front colony_webhooks_front = {
     .name = "webhooks",
     .create = create,
     .start = start,

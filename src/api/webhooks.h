@@ -8,7 +8,7 @@
 struct colony_error;
 struct colony_settings;
 
-extern const struct colony_controller colony_webhooks_controller;
+extern const struct colony_front colony_webhooks_front;
 
 /* Reads the secrets, and opens libcurl if there are webhooks at all: what is wrong is told before
  * anything runs. */

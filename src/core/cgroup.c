@@ -405,7 +405,7 @@ int colony_cgroup_let_go(const struct colony_cgroups *cgroups, const char *name,
 
 /* Limits. */
 
-const char *colony_controller_name(enum colony_controller controller)
+const char *colony_cgroup_controller_name(enum colony_cgroup_controller controller)
 {
     return controllers[controller].name;
 }
@@ -425,8 +425,8 @@ unsigned colony_cgroup_controllers(int folder_fd, const char *file)
 }
 
 /* What is written to a controller's file; false: @payload has no such limit. */
-static bool limit_text(const struct colony_payload *payload, enum colony_controller controller,
-                       char *text, size_t size)
+static bool limit_text(const struct colony_payload *payload,
+                       enum colony_cgroup_controller controller, char *text, size_t size)
 {
     const uint64_t limits[CONTROLLER_COUNT] = {
         [CONTROLLER_MEMORY] = payload->memory_max_bytes,
@@ -450,7 +450,7 @@ static bool limit_text(const struct colony_payload *payload, enum colony_control
 }
 
 /* The base hands down to slots what it was handed down by the cgroup that colony was started in. */
-static int enable(struct colony_cgroups *cgroups, enum colony_controller controller)
+static int enable(struct colony_cgroups *cgroups, enum colony_cgroup_controller controller)
 {
     static const char file[] = "cgroup.subtree_control";
     const char *text = controllers[controller].enable;
@@ -470,7 +470,7 @@ static int enable(struct colony_cgroups *cgroups, enum colony_controller control
 }
 
 static int set_limit(struct colony_cgroups *cgroups, int folder_fd,
-                     const struct colony_payload *payload, enum colony_controller controller)
+                     const struct colony_payload *payload, enum colony_cgroup_controller controller)
 {
     char text[48];
     int rc = 0;
@@ -483,16 +483,16 @@ static int set_limit(struct colony_cgroups *cgroups, int folder_fd,
 }
 
 int colony_cgroup_limit(struct colony_cgroups *cgroups, int folder_fd,
-                        const struct colony_payload *payload, enum colony_controller *failed)
+                        const struct colony_payload *payload, enum colony_cgroup_controller *failed)
 {
     int first = 0;
 
     for (unsigned i = 0; i < CONTROLLER_COUNT; i++) {
-        int rc = set_limit(cgroups, folder_fd, payload, (enum colony_controller)i);
+        int rc = set_limit(cgroups, folder_fd, payload, (enum colony_cgroup_controller)i);
 
         if (rc < 0 && first == 0) {
             first = rc;
-            *failed = (enum colony_controller)i;
+            *failed = (enum colony_cgroup_controller)i;
         }
     }
     return first;

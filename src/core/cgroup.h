@@ -17,7 +17,7 @@
 struct colony_error;
 struct colony_payload;
 
-enum colony_controller {
+enum colony_cgroup_controller {
     CONTROLLER_MEMORY,
     CONTROLLER_CPU,
     CONTROLLER_PIDS,
@@ -27,7 +27,7 @@ enum colony_controller {
 struct colony_cgroups {
     int base_fd;          /* colony-INSTANCE; -1: there are none here */
     char path[4096];      /* of it */
-    unsigned controllers; /* that slots have: bits of enum colony_controller */
+    unsigned controllers; /* that slots have: bits of enum colony_cgroup_controller */
 };
 
 /*
@@ -58,13 +58,14 @@ int colony_cgroup_signal(const struct colony_cgroups *cgroups, const char *name,
  * it down, because others run in it beside us.
  */
 int colony_cgroup_limit(struct colony_cgroups *cgroups, int folder_fd,
-                        const struct colony_payload *payload, enum colony_controller *failed);
+                        const struct colony_payload *payload,
+                        enum colony_cgroup_controller *failed);
 /* How many were killed in the slot's cgroup because memory was short, as far as can be told. */
 uint64_t colony_cgroup_oom_kills(const struct colony_cgroups *cgroups, const char *name,
                                  uint32_t slot);
 
 /* "memory", "cpu", "pids" */
-const char *colony_controller_name(enum colony_controller controller);
+const char *colony_cgroup_controller_name(enum colony_cgroup_controller controller);
 /* Those that @file (cgroup.controllers, cgroup.subtree_control) in @folder_fd names, as bits. */
 unsigned colony_cgroup_controllers(int folder_fd, const char *file);
 /* The folder of the cgroup that we are in. -ENOENT: there is no cgroup2; -ENAMETOOLONG. */

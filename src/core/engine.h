@@ -119,7 +119,7 @@ typedef void (*colony_template_cb)(const struct colony_template *template, void 
 typedef void (*colony_slot_cb)(const struct colony_slot_info *info, void *data);
 
 struct colony_events *colony_engine_events(struct colony_engine *engine);
-struct uv_loop_s *colony_engine_loop(struct colony_engine *engine);
+struct uv_loop_s *colony_engine_uv_loop(struct colony_engine *engine);
 const struct colony_settings *colony_engine_settings(const struct colony_engine *engine);
 
 /* In order of addition. Do not add or remove templates inside @cb. */

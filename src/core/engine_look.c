@@ -21,7 +21,7 @@ struct colony_events *colony_engine_events(struct colony_engine *engine)
     return engine->events;
 }
 
-struct uv_loop_s *colony_engine_loop(struct colony_engine *engine)
+struct uv_loop_s *colony_engine_uv_loop(struct colony_engine *engine)
 {
     return engine->loop;
 }

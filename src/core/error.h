@@ -10,9 +10,7 @@
 
 #include <stdbool.h>
 
-enum {
-    COLONY_ERROR_TEXT_MAX = 512,
-};
+#include <colony/error.h> /* struct colony_error */
 
 /* Exit codes of every command (DESIGN §6); colony_exits says what they mean. */
 enum colony_exit {
@@ -35,11 +33,6 @@ struct colony_exit_info {
 
 /* All of them in order, up to one without help. */
 extern const struct colony_exit_info colony_exits[];
-
-struct colony_error {
-    int code; /* negative errno, 0 when nothing went wrong */
-    char message[COLONY_ERROR_TEXT_MAX];
-};
 
 /* How one errno is told on each front-end. */
 struct colony_error_info {

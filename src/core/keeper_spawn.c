@@ -214,7 +214,7 @@ static struct colony_spawn_job *new_job(struct keeper *keeper, uint32_t index, c
 static int set_limits(struct keeper *keeper, struct colony_spawn_job *job)
 {
     struct colony_record *record = &keeper->table.records[job->index];
-    enum colony_controller failed = CONTROLLER_MEMORY;
+    enum colony_cgroup_controller failed = CONTROLLER_MEMORY;
     int rc = colony_cgroup_limit(&keeper->cgroups, job->cgroup_fd, job->plan.payload, &failed);
 
     if (rc == 0) {
@@ -227,7 +227,7 @@ static int set_limits(struct keeper *keeper, struct colony_spawn_job *job)
     }
     if (!(record->flags & RECORD_UNLIMITED))
         colony_log(SEVERITY_WARNING, "%s.%u runs without its limit of %s: %s", record->name,
-                   record->slot, colony_controller_name(failed), strerror(-rc));
+                   record->slot, colony_cgroup_controller_name(failed), strerror(-rc));
     record->flags |= RECORD_UNLIMITED;
     return 0;
 }

@@ -91,7 +91,7 @@ int colony_limits_check_at(const struct colony_template *template,
     };
 
     for (unsigned i = 0; i < CONTROLLER_COUNT && !template->limits->is_optional; i++) {
-        const char *name = colony_controller_name((enum colony_controller)i);
+        const char *name = colony_cgroup_controller_name((enum colony_cgroup_controller)i);
 
         if (!wanted[i] || place->controllers & 1U << i)
             continue;

@@ -16,7 +16,7 @@ struct colony_template;
 /* Where slots' cgroups are made, and what they can have there. */
 struct colony_limits_place {
     char path[4096];      /* "": there is no cgroup2 here */
-    unsigned controllers; /* bits of enum colony_controller that it can hand down */
+    unsigned controllers; /* bits of enum colony_cgroup_controller that it can hand down */
 };
 
 /*

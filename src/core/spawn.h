@@ -35,7 +35,7 @@ enum colony_spawn_step {
     STEP_EXEC,
     /* In the keeper, before the rest; they stand here because a table keeps these numbers. */
     STEP_NOTIFY,
-    STEP_LIMIT_MEMORY, /* these three in the order of enum colony_controller */
+    STEP_LIMIT_MEMORY, /* these three in the order of enum colony_cgroup_controller */
     STEP_LIMIT_CPU,
     STEP_LIMIT_PIDS,
     STEP_COUNT,

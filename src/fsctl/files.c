@@ -20,7 +20,7 @@ enum {
 static void on_handle_closed(uv_handle_t *handle)
 {
     struct files *files = handle->data;
-    colony_controller_closed_cb cb = files->closed_cb;
+    colony_front_closed_cb cb = files->closed_cb;
     void *data = files->closed_data;
 
     if (--files->open_handles > 0)
@@ -83,7 +83,7 @@ static int open_watch(struct files *files)
         files_tell(files, SUBJECT_WATCH, err.message);
         return 0; /* looks at regular times do */
     }
-    rc = uv_poll_init(colony_engine_loop(files->engine), &files->poll, files->job->watch.fd);
+    rc = uv_poll_init(colony_engine_uv_loop(files->engine), &files->poll, files->job->watch.fd);
     if (rc < 0)
         return rc;
     files->poll.data = files;
@@ -139,7 +139,7 @@ static int create(void **out, struct colony_engine *engine, const struct colony_
         free(files);
         return colony_fail_os(err, rc, "cannot look after files");
     }
-    (void)uv_timer_init(colony_engine_loop(engine), &files->timer);
+    (void)uv_timer_init(colony_engine_uv_loop(engine), &files->timer);
     files->timer.data = files;
     files->open_handles = 1;
     if (files->job)
@@ -188,7 +188,7 @@ static void stop(void *controller)
     colony_engine_remove_meters(files->engine, &files->meters);
 }
 
-static void close_controller(void *controller, colony_controller_closed_cb cb, void *data)
+static void close_controller(void *controller, colony_front_closed_cb cb, void *data)
 {
     struct files *files = controller;
 
@@ -201,7 +201,7 @@ static void close_controller(void *controller, colony_controller_closed_cb cb, v
         files_go_on(files);
 }
 
-const struct colony_controller colony_files_controller = {
+const struct colony_front colony_files_front = {
     .name = "files",
     .create = create,
     .start = start,

@@ -9,12 +9,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct colony_controller;
+struct colony_front;
 struct colony_error;
 struct colony_files_settings;
 
 /* Does nothing where settings have no directories. */
-extern const struct colony_controller colony_files_controller;
+extern const struct colony_front colony_files_front;
 
 /*
  * That the directory @path is there, which is for @what ("processes"); with @create it is made

@@ -8,8 +8,8 @@
 
 #include <uv.h>
 
-#include "core/controller.h"
 #include "core/engine.h"
+#include "core/front.h"
 #include "fsctl/job_internal.h"
 
 struct colony_subscription;
@@ -42,7 +42,7 @@ struct files {
     uint64_t dropped_total;
     struct colony_meters meters;
     bool is_closing;
-    colony_controller_closed_cb closed_cb;
+    colony_front_closed_cb closed_cb;
     void *closed_data;
 };
 

@@ -14,7 +14,7 @@ enum {
 
 static uint64_t now_ms(const struct files *files)
 {
-    return uv_now(colony_engine_loop(files->engine));
+    return uv_now(colony_engine_uv_loop(files->engine));
 }
 
 static void on_due(uv_timer_t *timer);
@@ -28,7 +28,8 @@ static void queue(struct files *files, enum colony__step step)
 
     job->step = step;
     files->is_busy = true;
-    rc = uv_queue_work(colony_engine_loop(files->engine), &job->work, colony__job_run, after_work);
+    rc = uv_queue_work(colony_engine_uv_loop(files->engine), &job->work, colony__job_run,
+                       after_work);
     if (rc == 0)
         return;
     files->is_busy = false;

@@ -9,9 +9,9 @@
 
 #include <uv.h>
 
-#include "core/controller.h"
 #include "core/engine.h"
 #include "core/error.h"
+#include "core/front.h"
 #include "core/log.h"
 #include "core/settings.h"
 #include "core/state_dir.h"
@@ -39,7 +39,7 @@ struct rpc {
     bool has_loaded;
     bool is_loading;
     bool is_started;
-    colony_controller_closed_cb closed_cb;
+    colony_front_closed_cb closed_cb;
     void *closed_data;
 };
 
@@ -66,7 +66,7 @@ int colony_rpc_check(const struct colony_rpc_settings *settings, struct colony_e
 static int make_attributes(struct rpc *rpc, const struct colony_settings *settings,
                            const char *folder, struct colony_error *err)
 {
-    struct uv_loop_s *loop = colony_engine_loop(rpc->object.engine);
+    struct uv_loop_s *loop = colony_engine_uv_loop(rpc->object.engine);
     const struct colony_pst_settings *wanted = &settings->rpc.pst;
     struct colony_rpc_pst *pst = NULL;
     char path[PATH_MAX];
@@ -89,7 +89,7 @@ static int make_server(struct rpc *rpc, const struct colony_settings *settings, 
 {
     const uid_t uids[] = {colony_engine_owner(rpc->object.engine), geteuid()};
     const struct colony_rpc_server_options options = {
-        .loop = colony_engine_loop(rpc->object.engine),
+        .loop = colony_engine_uv_loop(rpc->object.engine),
         .object = rpc->program ? colony_rpc_program_object(rpc->program) : &rpc_engine_object,
         .data = rpc->program ? (void *)rpc->program : &rpc->object,
         .folder = folder,
@@ -103,7 +103,7 @@ static int make_server(struct rpc *rpc, const struct colony_settings *settings, 
 }
 
 static void on_program_ready(void *data);
-static void close_controller(void *controller, colony_controller_closed_cb cb, void *data);
+static void close_controller(void *controller, colony_front_closed_cb cb, void *data);
 
 /* Saved is what was told last: half the time for the look, half for the disk. */
 static int make_program(struct rpc *rpc, const struct colony_settings *settings,
@@ -131,7 +131,7 @@ static int create(void **out, struct colony_engine *engine, const struct colony_
     if (!rpc)
         return colony_fail_os(err, -ENOMEM, "cannot serve RPC");
     rpc->object.engine = engine;
-    rpc->object.started_ms = uv_now(colony_engine_loop(engine));
+    rpc->object.started_ms = uv_now(colony_engine_uv_loop(engine));
     rpc->is_wanted = settings->rpc.is_wanted;
     rpc->has_curve = settings->rpc.keys != NULL;
     (void)snprintf(folder, sizeof folder, "%.4000s/engine", colony_engine_state_dir(engine));
@@ -296,7 +296,7 @@ static int start(void *controller, struct colony_error *err)
 static void on_attributes_closed(void *data)
 {
     struct rpc *rpc = data;
-    colony_controller_closed_cb cb = rpc->closed_cb;
+    colony_front_closed_cb cb = rpc->closed_cb;
     void *closed_data = rpc->closed_data;
 
     free(rpc);
@@ -325,7 +325,7 @@ static void on_server_closed(void *data)
 }
 
 /* What asks first, what it asks for last. */
-static void close_controller(void *controller, colony_controller_closed_cb cb, void *data)
+static void close_controller(void *controller, colony_front_closed_cb cb, void *data)
 {
     struct rpc *rpc = controller;
 
@@ -337,7 +337,7 @@ static void close_controller(void *controller, colony_controller_closed_cb cb, v
         on_server_closed(rpc);
 }
 
-const struct colony_controller colony_rpc_controller = {
+const struct colony_front colony_rpc_front = {
     .name = "rpc",
     .create = create,
     .start = start,

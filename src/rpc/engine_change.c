@@ -178,7 +178,7 @@ static void upgrade(struct rpc_engine *rpc, struct colony_rpc_call *call)
         return;
     }
     upgrading->engine = rpc->engine;
-    (void)uv_timer_init(colony_engine_loop(rpc->engine), &upgrading->timer);
+    (void)uv_timer_init(colony_engine_uv_loop(rpc->engine), &upgrading->timer);
     upgrading->timer.data = upgrading;
     (void)uv_timer_start(&upgrading->timer, on_upgrade_due, UPGRADE_MS, 0);
     colony_rpc_answer(call, cJSON_CreateTrue());

@@ -183,7 +183,7 @@ void rpc_logs(struct rpc_engine *rpc, struct colony_rpc_call *call)
         free(gathering.tail);
         return;
     }
-    if (lines == 0 ||
-        uv_queue_work(colony_engine_loop(rpc->engine), &gathering.tail->work, on_work, on_done) < 0)
+    if (lines == 0 || uv_queue_work(colony_engine_uv_loop(rpc->engine), &gathering.tail->work,
+                                    on_work, on_done) < 0)
         finish(gathering.tail);
 }

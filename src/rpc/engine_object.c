@@ -57,7 +57,7 @@ static cJSON *get_running(const struct rpc_engine *rpc)
 
 static cJSON *get_uptime(const struct rpc_engine *rpc)
 {
-    uint64_t now_ms = uv_now(colony_engine_loop(rpc->engine));
+    uint64_t now_ms = uv_now(colony_engine_uv_loop(rpc->engine));
 
     return cJSON_CreateNumber((double)(now_ms - rpc->started_ms) / 1000);
 }

@@ -149,7 +149,7 @@ void rpc_tree(struct rpc_engine *rpc, struct colony_rpc_call *call)
     else
         colony_engine_each_template(rpc->engine, add_template, tree);
     if (tree->walk.failed ||
-        uv_queue_work(colony_engine_loop(rpc->engine), &tree->work, on_work, on_worked) < 0) {
+        uv_queue_work(colony_engine_uv_loop(rpc->engine), &tree->work, on_work, on_worked) < 0) {
         tree->walk.failed = true;
         on_worked(&tree->work, 0);
     }

@@ -128,7 +128,7 @@ int colony_rpc_program_new(struct colony_rpc_program **out,
     if (program)
         program->name = strdup(options->name);
     if (!program || !program->name ||
-        uv_timer_init(colony_engine_loop(options->engine), &program->timer) < 0) {
+        uv_timer_init(colony_engine_uv_loop(options->engine), &program->timer) < 0) {
         if (program)
             free(program->name);
         free(program);

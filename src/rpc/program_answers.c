@@ -28,7 +28,7 @@ enum {
 
 void program_count_junk(struct colony_rpc_program *program, const char *line, const char *why)
 {
-    uint64_t now_ms = uv_now(colony_engine_loop(program->engine));
+    uint64_t now_ms = uv_now(colony_engine_uv_loop(program->engine));
     struct colony_error text;
 
     program->junk++;

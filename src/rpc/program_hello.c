@@ -115,7 +115,7 @@ static void note_hello(struct colony_rpc_program *program)
     if (note->text && place_note(program, note->path, "") == 0) {
         program->note = note;
         program->noting.data = program;
-        if (uv_queue_work(colony_engine_loop(program->engine), &program->noting, write_note,
+        if (uv_queue_work(colony_engine_uv_loop(program->engine), &program->noting, write_note,
                           on_noted) == 0)
             return;
         program->note = NULL;

@@ -5,11 +5,11 @@
 #ifndef COLONY_RPC_RPC_H
 #define COLONY_RPC_RPC_H
 
-struct colony_controller;
+struct colony_front;
 struct colony_error;
 struct colony_rpc_settings;
 
-extern const struct colony_controller colony_rpc_controller;
+extern const struct colony_front colony_rpc_front;
 
 /* Reads the files that the settings name, as the front-end will: `colony serve` and `check` tell of
  * what is wrong with them. */

@@ -57,7 +57,7 @@ int colony_session_prepare(struct colony_session_settings *session, struct colon
 static void on_handle_closed(uv_handle_t *handle)
 {
     struct controller *controller = handle->data;
-    colony_controller_closed_cb cb = controller->closed_cb;
+    colony_front_closed_cb cb = controller->closed_cb;
     void *data = controller->closed_data;
 
     if (--controller->open_handles > 0)
@@ -127,7 +127,7 @@ static int watch(struct controller *controller)
                    path, strerror(errno));
         return 0;
     }
-    if (uv_poll_init(colony_engine_loop(controller->engine), &controller->poll,
+    if (uv_poll_init(colony_engine_uv_loop(controller->engine), &controller->poll,
                      controller->watch_fd) < 0)
         return -ENOMEM;
     controller->poll.data = controller;
@@ -206,7 +206,7 @@ static int create(void **out, struct colony_engine *engine, const struct colony_
     }
     if (controller->job)
         controller->job->owner = controller;
-    (void)uv_timer_init(colony_engine_loop(engine), &controller->timer);
+    (void)uv_timer_init(colony_engine_uv_loop(engine), &controller->timer);
     controller->timer.data = controller;
     controller->open_handles = 1;
     *out = controller;
@@ -279,7 +279,7 @@ static void stop(void *data)
     colony_engine_remove_reload_part(controller->engine, &reload_part);
 }
 
-static void close_controller(void *data, colony_controller_closed_cb cb, void *closed_data)
+static void close_controller(void *data, colony_front_closed_cb cb, void *closed_data)
 {
     struct controller *controller = data;
 
@@ -294,7 +294,7 @@ static void close_controller(void *data, colony_controller_closed_cb cb, void *c
     controller_look_soon(controller);
 }
 
-const struct colony_controller colony_session_controller = {
+const struct colony_front colony_session_front = {
     .name = "session",
     .create = create,
     .start = start,

@@ -9,8 +9,8 @@
 #include <uthash.h>
 #include <uv.h>
 
-#include "core/controller.h"
 #include "core/engine.h"
+#include "core/front.h"
 #include "session/job_internal.h"
 
 struct colony_event;
@@ -67,7 +67,7 @@ struct controller {
     size_t told_count;
     char told_error[COLONY_ERROR_TEXT_MAX]; /* of the last job that failed; "": none has */
     bool is_closing;
-    colony_controller_closed_cb closed_cb;
+    colony_front_closed_cb closed_cb;
     void *closed_data;
 };
 

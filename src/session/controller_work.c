@@ -18,7 +18,7 @@ enum {
 
 static uint64_t now_ms(const struct controller *controller)
 {
-    return uv_now(colony_engine_loop(controller->engine));
+    return uv_now(colony_engine_uv_loop(controller->engine));
 }
 
 static void on_due(uv_timer_t *timer)
@@ -37,7 +37,7 @@ static bool queue(struct controller *controller, enum session_step step)
 
     job->step = step;
     job->period_ms = controller->period_ms;
-    rc = uv_queue_work(colony_engine_loop(controller->engine), &job->work, session_job_run,
+    rc = uv_queue_work(colony_engine_uv_loop(controller->engine), &job->work, session_job_run,
                        after_work);
     controller->is_busy = rc == 0;
     if (rc < 0)

@@ -9,12 +9,12 @@
 #ifndef COLONY_SESSION_SESSION_H
 #define COLONY_SESSION_SESSION_H
 
-struct colony_controller;
+struct colony_front;
 struct colony_error;
 struct colony_session_settings;
 
 /* Does nothing where settings have no workspace. */
-extern const struct colony_controller colony_session_controller;
+extern const struct colony_front colony_session_front;
 
 /* That the workspace of @session, if it has one, can be used. */
 int colony_session_check(const struct colony_session_settings *session, struct colony_error *err);

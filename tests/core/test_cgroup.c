@@ -242,7 +242,7 @@ CGROUP_TEST(test_limits_are_set_in_the_cgroup_of_a_slot)
 {
     const struct colony_payload payload = {
         .memory_max_bytes = 64 << 20, .cpu_max_milli = 500, .pids_max = 50};
-    enum colony_controller failed = CONTROLLER_COUNT;
+    enum colony_cgroup_controller failed = CONTROLLER_COUNT;
     struct fixture f;
     char text[64];
     int folder;
@@ -254,7 +254,8 @@ CGROUP_TEST(test_limits_are_set_in_the_cgroup_of_a_slot)
     if (rc < 0) {
         CHECK(failed < CONTROLLER_COUNT);
         CHECK(rc == -ENOTSUP || rc == -EBUSY || rc == -EACCES);
-        (void)printf("           no %s here: %s\n", colony_controller_name(failed), strerror(-rc));
+        (void)printf("           no %s here: %s\n", colony_cgroup_controller_name(failed),
+                     strerror(-rc));
     } else {
         read_file(folder, "memory.max", text, sizeof text);
         CHECK(strcmp(text, "67108864\n") == 0);
@@ -314,7 +315,7 @@ static void plain_clear(struct plain *plain)
 static void assert_limits(struct plain *plain, const struct colony_payload *payload,
                           const char *wanted)
 {
-    enum colony_controller failed;
+    enum colony_cgroup_controller failed;
     char text[3][64];
     char all[256];
 
@@ -371,7 +372,7 @@ TEST(test_the_first_limit_that_cannot_be_set_is_named_and_the_others_are_set)
 {
     const struct colony_payload payload = {
         .memory_max_bytes = 4096, .cpu_max_milli = 100, .pids_max = 3};
-    enum colony_controller failed = CONTROLLER_COUNT;
+    enum colony_cgroup_controller failed = CONTROLLER_COUNT;
     struct plain plain;
     char text[64];
 
@@ -390,7 +391,7 @@ TEST(test_where_no_cgroup_can_be_made_nothing_can_be_limited)
     const struct colony_payload payload = {.pids_max = 3};
     const struct colony_payload free = {.flags = 0};
     struct colony_cgroups none = {.base_fd = -1};
-    enum colony_controller failed = CONTROLLER_COUNT;
+    enum colony_cgroup_controller failed = CONTROLLER_COUNT;
     struct plain plain;
     char text[64];
 

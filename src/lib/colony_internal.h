@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * colony_internal.h - a struct colony, for the files of the library.
+ *
+ * engine.h's struct colony_engine is what runs behind it; it may be replaced while the struct
+ * colony lives, when its keeper died and there is another.
+ */
+#ifndef COLONY_LIB_COLONY_INTERNAL_H
+#define COLONY_LIB_COLONY_INTERNAL_H
+
+#include <colony.h>
+
+struct colony_engine;
+
+/* NULL: it does not run now. */
+struct colony_engine *colony__engine(const struct colony *colony);
+
+/* calls.c: what other threads ask for (colony_engine_post). */
+struct colony__calls;
+int colony__calls_new(struct colony__calls **out, struct colony *colony, struct uv_loop_s *loop);
+/* What was posted is called before @cb. */
+void colony__calls_close(struct colony__calls *calls, void (*cb)(void *data), void *data);
+struct colony__calls *colony__calls_of(const struct colony *colony);
+
+/* listeners.c: who has subscribed (to events, samples, output) through the library. They outlive an
+ * engine: when another takes its place they follow that. */
+struct colony__listeners;
+int colony__listeners_new(struct colony__listeners **out, struct colony *colony);
+void colony__listeners_attach(struct colony__listeners *listeners, struct colony_engine *engine);
+/* Before that engine is closed. */
+void colony__listeners_detach(struct colony__listeners *listeners);
+void colony__listeners_free(struct colony__listeners *listeners);
+struct colony__listeners *colony__listeners_of(const struct colony *colony);
+
+#endif
