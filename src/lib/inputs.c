@@ -108,10 +108,10 @@ static int hold(struct writing **out, struct colony *colony, const struct colony
 int colony_write_to(struct colony *colony, const struct colony_input *input,
                     struct colony_error *err)
 {
-    struct writing *writing;
+    struct writing *writing = NULL;
     int rc = hold(&writing, colony, input, err);
 
-    if (rc < 0)
+    if (!writing)
         return rc;
     if (input->size > 0)
         memcpy(writing->bytes, input->bytes, input->size);
@@ -138,14 +138,14 @@ int colony_writelines(struct colony *colony, uint64_t id, const char *const *lin
                       struct colony_error *err)
 {
     struct colony_input input = {.stream = {.id = id}};
-    struct writing *writing;
+    struct writing *writing = NULL;
     char *at;
     int rc;
 
     for (size_t i = 0; i < count; i++)
         input.size += line_size(lines[i]);
     rc = hold(&writing, colony, &input, err);
-    if (rc < 0)
+    if (!writing)
         return rc;
     at = writing->bytes;
     for (size_t i = 0; i < count; i++) {
