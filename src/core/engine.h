@@ -73,6 +73,7 @@ struct colony_engine_callbacks {
     void (*stopped)(void *data); /* after a shutdown: no process is left, close now */
     void (*reload)(void *data);  /* colony got SIGHUP */
     void (*lost)(void *data);    /* the keeper is gone: colony_engine_become_keeper(), or end */
+    void (*fatal)(void *data);   /* it cannot go on: end, another one carries on */
     void *data;
 };
 
@@ -91,7 +92,7 @@ struct colony_engine_options {
 /*
  * An engine for the keeper behind options->keeper->link_fd, which it takes over. Nothing runs
  * before the loop does; then it takes over what lives, starts what is to run and calls welcome.
- * -ENOMEM, and libuv's errors.
+ * -ENOMEM, and libuv's errors: then the loop must run once more, and the settings outlive that.
  */
 int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
                       const struct colony_engine_options *options, struct colony_error *err);
@@ -114,6 +115,11 @@ void colony_engine_close(struct colony_engine *engine, int exit_code, colony_eng
  * that failed: negative errno.
  */
 int colony_engine_become_keeper(struct colony_engine *engine, struct colony_error *err);
+
+/* Calls @cb for its listening sockets and its ends of pipes: what a keeper that takes the place of
+ * one that is gone gets, so that nothing is lost that is in them. */
+void colony_engine_each_fd(struct colony_engine *engine, void (*cb)(int fd, void *data),
+                           void *data);
 
 typedef void (*colony_template_cb)(const struct colony_template *template, void *data);
 typedef void (*colony_slot_cb)(const struct colony_slot_info *info, void *data);
