@@ -266,7 +266,7 @@ COLONY_API int colony_monitor_process(struct colony *colony, uint64_t id, colony
                                       struct colony_error *err);
 
 /* One stream of a process: a label of its template's redirect_output or custom_streams. */
-struct colony_stream {
+struct colony_io {
     uint64_t id;
     const char *label;
 };
@@ -276,7 +276,7 @@ struct colony_stream {
  * no such process; -ENOTSUP: its output is not redirected; -EINVAL: it has no such stream; -EMFILE,
  * -ENOMEM. colony_unsubscribe() or colony_unmonitor_io() ends it, also after its last message.
  */
-COLONY_API int colony_monitor_io(struct colony *colony, struct colony_stream stream,
+COLONY_API int colony_monitor_io(struct colony *colony, struct colony_io stream,
                                  colony_listen_cb cb, void *data, struct colony_listener **out,
                                  struct colony_error *err);
 static inline void colony_unmonitor(struct colony_listener *listener)
@@ -304,7 +304,7 @@ COLONY_API int colony_writelines(struct colony *colony, uint64_t id, const char 
                                  size_t count, struct colony_error *err);
 
 struct colony_input {
-    struct colony_stream stream; /* label NULL: its stdin; else one of its custom_streams */
+    struct colony_io stream; /* label NULL: its stdin; else one of its custom_streams */
     const void *bytes;
     size_t size;
     /* On the loop, once: 0: all of it is in the pipe. -ENOENT: no such process; -EPERM: without

@@ -12,7 +12,7 @@
 
 struct colony_engine *colony__engine(const struct colony *colony)
 {
-    return colony->phase == PHASE_RUNS ? colony->engine : NULL;
+    return colony->phase == PHASE_RUNS && colony->is_welcomed ? colony->engine : NULL;
 }
 
 struct colony__calls *colony__calls_of(const struct colony *colony)

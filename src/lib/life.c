@@ -146,6 +146,7 @@ static void close_engine(struct colony *colony)
     if (colony->is_closing)
         return;
     colony->is_closing = true;
+    colony->is_welcomed = false;
     colony__listeners_detach(colony->listeners);
     colony_engine_close(colony->engine, 0, on_engine_closed, colony);
 }
@@ -202,6 +203,8 @@ static void on_welcome(void *data)
     struct colony *colony = data;
 
     colony->retry_ms = 0;
+    colony->is_welcomed = true;
+    colony__listeners_resume(colony->listeners);
     colony_engine_ready(colony->engine);
     if (colony->was_ready)
         return;
@@ -270,7 +273,8 @@ static int begin(struct colony *colony, struct colony_error *err)
     }
     colony->phase = PHASE_RUNS;
     colony->stops_done = 0;
-    colony__listeners_attach(colony->listeners, colony->engine);
+    if (colony__listeners_attach(colony->listeners, colony->engine) < 0)
+        on_fatal(colony); /* no memory: rather another engine than one that nobody hears of */
     shut_down(colony);
     return 0;
 }

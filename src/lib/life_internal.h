@@ -45,7 +45,8 @@ struct colony {
     enum colony__phase phase;
     struct colony_settings *settings; /* the engine's */
     struct colony_engine *engine;
-    bool is_closing; /* the engine */
+    bool is_welcomed; /* the engine: it knows all that lives */
+    bool is_closing;  /* the engine */
     bool was_ready;
     struct colony_error why; /* it ends */
     uv_timer_t retry;

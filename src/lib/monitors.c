@@ -143,7 +143,7 @@ int colony_monitor_process(struct colony *colony, uint64_t id, colony_listen_cb 
 }
 
 /* NOLINTNEXTLINE(readability-function-size): its header promises six parameters */
-int colony_monitor_io(struct colony *colony, struct colony_stream stream, colony_listen_cb cb,
+int colony_monitor_io(struct colony *colony, struct colony_io stream, colony_listen_cb cb,
                       void *data, struct colony_listener **out, struct colony_error *err)
 {
     struct colony_listener *listener = colony__listener_new(colony, stream.label, cb, data);

@@ -10,9 +10,15 @@
 
 struct opened {
     uv_loop_t loop;
+    uv_timer_t program; /* what else the loop is for: an engine keeps none running */
     struct colony *colony;
     int freed; /* how often its end was told */
 };
+
+static inline void opened_on_never(uv_timer_t *timer)
+{
+    (void)timer;
+}
 
 static inline void opened_init(struct opened *opened)
 {
@@ -20,6 +26,8 @@ static inline void opened_init(struct opened *opened)
 
     *opened = (struct opened){0};
     assert_int_equal(uv_loop_init(&opened->loop), 0);
+    (void)uv_timer_init(&opened->loop, &opened->program);
+    (void)uv_timer_start(&opened->program, opened_on_never, 1000000, 0);
     assert_int_equal(colony_engine_open(&opened->colony, &opened->loop, NULL, &err), 0);
 }
 
@@ -38,6 +46,7 @@ static inline void opened_on_freed(void *data)
 
 static inline void opened_clear(struct opened *opened)
 {
+    uv_close((uv_handle_t *)&opened->program, NULL);
     colony_engine_free(opened->colony, opened_on_freed, opened);
     assert_int_equal(opened->freed, 0); /* never from inside */
     (void)uv_run(&opened->loop, UV_RUN_DEFAULT);

@@ -123,6 +123,7 @@ TEST(test_an_open_engine_keeps_no_loop_running)
     struct opened opened;
 
     opened_init(&opened);
+    (void)uv_timer_stop(&opened.program);
     assert_int_equal(uv_run(&opened.loop, UV_RUN_DEFAULT), 0); /* it returns */
     opened_clear(&opened);
 }

@@ -33,8 +33,8 @@ static void on_heard(const char *evtype, const struct colony_msg *msg, void *dat
     (void)snprintf(heard->evtype, sizeof heard->evtype, "%s", evtype);
 }
 
-static void listen(struct heard *heard, struct opened *opened, const char *pattern,
-                   colony_listen_cb cb)
+static void hear(struct heard *heard, struct opened *opened, const char *pattern,
+                 colony_listen_cb cb)
 {
     *heard = (struct heard){.opened = opened};
     assert_int_equal(colony_subscribe(opened->colony, pattern, cb, heard, &heard->listener, NULL),
@@ -60,7 +60,7 @@ TEST(test_a_topic_is_told_to_those_whose_pattern_begins_it)
 
     opened_init(&opened);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        listen(&heard[i], &opened, rows[i].pattern, on_heard);
+        hear(&heard[i], &opened, rows[i].pattern, on_heard);
     publish(&opened, "orders", 1);
     publish(&opened, "orders.paid", 2);
     publish(&opened, "other", 3);
@@ -79,7 +79,7 @@ TEST(test_a_topic_without_a_message_has_none)
     struct heard heard;
 
     opened_init(&opened);
-    listen(&heard, &opened, "tick", on_heard);
+    hear(&heard, &opened, "tick", on_heard);
     assert_int_equal(colony_publish(opened.colony, "tick", NULL, NULL), 0);
     opened_turn(&opened);
     assert_int_equal(heard.count, 1);
@@ -135,8 +135,8 @@ TEST(test_a_listener_may_end_in_its_callback)
     struct heard second;
 
     opened_init(&opened);
-    listen(&first, &opened, "a", end_itself);
-    listen(&second, &opened, "a", on_heard);
+    hear(&first, &opened, "a", end_itself);
+    hear(&second, &opened, "a", on_heard);
     publish(&opened, "a", 1);
     publish(&opened, "a", 2);
     opened_turn(&opened);
@@ -161,8 +161,8 @@ TEST(test_a_listener_ended_by_one_before_it_is_not_told)
     struct heard second;
 
     opened_init(&opened);
-    listen(&first, &opened, "a", end_the_other);
-    listen(&second, &opened, "a", on_heard);
+    hear(&first, &opened, "a", end_the_other);
+    hear(&second, &opened, "a", on_heard);
     first.listener = second.listener;
     publish(&opened, "a", 1);
     opened_turn(&opened);
@@ -179,7 +179,7 @@ static void begin_another(const char *evtype, const struct colony_msg *msg, void
 
     on_heard(evtype, msg, data);
     if (heard->count == 1)
-        listen(&late, heard->opened, "a", on_heard);
+        hear(&late, heard->opened, "a", on_heard);
 }
 
 TEST(test_a_listener_begun_in_a_callback_is_told_of_what_comes_then)
@@ -188,7 +188,7 @@ TEST(test_a_listener_begun_in_a_callback_is_told_of_what_comes_then)
     struct heard first;
 
     opened_init(&opened);
-    listen(&first, &opened, "a", begin_another);
+    hear(&first, &opened, "a", begin_another);
     publish(&opened, "a", 1);
     publish(&opened, "a", 2);
     opened_turn(&opened);
@@ -203,7 +203,7 @@ TEST(test_monitors_want_a_living_engine)
     struct colony_error err = {0};
     struct opened opened;
     struct colony_listener *listener;
-    struct colony_stream stream = {1, "."};
+    struct colony_io stream = {1, "."};
 
     opened_init(&opened);
     assert_int_equal(colony_monitor(opened.colony, "web", on_heard, NULL, &listener, &err),
@@ -240,7 +240,7 @@ static void *come_and_go(void *data)
     struct heard heard;
 
     for (int i = 0; i < ROUNDS; i++) {
-        listen(&heard, opened, "busy", count_told);
+        hear(&heard, opened, "busy", count_told);
         publish(opened, "busy.now", i);
         publish(opened, "calm", i);
         colony_unsubscribe(heard.listener);
@@ -256,7 +256,7 @@ TEST(test_threads_subscribe_and_publish_while_the_loop_tells)
     pthread_t threads[THREADS];
 
     opened_init(&opened);
-    listen(&all, &opened, ".", on_heard);
+    hear(&all, &opened, ".", on_heard);
     for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, come_and_go, &opened), 0);
     while (atomic_load(&finished) < THREADS)
