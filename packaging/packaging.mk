@@ -25,7 +25,8 @@ $(BUILD)/systemd/%: packaging/systemd/%.in packaging/systemd/hardening FORCE
 install-library: lib
 	install -D -m 644 include/colony.h $(DESTDIR)$(prefix)/include/colony.h
 	install -D -m 644 -t $(DESTDIR)$(prefix)/include/colony include/colony/*.h
-	install -D -m 644 -t $(DESTDIR)$(libdir) $(BUILD)/libcolony.so.$(SONAME) $(BUILD)/libcolony.a
+	install -D -m 755 -t $(DESTDIR)$(libdir) $(BUILD)/libcolony.so.$(SONAME)
+	install -D -m 644 -t $(DESTDIR)$(libdir) $(BUILD)/libcolony.a
 	ln -sf libcolony.so.$(SONAME) $(DESTDIR)$(libdir)/libcolony.so
 	install -D -m 644 -t $(DESTDIR)$(libdir)/pkgconfig $(BUILD)/colony.pc
 	cd examples && find . -type f -not -perm /111 -exec install -D -m 644 {} $(EXAMPLES)/{} \;
