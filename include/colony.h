@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 #include <colony/error.h>
@@ -56,7 +57,7 @@ COLONY_API const char *colony_version(void);
 struct colony;
 
 /* What is said before it starts; each is a text, and NULL is its default. */
-enum colony_option {
+enum colony_engine_option {
     COLONY_STATE,   /* its state folder; the default is one of its own, removed at the end */
     COLONY_PROGRAM, /* the program run as keeper; the default is the installed colony */
     COLONY_LEAVES,  /* "yes": what runs goes on when the program ends, or dies, and is taken over by
@@ -81,7 +82,7 @@ COLONY_API int colony_engine_open(struct colony **out, struct uv_loop_s *loop,
                                   const struct colony_callbacks *callbacks,
                                   struct colony_error *err);
 /* Copies @value. -EINVAL; -EBUSY: it runs. */
-COLONY_API int colony_engine_set(struct colony *colony, enum colony_option option,
+COLONY_API int colony_engine_set(struct colony *colony, enum colony_engine_option option,
                                  const char *value, struct colony_error *err);
 /* Settings as in docs/configuration.md, of a file or of memory (YAML, which JSON is, too); twice is
  * an error. Templates may be added without any. -EBUSY; errors begin with the place. */
@@ -118,7 +119,59 @@ COLONY_API int colony_engine_post(struct colony *colony,
  */
 
 /* --- files: the folders of processes and messages ----------------------------------------------
+ *
+ * ncolony's two folders, as `colony ctl --messages DIR --config DIR` writes them (docs/files.md).
+ * No engine is needed, and none need run: who watches the folders finds what is written. A file is
+ * complete when it appears, and on disk when these return. They block on the disk: any thread, but
+ * better not that of a loop.
  */
+
+/* Where they are. Both must be there; -ENOTDIR: one is not. */
+struct colony_places {
+    const char *config;   /* a file for each process */
+    const char *messages; /* a file for each message */
+    FILE *dry_run; /* not NULL: what would be written goes there, a line each, and the folders
+                      stay as they are */
+};
+
+/* A process. Lists end with NULL; what is NULL is not said in its file. */
+struct colony_file {
+    const char *cmd; /* the program; required */
+    const char *const *args;
+    const char *const *env;         /* KEY=VALUE; of two with one KEY the last counts */
+    const char *const *env_inherit; /* names of variables of whoever runs it */
+    const uid_t *uid;               /* who it runs as; else whoever runs it decides */
+    const gid_t *gid;
+    const char *extras; /* more members of it: a JSON object, or the path of a file with one */
+};
+
+/*
+ * Writes the file of the process @name, which adds the process or changes it. 1: done; 0: that is
+ * what stands there, and nothing was touched. -EINVAL: colony could not use it, or @name; -EBADMSG:
+ * `extras` are no JSON; -ENOENT: they are in no file; -EFBIG: 1 MiB; -EACCES, -ENOSPC, … -ENOMEM.
+ */
+COLONY_API int colony_files_add(const struct colony_places *places, const char *name,
+                                const struct colony_file *file, struct colony_error *err);
+/* Removes its file: the process is stopped. -ENOENT: there is none, and the nearest is named. */
+COLONY_API int colony_files_remove(const struct colony_places *places, const char *name,
+                                   struct colony_error *err);
+/* Sends a message: restart it, all, or those whose `group` has @group. Messages of one program are
+ * acted on in the order they were sent. -ENOENT: there is no process of that name. */
+COLONY_API int colony_files_restart(const struct colony_places *places, const char *name,
+                                    struct colony_error *err);
+COLONY_API int colony_files_restart_all(const struct colony_places *places,
+                                        struct colony_error *err);
+COLONY_API int colony_files_restart_group(const struct colony_places *places, const char *group,
+                                          struct colony_error *err);
+/* The names of the processes, in order, up to NULL: how many. For colony_files_free(). */
+COLONY_API int colony_files_list(const struct colony_places *places, char ***names,
+                                 struct colony_error *err);
+/* NULL is fine. */
+COLONY_API void colony_files_free(char **names);
+/* The file of a process as it stands there, NUL-terminated after @size bytes, for free(). -ENOENT;
+ * -EINVAL: it is no regular file; -EFBIG: it has more than 1 MiB. */
+COLONY_API int colony_files_read(const struct colony_places *places, const char *name, char **text,
+                                 size_t *size, struct colony_error *err);
 
 /* --- session: a working directory of related processes -----------------------------------------
  */
