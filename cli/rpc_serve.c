@@ -176,7 +176,7 @@ static int add_pst(const struct rpc *rpc, cJSON *json)
 static int add_rpc(const struct rpc *rpc, const char *name, cJSON *sections)
 {
     cJSON *json = cJSON_AddObjectToObject(sections, "rpc");
-    char bind[RPC_ENDPOINT_SIZE];
+    char bind[COLONY_RPC_PLACE_MAX];
     int exit_code = place_bind(rpc, bind, sizeof bind);
 
     (void)cJSON_AddStringToObject(json, "bind", bind);
