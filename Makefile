@@ -96,6 +96,12 @@ $(BUILD)/libcolony.a: $(OBJ)
 	objcopy --localize-hidden $(BUILD)/libcolony.o
 	rm -f $@ && $(AR) rcs $@ $(BUILD)/libcolony.o
 
+# As somebody's own program is made: of colony.h and the library.
+$(BUILD)/embed/%: examples/embed/%.c include/colony.h $(BUILD)/libcolony.so.$(SONAME) Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -Iinclude -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -o $@ $< \
+	    -L$(BUILD) -lcolony -Wl,-rpath,'$$ORIGIN/..' $(shell pkg-config --cflags --libs libuv libcjson)
+
 $(BUILD)/colony.pc: packaging/colony.pc.in Makefile VERSION FORCE
 	sed -e 's,@PREFIX@,$(prefix),;s,@LIBDIR@,$(libdir:$(prefix)/%=$${prefix}/%),;s,@VERSION@,$(VERSION),;s,@PKGS@,$(filter-out libuv libcjson,$(PKGS)),' $< > $@
 
