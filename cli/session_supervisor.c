@@ -13,13 +13,13 @@
 
 #include <cjson/cJSON.h>
 
-#include "client.h"
+#include "core/client.h"
 #include "core/error.h"
+#include "core/exchange.h"
 #include "core/sweep.h"
+#include "core/target.h"
 #include "core/template.h"
-#include "exchange.h"
 #include "session/workspace.h"
-#include "target.h"
 
 enum {
     ASK_MS = 60000,   /* for an answer that is due at once, on a slow disk */

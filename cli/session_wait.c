@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/target.h"
 #include "session/condition.h"
 #include "session/config.h"
 #include "session/consumption.h"
@@ -21,7 +22,6 @@
 #include "session/process.h"
 #include "session/workspace.h"
 #include "session_internal.h"
-#include "target.h"
 
 enum {
     LOOK_MS_FIRST = 20,
