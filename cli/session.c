@@ -119,12 +119,14 @@ int session_fail_error(const struct colony_error *err)
 int colony_cmd_session(int argc, char **argv)
 {
     static struct session session; /* options may be many */
+    static char program[] = "/proc/self/exe";
     struct colony_error err = {0};
     int action;
     int exit_code;
 
     (void)signal(SIGPIPE, SIG_IGN); /* noticed as a failed write */
     session.open.problem = warn;
+    session.open.program = program;
     session.timeout_ms = UINT64_MAX;
     session.lines = UINT64_MAX;
     if (!colony_options_parse(&colony_session_usage, &session, &argc, argv, &exit_code))

@@ -139,7 +139,7 @@ int session_activate(struct session *session, int argc, char **argv)
     (void)argv;
     if (session->in_foreground)
         return begin_here(session);
-    if (colony_verb_activate(&session->open, "/proc/self/exe", &active, &err) < 0)
+    if (colony_verb_activate(&session->open, &active, &err) < 0)
         return session_fail_error(&err);
     exit_code = active.slots ? tell_begun(session, &active, began_ticks) : tell_other(active.pid);
     cJSON_Delete(active.slots);

@@ -112,7 +112,7 @@ static int spawn(pid_t *pid, const struct colony_workspace *workspace, const cha
     if (rc == 0) {
         rc = prepare(&actions, &attributes, told_fd);
         if (rc == 0)
-            rc = posix_spawn(pid, program, &actions, &attributes, argv, environ);
+            rc = posix_spawnp(pid, program, &actions, &attributes, argv, environ);
         (void)posix_spawnattr_destroy(&attributes);
     }
     (void)posix_spawn_file_actions_destroy(&actions);

@@ -61,9 +61,9 @@ int colony_verb_prepare(const struct colony_session *session, pid_t *pid, struct
 
 /* With the lock until it answers, so that others wait who would begin one, too, or end it. 1: it
  * has begun; 0: it was there, with *pid. */
-static int begin(const struct colony_session *session, const char *program, pid_t *pid,
-                 struct colony_error *err)
+static int begin(const struct colony_session *session, pid_t *pid, struct colony_error *err)
 {
+    const char *program = session->program ? session->program : COLONY_PREFIX "/bin/colony";
     int rc = colony_workspace_lock(session->workspace, COLONY_VERB_LOCK_MS, err);
 
     if (rc < 0)
@@ -77,13 +77,13 @@ static int begin(const struct colony_session *session, const char *program, pid_
     return rc;
 }
 
-int colony_verb_activate(const struct colony_session *session, const char *program,
-                         struct colony_verb_active *out, struct colony_error *err)
+int colony_verb_activate(const struct colony_session *session, struct colony_verb_active *out,
+                         struct colony_error *err)
 {
     int rc;
 
     *out = (struct colony_verb_active){0};
-    rc = begin(session, program, &out->pid, err);
+    rc = begin(session, &out->pid, err);
     if (rc <= 0)
         return rc;
     out->pid = colony_supervisor_pid(session->workspace);

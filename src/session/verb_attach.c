@@ -74,10 +74,8 @@ static int look(const struct colony_session *session, struct colony_session_proc
 static int note(const struct colony_session *session, struct colony_session_process *process,
                 const struct colony_verb_change *change, struct colony_error *err)
 {
-    int rc = colony__verb_apply(session, process, change, err);
+    int rc = colony__verb_put(session, process, change, err);
 
-    if (rc == 0)
-        rc = colony_session_process_put(session->workspace, process, err);
     if (rc < 0 || !colony_session_process_is_alive(process))
         return rc;
     rc = look(session, process, change->state, err);

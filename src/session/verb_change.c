@@ -46,13 +46,14 @@ static int set_words(char ***to, const char *const *words)
     return 0;
 }
 
+/* "": none; NULL: it stays. */
 static int set_text(char **to, const char *text)
 {
-    char *copy = text ? strdup(text) : NULL;
+    char *copy = text && *text ? strdup(text) : NULL;
 
     if (!text)
         return 0;
-    if (!copy)
+    if (*text && !copy)
         return -ENOMEM;
     free(*to);
     *to = copy;
@@ -65,62 +66,69 @@ static void set_switch(bool *to, enum colony_switch wish)
         *to = wish == SWITCH_ON;
 }
 
+static int set_alias(struct colony_session_process *process, const char *alias)
+{
+    bool is_own_name = alias && process->name && strcmp(alias, process->name) == 0;
+    char *copy = alias && !is_own_name ? strdup(alias) : NULL;
+
+    if (!alias || is_own_name)
+        return 0;
+    if (!copy)
+        return -ENOMEM;
+    free(process->alias);
+    process->alias = copy;
+    return 0;
+}
+
+static int apply(struct colony_session_process *process, const struct colony_verb_change *change,
+                 struct colony_error *err)
+{
+    for (const char *const *one = change->env; one && *one; one++)
+        if (!strchr(*one, '='))
+            return colony_fail(err, -EINVAL, "cannot use the variable %.80s: it is not KEY=VALUE",
+                               *one);
+    set_switch(&process->restart, change->restart);
+    set_switch(&process->shutdown, change->shutdown);
+    if (set_words(&process->cmdline, change->cmdline) < 0 ||
+        set_words(&process->env, change->env) < 0 || set_text(&process->cwd, change->cwd) < 0 ||
+        set_alias(process, change->alias) < 0)
+        return colony_fail_os(err, -ENOMEM, "cannot change the process");
+    return 0;
+}
+
 /* Dependences speak of aliases: they speak of the new one then. */
-static int rename_dependences(const struct colony_session *session, const char *old,
-                              const char *alias, struct colony_error *err)
+static int put_renamed(const struct colony_session *session,
+                       const struct colony_session_process *process, const char *old,
+                       struct colony_error *err)
 {
     struct colony_session_config config;
     int rc = colony_session_config_read(&config, session->workspace, err);
 
     if (rc < 0)
         return rc;
-    rc = colony_session_config_rename(&config, old, alias);
-    if (rc < 0)
-        (void)colony_fail_os(err, rc, "cannot change the process");
+    rc = colony_session_process_put(session->workspace, process, err);
+    if (rc == 0) {
+        rc = colony_session_config_rename(&config, old, process->alias);
+        if (rc < 0)
+            (void)colony_fail_os(err, rc, "cannot change the process");
+    }
     if (rc > 0)
         rc = colony_session_config_write_dependences(session->workspace, &config, err);
     colony_session_config_clear(&config);
-    return rc < 0 ? rc : 0;
-}
-
-/* Its own name is no alias. */
-static int set_alias(const struct colony_session *session, struct colony_session_process *process,
-                     const char *alias, struct colony_error *err)
-{
-    int rc = 0;
-
-    if (!alias || (process->name && strcmp(alias, process->name) == 0))
-        return 0;
-    if (process->alias && strcmp(process->alias, alias) != 0)
-        rc = rename_dependences(session, process->alias, alias, err);
-    if (rc == 0 && set_text(&process->alias, alias) < 0)
-        rc = colony_fail_os(err, -ENOMEM, "cannot change the process");
     return rc;
 }
 
-/* As much as its file can hold, and exec can take. */
-static int check_lists(const struct colony_verb_change *change, struct colony_error *err)
+int colony__verb_put(const struct colony_session *session, struct colony_session_process *process,
+                     const struct colony_verb_change *change, struct colony_error *err)
 {
-    if (change->cmdline && (!change->cmdline[0] || change->cmdline[0][0] == '\0'))
-        return colony_fail(err, -EINVAL, "cannot use an empty command line");
-    for (const char *const *one = change->env; one && *one; one++)
-        if ((*one)[0] == '=' || !strchr(*one, '='))
-            return colony_fail(err, -EINVAL, "cannot use the variable %.80s: it is not KEY=VALUE",
-                               strchr(*one, '=') ? "without a name" : *one);
-    return 0;
-}
+    char *old = process->alias ? strdup(process->alias) : NULL;
+    int rc = process->alias && !old ? colony_fail_os(err, -ENOMEM, "cannot change the process")
+                                    : apply(process, change, err);
 
-int colony__verb_apply(const struct colony_session *session, struct colony_session_process *process,
-                       const struct colony_verb_change *change, struct colony_error *err)
-{
-    int rc = check_lists(change, err);
-
-    if (rc < 0)
-        return rc;
-    set_switch(&process->restart, change->restart);
-    set_switch(&process->shutdown, change->shutdown);
-    if (set_words(&process->cmdline, change->cmdline) < 0 ||
-        set_words(&process->env, change->env) < 0 || set_text(&process->cwd, change->cwd) < 0)
-        return colony_fail_os(err, -ENOMEM, "cannot change the process");
-    return set_alias(session, process, change->alias, err);
+    if (rc == 0)
+        rc = old && strcmp(old, process->alias) != 0
+                 ? put_renamed(session, process, old, err)
+                 : colony_session_process_put(session->workspace, process, err);
+    free(old);
+    return rc;
 }

@@ -40,10 +40,10 @@ const struct colony__backend *colony__backend_of(const struct colony_session *se
 /* A line for whoever has the session. */
 void colony__verb_tell(const struct colony_session *session, const char *line);
 
-/* All of @change but uri and state, with the lock held; dependences that speak of an old alias
- * speak of the new one. -ENOMEM, -EILSEQ. */
-int colony__verb_apply(const struct colony_session *session, struct colony_session_process *process,
-                       const struct colony_verb_change *change, struct colony_error *err);
+/* Puts @process into the workspace, with all of @change but uri and state; dependences that speak
+ * of an old alias speak of the new one. With the lock held. -EINVAL, -EEXIST, -EILSEQ. */
+int colony__verb_put(const struct colony_session *session, struct colony_session_process *process,
+                     const struct colony_verb_change *change, struct colony_error *err);
 
 /* --- verb_attach_find.c -------------------------------------------------------------------------
  */

@@ -194,10 +194,8 @@ int colony_verb_start(const struct colony_session *session, const char *word,
         return rc;
     rc = find(out, session, word, change, err);
     is_new = rc == 1;
-    if (rc >= 0)
-        rc = colony__verb_apply(session, out, change, err);
-    if (rc == 0 && (is_new || has_news(change)))
-        rc = colony_session_process_put(session->workspace, out, err);
+    if (is_new || (rc == 0 && has_news(change)))
+        rc = colony__verb_put(session, out, change, err);
     if (rc == 0)
         rc = run(session, change, out, is_new, err);
     colony_workspace_unlock(session->workspace);

@@ -34,6 +34,7 @@ struct colony_session {
     struct colony_workspace *workspace;
     colony_session_problem_cb problem; /* told of what cannot be used; NULL: nobody */
     void *data;
+    char *program; /* run as its supervisor; NULL: the installed colony */
 };
 
 enum colony_switch { SWITCH_AS_IT_IS, SWITCH_OFF, SWITCH_ON };
@@ -46,8 +47,8 @@ struct colony_verb_change {
     enum colony_switch restart;
     enum colony_switch shutdown;
     const char *const *cmdline; /* NULL-terminated */
-    const char *cwd;
-    const char *const *env; /* KEY=VALUE, instead of what it had; NULL-terminated */
+    const char *cwd;            /* "": none, that is the workspace */
+    const char *const *env;     /* KEY=VALUE, instead of what it had; NULL-terminated */
 };
 
 /*
@@ -123,10 +124,10 @@ struct colony_verb_active {
     pid_t pid;           /* of the supervisor's keeper */
     struct cJSON *slots; /* what it says of all processes, as `GET /slots`; NULL: it was there */
 };
-/* Begins to supervise, by `PROGRAM serve --session … --daemon`, and returns once what runs was
- * looked at and the rest is under way. The caller frees out->slots. -EIO: it did not begin. */
-int colony_verb_activate(const struct colony_session *session, const char *program,
-                         struct colony_verb_active *out, struct colony_error *err);
+/* Begins to supervise, by `session->program serve --session … --daemon`, and returns once what runs
+ * was looked at and the rest is under way. The caller frees out->slots. -EIO: it did not begin. */
+int colony_verb_activate(const struct colony_session *session, struct colony_verb_active *out,
+                         struct colony_error *err);
 
 /* Who is to wait for whom: each of @children for each of @parents (NAME:STATE), which are
  * NULL-terminated; each text may be several with commas between them. */
