@@ -12,11 +12,11 @@
 #include <cjson/cJSON.h>
 
 #include "core/error.h"
+#include "core/target.h"
 #include "core/value.h"
 #include "rpc/client.h"
 #include "rpc/curve.h"
 #include "rpc_internal.h"
-#include "target.h"
 
 /* --- words and JSON --------------------------------------------------------------------------- */
 

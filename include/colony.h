@@ -364,7 +364,165 @@ COLONY_API int colony_files_read(const struct colony_places *places, const char 
                                  size_t *size, struct colony_error *err);
 
 /* --- session: a working directory of related processes -----------------------------------------
+ *
+ * What `colony session` does (docs/sessions.md), without the command line. While the workspace has
+ * a supervisor (colony_session_activate), that starts and stops; else the calling program does, of
+ * which what it starts is no child.
+ *
+ * All of these block: up to ten seconds for others who change the workspace (then -EBUSY), as long
+ * as a stop takes, or a condition. Any thread, one at a time for each session. A process is called
+ * by its alias or its name; -ENOENT, with the nearest name, when there is none. What is handed out
+ * as struct cJSON is the caller's, to be freed by cJSON_Delete(); values of parameters whose names
+ * speak of a secret are hidden in it.
  */
+struct colony_session;
+
+#define COLONY_SESSION_FOREVER UINT64_MAX
+
+/* Makes @folder (NULL: the current one) a workspace, or adds to one what is missing. How many
+ * folders and files were made. -EPERM: somebody else's. */
+COLONY_API int colony_session_init(const char *folder, struct colony_error *err);
+/*
+ * The workspace @folder, or with NULL the one of COLONY_SESSION, else the first from the current
+ * folder upwards. -ENOENT: there is none.
+ */
+COLONY_API int colony_session_open(struct colony_session **out, const char *folder,
+                                   struct colony_error *err);
+/* What runs goes on. NULL is fine. */
+COLONY_API void colony_session_close(struct colony_session *session);
+/* Its folder, absolute; of the session's life. */
+COLONY_API const char *colony_session_path(const struct colony_session *session);
+/* @cb (NULL: nobody) is told of each file that cannot be used, "FILE:LINE:COLUMN: why", on the
+ * thread of the call that has met it; what it said when it was good counts. */
+COLONY_API void colony_session_on_problem(struct colony_session *session,
+                                          void (*cb)(const char *line, void *data), void *data);
+/* What is run as supervisor; NULL: the installed colony. Copies. -ENOMEM. */
+COLONY_API int colony_session_set_program(struct colony_session *session, const char *program,
+                                          struct colony_error *err);
+
+enum colony_choice { COLONY_AS_IT_IS, COLONY_NO, COLONY_YES };
+
+/* What is to be otherwise of a process. All-zero: nothing, or of a new one the default. Borrowed
+ * for the call. */
+struct colony_session_change {
+    const char *alias;           /* a name for people */
+    enum colony_choice restart;  /* the supervisor starts it, and again when it ends */
+    enum colony_choice shutdown; /* colony_session_deactivate() stops it */
+    const char *const *cmdline;  /* of its next start; NULL-terminated, as the next */
+    const char *const *env;      /* KEY=VALUE, instead of what its file says; empty: nothing */
+    const char *cwd;             /* "": the workspace */
+    const char *state;           /* what it looks like now is that state (attach, update) */
+};
+
+struct colony_session_started {
+    char name[256]; /* two words, or those of its file */
+    pid_t pid;      /* 0: it waits for others, and the supervisor will start it */
+};
+
+/* What a stop came to; left: how many of the session run on (deactivate). */
+struct colony_session_ended {
+    size_t stopped;
+    size_t killed;
+    size_t left;
+};
+
+/*
+ * Runs @what: an uri, or a process by its alias or name. @change and @started may be NULL. -EINVAL:
+ * not an uri that can be run; -EEXIST: the alias is another's; -EBUSY: it runs, or waits for others
+ * while no supervisor would start it later; -EIO: its program cannot be run (a new process is not
+ * kept then).
+ */
+COLONY_API int colony_session_start(struct colony_session *session, const char *what,
+                                    const struct colony_session_change *change,
+                                    struct colony_session_started *started,
+                                    struct colony_error *err);
+/*
+ * Takes the running process @pid, whoever started it; one that is taken already is changed. @change
+ * and @taken may be NULL. -ESRCH; -EPERM: another user's; -EEXIST: the alias is another's.
+ */
+COLONY_API int colony_session_attach(struct colony_session *session, pid_t pid,
+                                     const struct colony_session_change *change,
+                                     struct colony_session_started *taken,
+                                     struct colony_error *err);
+/* Changes what its file in etc says, and has the supervisor look at it; what runs is left as it is.
+ * -ESRCH: it is down, and its state was to be named. */
+COLONY_API int colony_session_update(struct colony_session *session, const char *who,
+                                     const struct colony_session_change *change,
+                                     struct colony_error *err);
+/* Forgets it, with all dependences on it, and leaves it running. */
+COLONY_API int colony_session_detach(struct colony_session *session, const char *who,
+                                     struct colony_error *err);
+/* Stops @who (NULL: all, who waits for others first), and waits until all is gone. @ended (may be
+ * NULL) is filled also when some could not be stopped: -EPERM, -ETIMEDOUT. */
+COLONY_API int colony_session_stop(struct colony_session *session, const char *who,
+                                   struct colony_session_ended *ended, struct colony_error *err);
+
+/*
+ * Waits until @condition holds, such as "len(fp['listen']) > 0" or "state == 'operative'".
+ * -ETIMEDOUT after @timeout_ms; -ESRCH: it is down, and nobody starts it again; -EINVAL, -E2BIG: of
+ * the condition, with the column.
+ */
+COLONY_API int colony_session_wait(struct colony_session *session, const char *who,
+                                   const char *condition, uint64_t timeout_ms,
+                                   struct colony_error *err);
+
+/* All-zero: the fingerprint of now and all that were saved. */
+struct colony_session_look {
+    const char *state; /* of those that were saved only this one; with saves: save it as this */
+    bool saves;        /* keep the one of now, for the state or as what it was seen like last */
+    bool compares;     /* with what differs between now and each saved one */
+};
+/*
+ * What @who has open: {"name", "alias", "state", "pid", "fingerprint": {"files", "listen", "udp",
+ * "established", "cmdline"}, "states": {STATE: {"fingerprint", "score", "changes": {"files":
+ * {"kept", "gone", "added"}, …}}}}; pid and fingerprint are null while it is down. @how and @out
+ * may be NULL. -ESRCH: it is down and was to be saved or compared; -ENOENT: no such state, either.
+ */
+COLONY_API int colony_session_fingerprint(struct colony_session *session, const char *who,
+                                          const struct colony_session_look *how, struct cJSON **out,
+                                          struct colony_error *err);
+
+/*
+ * @child is to be started once @parent, "NAME:STATE" or "NAME" (any state but starting), is as it
+ * says. @on_loss, when it leaves that state: "keep" (the child runs on), "stop" or "restart"; NULL:
+ * as it is, at first keep. 1; 0: it was so. -ELOOP with the circle.
+ */
+COLONY_API int colony_session_dependence_add(struct colony_session *session, const char *parent,
+                                             const char *child, const char *on_loss,
+                                             struct colony_error *err);
+/* @parent without a state: in all states. How many there were. */
+COLONY_API int colony_session_dependence_remove(struct colony_session *session, const char *parent,
+                                                const char *child, struct colony_error *err);
+/* [{"child", "parent", "state" (or null), "on_loss"}, …]. */
+COLONY_API int colony_session_dependence_list(struct colony_session *session, struct cJSON **out,
+                                              struct colony_error *err);
+
+/*
+ * Begins to supervise, in the background, by a process of its own that outlives the program: takes
+ * over what runs, starts what has restart, each once those it waits for are as they must be. 1 once
+ * that is under way; 0: it was supervised. -EILSEQ: etc/session.yaml cannot be used; -ENOENT: there
+ * is no program to run; -EIO with why it did not begin.
+ */
+COLONY_API int colony_session_activate(struct colony_session *session, struct colony_error *err);
+/* Stops what has shutdown, and ends the supervisor. @ended may be NULL. */
+COLONY_API int colony_session_deactivate(struct colony_session *session,
+                                         struct colony_session_ended *ended,
+                                         struct colony_error *err);
+/* Its supervisor's pid, or 0. */
+COLONY_API pid_t colony_session_supervisor(const struct colony_session *session);
+
+/*
+ * {"name", "alias", "uri", "state", "pid", "uptime" (seconds), "restart", "shutdown", "parents":
+ * [{"parent", "state", "on_loss", "met"}], "score", "cmdline"}, as they are now; null is what there
+ * is not.
+ */
+COLONY_API int colony_session_find(struct colony_session *session, const char *who,
+                                   struct cJSON **out, struct colony_error *err);
+/* The same of all, by name, each borrowed by @cb for the call; until it returns something else than
+ * 0, which is returned then, or a negative errno. It may use the session. */
+COLONY_API int colony_session_each(struct colony_session *session,
+                                   int (*cb)(const struct cJSON *process, void *data), void *data,
+                                   struct colony_error *err);
 
 #ifdef __cplusplus
 }

@@ -1,24 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* session_attach_find.c - which process of the session one that is attached is. */
+/* verb_attach_find.c - which process of the session one that is attached is. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/error.h"
 #include "session/names.h"
 #include "session/process.h"
-#include "session_attach_internal.h"
-#include "session_internal.h"
-
-bool session__attach_is_alive(const struct colony_session_process *process)
-{
-    int pidfd = colony_session_process_pidfd(process);
-
-    if (pidfd >= 0)
-        (void)close(pidfd);
-    return pidfd >= 0;
-}
+#include "session/verb_internal.h"
 
 static bool has_same_cmdline(const struct colony_session_process *left,
                              const struct colony_session_process *right)
@@ -39,7 +28,7 @@ static struct colony_session_process *find_living(const struct colony_session_li
 {
     for (size_t i = 0; i < list->count; i++)
         if (list->items[i].pid == fresh->pid && list->items[i].start_ticks == fresh->start_ticks &&
-            session__attach_is_alive(&list->items[i]))
+            colony_session_process_is_alive(&list->items[i]))
             return &list->items[i];
     return NULL;
 }
@@ -54,7 +43,7 @@ static int find_alias(const struct colony_session_list *list, const char *alias,
     *out = known;
     if (!known)
         return 0;
-    if (session__attach_is_alive(known))
+    if (colony_session_process_is_alive(known))
         return colony_fail(err, -EEXIST, "cannot attach process %d as %s: that runs as pid %d",
                            (int)fresh->pid, alias, (int)known->pid);
     if (!has_same_cmdline(known, fresh) && (!known->uri || strcmp(known->uri, fresh->uri) != 0))
@@ -71,7 +60,7 @@ static struct colony_session_process *find_uri(const struct colony_session_list 
 {
     for (size_t i = 0; i < list->count; i++)
         if (list->items[i].uri && strcmp(list->items[i].uri, uri) == 0 &&
-            !session__attach_is_alive(&list->items[i]))
+            !colony_session_process_is_alive(&list->items[i]))
             return &list->items[i];
     return NULL;
 }
@@ -128,26 +117,27 @@ static int make_new(struct colony_session_process *out, struct colony_session_pr
     return 0;
 }
 
-int session__attach_settle(struct colony_session_process *out, struct session *session,
-                           struct colony_session_process *fresh, enum session_acquaintance *before,
-                           struct colony_error *err)
+int colony__verb_acquaint(const struct colony_session *session,
+                          struct colony_session_process *fresh, const char *alias,
+                          struct colony_verb_attached *out, struct colony_error *err)
 {
     struct colony_session_list list = {0};
     struct colony_session_process *known = NULL;
-    int rc = colony_session_list_read(&list, session->workspace, session_warn, NULL, err);
+    int rc =
+        colony_session_list_read(&list, session->workspace, session->problem, session->data, err);
 
     if (rc < 0)
         return rc;
     known = find_living(&list, fresh);
-    *before = known ? ATTACHED_ALREADY : ATTACHED_NEW;
-    if (!known && session->alias)
-        rc = find_alias(&list, session->alias, fresh, &known, err);
+    out->before = known ? ATTACHED_ALREADY : ATTACHED_NEW;
+    if (!known && alias)
+        rc = find_alias(&list, alias, fresh, &known, err);
     if (rc == 0 && !known)
         known = find_uri(&list, fresh->uri);
     if (rc == 0) {
-        if (known && *before == ATTACHED_NEW)
-            *before = ATTACHED_AGAIN;
-        rc = known ? take_over(out, fresh, known) : make_new(out, fresh, &list);
+        if (known && out->before == ATTACHED_NEW)
+            out->before = ATTACHED_AGAIN;
+        rc = known ? take_over(&out->process, fresh, known) : make_new(&out->process, fresh, &list);
         if (rc < 0)
             (void)colony_fail_os(err, rc, "cannot attach process %d", (int)fresh->pid);
     }

@@ -6,8 +6,8 @@
  * Open one, poll its descriptor for POLLIN, and read until it is complete. Only opening it waits:
  * for the connection, as long as colony_channel_open() does.
  */
-#ifndef COLONY_CLI_EXCHANGE_H
-#define COLONY_CLI_EXCHANGE_H
+#ifndef COLONY_CORE_EXCHANGE_H
+#define COLONY_CORE_EXCHANGE_H
 
 #include <stdbool.h>
 

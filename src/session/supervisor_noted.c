@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* session_noted.c - the supervisor writes down what begins and ends a moment later than it does. */
+/* supervisor_noted.c - the supervisor writes down what begins and ends a moment later than it does.
+ */
 #include <poll.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
 
 #include "session/process.h"
-#include "session_internal.h"
-#include "session_supervisor.h"
+#include "session/supervisor.h"
 
 enum {
     TRIES = 100, /* 2 s: it writes ten times a second at most, and what cannot be written is told */
@@ -26,15 +26,15 @@ static bool is_noted(const cJSON *slot, const struct colony_session_list *list)
 }
 
 /* Also when nobody can be asked: then there is nothing to wait for. */
-static bool are_noted(struct session *session, const char *name)
+static bool are_noted(struct colony_workspace *workspace, const char *name)
 {
     struct colony_session_list list = {0};
     cJSON *slots = NULL;
     const cJSON *slot;
     bool is_whole = true;
 
-    if (session_supervisor_slots(&slots, session->workspace, name, NULL) == 0 &&
-        colony_session_list_read(&list, session->workspace, NULL, NULL, NULL) == 0)
+    if (colony_supervisor_slots(&slots, workspace, name, NULL) == 0 &&
+        colony_session_list_read(&list, workspace, NULL, NULL, NULL) == 0)
         cJSON_ArrayForEach(slot, slots)
         {
             is_whole = is_whole && is_noted(slot, &list);
@@ -44,8 +44,8 @@ static bool are_noted(struct session *session, const char *name)
     return is_whole;
 }
 
-void session_wait_noted(struct session *session, const char *name)
+void colony_supervisor_wait_noted(struct colony_workspace *workspace, const char *name)
 {
-    for (int i = 0; i < TRIES && !are_noted(session, name); i++)
+    for (int i = 0; i < TRIES && !are_noted(workspace, name); i++)
         (void)poll(NULL, 0, PAUSE_MS);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "client.h"
+#include "core/client.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "core/error.h"
-#include "exchange.h"
-#include "target.h"
+#include "core/exchange.h"
+#include "core/target.h"
 
 enum {
     AGAIN_FIRST_MS = 10, /* before the second try, then twice as long each time */

@@ -4,8 +4,8 @@
  *
  * What the other side says is not trusted: heads and collected bodies have limits.
  */
-#ifndef COLONY_CLI_CLIENT_H
-#define COLONY_CLI_CLIENT_H
+#ifndef COLONY_CORE_CLIENT_H
+#define COLONY_CORE_CLIENT_H
 
 #include <stdbool.h>
 #include <stddef.h>

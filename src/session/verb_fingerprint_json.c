@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* session_fingerprint_json.c - a process, what it has open and what was saved of it, as JSON. */
-#include <stdio.h>
+/* verb_fingerprint_json.c - a process, what it has open and what was saved of it, as JSON. */
 #include <stdlib.h>
+#include <string.h>
 
 #include <cjson/cJSON.h>
 
-#include "core/error.h"
 #include "session/uri.h"
-#include "session_fingerprint_internal.h"
-#include "session_internal.h"
+#include "session/verbs.h"
 
 /* Of the command line what may be a secret is not shown. */
 static cJSON *item_json(const struct colony_fingerprint *fingerprint,
@@ -66,26 +64,55 @@ static bool add_fingerprint(cJSON *to, const char *key,
     return false;
 }
 
-static bool add_states(cJSON *out, const struct session_fingerprint_view *view)
+/* What differs of it now: {"files": {"kept": 3, "gone": 0, "added": 1}, …}. */
+static bool add_changes(cJSON *to, const struct colony_fingerprint *saved,
+                        const struct colony_fingerprint *live)
+{
+    cJSON *changes = cJSON_AddObjectToObject(to, "changes");
+
+    for (unsigned field = 0; changes && field < FIELD_COUNT; field++) {
+        cJSON *one = cJSON_AddObjectToObject(changes, colony_fingerprint_field_name(field));
+        struct colony_fingerprint_change change;
+
+        colony_fingerprint_compare(saved, live, field, &change);
+        if (!one || !cJSON_AddNumberToObject(one, "kept", (double)change.kept) ||
+            !cJSON_AddNumberToObject(one, "gone", (double)change.gone) ||
+            !cJSON_AddNumberToObject(one, "added", (double)change.added))
+            return false;
+    }
+    return changes != NULL;
+}
+
+static bool add_state(cJSON *states, const struct colony_verb_fingerprint *view,
+                      const struct colony_saved_state *saved, bool compares)
+{
+    const struct colony_fingerprint *live = &view->observer.live.last;
+    cJSON *state = cJSON_AddObjectToObject(states, saved->state);
+
+    if (!state || !add_fingerprint(state, "fingerprint", &saved->fingerprint))
+        return false;
+    if (!view->is_alive)
+        return true;
+    return cJSON_AddNumberToObject(state, "score",
+                                   colony_fingerprint_score(&saved->fingerprint, live)) &&
+           (!compares || add_changes(state, &saved->fingerprint, live));
+}
+
+static bool add_states(cJSON *out, const struct colony_verb_fingerprint *view, const char *only,
+                       bool compares)
 {
     cJSON *states = cJSON_AddObjectToObject(out, "states");
 
     for (size_t i = 0; states && i < view->observer.saved.count; i++) {
         const struct colony_saved_state *saved = &view->observer.saved.items[i];
-        cJSON *state = cJSON_AddObjectToObject(states, saved->state);
 
-        if (!state || !add_fingerprint(state, "fingerprint", &saved->fingerprint))
-            return false;
-        if (view->is_alive &&
-            !cJSON_AddNumberToObject(
-                state, "score",
-                colony_fingerprint_score(&saved->fingerprint, &view->observer.live.last)))
+        if ((!only || strcmp(only, saved->state) == 0) && !add_state(states, view, saved, compares))
             return false;
     }
     return states != NULL;
 }
 
-static bool add_process(cJSON *out, const struct session_fingerprint_view *view)
+static bool add_process(cJSON *out, const struct colony_verb_fingerprint *view)
 {
     const struct colony_session_process *process = &view->process;
 
@@ -97,20 +124,16 @@ static bool add_process(cJSON *out, const struct session_fingerprint_view *view)
                            : cJSON_AddNullToObject(out, "pid"));
 }
 
-int session__fingerprint_json(const struct session_fingerprint_view *view)
+struct cJSON *colony_verb_fingerprint_json(const struct colony_verb_fingerprint *of,
+                                           const char *only, bool compares)
 {
     cJSON *out = cJSON_CreateObject();
-    char *text = NULL;
 
-    if (out && add_process(out, view) &&
-        (view->is_alive ? add_fingerprint(out, "fingerprint", &view->observer.live.last)
-                        : cJSON_AddNullToObject(out, "fingerprint") != NULL) &&
-        add_states(out, view))
-        text = cJSON_Print(out);
+    if (out && add_process(out, of) &&
+        (of->is_alive ? add_fingerprint(out, "fingerprint", &of->observer.live.last)
+                      : cJSON_AddNullToObject(out, "fingerprint") != NULL) &&
+        add_states(out, of, only, compares))
+        return out;
     cJSON_Delete(out);
-    if (!text)
-        return session_fail(EXIT_FAILED, "cannot show the fingerprint: out of memory");
-    printf("%s\n", text);
-    cJSON_free(text);
-    return EXIT_OK;
+    return NULL;
 }

@@ -2,8 +2,8 @@
 /*
  * channel.h - bytes to and from a colony, with TLS where its address begins with https.
  */
-#ifndef COLONY_CLI_CHANNEL_H
-#define COLONY_CLI_CHANNEL_H
+#ifndef COLONY_CORE_CHANNEL_H
+#define COLONY_CORE_CHANNEL_H
 
 #include <stddef.h>
 #include <sys/types.h>

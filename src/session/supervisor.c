@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "session_supervisor.h"
+#include "session/supervisor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,13 +13,13 @@
 
 #include <cjson/cJSON.h>
 
-#include "client.h"
+#include "core/client.h"
 #include "core/error.h"
+#include "core/exchange.h"
 #include "core/sweep.h"
+#include "core/target.h"
 #include "core/template.h"
-#include "exchange.h"
 #include "session/workspace.h"
-#include "target.h"
 
 enum {
     ASK_MS = 60000,   /* for an answer that is due at once, on a slow disk */
@@ -53,7 +53,7 @@ static pid_t read_lock(const char *path)
 }
 
 /* Its lock is held exactly while keeper or engine lives, and says which keeper: a moment later. */
-pid_t session_supervisor_pid(const struct colony_workspace *workspace)
+pid_t colony_supervisor_pid(const struct colony_workspace *workspace)
 {
     uint64_t end_ms = colony_target_now_ms() + READY_MS;
     char path[4096];
@@ -135,7 +135,7 @@ static int ask(const struct colony_workspace *workspace, const struct wish *wish
     for (;;) {
         rc = colony_client_request(&target, &request, reply, err);
         if (!is_passing(rc, reply) || colony_target_now_ms() >= end_ms ||
-            session_supervisor_pid(workspace) == 0)
+            colony_supervisor_pid(workspace) == 0)
             break;
         colony_client_clear(reply);
         (void)poll(NULL, 0, PAUSE_MS);
@@ -155,7 +155,7 @@ static int ask_alone(const struct colony_workspace *workspace, const struct wish
     return rc;
 }
 
-int session_supervisor_reload(const struct colony_workspace *workspace, struct colony_error *err)
+int colony_supervisor_reload(const struct colony_workspace *workspace, struct colony_error *err)
 {
     const struct wish wish = {"POST", "/_reload", "have the supervisor look at the workspace",
                               ASK_MS};
@@ -174,8 +174,8 @@ static int name_path(char path[PATH_SIZE], const char *before, const char *name,
                                                                                    : -ENAMETOOLONG;
 }
 
-int session_supervisor_start(const struct colony_workspace *workspace, const char *name,
-                             struct colony_error *err)
+int colony_supervisor_start(const struct colony_workspace *workspace, const char *name,
+                            struct colony_error *err)
 {
     char path[PATH_SIZE];
     char doing[COLONY_NAME_MAX + sizeof "start "];
@@ -190,7 +190,7 @@ int session_supervisor_start(const struct colony_workspace *workspace, const cha
 /* --- many stops at once -------------------------------------------------------------------------
  */
 
-static int fail_stop(struct session_stop *stop, const struct colony_reply *reply,
+static int fail_stop(struct colony_stopping *stop, const struct colony_reply *reply,
                      struct colony_error *err)
 {
     const cJSON *killed;
@@ -211,8 +211,8 @@ static int fail_stop(struct session_stop *stop, const struct colony_reply *reply
 }
 
 /* Reads the whole answer, until @end_ms. */
-static int finish_stop(struct session_stop *stop, struct colony_exchange *exchange, uint64_t end_ms,
-                       struct colony_error *err)
+static int finish_stop(struct colony_stopping *stop, struct colony_exchange *exchange,
+                       uint64_t end_ms, struct colony_error *err)
 {
     struct pollfd wait = {.fd = colony_exchange_fd(exchange), .events = POLLIN};
     int rc = 0;
@@ -232,7 +232,7 @@ struct asking {
     struct colony_exchange *exchange; /* NULL: it could not be asked */
 };
 
-static int begin_stop(struct asking *asking, const struct session_stop *stop,
+static int begin_stop(struct asking *asking, const struct colony_stopping *stop,
                       const struct colony_target *target, uint64_t wait_ms,
                       struct colony_error *err)
 {
@@ -247,7 +247,7 @@ static int begin_stop(struct asking *asking, const struct session_stop *stop,
 
 /* @askings: all empty. */
 static void stop_some(struct asking *askings, const struct colony_target *target,
-                      struct session_stop *stops, size_t count, uint64_t wait_ms)
+                      struct colony_stopping *stops, size_t count, uint64_t wait_ms)
 {
     uint64_t end_ms = colony_target_now_ms() + wait_ms + ASK_MS;
 
@@ -261,8 +261,8 @@ static void stop_some(struct asking *askings, const struct colony_target *target
     }
 }
 
-int session_supervisor_stop(const struct colony_workspace *workspace, struct session_stop *stops,
-                            size_t count, uint64_t wait_ms, struct colony_error *err)
+int colony_supervisor_stop(const struct colony_workspace *workspace, struct colony_stopping *stops,
+                           size_t count, uint64_t wait_ms, struct colony_error *err)
 {
     struct asking *askings = calloc(AT_ONCE, sizeof *askings);
     struct colony_target target;
@@ -282,8 +282,8 @@ int session_supervisor_stop(const struct colony_workspace *workspace, struct ses
     return rc;
 }
 
-int session_supervisor_slots(struct cJSON **out, const struct colony_workspace *workspace,
-                             const char *name, struct colony_error *err)
+int colony_supervisor_slots(struct cJSON **out, const struct colony_workspace *workspace,
+                            const char *name, struct colony_error *err)
 {
     char path[PATH_SIZE] = "/slots";
     const struct wish wish = {"GET", path, "ask the supervisor what runs", ASK_MS};
@@ -305,7 +305,7 @@ int session_supervisor_slots(struct cJSON **out, const struct colony_workspace *
 /* --- its end -----------------------------------------------------------------------------------
  */
 
-int session_supervisor_end(const struct colony_workspace *workspace, struct colony_error *err)
+int colony_supervisor_end(const struct colony_workspace *workspace, struct colony_error *err)
 {
     const struct wish wish = {"POST", "/_shutdown", "end the supervisor", ASK_MS};
     uint64_t end_ms = colony_target_now_ms() + END_MS;
@@ -313,11 +313,11 @@ int session_supervisor_end(const struct colony_workspace *workspace, struct colo
 
     if (rc == -ECONNREFUSED || rc == -ECONNRESET || rc == -ESHUTDOWN)
         rc = 0; /* it ends already, or its lock tells */
-    while (rc == 0 && session_supervisor_pid(workspace) != 0) {
+    while (rc == 0 && colony_supervisor_pid(workspace) != 0) {
         if (colony_target_now_ms() >= end_ms)
             return colony_fail(err, -ETIMEDOUT,
                                "cannot wait longer for the supervisor (pid %d) to end",
-                               (int)session_supervisor_pid(workspace));
+                               (int)colony_supervisor_pid(workspace));
         (void)poll(NULL, 0, PAUSE_MS);
     }
     return rc;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "channel.h"
+#include "core/channel.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 #include "core/error.h"
 #include "core/openssl.h"
-#include "target.h"
+#include "core/target.h"
 
 enum {
     HANDSHAKE_MS = 5000,

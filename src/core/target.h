@@ -2,8 +2,8 @@
 /*
  * target.h - where a running colony is reached: `unix:PATH`, `http://HOST:PORT` or https.
  */
-#ifndef COLONY_CLI_TARGET_H
-#define COLONY_CLI_TARGET_H
+#ifndef COLONY_CORE_TARGET_H
+#define COLONY_CORE_TARGET_H
 
 #include <limits.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* session_view.c - what the processes of a session are doing, by one look at /proc. */
-#include "session_view.h"
+/* view.c - what the processes of a session are doing, by one look at /proc. */
+#include "session/view.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,17 +12,17 @@
 #include "session/dependences.h"
 #include "session/fingerprint.h"
 #include "session/saved_states.h"
+#include "session/supervisor.h"
+#include "session/verb_internal.h"
 #include "session/workspace.h"
-#include "session_internal.h"
-#include "session_supervisor.h"
 
 enum {
     SETTLED_PERIODS = 2, /* a single look cannot see that nothing changes: so long it is believed */
 };
 
 struct looking {
-    struct session_view *view;
-    struct session *session;
+    struct colony_view *view;
+    const struct colony_session *session;
     struct colony_socket_table *sockets;
     struct colony_saved_states *saved; /* of each of the list */
     bool is_supervised;
@@ -39,7 +39,7 @@ static double uptime_of(const struct colony_session_process *process)
 /* It looks like none of its saved states. The supervisor, which looks each period, has the last
  * word on whether it still starts. */
 static const char *state_without_match(const struct looking *looking,
-                                       const struct session_sight *sight)
+                                       const struct colony_sight *sight)
 {
     const char *noted = sight->process->state;
 
@@ -51,7 +51,7 @@ static const char *state_without_match(const struct looking *looking,
 }
 
 /* What of another user we may not look into is as it was noted. */
-static int look_inside(struct looking *looking, struct session_sight *sight,
+static int look_inside(struct looking *looking, struct colony_sight *sight,
                        struct colony_error *err)
 {
     const struct colony_session_process *process = sight->process;
@@ -76,7 +76,7 @@ static int look_inside(struct looking *looking, struct session_sight *sight,
     return 0;
 }
 
-static int look_at(struct looking *looking, struct session_sight *sight, struct colony_error *err)
+static int look_at(struct looking *looking, struct colony_sight *sight, struct colony_error *err)
 {
     int pidfd = colony_session_process_pidfd(sight->process);
     int rc = 0;
@@ -96,16 +96,16 @@ static int look_at(struct looking *looking, struct session_sight *sight, struct 
 
 static int look_at_all(struct looking *looking, struct colony_error *err)
 {
-    struct session_view *view = looking->view;
+    struct colony_view *view = looking->view;
     struct colony_workspace *workspace = looking->session->workspace;
     int rc;
 
     looking->saved = calloc(view->list.count + 1, sizeof *looking->saved);
     if (!looking->saved)
         return colony_fail(err, -ENOMEM, "cannot look at the processes: out of memory");
-    rc = colony_saved_states_load_all(looking->saved, workspace, &view->list, session_warn, NULL,
-                                      err);
-    looking->is_supervised = session_supervisor_pid(workspace) > 0;
+    rc = colony_saved_states_load_all(looking->saved, workspace, &view->list,
+                                      looking->session->problem, looking->session->data, err);
+    looking->is_supervised = colony_supervisor_pid(workspace) > 0;
     for (size_t i = 0; i < view->list.count && rc == 0; i++) {
         view->sights[i].process = &view->list.items[i];
         rc = look_at(looking, &view->sights[i], err);
@@ -117,14 +117,14 @@ static int look_at_all(struct looking *looking, struct colony_error *err)
     return rc;
 }
 
-static size_t index_of(const struct session_view *view, const char *word)
+static size_t index_of(const struct colony_view *view, const char *word)
 {
     const struct colony_session_process *found = colony_session_list_find(&view->list, word);
 
     return found ? (size_t)(found - view->list.items) : view->list.count;
 }
 
-static int find_edges(struct session_view *view)
+static int find_edges(struct colony_view *view)
 {
     view->edges = calloc(view->config.dependence_count + 1, sizeof *view->edges);
     for (size_t i = 0; view->edges && i < view->config.dependence_count; i++) {
@@ -134,7 +134,8 @@ static int find_edges(struct session_view *view)
     return view->edges ? 0 : -ENOMEM;
 }
 
-static int put_in_order(struct session_view *view, struct colony_error *err)
+static int put_in_order(struct colony_view *view, const struct colony_session *session,
+                        struct colony_error *err)
 {
     struct colony_error circle;
     int rc;
@@ -144,39 +145,41 @@ static int put_in_order(struct session_view *view, struct colony_error *err)
         return colony_fail(err, -ENOMEM, "cannot look at the processes: out of memory");
     rc = colony_dependences_order(&view->config, &view->list, view->levels, &circle, err);
     if (rc == 0 && circle.code != 0)
-        session_warn(circle.message, NULL);
+        colony__verb_tell(session, circle.message);
     return rc;
 }
 
-int session_view_take(struct session_view *view, struct session *session, struct colony_error *err)
+int colony_view_take(struct colony_view *view, const struct colony_session *session,
+                     struct colony_error *err)
 {
     struct looking looking = {.view = view, .session = session};
     int rc;
 
-    *view = (struct session_view){0};
-    rc =
-        colony_session_config_read_good(&view->config, session->workspace, session_warn, NULL, err);
+    *view = (struct colony_view){0};
+    rc = colony_session_config_read_good(&view->config, session->workspace, session->problem,
+                                         session->data, err);
     if (rc == -EILSEQ) { /* what runs can be shown without it */
-        session_warn(err->message, NULL);
+        colony__verb_tell(session, err->message);
         rc = 0;
     }
     if (rc == 0)
-        rc = colony_session_list_read(&view->list, session->workspace, session_warn, NULL, err);
+        rc = colony_session_list_read(&view->list, session->workspace, session->problem,
+                                      session->data, err);
     if (rc == 0) {
         view->sights = calloc(view->list.count + 1, sizeof *view->sights);
         if (!view->sights || find_edges(view) < 0)
             rc = colony_fail(err, -ENOMEM, "cannot look at the processes: out of memory");
     }
     if (rc == 0)
-        rc = put_in_order(view, err);
+        rc = put_in_order(view, session, err);
     if (rc == 0)
         rc = look_at_all(&looking, err);
     if (rc < 0)
-        session_view_clear(view);
+        colony_view_clear(view);
     return rc;
 }
 
-void session_view_clear(struct session_view *view)
+void colony_view_clear(struct colony_view *view)
 {
     for (size_t i = 0; view->sights && i < view->list.count; i++)
         free(view->sights[i].state);
@@ -185,18 +188,18 @@ void session_view_clear(struct session_view *view)
     free(view->levels);
     colony_session_config_clear(&view->config);
     colony_session_list_clear(&view->list);
-    *view = (struct session_view){0};
+    *view = (struct colony_view){0};
 }
 
-const struct session_sight *session_view_find(const struct session_view *view, const char *word)
+const struct colony_sight *colony_view_find(const struct colony_view *view, const char *word)
 {
     const struct colony_session_process *found = colony_session_list_find(&view->list, word);
 
     return found ? &view->sights[found - view->list.items] : NULL;
 }
 
-const struct colony_dependence *session_view_next(const struct session_view *view, size_t child,
-                                                  size_t *at)
+const struct colony_dependence *colony_view_next(const struct colony_view *view, size_t child,
+                                                 size_t *at)
 {
     while (*at < view->config.dependence_count) {
         size_t index = (*at)++;
@@ -207,10 +210,9 @@ const struct colony_dependence *session_view_next(const struct session_view *vie
     return NULL;
 }
 
-bool session_view_is_met(const struct session_view *view,
-                         const struct colony_dependence *dependence)
+bool colony_view_is_met(const struct colony_view *view, const struct colony_dependence *dependence)
 {
-    const struct session_sight *parent = session_view_find(view, dependence->parent);
+    const struct colony_sight *parent = colony_view_find(view, dependence->parent);
 
     if (!parent || !parent->is_alive)
         return false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* session_supervised.c - acts on the processes of a session through its supervisor. */
+/* backend_supervised.c - acts on the processes of a session through its supervisor. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -12,9 +12,9 @@
 #include "session/config.h"
 #include "session/launch.h"
 #include "session/process.h"
+#include "session/supervisor.h"
+#include "session/verb_internal.h"
 #include "session/workspace.h"
-#include "session_internal.h"
-#include "session_supervisor.h"
 
 enum {
     TRIES = 250, /* 5 s: until a process that was started has its program */
@@ -31,13 +31,13 @@ struct standing {
 };
 
 /* -ENOENT: the supervisor does not know it. */
-static int look(struct standing *out, struct session *session, const char *name,
+static int look(struct standing *out, const struct colony_session *session, const char *name,
                 struct colony_error *err)
 {
     static const char *const quiet[] = {"stopped",   "exited",  "failed",
                                         "completed", "waiting", "backoff"};
     cJSON *slots = NULL;
-    int rc = session_supervisor_slots(&slots, session->workspace, name, err);
+    int rc = colony_supervisor_slots(&slots, session->workspace, name, err);
     const cJSON *slot = cJSON_GetArrayItem(slots, 0);
     const cJSON *pid = cJSON_GetObjectItemCaseSensitive(slot, "os_pid");
     const char *state = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(slot, "state"));
@@ -55,16 +55,16 @@ static int look(struct standing *out, struct session *session, const char *name,
 }
 
 /* It may have been started by then: its file in etc was seen at once. */
-static int start(struct session *session, struct colony_session_process *process,
+static int start(const struct colony_session *session, struct colony_session_process *process,
                  struct colony_error *err)
 {
     struct standing now = {0};
     int rc;
 
     colony_workspace_unlock(session->workspace);
-    rc = session_supervisor_reload(session->workspace, err);
+    rc = colony_supervisor_reload(session->workspace, err);
     if (rc == 0)
-        rc = session_supervisor_start(session->workspace, process->name, err);
+        rc = colony_supervisor_start(session->workspace, process->name, err);
     for (int i = 0; rc == 0 && i < TRIES; i++) {
         rc = look(&now, session, process->name, err);
         if (rc < 0 || !now.is_on_its_way)
@@ -76,11 +76,11 @@ static int start(struct session *session, struct colony_session_process *process
                            now.failure);
     process->pid = now.pid; /* 0: it waits for others */
     if (rc == 0)
-        session_wait_noted(session, process->name);
+        colony_supervisor_wait_noted(session->workspace, process->name);
     return rc;
 }
 
-static uint64_t stop_ms(struct session *session)
+static uint64_t stop_ms(const struct colony_session *session)
 {
     struct colony_session_config config;
     uint64_t ms = GRACE_MS;
@@ -93,13 +93,14 @@ static uint64_t stop_ms(struct session *session)
 }
 
 /* How many of @stops run, by one question. */
-static size_t count_running(struct session *session, const struct session_stop *stops, size_t count)
+static size_t count_running(const struct colony_session *session,
+                            const struct colony_stopping *stops, size_t count)
 {
     cJSON *slots = NULL;
     const cJSON *slot;
     size_t running = 0;
 
-    if (session_supervisor_slots(&slots, session->workspace, NULL, NULL) < 0)
+    if (colony_supervisor_slots(&slots, session->workspace, NULL, NULL) < 0)
         return 0;
     cJSON_ArrayForEach(slot, slots)
     {
@@ -113,42 +114,45 @@ static size_t count_running(struct session *session, const struct session_stop *
     return running;
 }
 
-static int stop(struct session *session, struct colony_session_process *const *processes,
-                size_t count, struct colony_session_stopped *out, struct colony_error *err)
+static int stop(const struct colony_session *session, const struct colony_session_chosen *chosen,
+                struct colony_session_stopped *out, struct colony_error *err)
 {
-    struct session_stop *stops = calloc(count + 1, sizeof *stops);
+    size_t count = chosen->count;
+    struct colony_stopping *stops = calloc(count + 1, sizeof *stops);
     int rc;
 
     if (!stops)
         return colony_fail_os(err, -ENOMEM, "cannot stop the processes");
     colony_workspace_unlock(session->workspace);
     for (size_t i = 0; i < count; i++)
-        stops[i].name = processes[i]->name;
+        stops[i].name = chosen->items[i]->name;
     out->stopped = count_running(session, stops, count);
-    rc = session_supervisor_stop(session->workspace, stops, count, stop_ms(session), err);
+    rc = colony_supervisor_stop(session->workspace, stops, count, stop_ms(session), err);
     for (size_t i = 0; i < count; i++)
         out->killed += stops[i].killed;
     free(stops);
     if (rc == 0)
-        session_wait_noted(session, count == 1 ? processes[0]->name : NULL);
+        colony_supervisor_wait_noted(session->workspace,
+                                     count == 1 ? chosen->items[0]->name : NULL);
     return rc;
 }
 
-static int reload(struct session *session, struct colony_error *err)
+static int reload(const struct colony_session *session, struct colony_error *err)
 {
     colony_workspace_unlock(session->workspace);
-    return session_supervisor_reload(session->workspace, err);
+    return colony_supervisor_reload(session->workspace, err);
 }
 
-static int end(struct session *session, struct colony_error *err)
+static int end(const struct colony_session *session, struct colony_error *err)
 {
     colony_workspace_unlock(session->workspace);
-    return session_supervisor_end(session->workspace, err);
+    return colony_supervisor_end(session->workspace, err);
 }
 
-static const struct session_backend supervised = {start, stop, reload, end};
+const struct colony__backend colony__backend_supervised = {start, stop, reload, end};
 
-const struct session_backend *session_backend(struct session *session)
+const struct colony__backend *colony__backend_of(const struct colony_session *session)
 {
-    return session_supervisor_pid(session->workspace) > 0 ? &supervised : &session_direct;
+    return colony_supervisor_pid(session->workspace) > 0 ? &colony__backend_supervised
+                                                         : &colony__backend_direct;
 }

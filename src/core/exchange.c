@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exchange.h"
+#include "core/exchange.h"
 
 #include <errno.h>
 #include <llhttp.h>
@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "channel.h"
-#include "client.h"
+#include "core/channel.h"
+#include "core/client.h"
 #include "core/error.h"
-#include "target.h"
+#include "core/target.h"
 
 enum {
     READ_SIZE = 65536,
