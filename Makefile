@@ -84,12 +84,6 @@ abi: ## record the interface of the library, when a change of it is meant: tests
 	/usr/bin/python3 tests/abi/abi.py include > $(BUILD)/libcolony.symbols
 	mv $(BUILD)/libcolony.symbols tests/abi/
 
-# As somebody's own program is made: of colony.h and the library.
-$(BUILD)/embed/%: examples/embed/%.c include/colony.h $(BUILD)/libcolony.so.$(SONAME) Makefile
-	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -Iinclude -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -o $@ $< \
-	    -L$(BUILD) -lcolony -Wl,-rpath,'$$ORIGIN/..' $(shell pkg-config --cflags --libs libuv libcjson)
-
 # One object, so that what is not in colony.h cannot clash with names of the program.
 $(BUILD)/libcolony.a: $(OBJ)
 	$(LD) -r -o $(BUILD)/libcolony.o $^
