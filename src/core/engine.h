@@ -149,10 +149,15 @@ int colony_engine_find_process(struct colony_engine *engine, uint64_t id,
  * which front-end ("http uid 0"); copied. -ESHUTDOWN while colony ends.
  */
 
+/* A program that colony is embedded in: what it adds comes again each time it runs, so it is
+ * remembered for another engine of the same settings, and not for the next run. */
+#define COLONY_ORIGIN_PROGRAM "program"
+
 /*
  * Adds and starts @template; takes ownership of it, also when it fails. @origin: who owns its
- * settings ("http", "file", …; kept as it is). -EEXIST; -ELOOP and -ENOENT for its dependencies
- * (gates.h); -ENOTSUP for limits this machine has not.
+ * settings ("http", "program", …; kept as it is). Living processes of that name that were left
+ * alone become its own. -EEXIST; -ELOOP and -ENOENT for its dependencies (gates.h); -ENOTSUP for
+ * limits this machine has not.
  */
 int colony_engine_add_template(struct colony_engine *engine, struct colony_template *template,
                                const char *origin, const char *why, struct colony_error *err);
@@ -361,8 +366,8 @@ typedef void (*colony_variable_cb)(const char *name, const char *value, const ch
 int colony_engine_each_variable(struct colony_engine *engine, const char *name,
                                 colony_variable_cb cb, void *data);
 
-/* Who owns its settings: "http", "file" (of a configuration directory), "session" or "config" (the
- * settings file); NULL: no such template. */
+/* Who owns its settings: "http", "program", "file" (of a configuration directory), "session" or
+ * "config" (the settings file); NULL: no such template. */
 const char *colony_engine_origin(struct colony_engine *engine, const char *name);
 
 /* History and samples. NULL store: it could not be opened, and the log says why. */

@@ -358,6 +358,8 @@ void engine_http_close(struct colony_engine *engine);
 
 /* engine_strangers.c: processes that somebody else started. */
 void engine_on_not_adopted(struct slot *slot, int error);
+/* It was left alone when it was taken over, and nobody has put it since. */
+bool engine_is_unclaimed(const struct template_entry *entry);
 /* Instead of a stop. */
 void engine_leave_process(struct slot *slot);
 
@@ -408,6 +410,8 @@ void engine_remove_entry(struct template_entry *entry);
 /* engine_owned.c: templates that belong to a file of a configuration directory, or to a session. */
 bool engine_is_of_directory(const struct template_entry *entry);
 bool engine_is_of_session(const struct template_entry *entry);
+/* Of the program that colony is embedded in, which others may change. */
+bool engine_is_of_program(const struct template_entry *entry);
 bool engine_is_forwarded(const struct template_entry *entry);
 /* -EBUSY with what to do instead: others may not change what its owner says. */
 int engine_check_free(const struct template_entry *entry, struct colony_error *err);

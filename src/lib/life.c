@@ -100,6 +100,7 @@ static void close_engine(struct colony *colony)
     if (colony->is_closing)
         return;
     colony->is_closing = true;
+    colony->is_welcomed = false;
     (void)uv_timer_stop(&colony->serve_again);
     colony__controllers_close(colony->controllers, colony->phase == PHASE_ENDS,
                               on_controllers_closed, colony);
@@ -169,6 +170,7 @@ static void on_welcome(void *data)
 
     colony->retry_ms = 0;
     colony->is_welcomed = true;
+    colony__listeners_resume(colony->listeners);
     if (!serve(colony))
         return;
     colony_engine_ready(colony->engine);
@@ -296,7 +298,8 @@ static int begin(struct colony *colony, struct colony_error *err)
     colony->phase = PHASE_RUNS;
     colony->is_welcomed = false;
     colony->stops_done = 0;
-    colony__listeners_attach(colony->listeners, colony->engine);
+    if (colony__listeners_attach(colony->listeners, colony->engine) < 0)
+        on_fatal(colony); /* no memory: rather another engine than one that nobody hears of */
     colony__life_stop(colony);
     return 0;
 }

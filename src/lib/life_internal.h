@@ -51,8 +51,8 @@ struct colony {
     enum colony__phase phase;
     struct colony_settings *settings; /* the engine's */
     struct colony_engine *engine;
+    bool is_welcomed; /* the engine: it knows all that lives */
     bool is_closing;  /* the engine */
-    bool is_welcomed; /* the engine */
     bool was_ready;
     struct colony_error why; /* it ends */
     int exit_code;           /* of the engine */
