@@ -62,8 +62,8 @@ PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider
 FUZZ := $(or $(F),$(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_BUILD := $(BUILD)/fuzz
 
-.PHONY: help all lib man test test-unit test-integration test-asan test-tsan test-threads fuzz faults chaos hammer soak \
-        failures bench bench-peers docs dist lint format install install-system install-config units deb rpm FORCE clean
+.PHONY: help all lib abi man test test-unit test-integration test-asan test-tsan test-threads fuzz faults chaos hammer soak \
+        failures bench bench-peers docs dist lint format install install-library install-system install-config units deb rpm FORCE clean
 .SECONDARY:
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile packaging/packaging.mk | expand -t 20
@@ -80,15 +80,9 @@ $(BUILD)/libcolony.so.$(SONAME): $(OBJ) src/lib/libcolony.map
 	$(CC) -shared $(LINK) -Wl,-soname,$(@F) -Wl,--version-script=src/lib/libcolony.map -Wl,-z,defs -o $@ $(OBJ) $(LIBS)
 	ln -sf $(@F) $(BUILD)/libcolony.so
 
-# As somebody's own program is made: of colony.h and the library.
-$(BUILD)/embed/%: examples/embed/%.c include/colony.h $(BUILD)/libcolony.so.$(SONAME) Makefile
-	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -Iinclude -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -o $@ $< \
-	    -L$(BUILD) -lcolony -Wl,-rpath,'$$ORIGIN/..' $(shell pkg-config --cflags --libs libuv libcjson)
-
-$(BUILD)/calls: tests/integration/calls.c include/colony.h $(BUILD)/libcolony.so.$(SONAME) Makefile
-	$(CC) $(BENCH_CFLAGS) -Iinclude -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -o $@ $< \
-	    -L$(BUILD) -lcolony -Wl,-rpath,'$$ORIGIN' $(shell pkg-config --cflags --libs libuv libcjson)
+abi: ## record the interface of the library, when a change of it is meant: tests/abi/libcolony.symbols
+	/usr/bin/python3 tests/abi/abi.py include > $(BUILD)/libcolony.symbols
+	mv $(BUILD)/libcolony.symbols tests/abi/
 
 # One object, so that what is not in colony.h cannot clash with names of the program.
 $(BUILD)/libcolony.a: $(OBJ)
@@ -96,8 +90,14 @@ $(BUILD)/libcolony.a: $(OBJ)
 	objcopy --localize-hidden $(BUILD)/libcolony.o
 	rm -f $@ && $(AR) rcs $@ $(BUILD)/libcolony.o
 
+# As somebody's own program is made: of colony.h and the library.
+$(BUILD)/embed/%: examples/embed/%.c include/colony.h $(BUILD)/libcolony.so.$(SONAME) Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -Iinclude -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -o $@ $< \
+	    -L$(BUILD) -lcolony -Wl,-rpath,'$$ORIGIN/..' $(shell pkg-config --cflags --libs libuv libcjson)
+
 $(BUILD)/colony.pc: packaging/colony.pc.in Makefile VERSION FORCE
-	sed -e 's,@PREFIX@,$(prefix),;s,@LIBDIR@,$(libdir),;s,@VERSION@,$(VERSION),;s,@PKGS@,$(filter-out libuv libcjson,$(PKGS)),' $< > $@
+	sed -e 's,@PREFIX@,$(prefix),;s,@LIBDIR@,$(libdir:$(prefix)/%=$${prefix}/%),;s,@VERSION@,$(VERSION),;s,@PKGS@,$(filter-out libuv libcjson,$(PKGS)),' $< > $@
 
 $(BUILD)/%.o: %.c Makefile VERSION
 	@mkdir -p $(@D)
@@ -119,6 +119,11 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(OBJ)
 # The whole program, and a socket by which tests ask its engine for what only a session asks for.
 $(BUILD)/driven: $(BUILD)/tests/integration/driven.o $(OBJ) $(CLI_OBJ)
 	$(CC) $(ALL_LDFLAGS) -Wl,--wrap=colony_engine_new -o $@ $^ $(LIBS)
+
+# A program with an engine in it, for test_embed_calls.py, made as anybody's own.
+$(BUILD)/calls: tests/integration/calls.c include/colony.h $(BUILD)/libcolony.so.$(SONAME) Makefile
+	$(CC) $(BENCH_CFLAGS) -Iinclude -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -o $@ $< \
+	    -L$(BUILD) -lcolony -Wl,-rpath,'$$ORIGIN' $(shell pkg-config --cflags --libs libuv libcjson)
 
 # What tests/faults makes calls fail with, in colony alone: never linked into it.
 $(BUILD)/faults.so: tests/faults/preload.c Makefile
@@ -225,7 +230,7 @@ lint: ## clang-tidy and clang-format, as errors
 format: ## let clang-format decide
 	clang-format -i $(SRC) $(CLI) $(DOC) $(wildcard include/*.h include/*/*.h src/*/*.h cli/*.h docs/*.h tests/*/*.[ch] examples/embed/*.c)
 
-install: all $(MAN_PAGES) install-system install-config ## into $(DESTDIR)$(prefix)
+install: all $(MAN_PAGES) install-library install-system install-config ## into $(DESTDIR)$(prefix)
 	install -D -m 755 $(BUILD)/colony $(DESTDIR)$(prefix)/bin/colony
 	$(NO_MAN)
 	for page in $(MAN_PAGES); do install -D -m 644 $$page \

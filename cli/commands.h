@@ -30,9 +30,6 @@ int colony_cmd_serve(int argc, char **argv);
 int colony_cmd_session(int argc, char **argv);
 int colony_cmd_top(int argc, char **argv);
 
-/* completion.c: what makes "bash", "fish" or "zsh" complete colony's words; NULL: another shell. */
-const char *colony_completion_script(const char *shell);
-
 /* What completion knows of them. */
 extern const struct colony_usage colony_usage; /* of `colony` itself */
 extern const struct colony_usage colony_app_usage;

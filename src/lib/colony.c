@@ -184,7 +184,7 @@ static int set_leaves(struct colony *colony, const char *value, struct colony_er
     return 0;
 }
 
-int colony_engine_set(struct colony *colony, enum colony_option option, const char *value,
+int colony_engine_set(struct colony *colony, enum colony_engine_option option, const char *value,
                       struct colony_error *err)
 {
     int rc = check_idle(colony, err);
