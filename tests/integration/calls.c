@@ -431,13 +431,23 @@ static pid_t read_keeper(void)
     return pid;
 }
 
+/* Another keeper, and with it another engine, which knows as much. */
+static void renew(void)
+{
+    pid_t keeper = read_keeper();
+
+    CHECK(kill(keeper, SIGKILL) == 0);
+    UNTIL(colony_template_each(colony, count_name, &(unsigned){0}, NULL) == -EAGAIN);
+    UNTIL(colony_template_each(colony, count_name, &(unsigned){0}, NULL) == 0);
+    CHECK(read_keeper() != keeper);
+}
+
 /* Who listens goes on with another keeper and another engine, and what the program added is there.
  */
 static void renewed(void)
 {
     struct colony_io io = {.label = "out"};
     struct colony_process_info before;
-    pid_t keeper;
 
     begin(NULL);
     start();
@@ -458,11 +468,8 @@ static void renewed(void)
     CHECK(colony_write(colony, io.id, "before\n", 7, &err) == 0);
     UNTIL(first.count > 1 && second.size == 7);
 
-    keeper = read_keeper();
-    CHECK(kill(keeper, SIGKILL) == 0);
-    UNTIL(colony_template_each(colony, count_name, &(unsigned){0}, NULL) == -EAGAIN);
-    UNTIL(colony_template_each(colony, count_name, &(unsigned){0}, NULL) == 0);
-    CHECK(read_keeper() != keeper && count_templates() == 2);
+    renew();
+    CHECK(count_templates() == 2);
     CHECK(one_of("cat").id == before.id && one_of("cat").os_pid == before.os_pid);
     CHECK(look("web").running == 2 && strcmp(look("web").origin, "program") == 0);
     first.count = 0;
@@ -473,6 +480,35 @@ static void renewed(void)
     CHECK(third.count == 1); /* nothing else of it ended */
     CHECK(colony_process_signal(colony, one_of("web").id, SIGKILL, &err) == 0);
     UNTIL(third.count == 2 && look("web").running == 2);
+    end();
+}
+
+static void save(const char *path, const char *settings)
+{
+    FILE *file = fopen(path, "we");
+
+    CHECK(file && fputs(settings, file) >= 0);
+    CHECK(fclose(file) == 0);
+}
+
+/* What the program added belongs to the settings as they are after a reload, too. */
+static void reloaded(void)
+{
+    char path[4096];
+
+    (void)snprintf(path, sizeof path, "%s.yaml", state);
+    begin(NULL);
+    save(path, "processes: {}");
+    CHECK(colony_engine_load(colony, path, &err) == 0);
+    start();
+    CHECK(colony_template_add(colony, "{name: web, cmd: sleep 1000}", &err) == 0);
+    hear(&first, "create");
+    save(path, "processes: {db: {cmd: sleep 1000}}");
+    CHECK(kill(read_keeper(), SIGHUP) == 0);
+    UNTIL(first.count == 1);
+    CHECK(strcmp(look("db").origin, "config") == 0 && count_templates() == 2);
+    renew();
+    CHECK(count_templates() == 2 && strcmp(look("web").origin, "program") == 0);
     end();
 }
 
@@ -525,9 +561,9 @@ static const struct {
     const char *name;
     void (*run)(void);
 } scenarios[] = {
-    {"templates", templates}, {"processes", processes}, {"stats", stats},
-    {"output", output},       {"input", input},         {"writers", writers},
-    {"renewed", renewed},     {"left", left},           {"again", again},
+    {"templates", templates}, {"processes", processes}, {"stats", stats},     {"output", output},
+    {"input", input},         {"writers", writers},     {"renewed", renewed}, {"left", left},
+    {"again", again},         {"reloaded", reloaded},
 };
 
 int main(int argc, char **argv)
