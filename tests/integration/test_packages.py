@@ -124,8 +124,8 @@ def test_an_rpm_is_installed_upgraded_in_place_and_removed(machine):
     assert machine.run("getent", "group", "colony").stdout.startswith("colony:")
     assert machine.run("stat", "-c", "%a %U %G", "/run/colony").stdout == "750 root colony\n"
     assert "libcolony.so.0" in machine.run("find", "/usr/lib64", "-name", "libcolony.so.0").stdout
+    machine.write("/etc/colony/conf.d/web.yaml", "processes: {web: {cmd: sleep, args: ['1000'], numprocesses: 2}}")
     machine.run("systemctl", "start", "colony")
-    machine.ctl("load", "web", "--", "sleep", "1000")
     before, main = pids(machine), machine.show("MainPID")
     was = machine.run("stat", "-L", "-c", "%i", f"/proc/{main}/exe").stdout
     rpm(machine, "-U", "--force", "/colony.rpm")
@@ -137,4 +137,5 @@ def test_an_rpm_is_installed_upgraded_in_place_and_removed(machine):
         assert machine.run("test", "-e", f"/proc/{pid}", check=False).returncode == 1
     assert machine.run("pgrep", "-x", "colony", check=False).stdout == ""
     assert machine.run("test", "-e", "/usr/bin/colony", check=False).returncode == 1
+    assert "sleep" in machine.read("/etc/colony/conf.d/web.yaml")
     assert machine.run("find", "/usr/lib64", "-name", "libcolony*").stdout == ""
