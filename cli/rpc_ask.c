@@ -120,6 +120,12 @@ static int print_value(const struct rpc *rpc, const cJSON *value)
 
 /* --- asking ----------------------------------------------------------------------------------- */
 
+/* Milliseconds until the deadline, for poll(2); -1: there is none. */
+static int left_ms(const struct rpc *rpc)
+{
+    return rpc->deadline_ms == UINT64_MAX ? -1 : colony_target_until_ms(rpc->deadline_ms);
+}
+
 static int exit_code_of(const struct colony_rpc_answer *answer)
 {
     static const struct {
@@ -203,7 +209,7 @@ static int ask(struct rpc *rpc, const char *text, const char *method, cJSON *par
         exit_code = tell_failure(rpc, &err);
     if (exit_code == EXIT_OK) {
         if (rpc->deadline_ms != UINT64_MAX)
-            question.timeout_ms = (uint64_t)rpc_left_ms(rpc);
+            question.timeout_ms = (uint64_t)left_ms(rpc);
         if (colony_rpc_client_call(client, &question, answer, &err) < 0)
             exit_code = tell_failure(rpc, &err);
     }
@@ -317,7 +323,7 @@ static int wait_for_end(const struct rpc *rpc, const char *text, int pidfd)
     if (pidfd < 0)
         return EXIT_OK;
     do {
-        rc = poll(&end, 1, rpc_left_ms(rpc));
+        rc = poll(&end, 1, left_ms(rpc));
     } while (rc < 0 && errno == EINTR);
     (void)close(pidfd);
     if (rc > 0)
