@@ -80,12 +80,28 @@ static int load_keys(struct colony_rpc_keys *keys, const char *file, struct colo
     return colony_fail(err, -EACCES, "%s", reason.message);
 }
 
+static int make_proxy(struct colony_rpc_proxy **out, const struct colony_rpc_target *target,
+                      struct colony_error *err)
+{
+    struct colony_rpc_proxy *proxy = calloc(1, sizeof *proxy);
+    int rc;
+
+    if (!proxy)
+        return colony_fail_os(err, -ENOMEM, "cannot connect to %s", target->place);
+    proxy->timeout_ms = UINT64_MAX;
+    rc = colony_rpc_client_new(&proxy->client, target, err);
+    if (rc < 0)
+        free(proxy);
+    else
+        *out = proxy;
+    return rc;
+}
+
 int colony_rpc_connect(struct colony_rpc_proxy **out, const char *place,
                        const struct colony_rpc_access *access, struct colony_error *err)
 {
-    struct colony_rpc_proxy *proxy = NULL;
     struct colony_rpc_keys keys = {0};
-    struct colony_rpc_found found;
+    struct colony_rpc_found found = {0};
     struct colony_rpc_target target = {.place = found.endpoint};
     int rc = find(&found, place, access ? access : &(struct colony_rpc_access){0}, err);
 
@@ -95,19 +111,10 @@ int colony_rpc_connect(struct colony_rpc_proxy **out, const char *place,
         target.public_key = keys.public;
         target.secret_key = keys.secret;
     }
-    if (rc == 0) {
-        proxy = calloc(1, sizeof *proxy);
-        rc = proxy ? colony_rpc_client_new(&proxy->client, &target, err)
-                   : colony_fail_os(err, -ENOMEM, "cannot connect to %s", place);
-    }
+    if (rc == 0)
+        rc = make_proxy(out, &target, err);
     explicit_bzero(&keys, sizeof keys);
-    if (rc < 0) {
-        free(proxy);
-        return rc;
-    }
-    proxy->timeout_ms = UINT64_MAX;
-    *out = proxy;
-    return 0;
+    return rc;
 }
 
 void colony_rpc_disconnect(struct colony_rpc_proxy *proxy)

@@ -153,7 +153,7 @@ static int bad_text(const struct cJSON *params, struct cJSON **result,
     return 0;
 }
 
-static pthread_t loop_threads[2];
+static _Atomic pthread_t loop_threads[2];
 
 static int tell_thread(const struct cJSON *params, struct cJSON **result,
                        struct colony_rpc_error *error, void *data)
