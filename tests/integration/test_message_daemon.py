@@ -13,6 +13,7 @@ import pytest
 from conftest import BINARY, eventually
 from rpc_client import Client, entries, raises, zmq
 from rpc_fake import rpc
+from s3_server import KEY, REGION, S3, SECRET
 
 PROGRAM = pathlib.Path(BINARY).parent / "embed" / "message_daemon"
 
@@ -147,6 +148,40 @@ def test_a_kill_keeps_what_was_saved(daemon):
     assert daemon.count() == 1
 
 
+def test_s3_keeps_it(daemon):
+    with S3() as s3:
+        credentials = daemon.folder / "credentials"
+        credentials.write_text(f"{KEY} {SECRET}\n")
+        credentials.chmod(0o600)
+        settings = (f"pst: {{class_name: s3, url: {s3.url}/bucket/daemon.json, region: {REGION}, "
+                    f"credentials: {credentials}}}")
+        daemon.start(settings)
+        daemon.insert("one")
+        assert daemon.rpc("stop").returncode == 0
+        daemon.wait()
+        assert json.loads(s3.objects["/bucket/daemon.json"]) == {"pst_counter": 1}
+        daemon.start(settings)
+        assert daemon.count() == 1
+
+
+def test_keys_open_it(daemon):
+    for name in ("own", "reader", "guest", "stranger"):
+        key = daemon.folder / f"{name}.key"
+        public = subprocess.run([BINARY, "rpc", "keygen", key], capture_output=True, text=True,
+                                check=True).stdout.strip()
+        if name in ("reader", "guest"):
+            with open(daemon.folder / "allow", "a", encoding="utf-8") as allow:
+                allow.write(f"{name} {'read' if name == 'reader' else 'control'} {public}\n")
+    (daemon.folder / "allow").chmod(0o600)
+    daemon.start(f"keys: {daemon.folder}/own.key\nallow: {daemon.folder}/allow\n"
+                 f"pst: {{class_name: none}}")
+    assert daemon.entry()["endpoint"].startswith("tcp://0.0.0.0:51")
+    for name, answer in [("guest", "Message received!\n1\n"), ("reader", "PermissionError"),
+                         ("stranger", "does not take our key")]:
+        told = daemon.insert("hello", "MessageDaemon", str(daemon.folder / f"{name}.key"))
+        assert answer in told.stdout + told.stderr, (name, told)
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "none"])
 def test_settings_say_where_it_is_kept(daemon, kind):
     path = daemon.folder / "saved"
@@ -208,3 +243,34 @@ PATH={tmp_path}/bin:/usr/bin:/bin exec sh -c "$4"
                        ("Nobody:127.0.0.1", "no daemon of that name runs there")]:
         told = daemon.insert("two", place)
         assert told.stderr.count("\n") == 1 and why in told.stderr, told  # ssh's own words are not seen
+
+
+PART = """
+#include <colony.h>
+#include <unistd.h>
+int main(void)
+{
+    struct colony_rpc_daemon *daemon;
+    if (colony_rpc_open(&daemon, "Part", NULL, NULL) < 0 || colony_rpc_run(daemon, NULL) < 0)
+        return 1;
+    colony_rpc_close(daemon);
+    pause();
+}
+"""
+
+
+def test_stop_waits_for_the_daemon_not_for_the_program_that_it_is_a_part_of(tmp_path):
+    (tmp_path / "part.c").write_text(PART)
+    root = pathlib.Path(__file__).parents[2]
+    build = pathlib.Path(BINARY).parent
+    subprocess.run(["cc", "-I", root / "include", "-o", tmp_path / "part", tmp_path / "part.c", f"-L{build}",
+                    "-lcolony", f"-Wl,-rpath,{build}"], check=True)
+    env = {**os.environ, "COLONY_RUNTIME_DIR": str(tmp_path)}
+    with subprocess.Popen([tmp_path / "part"], env=env) as program:
+        try:
+            eventually(lambda: entries(tmp_path), what="serving")
+            told = rpc("stop", "Part", "--timeout", "15", runtime=tmp_path)
+            assert told.returncode == 0, told
+            assert program.poll() is None and not entries(tmp_path)
+        finally:
+            program.kill()
