@@ -44,7 +44,7 @@ NO_MAN := $(if $(MAN),,@echo 'no man pages: that takes scdoc')
 # What has threads beside the loop's, for ThreadSanitizer.
 THREADED := core/logs core/log_mark core/log_stalled core/store core/store_damage core/store_full \
             core/store_failures core/store_ids core/store_keep core/store_spool core/history core/ready core/ready_line \
-            core/ready_tcp lib/calls lib/listeners
+            core/ready_tcp lib/calls lib/listeners lib/rpc
 # What the keeper is made of: libc only (tests/integration/test_keeper_links.py holds it to that).
 KEEPER := error log message keeper_options notes table table_instance spawn spawn_child spawn_plan spawner cgroup sweep adopt notify \
           manager manager_scope keeper keeper_adopt keeper_engine keeper_host keeper_manager keeper_notify keeper_orders keeper_processes keeper_spawn \

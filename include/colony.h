@@ -488,10 +488,11 @@ struct colony_rpc_access {
 };
 /*
  * A proxy of the daemon at @place: NAME or NAME:PORT of this machine's registry; NAME:HOST, found
- * by ssh(1), a child of the program's as long as that takes; HOST:PORT. @access may be NULL. It may
+ * by ssh(1), which asks nobody for anything and is a child of the program's for 30 s at most;
+ * HOST:PORT. @access may be NULL. It may
  * begin to connect only. -ENOENT: there is no such daemon, with the nearest name; -EINVAL; -EACCES:
- * the keys; -EHOSTUNREACH: the other host did not tell. Any thread; each proxy is used by one at a
- * time, and blocks.
+ * the keys; -EHOSTUNREACH, -ETIMEDOUT: the other host did not tell. Any thread; each proxy is used
+ * by one at a time, and blocks.
  */
 COLONY_API int colony_rpc_connect(struct colony_rpc_proxy **out, const char *place,
                                   const struct colony_rpc_access *access, struct colony_error *err);
