@@ -22,7 +22,10 @@ static struct {
     enum colony_log_severity level;
     enum colony_log_style style;
     const char *name;
-} logger = {"colony", SEVERITY_INFO, LOG_STYLE_TEXT, "colony"};
+    bool is_written; /* on descriptor 2 */
+    colony_log_sink sink;
+    void *sink_data;
+} logger = {"colony", SEVERITY_INFO, LOG_STYLE_TEXT, "colony", false, NULL, NULL};
 
 static _Thread_local bool is_holding;
 static struct {
@@ -35,6 +38,13 @@ void colony_log_init(const char *part, enum colony_log_severity level, enum colo
     logger.part = part;
     logger.level = level;
     logger.style = style;
+    logger.is_written = true;
+}
+
+void colony_log_set_sink(colony_log_sink sink, void *data)
+{
+    logger.sink = sink;
+    logger.sink_data = data;
 }
 
 void colony_log_set_name(const char *name)
@@ -101,6 +111,8 @@ static int format_line(char *line, size_t size, enum colony_log_severity severit
                         stamp, now.tv_nsec / 1000000, level_names[severity], logger.part, quoted);
     }
     blank_control_bytes(message);
+    if (logger.style == LOG_STYLE_PIPE)
+        return snprintf(line, size, "%d%s\n", (int)severity, message);
     if (logger.style == LOG_STYLE_CLASSIC)
         return snprintf(line, size, "%s,%03ld %-24s%-32s%-12s%s\n", stamp, now.tv_nsec / 1000000,
                         thread_name(), logger.name, classic_names[severity], message);
@@ -146,29 +158,43 @@ void colony_log_flush(void)
     is_holding = false;
 }
 
+static void write_line(enum colony_log_severity severity, char *message)
+{
+    char line[LINE_MAX_BYTES + 256];
+    int length = format_line(line, sizeof line, severity, message);
+    size_t count = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
+
+    if (length <= 0)
+        return;
+    if (is_holding)
+        keep(line, count);
+    else
+        write_out(line, count);
+}
+
 void colony_log(enum colony_log_severity severity, const char *format, ...)
 {
     char message[LINE_MAX_BYTES / 2];
-    char line[LINE_MAX_BYTES + 256];
     int saved = errno;
     va_list args;
     int length;
 
-    if (severity > logger.level)
+    if (!logger.sink && (!logger.is_written || severity > logger.level))
         return;
     va_start(args, format);
     length = vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    if (length < 0)
-        return;
-    length = format_line(line, sizeof line, severity, message);
-    if (length > 0) {
-        size_t count = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
-
-        if (is_holding)
-            keep(line, count);
-        else
-            write_out(line, count);
-    }
+    if (length >= 0 && logger.sink)
+        logger.sink(severity, message, logger.sink_data);
+    else if (length >= 0)
+        write_line(severity, message);
     errno = saved;
+}
+
+void colony_log_pass_on(const char *line)
+{
+    int severity = line[0] - '0';
+
+    if (severity >= SEVERITY_ERROR && severity <= SEVERITY_DEBUG)
+        colony_log((enum colony_log_severity)severity, "%s", line + 1);
 }
