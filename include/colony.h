@@ -663,8 +663,9 @@ COLONY_API int colony_session_update(struct colony_session *session, const char 
 /* Forgets it, with all dependences on it, and leaves it running. */
 COLONY_API int colony_session_detach(struct colony_session *session, const char *who,
                                      struct colony_error *err);
-/* Stops @who (NULL: all, who waits for others first), and waits until all is gone. @ended (may be
- * NULL) is filled also when some could not be stopped: -EPERM, -ETIMEDOUT. */
+/* Stops @who (NULL: all, who waits for others first), and waits until all is gone; each takes a
+ * descriptor meanwhile. @ended (may be NULL) is filled also when some could not be stopped: -EPERM,
+ * -ETIMEDOUT, -EMFILE. */
 COLONY_API int colony_session_stop(struct colony_session *session, const char *who,
                                    struct colony_session_ended *ended, struct colony_error *err);
 
