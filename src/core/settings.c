@@ -58,6 +58,7 @@ void colony_settings_free(struct colony_settings *settings)
     colony__webhooks_clear(&settings->webhooks);
     colony__files_clear(&settings->directories);
     colony__session_clear(&settings->session);
+    colony__controllers_clear(settings);
     colony__daemon_clear(settings);
     colony__events_free(settings->events);
     colony__juggler_free(settings->juggler);
