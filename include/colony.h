@@ -111,7 +111,9 @@ COLONY_API void colony_engine_stop(struct colony *colony, const char *why);
 COLONY_API void colony_engine_free(struct colony *colony, void (*cb)(void *data), void *data);
 /* For handles of the program's own. */
 COLONY_API struct uv_loop_s *colony_engine_loop(struct colony *colony);
-/* Calls @fn on the loop, soon. Any thread, until colony_engine_free(). -ENOMEM. */
+/* Calls @fn on the loop, in a later turn; what one thread posts is called in that order, and what
+ * still waits when @colony is freed before that is told. It keeps no loop running that has nothing
+ * else to do. Any thread, until colony_engine_free(). -ENOMEM. */
 COLONY_API int colony_engine_post(struct colony *colony,
                                   void (*fn)(struct colony *colony, void *arg), void *arg);
 
@@ -237,8 +239,8 @@ COLONY_API uint64_t colony_msg_id(const struct colony_msg *msg);
  * "exit", or "proc.NAME.exit" where the pattern begins with "proc".
  *
  * Any thread, also before the engine is started. What is published after its return is told, to
- * several in the order in which they came. *out is for colony_unsubscribe(). -EINVAL: no pattern;
- * -ENOMEM.
+ * several in the order in which they came. *out is set before @cb is called, and for
+ * colony_unsubscribe(). -EINVAL: no pattern; -ENOMEM.
  */
 COLONY_API int colony_subscribe(struct colony *colony, const char *pattern, colony_listen_cb cb,
                                 void *data, struct colony_listener **out, struct colony_error *err);

@@ -268,6 +268,8 @@ bool colony_settings_has(const struct colony_settings *settings, const char *nam
 /* Settings with all defaults and no template. */
 int colony_settings_new(struct colony_settings **out, struct colony_error *err);
 void colony_settings_free(struct colony_settings *settings);
+/* As if they had been read anew: what was changed while colony ran on them is of another load. */
+void colony_settings_renew(struct colony_settings *settings);
 
 /*
  * Reads a file, gaffer's INI when its name ends in `.ini` and YAML else, and what it includes: a

@@ -112,7 +112,7 @@ static int make_handles(struct colony *colony)
     if (rc == 0)
         rc = colony__calls_new(&colony->calls, colony, colony->loop);
     if (rc == 0)
-        rc = colony__listeners_new(&colony->listeners, colony);
+        rc = colony__listeners_new(&colony->listeners);
     return rc;
 }
 
