@@ -17,6 +17,7 @@
 #include "core/error.h"
 #include "core/event_settings.h"
 #include "core/front.h"
+#include "core/log.h"
 #include "core/settings.h"
 
 /* --- figures ---------------------------------------------------------------------------------- */
@@ -134,10 +135,14 @@ static int create(void **out, struct colony_engine *engine, const struct colony_
 
 static void listen_on(const char *name, int fd, void *data)
 {
+    const size_t prefix = sizeof COLONY_DAEMON_PREFIX - 1;
     struct colony__daemon_controller *controller = data;
 
-    if (controller->rc == 0)
-        controller->rc = colony__daemon_listen(&controller->daemon, name, fd, controller->err);
+    if (controller->rc < 0)
+        return;
+    controller->rc = colony__daemon_listen(&controller->daemon, name, fd, controller->err);
+    if (controller->rc == 0 && strncmp(name, COLONY_DAEMON_PREFIX, prefix) == 0)
+        colony_log(SEVERITY_INFO, "takes events on %s", name + prefix);
 }
 
 static void stop(void *data)

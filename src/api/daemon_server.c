@@ -12,7 +12,6 @@
 #include "api/tokens_internal.h"
 #include "core/error.h"
 #include "core/event_settings.h"
-#include "core/log.h"
 #include "core/settings.h"
 
 uint64_t colony__daemon_now_us(int clock)
@@ -124,17 +123,12 @@ static bool is_named(const char *name, const char *prefix)
 int colony__daemon_listen(struct colony__daemon *daemon, const char *name, int fd,
                           struct colony_error *err)
 {
-    int rc;
-
     if (is_named(name, COLONY_DAEMON_UDP_PREFIX))
         return listen_for_datagrams(daemon, fd, err);
     if (!is_named(name, COLONY_DAEMON_PREFIX))
         return 0;
     daemon->port = port_of(fd);
-    rc = colony__server_listen(daemon->server, fd, COLONY__NO_TLS, err);
-    if (rc == 0)
-        colony_log(SEVERITY_INFO, "takes events on %s", name + strlen(COLONY_DAEMON_PREFIX));
-    return rc;
+    return colony__server_listen(daemon->server, fd, COLONY__NO_TLS, err);
 }
 
 /* --- its end ---------------------------------------------------------------------------------- */

@@ -63,12 +63,19 @@ static void put_status(struct colony__connection *connection, int status)
         {505, HEAD("505 HTTP Version Not Supported")},
     };
 #undef HEAD
+    char other[sizeof "HTTP/1.1 000 \r\nServer: colony/" COLONY_VERSION "\r\n"];
     size_t i = 0;
 
-    while (i + 1 < sizeof heads / sizeof heads[0] && heads[i].status != status)
+    while (i < sizeof heads / sizeof heads[0] && heads[i].status != status)
         i++;
-    assert(heads[i].status == status);
-    put(connection, heads[i].head);
+    if (i < sizeof heads / sizeof heads[0]) {
+        put(connection, heads[i].head);
+        return;
+    }
+    /* of a program's choice */
+    (void)snprintf(other, sizeof other, "HTTP/1.1 %03u \r\nServer: colony/" COLONY_VERSION "\r\n",
+                   (unsigned)status % 1000);
+    put(connection, other);
 }
 
 static void put_methods(struct colony__connection *connection, const char *name)

@@ -12,6 +12,7 @@
 
 enum {
     LINE_MAX_BYTES = 2048,
+    STAMP_SIZE = 32,
 };
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
@@ -23,6 +24,11 @@ static struct {
     enum colony_log_style style;
     const char *name;
 } logger = {"colony", SEVERITY_INFO, LOG_STYLE_TEXT, "colony"};
+
+static _Thread_local struct {
+    colony_log_divert_cb cb;
+    void *data;
+} diverted;
 
 static _Thread_local bool is_holding;
 static struct {
@@ -77,22 +83,45 @@ static void blank_control_bytes(char *text)
             *text = '?';
 }
 
+static struct timespec stamp_now(char stamp[STAMP_SIZE])
+{
+    struct timespec now = {0};
+    struct tm local = {0};
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    (void)localtime_r(&now.tv_sec, &local);
+    (void)strftime(stamp, STAMP_SIZE, "%Y-%m-%d %H:%M:%S", &local);
+    return now;
+}
+
 /* As a daemon that logged by threads had it: the engine is its main one. */
 static const char *thread_name(void)
 {
     return strcmp(logger.part, "keeper") == 0 ? "Keeper" : "MainThread";
 }
 
+size_t colony_log_format_columns(char *line, size_t size, const char *const columns[2],
+                                 enum colony_log_severity severity, char *message)
+{
+    char stamp[STAMP_SIZE];
+    struct timespec now = stamp_now(stamp);
+    int length;
+
+    blank_control_bytes(message);
+    length = snprintf(line, size, "%s,%03ld %-24s%-32s%-12s%s\n", stamp, now.tv_nsec / 1000000,
+                      columns[0], columns[1], classic_names[severity], message);
+    if (length > 0 && (size_t)length >= size)
+        line[size - 2] = '\n';
+    return length > 0 && (size_t)length < size ? (size_t)length : size - 1;
+}
+
 static int format_line(char *line, size_t size, enum colony_log_severity severity, char *message)
 {
-    char stamp[32];
+    const char *const columns[] = {thread_name(), logger.name};
+    char stamp[STAMP_SIZE];
     char quoted[LINE_MAX_BYTES];
-    struct timespec now;
-    struct tm local;
+    struct timespec now = stamp_now(stamp);
 
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    (void)localtime_r(&now.tv_sec, &local);
-    (void)strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", &local);
     if (logger.style == LOG_STYLE_JSON) {
         quote_json(quoted, sizeof quoted, message);
         return snprintf(line, size,
@@ -100,10 +129,9 @@ static int format_line(char *line, size_t size, enum colony_log_severity severit
                         "\"message\": \"%s\"}\n",
                         stamp, now.tv_nsec / 1000000, level_names[severity], logger.part, quoted);
     }
-    blank_control_bytes(message);
     if (logger.style == LOG_STYLE_CLASSIC)
-        return snprintf(line, size, "%s,%03ld %-24s%-32s%-12s%s\n", stamp, now.tv_nsec / 1000000,
-                        thread_name(), logger.name, classic_names[severity], message);
+        return (int)colony_log_format_columns(line, size, columns, severity, message);
+    blank_control_bytes(message);
     return snprintf(line, size, "%s.%03ld %-7s %s: %s\n", stamp, now.tv_nsec / 1000000,
                     level_names[severity], logger.part, message);
 }
@@ -146,6 +174,12 @@ void colony_log_flush(void)
     is_holding = false;
 }
 
+void colony_log_divert(colony_log_divert_cb cb, void *data)
+{
+    diverted.cb = cb;
+    diverted.data = data;
+}
+
 void colony_log(enum colony_log_severity severity, const char *format, ...)
 {
     char message[LINE_MAX_BYTES / 2];
@@ -154,13 +188,18 @@ void colony_log(enum colony_log_severity severity, const char *format, ...)
     va_list args;
     int length;
 
-    if (severity > logger.level)
+    if (!diverted.cb && severity > logger.level)
         return;
     va_start(args, format);
     length = vsnprintf(message, sizeof message, format, args);
     va_end(args);
     if (length < 0)
         return;
+    if (diverted.cb) {
+        diverted.cb(severity, message, diverted.data);
+        errno = saved;
+        return;
+    }
     length = format_line(line, sizeof line, severity, message);
     if (length > 0) {
         size_t count = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;

@@ -8,6 +8,8 @@
 #ifndef COLONY_CORE_LOG_H
 #define COLONY_CORE_LOG_H
 
+#include <stddef.h>
+
 enum colony_log_severity {
     SEVERITY_ERROR,
     SEVERITY_WARNING,
@@ -39,6 +41,15 @@ void colony_log_hold(void);
 void colony_log_write_held(void);
 /* Writes what is held back, and holds no more. */
 void colony_log_flush(void);
+
+/* From now on what the calling thread logs goes to @cb instead, at any level; NULL: no more. */
+typedef void (*colony_log_divert_cb)(enum colony_log_severity severity, const char *message,
+                                     void *data);
+void colony_log_divert(colony_log_divert_cb cb, void *data);
+
+/* One line in the style of columns, control bytes of @message blanked: its size without the NUL. */
+size_t colony_log_format_columns(char *line, size_t size, const char *const columns[2],
+                                 enum colony_log_severity severity, char *message);
 
 /* "info" → SEVERITY_INFO; -EINVAL. */
 int colony_log_parse_level(const char *text);

@@ -282,6 +282,15 @@ void colony_settings_free(struct colony_settings *settings);
  */
 int colony_settings_load(struct colony_settings **out, const char *path, struct colony_error *err);
 
+/*
+ * Settings of a program that is a daemon of its own, from @tree (value.h), which it takes over also
+ * when it fails; @path stands in messages. Its sections are `master`, `events` and `juggler`, at
+ * the top or below `colony:`, where a key of that name is the program's then; so is all else.
+ * -EINVAL, -ENOMEM.
+ */
+int colony_settings_of_program(struct colony_settings **out, struct colony_value *tree,
+                               const char *path, struct colony_error *err);
+
 /* What is read when no file is given: /etc/colony/colony.yaml; NULL when there is nothing. */
 const char *colony_settings_default_path(void);
 
