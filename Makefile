@@ -42,18 +42,19 @@ DOC_OBJ := $(DOC:%.c=$(BUILD)/%.o)
 MAN_PAGES := $(MAN:packaging/man/%.scd=$(BUILD)/man/%)
 NO_MAN := $(if $(MAN),,@echo 'no man pages: that takes scdoc')
 # What has threads beside the loop's, for ThreadSanitizer.
-THREADED := core/logs core/log_mark core/log_stalled core/store core/store_damage core/store_full \
+THREADED := lib/daemon core/logs core/log_mark core/log_stalled core/store core/store_damage core/store_full \
             core/store_failures core/store_ids core/store_keep core/store_spool core/history core/ready core/ready_line \
             core/ready_tcp
 # What the keeper is made of: libc only (tests/integration/test_keeper_links.py holds it to that).
 KEEPER := error log message keeper_options notes table table_instance spawn spawn_child spawn_plan spawner cgroup sweep adopt notify \
           manager manager_scope keeper keeper_adopt keeper_engine keeper_manager keeper_notify keeper_orders keeper_processes keeper_spawn \
           keeper_streams keeper_takeover
-UNIT := $(filter $(if $(T),$(foreach t,$(T),tests/$(dir $(t))test_$(notdir $(t)).c),%),$(wildcard tests/core/test_*.c tests/api/test_*.c tests/fsctl/test_*.c tests/rpc/test_*.c tests/session/test_*.c))
+UNIT := $(filter $(if $(T),$(foreach t,$(T),tests/$(dir $(t))test_$(notdir $(t)).c),%),$(wildcard tests/core/test_*.c tests/api/test_*.c tests/fsctl/test_*.c tests/rpc/test_*.c tests/session/test_*.c tests/lib/test_*.c))
 UNIT_BIN := $(UNIT:%.c=$(BUILD)/%)
 # What the bench measures beside: plain programs, whatever colony itself is built with.
 BENCH := $(addprefix $(BUILD)/bench/,probe crash loop writer capture echo fan datagrams watcher stats_pread stats_colony \
          router message_daemon fingerprint_colony fingerprint_proc)
+EMBED := $(patsubst examples/embed/%.c,$(BUILD)/embed/%,$(wildcard examples/embed/*.c))
 BENCH_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 $(WARN)
 COMPLETIONS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
 PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider
@@ -78,6 +79,12 @@ lib: $(BUILD)/libcolony.so.$(SONAME) $(BUILD)/libcolony.a $(BUILD)/colony.pc ## 
 $(BUILD)/libcolony.so.$(SONAME): $(OBJ) src/lib/libcolony.map
 	$(CC) -shared $(LINK) -Wl,-soname,$(@F) -Wl,--version-script=src/lib/libcolony.map -Wl,-z,defs -o $@ $(OBJ) $(LIBS)
 	ln -sf $(@F) $(BUILD)/libcolony.so
+
+# As somebody's own program is made: of colony.h and the library.
+$(BUILD)/embed/%: examples/embed/%.c include/colony.h $(BUILD)/libcolony.so.$(SONAME) Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -Iinclude -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -o $@ $< \
+	    -L$(BUILD) -lcolony -Wl,-rpath,'$$ORIGIN/..' $(shell pkg-config --cflags --libs libuv libcjson)
 
 # One object, so that what is not in colony.h cannot clash with names of the program.
 $(BUILD)/libcolony.a: $(OBJ)
@@ -141,7 +148,7 @@ test: test-unit test-integration ## all tests; T=core/template picks one unit te
 test-unit: $(UNIT_BIN) ## the unit tests (cmocka), as any user
 	@rc=0; for t in $(UNIT_BIN); do echo "== $$t"; $$t || rc=1; done; exit $$rc
 
-test-integration: all $(BUILD)/driven $(BENCH) $(BUILD)/docs/generate $(BUILD)/faults.so ## the whole binary, by pytest; P=NAME picks a file of tests/integration
+test-integration: all lib $(EMBED) $(BUILD)/driven $(BENCH) $(BUILD)/docs/generate $(BUILD)/faults.so ## the whole binary, by pytest; P=NAME picks a file of tests/integration
 	COLONY=$(abspath $(BUILD))/colony $(PYTEST) $(PYTEST_FLAGS) $(if $(P),$(P:%=tests/integration/test_%.py),tests/integration)
 
 $(BUILD)/bench/%: tests/bench/%.c Makefile
@@ -212,7 +219,7 @@ lint: ## clang-tidy and clang-format, as errors
 	printf '%s\n' $(SRC) $(CLI) $(DOC) | xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- -std=gnu11 $(CPPFLAGS) $(LLHTTP_CFLAGS)
 
 format: ## let clang-format decide
-	clang-format -i $(SRC) $(CLI) $(DOC) $(wildcard include/*.h include/*/*.h src/*/*.h cli/*.h docs/*.h tests/*/*.[ch])
+	clang-format -i $(SRC) $(CLI) $(DOC) $(wildcard include/*.h include/*/*.h src/*/*.h cli/*.h docs/*.h tests/*/*.[ch] examples/embed/*.c)
 
 install: all $(MAN_PAGES) install-system install-config ## into $(DESTDIR)$(prefix)
 	install -D -m 755 $(BUILD)/colony $(DESTDIR)$(prefix)/bin/colony

@@ -116,7 +116,12 @@ static int ask_status(struct colony__daemon *daemon, struct colony__connection *
 static int ask_ping(struct colony__daemon *daemon, struct colony__connection *connection,
                     struct colony_error *err)
 {
-    return colony__probe_ask(&hosted_of(daemon)->ping, connection, err);
+    struct colony_hosted *hosted = hosted_of(daemon);
+
+    if (hosted->options.callbacks.find_ping)
+        return colony__probe_ask(&hosted->ping, connection, err);
+    colony__daemon_respond_pong(connection);
+    return 0;
 }
 
 static const struct colony__daemon_host program_host = {
@@ -224,7 +229,7 @@ uint32_t colony_hosted_port(const struct colony_hosted *hosted)
     return hosted->daemon.port;
 }
 
-cJSON *colony_hosted_make_time(void)
+cJSON *colony_hosted_make_time(uint64_t wall_us)
 {
-    return colony__daemon_make_time(colony__daemon_now_us(CLOCK_REALTIME));
+    return colony__daemon_make_time(wall_us);
 }

@@ -80,18 +80,15 @@ static cJSON *make_config(const struct colony_settings *settings)
     return NULL;
 }
 
+/* The port that it has got, where it asked for any. */
 static cJSON *make_master(const struct colony__daemon *daemon)
 {
-    const struct colony_master_settings *master = &daemon->host->settings(daemon)->master;
-    cJSON *json = cJSON_CreateObject();
-    cJSON *names = cJSON_AddArrayToObject(json, "hidden_opts");
-    bool is_whole = names && colony__daemon_add(json, "host", cJSON_CreateString(master->host)) &&
-                    colony__daemon_add(json, "port", make_number(daemon->port));
+    cJSON *json = colony_master_to_json(&daemon->host->settings(daemon)->master);
+    cJSON *port = make_number(daemon->port);
 
-    for (char **name = master->hidden_opts; *name && is_whole; name++)
-        is_whole = cJSON_AddItemToArray(names, cJSON_CreateString(*name));
-    if (is_whole)
+    if (json && port && cJSON_ReplaceItemInObjectCaseSensitive(json, "port", port))
         return json;
+    cJSON_Delete(port);
     cJSON_Delete(json);
     return NULL;
 }

@@ -59,8 +59,9 @@ int colony_inbox_check(const struct colony_settings *settings, struct colony_err
 /* A handler that is a function, before all others. */
 struct colony_inbox_program {
     /* @json, in one line, is borrowed for the call. There is no other before
-     * colony_inbox_program_done(). NULL: what it has is given up, and not to be told as done. */
-    void (*handle)(uint64_t id, const char *json, size_t size, void *data);
+     * colony_inbox_program_done(). NULL: what it has is given up, and not to be told as done.
+     * Negative errno: it cannot take it. */
+    int (*handle)(uint64_t id, const char *json, size_t size, void *data);
     void *data;
 };
 

@@ -20,10 +20,10 @@ struct uv_loop_s;
 struct colony_hosted_callbacks {
     /* Takes over what /status has of its own, to add to it: colony_hosted_tell_status(). */
     int (*find_status)(struct cJSON *status, void *data, struct colony_error *err);
-    /* colony_hosted_tell_ping(). */
+    /* colony_hosted_tell_ping(). NULL: all is well. */
     int (*find_ping)(void *data, struct colony_error *err);
     /* An event: colony_hosted_event_done(). As in events.h. */
-    void (*event)(uint64_t id, const char *json, size_t size, void *data);
+    int (*event)(uint64_t id, const char *json, size_t size, void *data);
     void *data;
 };
 
@@ -54,7 +54,7 @@ void colony_hosted_event_done(struct colony_hosted *hosted);
 /* That it listens on; 0: not yet. */
 uint32_t colony_hosted_port(const struct colony_hosted *hosted);
 
-/* "2018-02-01 18:41:37.876631", as /status has times, of now. NULL: out of memory. */
-struct cJSON *colony_hosted_make_time(void);
+/* "2018-02-01 18:41:37.876631", as /status has times. NULL: out of memory. */
+struct cJSON *colony_hosted_make_time(uint64_t wall_us);
 
 #endif

@@ -228,6 +228,9 @@ struct colony_settings {
 const struct colony_tls_settings *colony_http_tls(const struct colony_http_settings *http,
                                                   size_t number);
 
+/* {"hidden_opts", "host", "port"}. NULL: out of memory. */
+struct cJSON *colony_master_to_json(const struct colony_master_settings *master);
+
 /* Whether the value of the user's key @key is not to be shown. */
 bool colony_master_hides(const struct colony_master_settings *master, const char *key);
 
