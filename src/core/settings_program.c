@@ -95,6 +95,19 @@ static int note_file(struct colony_settings *settings, const char *path)
     return settings->files[0].path ? 0 : -ENOMEM;
 }
 
+/* What it does not say is not done: the program has events for itself, and what it logs, too. */
+static int read_sections(struct colony_settings *settings, const struct colony__reading *reading)
+{
+    const struct colony_value *own = colony_value_get(settings->source, "colony");
+    const struct colony_value *events = colony_value_get(own, "events");
+
+    int rc = colony__sections_read(settings, reading);
+
+    if (rc == 0 && !colony_value_get(events, "handlers"))
+        colony__events_clear_handlers(settings->events);
+    return rc;
+}
+
 int colony_settings_of_program(struct colony_settings **out, struct colony_value *tree,
                                const char *path, struct colony_error *err)
 {
@@ -112,7 +125,7 @@ int colony_settings_of_program(struct colony_settings **out, struct colony_value
     if (rc == 0)
         rc = arrange(settings, &reading);
     if (rc == 0)
-        rc = colony__sections_read(settings, &reading);
+        rc = read_sections(settings, &reading);
     if (rc == -ENOMEM)
         (void)colony_fail(err, rc, "cannot load %s: out of memory", path);
     if (rc < 0) {

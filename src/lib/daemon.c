@@ -201,14 +201,10 @@ static int watch_signals(struct colony_daemon *daemon, struct colony_error *err)
 
 static int use_defaults(struct colony_daemon *daemon, struct colony_error *err)
 {
-    struct colony_settings *settings = NULL;
-    int rc;
-
     if (daemon->settings)
         return 0;
     colony_daemon_log(daemon, COLONY_DAEMON_WARNING, "Config file is not specified");
-    rc = colony_settings_new(&settings, err);
-    return rc < 0 ? rc : colony__daemon_take_settings(daemon, settings, err);
+    return colony_daemon_load_text(daemon, "", 0, err);
 }
 
 static int begin(struct colony_daemon *daemon, struct colony_error *err)
