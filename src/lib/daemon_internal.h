@@ -46,7 +46,8 @@ struct colony__slave {
     pthread_t thread;
     bool is_asked; /* its status callback is being called */
     bool is_woken;
-    bool is_over; /* to be joined */
+    bool has_returned; /* nobody sees it any more */
+    bool is_over;      /* to be joined */
 };
 LIST_HEAD(colony__slaves, colony__slave);
 

@@ -23,7 +23,7 @@ static void end_slave(struct colony__slave *slave)
     colony__daemon_lock(daemon);
     while (slave->is_asked)
         (void)pthread_cond_wait(&daemon->turn, &daemon->lock);
-    slave->own.status = NULL;
+    slave->has_returned = true;
     colony__daemon_unlock(daemon);
     if (slave->own.end)
         slave->own.end(slave->own.data);
@@ -174,7 +174,7 @@ static bool has_several(const struct colony_daemon *daemon, const struct colony_
 
     LIST_FOREACH(slave, &daemon->slaves, place)
     {
-        if (slave != one && slave->number > 0 && !slave->is_over &&
+        if (slave != one && slave->number > 0 && !slave->has_returned &&
             strcmp(slave->name, one->name) == 0)
             return true;
     }
@@ -225,7 +225,7 @@ static struct colony__slave *find_next(const struct colony_daemon *daemon,
     {
         if (slave == last)
             break;
-        if (slave->number > 0 && !slave->is_over)
+        if (slave->number > 0 && !slave->has_returned)
             next = slave;
     }
     return next;
