@@ -90,37 +90,37 @@ enum colony__daemon_phase {
 };
 
 struct colony_daemon {
-    char name[COLONY__DAEMON_NAME_MAX + 1];
     struct colony_daemon_callbacks callbacks;
     struct colony_settings *settings; /* NULL: none yet */
     struct cJSON *config;
     struct cJSON *master_config;
     char *state_path; /* NULL: it has none */
-    int log_fd;       /* -1: nothing is logged */
-    enum colony_daemon_level log_least;
-    bool stops_on_signals;
-
-    uv_loop_t loop;
-    uv_async_t async;
-    uv_timer_t flush;
-    uv_signal_t signals[2];
-    enum colony__daemon_phase phase;
-    struct colony_state_dir state;
     struct colony_store *store;
     struct colony_hosted *hosted;
     struct colony_juggler_sender *sender; /* NULL: there is no Juggler */
     struct colony__worker workers[WORKER_COUNT];
-    bool is_event_lost; /* the inbox waits no more for the one that is processed */
+    uv_loop_t loop;
+    uv_async_t async;
+    uv_timer_t flush;
+    uv_signal_t signals[2];
+    struct colony_state_dir state;
+    int log_fd; /* -1: nothing is logged */
+    enum colony_daemon_level log_least;
+    enum colony__daemon_phase phase; /* changed under the lock */
     _Atomic unsigned port;
     _Atomic bool is_stopping;
+    bool stops_on_signals;
+    bool is_event_lost; /* the inbox waits no more for the one that is processed */
 
+    bool is_ending; /* workers are to end; under the lock, as all below */
     pthread_mutex_t lock;
     pthread_cond_t turn; /* of anybody: on the monotonic clock */
     struct colony__slaves slaves;
     size_t slave_count;
-    bool is_ending; /* workers are to end */
-    STAILQ_HEAD(colony__reports_waiting, colony__report) reports;
     size_t report_count;
+    STAILQ_HEAD(colony__reports_waiting, colony__report) reports;
+
+    char name[COLONY__DAEMON_NAME_MAX + 1];
 };
 
 /* --- daemon.c --------------------------------------------------------------------------------- */
