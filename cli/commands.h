@@ -30,9 +30,6 @@ int colony_cmd_serve(int argc, char **argv);
 int colony_cmd_session(int argc, char **argv);
 int colony_cmd_top(int argc, char **argv);
 
-/* completion.c: what makes "bash", "fish" or "zsh" complete colony's words; NULL: another shell. */
-const char *colony_completion_script(const char *shell);
-
 /* check.c: what the sections of front-ends name (certificates, tokens, addresses) is as it must be.
  */
 struct colony_error;

@@ -131,7 +131,7 @@ static void on_welcome(void *data)
     struct program *program = data;
     struct colony_error err = {0};
 
-    for (size_t i = 0; i < CONTROLLER_COUNT; i++) {
+    for (size_t i = 0; i < CONTROLLER_COUNT && !program->keeper.is_orphaned; i++) {
         int rc = start_controller(program, i, &err);
 
         if (rc == 0)
@@ -190,6 +190,13 @@ static void on_lost(void *data)
     _exit(EXIT_FAILED); /* what is in the pipes and in the table waits for the next engine */
 }
 
+/* Another engine is told all that this one could not keep. */
+static void on_fatal(void *data)
+{
+    (void)data;
+    _exit(EXIT_FAILED);
+}
+
 static void on_terminate(uv_signal_t *handle, int signo)
 {
     struct program *program = handle->data;
@@ -225,6 +232,7 @@ static int run(struct program *program, struct colony_error *err)
                       .stopped = on_stopped,
                       .reload = on_reload,
                       .lost = on_lost,
+                      .fatal = on_fatal,
                       .data = program},
     };
     int rc = uv_loop_init(&program->loop);

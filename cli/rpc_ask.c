@@ -12,11 +12,11 @@
 #include <cjson/cJSON.h>
 
 #include "core/error.h"
+#include "core/target.h"
 #include "core/value.h"
 #include "rpc/client.h"
 #include "rpc/curve.h"
 #include "rpc_internal.h"
-#include "target.h"
 
 /* --- words and JSON --------------------------------------------------------------------------- */
 
@@ -146,7 +146,7 @@ static int tell_error(const struct colony_rpc_answer *answer)
 /* -EPROTO is about what is there, not about this machine. */
 static int tell_failure(const struct rpc *rpc, const struct colony_error *err)
 {
-    const struct rpc_daemon *daemon = &rpc->daemon;
+    const struct colony_rpc_found *daemon = &rpc->daemon;
     bool is_unreachable = err->code == -EPROTO || err->code == -ECONNREFUSED;
 
     if (err->code == -ETIMEDOUT) /* some of it was taken by finding it */
@@ -168,7 +168,7 @@ static int load_keys(const struct rpc *rpc, struct colony_rpc_keys *keys)
 
     if (rpc->daemon.public_key[0] == '\0')
         return EXIT_OK;
-    if (!rpc->key_file && rpc_default_key(path, sizeof path) < 0)
+    if (!rpc->key_file && colony_rpc_default_key(path, sizeof path) < 0)
         return rpc_fail(EXIT_USAGE, "cannot find our keys: say --key FILE");
     if (colony_rpc_keys_load(keys, rpc->key_file ? rpc->key_file : path, &err) == 0)
         return EXIT_OK;
@@ -185,7 +185,7 @@ static int ask(struct rpc *rpc, const char *text, const char *method, cJSON *par
     static struct colony_rpc_client *client;
     struct colony_rpc_keys keys = {0};
     struct colony_error err = {0};
-    const struct rpc_daemon *daemon = &rpc->daemon;
+    const struct colony_rpc_found *daemon = &rpc->daemon;
     struct colony_rpc_target target = {.place = daemon->endpoint};
     int exit_code = params ? EXIT_OK : rpc_fail(EXIT_FAILED, "cannot ask: out of memory");
     struct colony_rpc_question question = {method, params, UINT64_MAX};

@@ -13,26 +13,11 @@
 #include <sys/types.h>
 
 #include "options.h"
-#include "rpc/curve.h"
+#include "rpc/find.h"
 
 struct colony_error;
 struct colony_rpc_answer;
 struct cJSON;
-
-enum {
-    RPC_ENDPOINT_SIZE = 300,
-};
-
-/* Where a daemon is. */
-struct rpc_daemon {
-    char
-        endpoint[RPC_ENDPOINT_SIZE]; /* "HOST:PORT", "tcp://HOST:PORT"; "": it is to be found yet */
-    char public_key[COLONY_RPC_KEY_SIZE]; /* "": it wants no keys */
-    uint64_t message_bytes_max;           /* 0: unknown */
-    pid_t pid;                            /* who serves it, on this machine; 0: it is elsewhere */
-    pid_t keeper;                         /* its keeper; 0: it has none */
-    bool is_private;                      /* it says that only its own machine reaches it */
-};
 
 /* One run of `colony rpc`: all that any action's options can set. */
 struct rpc {
@@ -42,8 +27,8 @@ struct rpc {
     struct colony_option_list params;
     const char *key_file;
     const char *server_key;
-    uint64_t deadline_ms; /* UINT64_MAX: none */
-    struct rpc_daemon daemon;
+    uint64_t deadline_ms;           /* UINT64_MAX: none */
+    struct colony_rpc_found daemon; /* endpoint "": it is to be found yet */
     /* serve */
     const char *name;
     uint64_t port; /* UINT64_MAX: not given */
@@ -68,9 +53,6 @@ int rpc_fail(int exit_code, const char *format, ...) __attribute__((format(print
 
 /* Finds it, by the registry here or on its host, unless it is found already. EXIT_OK, or told. */
 int rpc_find(struct rpc *rpc, const char *text);
-
-/* The file of our keys when nobody says another. -ENAMETOOLONG, -ENOENT: there is no home. */
-int rpc_default_key(char *path, size_t size);
 
 /* --- rpc_ssh.c: another host is asked -----------------------------------------------------------
  */

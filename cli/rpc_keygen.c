@@ -5,45 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/error.h"
 #include "core/paths.h"
 #include "rpc/curve.h"
 #include "rpc_internal.h"
-
-#define KEY_FILE "rpc.key"
-
-int rpc_default_key(char *path, size_t size)
-{
-    const char *config = getenv("XDG_CONFIG_HOME");
-    const char *home = getenv("HOME");
-    int used;
-
-    if (geteuid() == 0)
-        used = snprintf(path, size, "%s/" KEY_FILE, COLONY_ETC);
-    else if (config && config[0] == '/')
-        used = snprintf(path, size, "%s/colony/" KEY_FILE, config);
-    else if (home && home[0] == '/')
-        used = snprintf(path, size, "%s/.config/colony/" KEY_FILE, home);
-    else
-        return -ENOENT;
-    return used > 0 && (size_t)used < size ? 0 : -ENAMETOOLONG;
-}
-
-/* The folders above @path. What fails is told by who writes the file. */
-static void make_folders(const char *path)
-{
-    char folder[PATH_MAX];
-
-    (void)snprintf(folder, sizeof folder, "%s", path);
-    for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        (void)mkdir(folder, 0755);
-        *slash = '/';
-    }
-}
 
 int rpc_keygen(struct rpc *rpc, int argc, char **argv)
 {
@@ -55,10 +22,10 @@ int rpc_keygen(struct rpc *rpc, int argc, char **argv)
     (void)rpc;
     if (argc > 1)
         (void)snprintf(path, sizeof path, "%s", argv[1]);
-    else if (rpc_default_key(path, sizeof path) < 0)
+    else if (colony_rpc_default_key(path, sizeof path) < 0)
         return rpc_fail(EXIT_USAGE, "cannot place the keys: you have no home, say a FILE");
     else
-        make_folders(path);
+        colony_make_folders_above(path, 0755);
     rc = colony_rpc_keygen(&keys, &err);
     if (rc == 0)
         rc = colony_rpc_keys_save(path, &keys, &err);

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cjson/cJSON.h>
@@ -106,11 +105,7 @@ static int place_state(const struct rpc *rpc, const char *name, char *path, size
         return rpc_fail(EXIT_FAILED, "cannot find a state folder: you have no home, give one with "
                                      "--state DIR");
     (void)snprintf(path, size, "%s/rpc/%s", base, name);
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        (void)mkdir(path, 0711); /* what fails is told when the folder itself is made */
-        *slash = '/';
-    }
+    colony_make_folders_above(path, 0711);
     return EXIT_OK;
 }
 
@@ -176,7 +171,7 @@ static int add_pst(const struct rpc *rpc, cJSON *json)
 static int add_rpc(const struct rpc *rpc, const char *name, cJSON *sections)
 {
     cJSON *json = cJSON_AddObjectToObject(sections, "rpc");
-    char bind[RPC_ENDPOINT_SIZE];
+    char bind[COLONY_RPC_PLACE_MAX];
     int exit_code = place_bind(rpc, bind, sizeof bind);
 
     (void)cJSON_AddStringToObject(json, "bind", bind);

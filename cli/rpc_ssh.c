@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/target.h"
 #include "core/words_internal.h"
 #include "rpc_internal.h"
-#include "target.h"
 
 enum {
     ANSWER_BYTES_MAX = 16 << 10,

@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 #include <colony/error.h>
@@ -56,7 +57,7 @@ COLONY_API const char *colony_version(void);
 struct colony;
 
 /* What is said before it starts; each is a text, and NULL is its default. */
-enum colony_option {
+enum colony_engine_option {
     COLONY_STATE,   /* its state folder; the default is one of its own, removed at the end */
     COLONY_PROGRAM, /* the program run as keeper; the default is the installed colony */
     COLONY_LEAVES,  /* "yes": what runs goes on when the program ends, or dies, and is taken over by
@@ -81,7 +82,7 @@ COLONY_API int colony_engine_open(struct colony **out, struct uv_loop_s *loop,
                                   const struct colony_callbacks *callbacks,
                                   struct colony_error *err);
 /* Copies @value. -EINVAL; -EBUSY: it runs. */
-COLONY_API int colony_engine_set(struct colony *colony, enum colony_option option,
+COLONY_API int colony_engine_set(struct colony *colony, enum colony_engine_option option,
                                  const char *value, struct colony_error *err);
 /* Settings as in docs/configuration.md, of a file or of memory (YAML, which JSON is, too); twice is
  * an error. Templates may be added without any. -EBUSY; errors begin with the place. */
@@ -107,6 +108,216 @@ COLONY_API struct uv_loop_s *colony_engine_loop(struct colony *colony);
 /* Calls @fn on the loop, soon. Any thread, until colony_engine_free(). -ENOMEM. */
 COLONY_API int colony_engine_post(struct colony *colony,
                                   void (*fn)(struct colony *colony, void *arg), void *arg);
+
+/* --- templates: what is to run -----------------------------------------------------------------
+ *
+ * What follows, up to the events, is asked of a living engine: from `ready` until `stopped`, on its
+ * loop; else it is -EAGAIN. Where nothing of that name or id is there it is -ENOENT, and -ESHUTDOWN
+ * while it ends. Changes are made at once, and events tell what becomes of them.
+ *
+ * A template of a program goes with this run of it: it is not remembered, and is added again by the
+ * next one. What COLONY_LEAVES left running of it becomes the one of the template of that name that
+ * is added then, and goes on.
+ */
+
+/*
+ * Adds a template and starts it, unless it has `start: false`. @settings: the settings of one
+ * process, as docs/configuration.md has them, with its `name`; YAML, which JSON is, too. -EEXIST:
+ * the name is taken; -EINVAL: what is wrong, with its place.
+ */
+COLONY_API int colony_template_add(struct colony *colony, const char *settings,
+                                   struct colony_error *err);
+COLONY_API int colony_template_add_json(struct colony *colony, const struct cJSON *settings,
+                                        struct colony_error *err);
+/* Gives the template of that name new settings; its processes are started anew if these need that.
+ * -EBUSY: it belongs to a file or to a session, which say what it is; that goes for removing and
+ * scaling as well. */
+COLONY_API int colony_template_update(struct colony *colony, const char *settings,
+                                      struct colony_error *err);
+COLONY_API int colony_template_update_json(struct colony *colony, const struct cJSON *settings,
+                                           struct colony_error *err);
+/* Stops it and forgets it. */
+COLONY_API int colony_template_remove(struct colony *colony, const char *name,
+                                      struct colony_error *err);
+/* Starting what runs and stopping what is stopped succeed; restarting what is stopped starts it. */
+COLONY_API int colony_template_start(struct colony *colony, const char *name,
+                                     struct colony_error *err);
+COLONY_API int colony_template_stop(struct colony *colony, const char *name,
+                                    struct colony_error *err);
+COLONY_API int colony_template_restart(struct colony *colony, const char *name,
+                                       struct colony_error *err);
+/* So many processes, or @change more or fewer; those of the highest numbers are stopped. How many
+ * there are then, at most 10,000: -EINVAL. */
+COLONY_API int colony_template_scale(struct colony *colony, const char *name, uint32_t count,
+                                     struct colony_error *err);
+COLONY_API int colony_template_scale_by(struct colony *colony, const char *name, int change,
+                                        struct colony_error *err);
+/* To each living process of it. @signal: its number, 1 to 64 (-EINVAL). -ESRCH: none lives. */
+COLONY_API int colony_template_signal(struct colony *colony, const char *name, int signal,
+                                      struct colony_error *err);
+/* Its settings, with defaults, as GET /processes/NAME answers. The caller's, for cJSON_Delete. */
+COLONY_API int colony_template_get(struct colony *colony, const char *name, struct cJSON **out,
+                                   struct colony_error *err);
+
+/* How it is doing. */
+struct colony_template_state {
+    const char *origin;    /* who it comes from: "program", "config", "http", "file", "session" */
+    uint32_t numprocesses; /* how many it is to have */
+    uint32_t running;      /* how many live */
+    bool is_active;        /* something of it starts, runs or is being stopped */
+};
+COLONY_API int colony_template_state(struct colony *colony, const char *name,
+                                     struct colony_template_state *out, struct colony_error *err);
+/* All of them, in the order in which they were added. None is to be added or removed in @each. */
+COLONY_API int colony_template_each(struct colony *colony,
+                                    void (*each)(const char *name, void *data), void *data,
+                                    struct colony_error *err);
+
+/* --- processes: what runs ----------------------------------------------------------------------
+ *
+ * A process is meant by its internal id, which counts up and is never another's: an id that is kept
+ * too long is -ENOENT. An os pid may be somebody else's by then.
+ */
+struct colony_process_info {
+    uint64_t id; /* 0: none lives in this slot */
+    pid_t os_pid;
+    uint32_t slot;          /* its place among those of its template, from 1 */
+    const char *name;       /* of the template; texts hold until the callback returns, or the loop
+                               turns */
+    const char *state;      /* of the slot: "running", "ready", "backoff", "stopped", … */
+    uint64_t started_at_ms; /* time of day, since 1970 */
+    uint64_t uptime_ms;
+    uint64_t restarts; /* of the slot, since somebody last started it */
+};
+COLONY_API int colony_process_find(struct colony *colony, uint64_t id,
+                                   struct colony_process_info *out, struct colony_error *err);
+/* The slots of @name, in order; NULL: of all templates. Also those in which none lives. No template
+ * is to be added, removed or scaled in @each. */
+COLONY_API int colony_process_each(struct colony *colony, const char *name,
+                                   void (*each)(const struct colony_process_info *info, void *data),
+                                   void *data, struct colony_error *err);
+/* Its slot stays stopped until somebody starts the template. */
+COLONY_API int colony_process_stop(struct colony *colony, uint64_t id, struct colony_error *err);
+COLONY_API int colony_process_signal(struct colony *colony, uint64_t id, int signal,
+                                     struct colony_error *err);
+
+/* --- events, stats and output: what happens ----------------------------------------------------
+ *
+ * All three tell by one callback, on the loop: @evtype says what happened, @msg what there is to
+ * know of it, during the call only. Who listens goes on when the keeper had to be replaced, and may
+ * end with the call that is under way, or begin others in it.
+ */
+struct colony_listener;
+struct colony_msg;
+typedef void (*colony_listen_cb)(const char *evtype, const struct colony_msg *msg, void *data);
+
+/* As an object: of an event what GET /watch tells, of a sample what GET /stats/NAME/ID tells, of a
+ * topic of the program's what was published. Made when it is asked for; NULL: it has none (output),
+ * or there is no memory. */
+COLONY_API const struct cJSON *colony_msg_json(const struct colony_msg *msg);
+/* Of output, as it was written; no text: it may have any bytes and ends without a NUL. NULL: it has
+ * none. */
+COLONY_API const char *colony_msg_bytes(const struct colony_msg *msg, size_t *size);
+/* Bytes of output before these that were not told, because the program was too slow. They are in
+ * the log. */
+COLONY_API uint64_t colony_msg_lost(const struct colony_msg *msg);
+/* The internal id of the process; 0: it is about none. */
+COLONY_API uint64_t colony_msg_id(const struct colony_msg *msg);
+
+/*
+ * Tells of events. @pattern: "spawn", "exit", …; "proc.NAME" for all about a template,
+ * "proc.NAME.exit" for one of those; a topic of the program's; "." for everything. A topic is told
+ * to all who have it or begin it, by whole parts: "orders" hears of "orders.paid". @evtype is
+ * "exit", or "proc.NAME.exit" where the pattern begins with "proc".
+ *
+ * Any thread, also before the engine is started. What is published after its return is told, to
+ * several in the order in which they came. *out is for colony_unsubscribe(). -EINVAL: no pattern;
+ * -ENOMEM.
+ */
+COLONY_API int colony_subscribe(struct colony *colony, const char *pattern, colony_listen_cb cb,
+                                void *data, struct colony_listener **out, struct colony_error *err);
+/*
+ * Ends what colony_subscribe() or colony_monitor…() began, once, before colony_engine_free(). On
+ * the loop, its callback is not called any more; from another thread, one that is under way is
+ * finished, and what is posted afterwards (colony_engine_post) comes after it. Any thread; NULL is
+ * fine.
+ */
+COLONY_API void colony_unsubscribe(struct colony_listener *listener);
+
+/*
+ * Tells those who subscribed in this program of something of its own, in a later turn of the loop.
+ * @topic: words of letters, digits, `-`, `_` and `:` with dots between, 200 bytes at most; the
+ * first is no event of the engine's, nor "proc" (-EINVAL). @message (may be NULL) is copied. Any
+ * thread; what one thread publishes, posts and writes is carried out in that order. -ENOMEM.
+ */
+COLONY_API int colony_publish(struct colony *colony, const char *topic, const struct cJSON *message,
+                              struct colony_error *err);
+
+/*
+ * Samples of what processes use, ten a second of each: @evtype is "STATS", and the object has
+ * mem_info1, mem_info2 (bytes), cpu, mem (percent), ctime (seconds), pid (of the system), username,
+ * nice, cmdline, children (a list of the same) and id. Of all processes of a template, also of
+ * those started later, or of one, until it has ended. On the loop, with a living engine. -ENOENT,
+ * -EMFILE, -ENOMEM. colony_unsubscribe() or colony_unmonitor() ends it.
+ */
+COLONY_API int colony_monitor(struct colony *colony, const char *name, colony_listen_cb cb,
+                              void *data, struct colony_listener **out, struct colony_error *err);
+COLONY_API int colony_monitor_process(struct colony *colony, uint64_t id, colony_listen_cb cb,
+                                      void *data, struct colony_listener **out,
+                                      struct colony_error *err);
+
+/* One stream of a process: a label of its template's redirect_output or custom_streams. */
+struct colony_io {
+    uint64_t id;
+    const char *label;
+};
+/*
+ * What a process writes from now on; label ".": to all its streams. @evtype is the label, and the
+ * message has bytes; one without any is the last: the process has ended. Threads as above. -ENOENT:
+ * no such process; -ENOTSUP: its output is not redirected; -EINVAL: it has no such stream; -EMFILE,
+ * -ENOMEM. colony_unsubscribe() or colony_unmonitor_io() ends it, also after its last message.
+ */
+COLONY_API int colony_monitor_io(struct colony *colony, struct colony_io stream,
+                                 colony_listen_cb cb, void *data, struct colony_listener **out,
+                                 struct colony_error *err);
+static inline void colony_unmonitor(struct colony_listener *listener)
+{
+    colony_unsubscribe(listener);
+}
+static inline void colony_unmonitor_io(struct colony_listener *listener)
+{
+    colony_unsubscribe(listener);
+}
+
+/* --- input: what processes read ---------------------------------------------------------------
+ *
+ * Any thread. Each write is copied and arrives as a whole, with nothing of others in it, or as much
+ * of it as the process took before it ended. What cannot be written is told to `done`, or else
+ * logged.
+ */
+
+/* To its stdin, where its template has `redirect_input: true`. -EAGAIN: 16 MiB wait already;
+ * -ENOMEM. */
+COLONY_API int colony_write(struct colony *colony, uint64_t id, const void *bytes, size_t size,
+                            struct colony_error *err);
+/* The same, in one write, of @count lines; those that have no line end get one. */
+COLONY_API int colony_writelines(struct colony *colony, uint64_t id, const char *const *lines,
+                                 size_t count, struct colony_error *err);
+
+struct colony_input {
+    struct colony_io stream; /* label NULL: its stdin; else one of its custom_streams */
+    const void *bytes;
+    size_t size;
+    /* On the loop, once: 0: all of it is in the pipe. -ENOENT: no such process; -EPERM: without
+     * redirect_input; -EINVAL: no such stream; -ESRCH: it reads no more; -EAGAIN: there was no
+     * engine.
+     * @why: one line, NULL at 0. May be NULL. */
+    void (*done)(int rc, const char *why, void *data);
+    void *data;
+};
+/* As colony_write(), for who wants to know when it is done, or writes to a custom stream. */
+COLONY_API int colony_write_to(struct colony *colony, const struct colony_input *input,
+                               struct colony_error *err);
 
 /* --- controllers: parts of a program around an engine ------------------------------------------
  */
@@ -270,13 +481,413 @@ COLONY_API int colony_daemonize(const char *pid_file, unsigned flags, struct col
 COLONY_API void colony_daemonize_ready(void);
 
 /* --- RPC: methods and attributes over ZeroMQ ---------------------------------------------------
+ *
+ * A struct colony_rpc_daemon is what others find by its name (`colony rpc call NAME …`, a proxy as
+ * below) and speak to as docs/rpc-protocol.md says. Beside what the program exposes it has, as
+ * every daemon, the attributes `running` and `uptime` and the method `stop`. It serves on a thread
+ * of its own; libzmq is opened when it starts.
+ *
+ * A struct colony_rpc_proxy is the other end: it asks one daemon and waits for the answer.
  */
+struct colony_rpc_daemon;
+struct colony_rpc_proxy;
+
+/* What a method or an attribute is refused with, as clients see it. */
+struct colony_rpc_error {
+    int code;          /* JSON-RPC's; 0: the one of the errno that was returned */
+    char type[64];     /* the name of an exception: Python's, or one of the program's own; "": the
+                          code's */
+    char message[512]; /* one line; "": that of the errno */
+};
+/* Fills @error by a format of printf's (@type may be NULL) and returns @code, a negative errno.
+ * Any thread. */
+COLONY_API int colony_rpc_throw(struct colony_rpc_error *error, int code, const char *type,
+                                const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 4, 5)))
+#endif
+    ;
+
+enum colony_rpc_flags {
+    COLONY_RPC_ON_LOOP = 1,     /* its functions are called on the thread that serves, one after the
+                                   other, and must not block: all clients wait meanwhile. Others are
+                                   called on the workers, several at once */
+    COLONY_RPC_FOR_READERS = 2, /* a method: a client whose key may only read may call it, too */
+};
+
+/* Copied when it is exposed; the functions are called with what was given there as @data. */
+struct colony_rpc_method {
+    const char *name;
+    /* The names of its parameters, "msg urgent?": those with a `?` may be left out. It is given an
+     * object of them, however the client has said them, and never more nor less. NULL: it is given
+     * what came: a list, an object, or NULL. */
+    const char *params;
+    const char *doc; /* "insert_message(msg): …"; NULL: none */
+    unsigned flags;
+    /* @params is borrowed; *result becomes the library's (NULL stays null). Returns 0, or a
+     * negative errno with *error, which begins empty. */
+    int (*call)(const struct cJSON *params, struct cJSON **result, struct colony_rpc_error *error,
+                void *data);
+};
+
+/* Without functions the library keeps the value: see colony_rpc_put(). */
+struct colony_rpc_attribute {
+    const char *name; /* those that begin with `pst` outlive the program */
+    const char *doc;
+    unsigned flags;
+    bool is_read_only; /* for clients. So is one with `get` and no `set`, unless its name begins
+                          with `pst`, which needs both */
+    int (*get)(struct cJSON **value, struct colony_rpc_error *error, void *data);
+    int (*set)(const struct cJSON *value, struct colony_rpc_error *error, void *data);
+};
+
+/* Where attributes are kept whose names begin with `pst`, if not where the settings say. Called on
+ * threads of the library's, one call at a time, and may block. */
+struct colony_rpc_persister {
+    /* An object as it was saved last, the library's then; NULL: nothing was. An error keeps the
+     * daemon from starting. */
+    int (*load)(struct cJSON **saved, void *data, struct colony_error *err);
+    /* All of them. 0: they outlive the program now; an error is told and it is tried again. */
+    int (*save)(const struct cJSON *attributes, void *data, struct colony_error *err);
+    void *data;
+};
+
+/*
+ * A daemon that does nothing yet. @settings is a text of YAML or JSON with what stands below `rpc:`
+ * in docs/configuration.md, but `name` and `program` ("pst: {class_name: sqlite, frequency: 10}");
+ * NULL: all defaults. So it listens on the first free port of 51000 to 51100 of 127.0.0.1, or of
+ * 0.0.0.0 where there are keys, and `pst` is saved each minute into STATE/rpc/NAME.json (.db:
+ * sqlite), STATE being the user's state folder of colony. -EINVAL with the reason; -ENOMEM.
+ */
+COLONY_API int colony_rpc_open(struct colony_rpc_daemon **out, const char *name,
+                               const char *settings, struct colony_error *err);
+
+/* These say what it has and are called before it starts (-EBUSY). Names are a letter, then letters,
+ * digits and `_`, 64 bytes at most, each once (-EEXIST), and 1,000 in all (-ENOSPC); `stop`,
+ * `getattr`, `setattr`, `dir` and `doc` are taken, a `running` or `uptime` of the program's hides
+ * the library's. -EINVAL; -ENOMEM. @data is kept. */
+COLONY_API int colony_rpc_expose_method(struct colony_rpc_daemon *daemon,
+                                        const struct colony_rpc_method *method, void *data,
+                                        struct colony_error *err);
+/* @value is the first one where the library keeps it (else NULL), and copied; saved ones replace
+ * it. */
+COLONY_API int colony_rpc_expose_attr(struct colony_rpc_daemon *daemon,
+                                      const struct colony_rpc_attribute *attribute,
+                                      const struct cJSON *value, void *data,
+                                      struct colony_error *err);
+/* One of several functions of the program's work, each called on a thread of its own when all is
+ * served, with @data; it returns soon after colony_rpc_running() is false. The daemon ends when all
+ * have returned; without any it serves until it is stopped. */
+COLONY_API int colony_rpc_add_run(struct colony_rpc_daemon *daemon,
+                                  void (*run)(struct colony_rpc_daemon *daemon, void *data),
+                                  void *data, struct colony_error *err);
+/* What `doc` without a name answers. Copied. */
+COLONY_API int colony_rpc_describe(struct colony_rpc_daemon *daemon, const char *doc,
+                                   struct colony_error *err);
+/* How many calls are carried out at once (4 by default, 256 at most), and how many more may wait
+ * (1,024 at most and by default; those above are refused with -32006, and counted). */
+COLONY_API int colony_rpc_set_workers(struct colony_rpc_daemon *daemon, unsigned workers,
+                                      unsigned waiting, struct colony_error *err);
+/* Copied. */
+COLONY_API int colony_rpc_set_persister(struct colony_rpc_daemon *daemon,
+                                        const struct colony_rpc_persister *persister,
+                                        struct colony_error *err);
+/* SIGTERM, say, ends it from its start to its end: the one signal handler there is. Eight at most.
+ */
+COLONY_API int colony_rpc_stop_on_signal(struct colony_rpc_daemon *daemon, int signum,
+                                         struct colony_error *err);
+
+/*
+ * Reads what was saved, listens, enters the registry and begins the run functions; clients are
+ * served when it returns, and no sooner. Blocks as long as reading takes. Once in its life, after
+ * any fork(). -EADDRINUSE, -EACCES (an address beyond this machine without keys); -EEXIST: this
+ * program has a daemon of that name already; -EBUSY: another program saves its attributes in the
+ * same place; -ENOENT: libzmq is not installed; what reading them says.
+ */
+COLONY_API int colony_rpc_start(struct colony_rpc_daemon *daemon, struct colony_error *err);
+/* False from the moment it is asked to stop. Any thread. */
+COLONY_API bool colony_rpc_running(const struct colony_rpc_daemon *daemon);
+/* Waits that many milliseconds, or until it is asked to stop; returns colony_rpc_running(). Any
+ * thread but the daemon's own (ON_LOOP). */
+COLONY_API bool colony_rpc_sleep(struct colony_rpc_daemon *daemon, uint64_t ms);
+/* Asks it to stop: no more calls are taken, those under way are finished, run functions return,
+ * `pst` attributes are saved, and it leaves the registry. Returns at once; any thread, and signal
+ * handlers. */
+COLONY_API void colony_rpc_stop(struct colony_rpc_daemon *daemon);
+/* Blocks until it has ended; not in any function of its own. 0; why attributes could not be saved
+ * at the end; -EINVAL: it was never started. */
+COLONY_API int colony_rpc_wait(struct colony_rpc_daemon *daemon, struct colony_error *err);
+/* colony_rpc_start() and colony_rpc_wait(). */
+COLONY_API int colony_rpc_run(struct colony_rpc_daemon *daemon, struct colony_error *err);
+/* Stops and waits for it if it runs. When nobody uses it any more. NULL is fine. */
+COLONY_API void colony_rpc_close(struct colony_rpc_daemon *daemon);
+
+/* "tcp://127.0.0.1:51000"; "" before it has started. Lives as long as the daemon. */
+COLONY_API const char *colony_rpc_endpoint(const struct colony_rpc_daemon *daemon);
+/* The value of an attribute that the library keeps, the caller's; set by clients meanwhile.
+ * -ENOENT; -ENOMEM. Any thread. */
+COLONY_API int colony_rpc_value(struct colony_rpc_daemon *daemon, const char *name,
+                                struct cJSON **value, struct colony_error *err);
+/* Sets it, to a copy. -ENOENT; -EMSGSIZE above 256 KiB; -ENOMEM. Any thread. */
+COLONY_API int colony_rpc_put(struct colony_rpc_daemon *daemon, const char *name,
+                              const struct cJSON *value, struct colony_error *err);
+/* {"requests": …, "repeated", "malformed", "too_large", "refused", "dropped", "connections",
+ * "rejected", "waiting"}: how many there were, and wait for a worker now. The caller's; NULL: no
+ * memory, or it does not run. Any thread. */
+COLONY_API struct cJSON *colony_rpc_figures(struct colony_rpc_daemon *daemon);
+
+/* What a daemon that wants keys needs; any may be NULL. */
+struct colony_rpc_access {
+    const char *key_file;   /* our own (`colony rpc keygen`); NULL: where that puts them */
+    const char *server_key; /* its public key, where the registry does not tell */
+};
+/*
+ * A proxy of the daemon at @place: NAME or NAME:PORT of this machine's registry; NAME:HOST, found
+ * by ssh(1), a child of the program's as long as that takes; HOST:PORT. @access may be NULL. It may
+ * begin to connect only. -ENOENT: there is no such daemon, with the nearest name; -EINVAL; -EACCES:
+ * the keys; -EHOSTUNREACH: the other host did not tell. Any thread; each proxy is used by one at a
+ * time, and blocks.
+ */
+COLONY_API int colony_rpc_connect(struct colony_rpc_proxy **out, const char *place,
+                                  const struct colony_rpc_access *access, struct colony_error *err);
+/* For each question from now on; UINT64_MAX, as in the beginning: as long as it takes. */
+COLONY_API void colony_rpc_set_timeout(struct colony_rpc_proxy *proxy, uint64_t timeout_ms);
+/*
+ * These three ask and wait. A connection that is lost is made again, and what was asked is carried
+ * out once. @params is a list, an object or NULL; results are the caller's.
+ *
+ * -ETIMEDOUT; -ECONNREFUSED: nothing listens there; -EACCES: our key is not taken; -EPROTO,
+ * -EMSGSIZE, -ECONNRESET. What the daemon answered as an error is "TYPE: message": -ENOENT (there
+ * is no such thing), -EINVAL (parameters), -EPERM, -EBUSY, -ESRCH (it does not run), -EAGAIN (not
+ * now), -ETIMEDOUT, else -EREMOTEIO; colony_rpc_raised() has all of it.
+ */
+COLONY_API int colony_rpc_get(struct colony_rpc_proxy *proxy, const char *name,
+                              struct cJSON **value, struct colony_error *err);
+COLONY_API int colony_rpc_set(struct colony_rpc_proxy *proxy, const char *name,
+                              const struct cJSON *value, struct colony_error *err);
+COLONY_API int colony_rpc_call(struct colony_rpc_proxy *proxy, const char *method,
+                               const struct cJSON *params, struct cJSON **result,
+                               struct colony_error *err);
+/* The error that the daemon answered the last question with; NULL: it did not. Until the next. */
+COLONY_API const struct colony_rpc_error *colony_rpc_raised(const struct colony_rpc_proxy *proxy);
+/* NULL is fine. */
+COLONY_API void colony_rpc_disconnect(struct colony_rpc_proxy *proxy);
 
 /* --- files: the folders of processes and messages ----------------------------------------------
+ *
+ * ncolony's two folders, as `colony ctl --messages DIR --config DIR` writes them (docs/files.md).
+ * No engine is needed, and none need run: who watches the folders finds what is written. A file is
+ * complete when it appears, and on disk when these return. They block on the disk: any thread, but
+ * better not that of a loop.
  */
 
-/* --- session: a working directory of related processes -----------------------------------------
+/* Where they are. Both must be there; -ENOTDIR: one is not. */
+struct colony_places {
+    const char *config;   /* a file for each process */
+    const char *messages; /* a file for each message */
+    FILE *dry_run; /* not NULL: what would be written goes there, a line each, and the folders
+                      stay as they are */
+};
+
+/* A process. Lists end with NULL; what is NULL is not said in its file. */
+struct colony_file {
+    const char *cmd; /* the program; required */
+    const char *const *args;
+    const char *const *env;         /* KEY=VALUE; of two with one KEY the last counts */
+    const char *const *env_inherit; /* names of variables of whoever runs it */
+    const uid_t *uid;               /* who it runs as; else whoever runs it decides */
+    const gid_t *gid;
+    const char *extras; /* more members of it: a JSON object, or the path of a file with one */
+};
+
+/*
+ * Writes the file of the process @name, which adds the process or changes it. 1: done; 0: that is
+ * what stands there, and nothing was touched. -EINVAL: colony could not use it, or @name; -EBADMSG:
+ * `extras` are no JSON; -ENOENT: they are in no file; -EFBIG: 1 MiB; -EACCES, -ENOSPC, … -ENOMEM.
  */
+COLONY_API int colony_files_add(const struct colony_places *places, const char *name,
+                                const struct colony_file *file, struct colony_error *err);
+/* Removes its file: the process is stopped. -ENOENT: there is none, and the nearest is named. */
+COLONY_API int colony_files_remove(const struct colony_places *places, const char *name,
+                                   struct colony_error *err);
+/* Sends a message: restart it, all, or those whose `group` has @group. Messages of one program are
+ * acted on in the order they were sent. -ENOENT: there is no process of that name. */
+COLONY_API int colony_files_restart(const struct colony_places *places, const char *name,
+                                    struct colony_error *err);
+COLONY_API int colony_files_restart_all(const struct colony_places *places,
+                                        struct colony_error *err);
+COLONY_API int colony_files_restart_group(const struct colony_places *places, const char *group,
+                                          struct colony_error *err);
+/* The names of the processes, in order, up to NULL: how many. For colony_files_free(). */
+COLONY_API int colony_files_list(const struct colony_places *places, char ***names,
+                                 struct colony_error *err);
+/* NULL is fine. */
+COLONY_API void colony_files_free(char **names);
+/* The file of a process as it stands there, NUL-terminated after @size bytes, for free(). -ENOENT;
+ * -EINVAL: it is no regular file; -EFBIG: it has more than 1 MiB. */
+COLONY_API int colony_files_read(const struct colony_places *places, const char *name, char **text,
+                                 size_t *size, struct colony_error *err);
+
+/* --- session: a working directory of related processes -----------------------------------------
+ *
+ * What `colony session` does (docs/sessions.md), without the command line. While the workspace has
+ * a supervisor (colony_session_activate), that starts and stops; else the calling program does, of
+ * which what it starts is no child.
+ *
+ * All of these block: up to ten seconds for others who change the workspace (then -EBUSY), as long
+ * as a stop takes, or a condition. Any thread, one at a time for each session. A process is called
+ * by its alias or its name; -ENOENT, with the nearest name, when there is none. What is handed out
+ * as struct cJSON is the caller's, to be freed by cJSON_Delete(); values of parameters whose names
+ * speak of a secret are hidden in it.
+ */
+struct colony_session;
+
+#define COLONY_SESSION_FOREVER UINT64_MAX
+
+/* Makes @folder (NULL: the current one) a workspace, or adds to one what is missing. How many
+ * folders and files were made. -EPERM: somebody else's. */
+COLONY_API int colony_session_init(const char *folder, struct colony_error *err);
+/*
+ * The workspace @folder, or with NULL the one of COLONY_SESSION, else the first from the current
+ * folder upwards. -ENOENT: there is none.
+ */
+COLONY_API int colony_session_open(struct colony_session **out, const char *folder,
+                                   struct colony_error *err);
+/* What runs goes on. NULL is fine. */
+COLONY_API void colony_session_close(struct colony_session *session);
+/* Its folder, absolute; of the session's life. */
+COLONY_API const char *colony_session_path(const struct colony_session *session);
+/* @cb (NULL: nobody) is told of each file that cannot be used, "FILE:LINE:COLUMN: why", on the
+ * thread of the call that has met it; what it said when it was good counts. */
+COLONY_API void colony_session_on_problem(struct colony_session *session,
+                                          void (*cb)(const char *line, void *data), void *data);
+/* What is run as supervisor; NULL: the installed colony. Copies. -ENOMEM. */
+COLONY_API int colony_session_set_program(struct colony_session *session, const char *program,
+                                          struct colony_error *err);
+
+enum colony_choice { COLONY_AS_IT_IS, COLONY_NO, COLONY_YES };
+
+/* What is to be otherwise of a process. All-zero: nothing, or of a new one the default. Borrowed
+ * for the call. */
+struct colony_session_change {
+    const char *alias;           /* a name for people */
+    enum colony_choice restart;  /* the supervisor starts it, and again when it ends */
+    enum colony_choice shutdown; /* colony_session_deactivate() stops it */
+    const char *const *cmdline;  /* of its next start; NULL-terminated, as the next */
+    const char *const *env;      /* KEY=VALUE, instead of what its file says; empty: nothing */
+    const char *cwd;             /* "": the workspace */
+    const char *state;           /* what it looks like now is that state (attach, update) */
+};
+
+struct colony_session_started {
+    char name[256]; /* two words, or those of its file */
+    pid_t pid;      /* 0: it waits for others, and the supervisor will start it */
+};
+
+/* What a stop came to; left: how many of the session run on (deactivate). */
+struct colony_session_ended {
+    size_t stopped;
+    size_t killed;
+    size_t left;
+};
+
+/*
+ * Runs @what: an uri, or a process by its alias or name. @change and @started may be NULL. -EINVAL:
+ * not an uri that can be run; -EEXIST: the alias is another's; -EBUSY: it runs, or waits for others
+ * while no supervisor would start it later; -EIO: its program cannot be run (a new process is not
+ * kept then).
+ */
+COLONY_API int colony_session_start(struct colony_session *session, const char *what,
+                                    const struct colony_session_change *change,
+                                    struct colony_session_started *started,
+                                    struct colony_error *err);
+/*
+ * Takes the running process @pid, whoever started it; one that is taken already is changed. @change
+ * and @taken may be NULL. -ESRCH; -EPERM: another user's; -EEXIST: the alias is another's.
+ */
+COLONY_API int colony_session_attach(struct colony_session *session, pid_t pid,
+                                     const struct colony_session_change *change,
+                                     struct colony_session_started *taken,
+                                     struct colony_error *err);
+/* Changes what its file in etc says, and has the supervisor look at it; what runs is left as it is.
+ * -ESRCH: it is down, and its state was to be named. */
+COLONY_API int colony_session_update(struct colony_session *session, const char *who,
+                                     const struct colony_session_change *change,
+                                     struct colony_error *err);
+/* Forgets it, with all dependences on it, and leaves it running. */
+COLONY_API int colony_session_detach(struct colony_session *session, const char *who,
+                                     struct colony_error *err);
+/* Stops @who (NULL: all, who waits for others first), and waits until all is gone. @ended (may be
+ * NULL) is filled also when some could not be stopped: -EPERM, -ETIMEDOUT. */
+COLONY_API int colony_session_stop(struct colony_session *session, const char *who,
+                                   struct colony_session_ended *ended, struct colony_error *err);
+
+/*
+ * Waits until @condition holds, such as "len(fp['listen']) > 0" or "state == 'operative'".
+ * -ETIMEDOUT after @timeout_ms; -ESRCH: it is down, and nobody starts it again; -EINVAL, -E2BIG: of
+ * the condition, with the column.
+ */
+COLONY_API int colony_session_wait(struct colony_session *session, const char *who,
+                                   const char *condition, uint64_t timeout_ms,
+                                   struct colony_error *err);
+
+/* All-zero: the fingerprint of now and all that were saved. */
+struct colony_session_look {
+    const char *state; /* of those that were saved only this one; with saves: save it as this */
+    bool saves;        /* keep the one of now, for the state or as what it was seen like last */
+    bool compares;     /* with what differs between now and each saved one */
+};
+/*
+ * What @who has open: {"name", "alias", "state", "pid", "fingerprint": {"files", "listen", "udp",
+ * "established", "cmdline"}, "states": {STATE: {"fingerprint", "score", "changes": {"files":
+ * {"kept", "gone", "added"}, …}}}}; pid and fingerprint are null while it is down. @how and @out
+ * may be NULL. -ESRCH: it is down and was to be saved or compared; -ENOENT: no such state, either.
+ */
+COLONY_API int colony_session_fingerprint(struct colony_session *session, const char *who,
+                                          const struct colony_session_look *how, struct cJSON **out,
+                                          struct colony_error *err);
+
+/*
+ * @child is to be started once @parent, "NAME:STATE" or "NAME" (any state but starting), is as it
+ * says. @on_loss, when it leaves that state: "keep" (the child runs on), "stop" or "restart"; NULL:
+ * as it is, at first keep. 1; 0: it was so. -ELOOP with the circle.
+ */
+COLONY_API int colony_session_dependence_add(struct colony_session *session, const char *parent,
+                                             const char *child, const char *on_loss,
+                                             struct colony_error *err);
+/* @parent without a state: in all states. How many there were. */
+COLONY_API int colony_session_dependence_remove(struct colony_session *session, const char *parent,
+                                                const char *child, struct colony_error *err);
+/* [{"child", "parent", "state" (or null), "on_loss"}, …]. */
+COLONY_API int colony_session_dependence_list(struct colony_session *session, struct cJSON **out,
+                                              struct colony_error *err);
+
+/*
+ * Begins to supervise, in the background, by a process of its own that outlives the program: takes
+ * over what runs, starts what has restart, each once those it waits for are as they must be. 1 once
+ * that is under way; 0: it was supervised. -EILSEQ: etc/session.yaml cannot be used; -ENOENT: there
+ * is no program to run; -EIO with why it did not begin.
+ */
+COLONY_API int colony_session_activate(struct colony_session *session, struct colony_error *err);
+/* Stops what has shutdown, and ends the supervisor. @ended may be NULL. */
+COLONY_API int colony_session_deactivate(struct colony_session *session,
+                                         struct colony_session_ended *ended,
+                                         struct colony_error *err);
+/* Its supervisor's pid, or 0. */
+COLONY_API pid_t colony_session_supervisor(const struct colony_session *session);
+
+/*
+ * {"name", "alias", "uri", "state", "pid", "uptime" (seconds), "restart", "shutdown", "parents":
+ * [{"parent", "state", "on_loss", "met"}], "score", "cmdline"}, as they are now; null is what there
+ * is not.
+ */
+COLONY_API int colony_session_find(struct colony_session *session, const char *who,
+                                   struct cJSON **out, struct colony_error *err);
+/* The same of all, by name, each borrowed by @cb for the call; until it returns something else than
+ * 0, which is returned then, or a negative errno. It may use the session. */
+COLONY_API int colony_session_each(struct colony_session *session,
+                                   int (*cb)(const struct cJSON *process, void *data), void *data,
+                                   struct colony_error *err);
 
 #ifdef __cplusplus
 }

@@ -23,10 +23,13 @@ static struct {
     enum colony_log_severity level;
     enum colony_log_style style;
     const char *name;
-} logger = {"colony", SEVERITY_INFO, LOG_STYLE_TEXT, "colony"};
+    bool is_written; /* on descriptor 2 */
+    colony_log_sink sink;
+    void *sink_data;
+} logger = {"colony", SEVERITY_INFO, LOG_STYLE_TEXT, "colony", false, NULL, NULL};
 
 static _Thread_local struct {
-    colony_log_divert_cb cb;
+    colony_log_sink cb;
     void *data;
 } diverted;
 
@@ -41,6 +44,13 @@ void colony_log_init(const char *part, enum colony_log_severity level, enum colo
     logger.part = part;
     logger.level = level;
     logger.style = style;
+    logger.is_written = true;
+}
+
+void colony_log_set_sink(colony_log_sink sink, void *data)
+{
+    logger.sink = sink;
+    logger.sink_data = data;
 }
 
 void colony_log_set_name(const char *name)
@@ -132,6 +142,8 @@ static int format_line(char *line, size_t size, enum colony_log_severity severit
     if (logger.style == LOG_STYLE_CLASSIC)
         return (int)colony_log_format_columns(line, size, columns, severity, message);
     blank_control_bytes(message);
+    if (logger.style == LOG_STYLE_PIPE)
+        return snprintf(line, size, "%d%s\n", (int)severity, message);
     return snprintf(line, size, "%s.%03ld %-7s %s: %s\n", stamp, now.tv_nsec / 1000000,
                     level_names[severity], logger.part, message);
 }
@@ -174,40 +186,51 @@ void colony_log_flush(void)
     is_holding = false;
 }
 
-void colony_log_divert(colony_log_divert_cb cb, void *data)
+void colony_log_divert(colony_log_sink cb, void *data)
 {
     diverted.cb = cb;
     diverted.data = data;
 }
 
+static void write_line(enum colony_log_severity severity, char *message)
+{
+    char line[LINE_MAX_BYTES + 256];
+    int length = format_line(line, sizeof line, severity, message);
+    size_t count = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
+
+    if (length <= 0)
+        return;
+    if (is_holding)
+        keep(line, count);
+    else
+        write_out(line, count);
+}
+
 void colony_log(enum colony_log_severity severity, const char *format, ...)
 {
     char message[LINE_MAX_BYTES / 2];
-    char line[LINE_MAX_BYTES + 256];
     int saved = errno;
     va_list args;
     int length;
 
-    if (!diverted.cb && severity > logger.level)
+    if (!diverted.cb && !logger.sink && (!logger.is_written || severity > logger.level))
         return;
     va_start(args, format);
     length = vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    if (length < 0)
-        return;
-    if (diverted.cb) {
+    if (length >= 0 && diverted.cb)
         diverted.cb(severity, message, diverted.data);
-        errno = saved;
-        return;
-    }
-    length = format_line(line, sizeof line, severity, message);
-    if (length > 0) {
-        size_t count = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
-
-        if (is_holding)
-            keep(line, count);
-        else
-            write_out(line, count);
-    }
+    else if (length >= 0 && logger.sink)
+        logger.sink(severity, message, logger.sink_data);
+    else if (length >= 0)
+        write_line(severity, message);
     errno = saved;
+}
+
+void colony_log_pass_on(const char *line)
+{
+    int severity = line[0] - '0';
+
+    if (severity >= SEVERITY_ERROR && severity <= SEVERITY_DEBUG)
+        colony_log((enum colony_log_severity)severity, "%s", line + 1);
 }

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -62,4 +63,16 @@ int colony_default_state_dir(char *path, size_t size)
     if (home)
         return write_path(path, size, "%s/.local/state/colony", home);
     return -ENOENT;
+}
+
+void colony_make_folders_above(const char *path, mode_t mode)
+{
+    char folder[PATH_MAX];
+
+    (void)snprintf(folder, sizeof folder, "%s", path);
+    for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(folder, mode);
+        *slash = '/';
+    }
 }

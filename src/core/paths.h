@@ -2,12 +2,13 @@
 /*
  * paths.h - where colony keeps things when nobody says otherwise (DESIGN §5).
  *
- * Nothing is created or checked here but the existence of /run/user/UID. libc only.
+ * Nothing is checked here but the existence of /run/user/UID. libc only.
  */
 #ifndef COLONY_CORE_PATHS_H
 #define COLONY_CORE_PATHS_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #ifndef COLONY_ETC
 #define COLONY_ETC "/etc/colony"
@@ -31,5 +32,9 @@ int colony_default_socket(char *path, size_t size);
  * Returns 0, -ENAMETOOLONG, or -ENOENT when the user has no home folder.
  */
 int colony_default_state_dir(char *path, size_t size);
+
+/* Makes the folders above the absolute @path that are not there. What fails is told when something
+ * is made in them. */
+void colony_make_folders_above(const char *path, mode_t mode);
 
 #endif

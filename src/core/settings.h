@@ -294,6 +294,11 @@ int colony_settings_load(struct colony_settings **out, const char *path, struct 
 int colony_settings_of_program(struct colony_settings **out, struct colony_value *tree,
                                const char *path, struct colony_error *err);
 
+/* The same of YAML (which JSON is, too) in memory, which messages call `settings`: what it includes
+ * is found from the working directory. @name: what it is called unless it says so. */
+int colony_settings_load_text(struct colony_settings **out, const char *text, size_t size,
+                              const char *name, struct colony_error *err);
+
 /* What is read when no file is given: /etc/colony/colony.yaml; NULL when there is nothing. */
 const char *colony_settings_default_path(void);
 

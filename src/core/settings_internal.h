@@ -73,6 +73,10 @@ int colony__settings_check_users_keys(const struct colony_settings *settings,
 int colony__include_load(struct colony_settings *settings, const char *path, const char *etc,
                          struct colony_error *err);
 
+/* The same of a text, which is called @path. */
+int colony__include_text(struct colony_settings *settings, const char *path, const char *text,
+                         size_t size, struct colony_error *err);
+
 /* colony_settings_load and colony_settings_default_path with another folder than /etc/colony. */
 int colony__settings_load(struct colony_settings **out, const char *path, const char *etc,
                           struct colony_error *err);

@@ -50,8 +50,7 @@ struct colony_zmq {
 };
 
 /*
- * The first call opens the library, and is made on a program's first thread. -ENOENT, -ENOTSUP with
- * what to install.
+ * The first call opens the library. Any thread. -ENOENT, -ENOTSUP with what to install.
  */
 int colony_zmq_get(const struct colony_zmq **out, struct colony_error *err);
 

@@ -35,10 +35,11 @@ struct rpc_attributes {
     bool has_failed; /* and it was told */
     bool is_closing;
     bool has_loaded; /* or there is nothing to load: before that nothing is saved over it */
-    void (*loaded_cb)(void *data);
+    rpc_attributes_cb loaded_cb;
     void *loaded_data;
-    void (*closed_cb)(void *data);
+    rpc_attributes_cb closed_cb;
     void *closed_data;
+    struct colony_error unsaved; /* why the last of it could not be */
 };
 
 static void save(struct rpc_attributes *attributes);
@@ -153,24 +154,19 @@ static void take_saved(struct rpc_attributes *attributes, const char *text)
 static void on_loaded(int rc, const char *text, const struct colony_error *err, void *data)
 {
     struct rpc_attributes *attributes = data;
-    void (*cb)(void *data) = attributes->loaded_cb;
+    rpc_attributes_cb cb = attributes->loaded_cb;
 
-    if (rc < 0)
-        colony_log(SEVERITY_ERROR,
-                   "%s: attributes are not saved before that is mended, and colony "
-                   "started again",
-                   err->message);
-    else
+    if (rc == 0)
         attributes->has_loaded = true;
     if (rc == 0 && text)
         take_saved(attributes, text);
     attributes->loaded_cb = NULL;
-    cb(attributes->loaded_data);
+    cb(rc < 0 ? err : NULL, attributes->loaded_data);
     if (attributes->is_closing)
         save(attributes);
 }
 
-void rpc_attributes_load(struct rpc_attributes *attributes, void (*cb)(void *data), void *data)
+void rpc_attributes_load(struct rpc_attributes *attributes, rpc_attributes_cb cb, void *data)
 {
     struct colony_error err;
     int rc;
@@ -239,13 +235,12 @@ int rpc_attributes_set(struct rpc_attributes *attributes, const char *name, cons
 static void on_timer_closed(uv_handle_t *handle)
 {
     struct rpc_attributes *attributes = handle->data;
-    void (*cb)(void *data) = attributes->closed_cb;
-    void *data = attributes->closed_data;
 
     forget_all(attributes);
     colony_rpc_pst_free(attributes->pst);
+    attributes->closed_cb(attributes->unsaved.code < 0 ? &attributes->unsaved : NULL,
+                          attributes->closed_data);
     free(attributes);
-    cb(data);
 }
 
 static void on_saved(int rc, const struct colony_error *err, void *data)
@@ -253,7 +248,9 @@ static void on_saved(int rc, const struct colony_error *err, void *data)
     struct rpc_attributes *attributes = data;
 
     attributes->is_saving = false;
-    if (rc < 0 && !attributes->has_failed)
+    if (rc < 0 && attributes->is_closing)
+        attributes->unsaved = *err;
+    else if (rc < 0 && !attributes->has_failed)
         colony_log(SEVERITY_ERROR, "%s: tries again", err->message);
     attributes->has_failed = rc < 0;
     if (attributes->is_closing) {
@@ -308,7 +305,7 @@ static void save(struct rpc_attributes *attributes)
     on_saved(rc, &err, attributes);
 }
 
-void rpc_attributes_close(struct rpc_attributes *attributes, void (*cb)(void *data), void *data)
+void rpc_attributes_close(struct rpc_attributes *attributes, rpc_attributes_cb cb, void *data)
 {
     attributes->closed_cb = cb;
     attributes->closed_data = data;

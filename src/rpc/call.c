@@ -118,6 +118,13 @@ void colony_rpc_fail(struct colony_rpc_call *call, const struct colony_error *er
     colony_rpc_raise(call, colony_error_info(err->code)->rpc_code, NULL, err->message);
 }
 
+void colony_rpc_refuse(struct colony_rpc_call *call, const char *message)
+{
+    if (call->dispatch)
+        colony__rpc_count_refused(call->dispatch);
+    colony_rpc_raise(call, -32006, NULL, message);
+}
+
 bool colony_rpc_is_name(const char *name)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

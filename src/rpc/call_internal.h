@@ -40,6 +40,8 @@ struct colony_rpc_call {
 /* All that is answered goes through here: @text is the reply, freed (NULL: there was no memory). */
 void colony__rpc_call_end(struct colony_rpc_call *call, char *text);
 
+void colony__rpc_count_refused(struct colony__rpc_dispatch *dispatch);
+
 /* Takes @text (NULL: none) where it is waited for. @options NULL: the dispatch is gone, and so is
  * the answer. */
 void colony__rpc_deliver(const struct colony__rpc_dispatch_options *options,

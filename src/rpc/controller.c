@@ -210,9 +210,8 @@ static void on_program_ready(void *data)
     listen_when_ready(rpc);
 }
 
-static void on_loaded(void *data)
+static void go_on(struct rpc *rpc)
 {
-    struct rpc *rpc = data;
     bool was_ready = rpc->is_program_ready;
 
     rpc->is_loading = false;
@@ -221,6 +220,16 @@ static void on_loaded(void *data)
         colony_rpc_program_loaded(rpc->program);
     if (!rpc->program || was_ready)
         listen_when_ready(rpc);
+}
+
+static void on_loaded(const struct colony_error *err, void *data)
+{
+    if (err)
+        colony_log(SEVERITY_ERROR,
+                   "%s: attributes are not saved before that is mended, and colony "
+                   "started again",
+                   err->message);
+    go_on(data);
 }
 
 #define METER(function, field)                                                                     \
@@ -285,7 +294,7 @@ static int start(void *controller, struct colony_error *err)
         return -ENOMEM;
     }
     if (rpc->has_loaded) {
-        on_loaded(rpc);
+        go_on(rpc);
     } else if (!rpc->is_loading) {
         rpc->is_loading = true;
         rpc_attributes_load(rpc->object.attributes, on_loaded, rpc);
@@ -293,11 +302,14 @@ static int start(void *controller, struct colony_error *err)
     return 0;
 }
 
-static void on_attributes_closed(void *data)
+static void on_attributes_closed(const struct colony_error *err, void *data)
 {
     struct rpc *rpc = data;
     colony_front_closed_cb cb = rpc->closed_cb;
     void *closed_data = rpc->closed_data;
+
+    if (err)
+        colony_log(SEVERITY_ERROR, "%s", err->message);
 
     free(rpc);
     if (cb)
@@ -311,7 +323,7 @@ static void on_program_closed(void *data)
     if (rpc->object.attributes)
         rpc_attributes_close(rpc->object.attributes, on_attributes_closed, rpc);
     else
-        on_attributes_closed(rpc);
+        on_attributes_closed(NULL, rpc);
 }
 
 static void on_server_closed(void *data)

@@ -5,12 +5,16 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/paths.h"
 #include "core/secret.h"
 #include "core/zmq.h"
+
+#define KEY_FILE "rpc.key"
 
 enum {
     RAW_SIZE = 32,
@@ -238,4 +242,21 @@ const struct colony_rpc_peer *colony_rpc_curve_find(const struct colony_rpc_curv
         if (strcmp(curve->peers[i].key, key) == 0)
             return &curve->peers[i];
     return NULL;
+}
+
+int colony_rpc_default_key(char *path, size_t size)
+{
+    const char *config = getenv("XDG_CONFIG_HOME");
+    const char *home = getenv("HOME");
+    int used;
+
+    if (geteuid() == 0)
+        used = snprintf(path, size, "%s/" KEY_FILE, COLONY_ETC);
+    else if (config && config[0] == '/')
+        used = snprintf(path, size, "%s/colony/" KEY_FILE, config);
+    else if (home && home[0] == '/')
+        used = snprintf(path, size, "%s/.config/colony/" KEY_FILE, home);
+    else
+        return -ENOENT;
+    return used > 0 && (size_t)used < size ? 0 : -ENAMETOOLONG;
 }

@@ -51,6 +51,9 @@ int colony_rpc_keys_save(const char *path, const struct colony_rpc_keys *keys,
 /* Reads one, which must be as secret.h wants it. -EINVAL with `PATH:LINE: …`. */
 int colony_rpc_keys_load(struct colony_rpc_keys *out, const char *path, struct colony_error *err);
 
+/* The file of our own keys when nobody says another. -ENAMETOOLONG, -ENOENT: there is no home. */
+int colony_rpc_default_key(char *path, size_t size);
+
 /* Reads the file of keys and the list @allow, both as secret.h wants them. */
 int colony_rpc_curve_load(struct colony_rpc_curve *out, const char *keys, const char *allow,
                           struct colony_error *err);

@@ -119,6 +119,11 @@ void colony__rpc_dispatch_free(struct colony__rpc_dispatch *dispatch)
     free(dispatch);
 }
 
+void colony__rpc_count_refused(struct colony__rpc_dispatch *dispatch)
+{
+    dispatch->options.counters->refused++;
+}
+
 /* Answers what never became a call. @id NULL: it has none that could be told. */
 static void fail_at(struct colony__rpc_dispatch *dispatch, const struct colony__rpc_place *place,
                     const char *id, int code, const char *message)

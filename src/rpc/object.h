@@ -70,6 +70,8 @@ void colony_rpc_fail(struct colony_rpc_call *call, const struct colony_error *er
 /* Ends with an error of any other kind. */
 void colony_rpc_raise(struct colony_rpc_call *call, int code, const char *type,
                       const char *message);
+/* Ends as what is too much for the server itself, and is counted with that. */
+void colony_rpc_refuse(struct colony_rpc_call *call, const char *message);
 
 /* A letter, then letters, digits and `_`, at most COLONY_RPC_NAME_MAX. */
 bool colony_rpc_is_name(const char *name);

@@ -110,6 +110,20 @@ int colony_rpc_pst_new(struct colony_rpc_pst **out, struct uv_loop_s *loop,
     return rc;
 }
 
+int colony_rpc_pst_new_kept(struct colony_rpc_pst **out, struct uv_loop_s *loop,
+                            const struct colony_rpc_keeping *keeping, struct colony_error *err)
+{
+    struct colony_rpc_pst *pst = calloc(1, sizeof *pst);
+
+    if (!pst)
+        return colony_fail_os(err, -ENOMEM, "cannot keep attributes");
+    pst->loop = loop;
+    pst->kind = &rpc_place_kept;
+    pst->place.keeping = *keeping;
+    *out = pst;
+    return 0;
+}
+
 void colony_rpc_pst_free(struct colony_rpc_pst *pst)
 {
     if (!pst)

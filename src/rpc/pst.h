@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pst.h - keeps a JSON text over restarts: in a file, in sqlite, or as an object of S3.
+ * pst.h - keeps a JSON text over restarts: in a file, in sqlite, as an object of S3, or where a
+ * program that embeds colony keeps it.
  *
  * The work is done on a thread of libuv's, one thing after the other. Loop thread only.
  */
@@ -34,8 +35,20 @@ int colony_rpc_pst_new(struct colony_rpc_pst **out, struct uv_loop_s *loop,
                        const struct colony_pst_settings *settings, const char *path,
                        const char *name, struct colony_error *err);
 
+/* What keeps it otherwise, on a thread of libuv's, one call after the other. */
+struct colony_rpc_keeping {
+    /* *text is freed with free(); NULL: there is nothing. */
+    int (*load)(void *data, char **text, struct colony_error *err);
+    int (*save)(void *data, const char *text, struct colony_error *err);
+    void *data;
+};
+/* -ENOMEM. */
+int colony_rpc_pst_new_kept(struct colony_rpc_pst **out, struct uv_loop_s *loop,
+                            const struct colony_rpc_keeping *keeping, struct colony_error *err);
+
 /* A JSON object that was saved. What is none is moved aside (a file to PATH.damaged-TIME), which is
- * logged, and rc is 0 then, without a text. -EBUSY while something else is under way. */
+ * logged, and rc is 0 then, without a text; -EBADMSG of a program's. -EBUSY while something else is
+ * under way. */
 int colony_rpc_pst_load(struct colony_rpc_pst *pst, colony_rpc_pst_loaded_cb cb, void *data);
 
 /* Replaces it by @text, which is copied; it is on disk when @cb says 0. -EBUSY as above; -ENOMEM.

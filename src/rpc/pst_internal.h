@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-struct colony_error;
+#include "rpc/pst.h"
 
 struct rpc_place {
     char *path; /* file, sqlite */
@@ -13,6 +13,7 @@ struct rpc_place {
     char *url;  /* s3 */
     char *region;
     char *credentials; /* "KEY:SECRET" */
+    struct colony_rpc_keeping keeping;
 };
 
 struct rpc_place_kind {
@@ -28,6 +29,7 @@ struct rpc_place_kind {
 extern const struct rpc_place_kind rpc_place_file;
 extern const struct rpc_place_kind rpc_place_sqlite;
 extern const struct rpc_place_kind rpc_place_s3;
+extern const struct rpc_place_kind rpc_place_kept;
 
 /* "PATH.damaged-20260301T120000Z" */
 void rpc_place_aside(const char *path, char *out, size_t size);

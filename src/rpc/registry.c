@@ -132,7 +132,7 @@ static int write_file(int folder, const char *name, const char *text)
     int fd;
     int rc = 0;
 
-    (void)snprintf(fresh, sizeof fresh, ".%d.new", (int)getpid());
+    (void)snprintf(fresh, sizeof fresh, ".%d.new", (int)gettid());
     (void)unlinkat(folder, fresh, 0);
     fd = openat(folder, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)

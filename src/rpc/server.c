@@ -88,7 +88,7 @@ static int set_options(const struct colony_rpc_server *server, uint64_t message_
 static int bind_inside(struct colony_rpc_server *server, const char *folder,
                        struct colony_error *err)
 {
-    static unsigned serial; /* of the loop thread */
+    static atomic_uint serial; /* a program may have several servers, each on a thread */
     int folder_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     int fd = -1;
     char name[64];

@@ -37,16 +37,16 @@ struct colony_rpc_server_options {
     const struct colony_rpc_curve *curve;
 };
 
-/* What happened so far. */
+/* What happened so far. Any thread may read them while the server lives. */
 struct colony_rpc_counters {
-    uint64_t requests;    /* carried out, also those that failed */
-    uint64_t repeated;    /* answered from what was answered before */
-    uint64_t too_large;   /* messages, with which their connections were closed */
-    uint64_t malformed;   /* messages that are none, or requests that are none */
-    uint64_t refused;     /* requests, because too much waits */
-    uint64_t dropped;     /* answers that their clients did not read */
-    uint64_t connections; /* accepted */
-    uint64_t rejected;    /* connections closed unread: too many, or of somebody else */
+    _Atomic uint64_t requests;    /* carried out, also those that failed */
+    _Atomic uint64_t repeated;    /* answered from what was answered before */
+    _Atomic uint64_t too_large;   /* messages, with which their connections were closed */
+    _Atomic uint64_t malformed;   /* messages that are none, or requests that are none */
+    _Atomic uint64_t refused;     /* requests, because too much waits */
+    _Atomic uint64_t dropped;     /* answers that their clients did not read */
+    _Atomic uint64_t connections; /* accepted */
+    _Atomic uint64_t rejected;    /* connections closed unread: too many, or of somebody else */
 };
 
 typedef void (*colony_rpc_closed_cb)(void *data);

@@ -93,8 +93,11 @@ def depends(package):
 
 
 class Debian(Machine):
-    def boot_with(self, package):
-        tree = prepared(depends(package))
+    def boot_with(self, packages, *more):
+        """With what @packages depend on, but not them, and what else is named."""
+        ours = {path.name.partition("_")[0] for path in packages}
+        wanted = {name for path in packages for name in depends(path)} - ours
+        tree = prepared(sorted({*wanted, *more}))
         self.begin(BEGIN, tree)
 
     def lay(self, path):

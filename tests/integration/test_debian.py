@@ -64,13 +64,39 @@ def test_the_documentation_is_a_package_of_its_own(packages):
     files = run("dpkg-deb", "-c", package(packages, "colony-doc")).stdout
     assert "./usr/share/doc/colony/configuration.md" in files
     assert "./usr/share/doc/colony/examples/quickstart.yaml" in files
+    assert "./usr/share/doc/colony/examples/embed/files.c" in files
+
+
+def test_the_library_is_two_packages_of_which_only_one_is_needed_to_run(packages):
+    run_time = run("dpkg-deb", "-c", package(packages, "libcolony0")).stdout
+    assert "/libcolony.so.0\n" in run_time
+    for ending in (".h\n", ".a\n", ".pc\n", "/libcolony.so -> libcolony.so.0\n"):
+        assert ending not in run_time
+        assert ending in run("dpkg-deb", "-c", package(packages, "libcolony-dev")).stdout
+    needed = run("dpkg-deb", "-f", package(packages, "libcolony-dev"), "Depends").stdout
+    assert {f"libcolony0 (= {VERSION}-1)", "libuv1-dev", "libcjson-dev"} <= set(needed.strip().split(", "))
+    shlibs = run("dpkg-deb", "-I", package(packages, "libcolony0"), "shlibs").stdout
+    assert shlibs == f"libcolony 0 libcolony0 (>= {VERSION})\n"
+
+
+def test_the_same_sources_give_the_same_packages(packages, tmp_path):
+    """Packed again elsewhere and later, of the same objects."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    env |= {"DEB_CFLAGS_APPEND": "-O1 -g0", "DEB_BUILD_OPTIONS": "noautodbgsym", "TZ": "Asia/Tokyo"}
+    made = run("make", "-s", "-C", ROOT, "deb", f"BUILD={tmp_path}", f"COLONY_OBJECTS={BUILD}/package", env=env,
+               umask=0o027, timeout=900)
+    assert made.returncode == 0, made.stderr[-3000:]
+    for name in ("colony", "colony-doc", "libcolony0", "libcolony-dev"):
+        one, two = package(packages, name), package(tmp_path / "deb", name)
+        assert one.read_bytes() == two.read_bytes(), name
 
 
 @pytest.fixture(scope="module", name="debian")
 def debian_fixture(packages):
     debian = make_debian()
     try:
-        debian.boot_with(package(packages, "colony"))
+        debian.boot_with([package(packages, name) for name in ("colony", "libcolony0", "libcolony-dev")],
+                         "gcc", "g++", "libc6-dev", "pkg-config")
         debian.before = files(debian)
         debian.run("dpkg", "-i", debian.lay(package(packages, "colony")))
         yield debian
@@ -160,3 +186,23 @@ def test_purged_it_leaves_nothing(debian):
     assert [path for path in left if not path.endswith(".deb")] == []  # those were laid there by the tests
     assert debian.run("getent", "group", "colony", check=False).returncode == 2
     assert debian.run("ls", "/run/colony", check=False).returncode != 0
+
+
+@pytest.mark.parametrize("link", ["", "-Wl,--as-needed -l:libcolony.a --static"], ids=["shared", "static"])
+def test_a_program_is_built_with_what_the_library_packages_install(debian, packages, link):
+    debian.run("dpkg", "-i", *(debian.lay(package(packages, name)) for name in ("libcolony0", "libcolony-dev")))
+    shutil.copy(ROOT / "examples/embed/files.c", f"/proc/{debian.pid}/root/root/files.c")
+    before, _, options = link.rpartition(" ")
+    debian.run("sh", "-c", f"cc -Wall -Werror -o /root/files /root/files.c {before} "
+                           f"$(pkg-config --cflags --libs {options} colony)")
+    needed = debian.run("objdump", "-p", "/root/files").stdout
+    assert ("libcolony.so.0" in needed) == (not link)
+    debian.run("mkdir", "-p", "/root/conf", "/root/messages")
+    assert debian.run("/root/files", "/root/conf", "/root/messages").stdout == "echo\nweb\n"
+    assert "COLONY.H" in debian.run("man", "libcolony").stdout.upper()
+
+
+def test_the_library_packages_leave_nothing(debian):
+    debian.run("dpkg", "-P", "libcolony-dev", "libcolony0")
+    debian.run("rm", "-r", "/root/files", "/root/files.c", "/root/conf", "/root/messages")
+    assert [path for path in files(debian) - debian.before if not path.endswith(".deb")] == []

@@ -56,9 +56,13 @@ def rpms_fixture():
     return BUILD / "rpm"
 
 
+def files_of(rpms, name):
+    return run("rpm", "-qlp", next(rpms.glob(f"RPMS/*/{name}-{VERSION}-1*.rpm"))).stdout.split()
+
+
 def test_rpm_builds_a_package_with_all_of_colony(rpms):
     built = next(rpms.glob(f"RPMS/*/colony-{VERSION}-1*.rpm"))
-    files = run("rpm", "-qlp", built).stdout.split()
+    files = files_of(rpms, "colony")
     assert {"/usr/bin/colony", "/etc/colony/colony.yaml", "/etc/colony/conf.d"} <= set(files)
     for ending in ("system/colony.service", "system/colony@.service", "system/colony.socket", "user/colony.service",
                    "sysusers.d/colony.conf", "tmpfiles.d/colony.conf"):
@@ -66,7 +70,17 @@ def test_rpm_builds_a_package_with_all_of_colony(rpms):
     pages = {pathlib.Path(name).name.split(".1")[0] for name in files if "/man1/" in name}
     assert {"colony", "colony-serve", "colony-check"} <= pages
     assert run("rpm", "-qcp", built).stdout == "/etc/colony/colony.yaml\n"
-    assert list(rpms.glob(f"RPMS/noarch/colony-doc-{VERSION}-1*.rpm"))
+    assert "/usr/share/doc/colony/examples/embed/files.c" in files_of(rpms, "colony-doc")
+
+
+def test_rpm_builds_the_library_and_what_is_built_with_it_apart(rpms):
+    libs, devel = files_of(rpms, "colony-libs"), files_of(rpms, "colony-devel")
+    assert [pathlib.Path(name).name for name in libs if "/lib" in name and ".so" in name] == ["libcolony.so.0"]
+    names = {pathlib.Path(name).name for name in devel}
+    assert {"colony.h", "error.h", "libcolony.so", "libcolony.a", "colony.pc"} <= names
+    assert [name for name in devel if "/man3/libcolony.3" in name]
+    needed = run("rpm", "-qRp", next(rpms.glob(f"RPMS/*/colony-devel-{VERSION}-1*.rpm"))).stdout
+    assert f"colony-libs(x86-64) = {VERSION}-1" in needed or f"colony-libs = {VERSION}-1" in needed
 
 
 def test_rpmlint_finds_no_error(rpms):
