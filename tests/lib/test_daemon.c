@@ -519,6 +519,67 @@ TEST(test_lines_are_in_columns_from_the_level_that_was_asked_for)
     (void)close(fds[1]);
 }
 
+/* Where descriptors 1 and 2 lead to meanwhile. */
+static int begin_silence(int saved[2])
+{
+    int fds[2];
+
+    (void)fflush(NULL);
+    assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+    for (int i = 0; i < 2; i++) {
+        saved[i] = dup(i + 1);
+        assert_int_equal(dup2(fds[1], i + 1), i + 1);
+    }
+    (void)close(fds[1]);
+    return fds[0];
+}
+
+static void end_silence(const int saved[2])
+{
+    for (int i = 0; i < 2; i++) {
+        (void)dup2(saved[i], i + 1);
+        (void)close(saved[i]);
+    }
+}
+
+TEST(test_nothing_is_printed_unless_it_is_asked_for)
+{
+    const struct colony_daemon_callbacks callbacks = {.run = say};
+    struct fixture f;
+    struct fixture plain;
+    char text[512];
+    int saved[2];
+    int fd = begin_silence(saved);
+
+    fixture_init(&f, &callbacks, "{master: {host: 127.0.0.1, port: 0}, events: {handlers: [log]}}");
+    assert_int_equal(colony_daemon_start(f.daemon, NULL), 0);
+    fixture_clear(&f);
+    fixture_init(&plain, NULL, FREE_PORT);
+    fixture_start(&plain);
+    (void)ask(&plain, "POST", "/events", "{}");
+    (void)ask(&plain, "POST", "/events", "{");
+    fixture_clear(&plain);
+    end_silence(saved);
+    assert_int_equal(read(fd, text, sizeof text), 0); /* nor does anybody have it open still */
+    (void)close(fd);
+}
+
+TEST(test_a_program_may_have_several)
+{
+    struct fixture one;
+    struct fixture other;
+
+    fixture_init(&one, NULL, FREE_PORT);
+    fixture_init(&other, NULL, "{master: {host: 127.0.0.1, port: 0}, a: 1}");
+    fixture_start(&one);
+    fixture_start(&other);
+    assert_non_null(strstr(ask(&one, "GET", "/status", ""), "\"config\": {},\n"));
+    assert_null(strstr(ask(&other, "GET", "/status", ""), "\"config\": {},\n"));
+    fixture_clear(&one);
+    assert_non_null(strstr(ask(&other, "GET", "/ping", ""), "OK\n"));
+    fixture_clear(&other);
+}
+
 TEST(test_what_juggler_is_told_is_checked)
 {
     struct colony_daemon *daemon = open_plain();
@@ -559,6 +620,8 @@ int main(void)
         cmocka_unit_test(test_a_ping_has_the_text_or_the_status_that_the_program_says),
         cmocka_unit_test(test_events_that_are_kept_outlive_a_daemon_that_did_not_process_them),
         cmocka_unit_test(test_lines_are_in_columns_from_the_level_that_was_asked_for),
+        cmocka_unit_test(test_nothing_is_printed_unless_it_is_asked_for),
+        cmocka_unit_test(test_a_program_may_have_several),
         cmocka_unit_test(test_what_juggler_is_told_is_checked),
     };
 
