@@ -42,7 +42,7 @@ DOC_OBJ := $(DOC:%.c=$(BUILD)/%.o)
 MAN_PAGES := $(MAN:packaging/man/%.scd=$(BUILD)/man/%)
 NO_MAN := $(if $(MAN),,@echo 'no man pages: that takes scdoc')
 # What has threads beside the loop's, for ThreadSanitizer.
-THREADED := core/logs core/log_mark core/log_stalled core/store core/store_damage core/store_full \
+THREADED := lib/daemon core/logs core/log_mark core/log_stalled core/store core/store_damage core/store_full \
             core/store_failures core/store_ids core/store_keep core/store_spool core/history core/ready core/ready_line \
             core/ready_tcp lib/calls lib/listeners lib/rpc
 # What the keeper is made of: libc only (tests/integration/test_keeper_links.py holds it to that).

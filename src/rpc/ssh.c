@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "core/error.h"
-#include "core/target.h"
 #include "core/words_internal.h"
 
 enum {
