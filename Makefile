@@ -21,8 +21,9 @@ endif
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
         -Wformat=2 -Wvla $(if $(WERROR),-Werror)
-# Of one set of objects the program and the library are made: only include/colony.h is seen outside.
-HARDEN := -fPIC -fvisibility=hidden -fstack-protector-strong $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
+# Of one set of objects the program and the library are made: only include/colony.h is seen outside. Variables of
+# threads take no call of the dynamic linker, which the keeper would need for it.
+HARDEN := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fstack-protector-strong $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
 CFLAGS ?= -O2 -g
 CPPFLAGS += -D_GNU_SOURCE -DCOLONY_VERSION='"$(VERSION)"' -DCOLONY_PREFIX='"$(prefix)"' -Isrc -Iinclude
 ALL_CFLAGS := -std=gnu11 $(WARN) $(HARDEN) $(if $(SANITIZE),-fsanitize=$(SANITIZE) \
