@@ -216,6 +216,7 @@ struct colony_settings {
     struct colony_juggler_settings *juggler;
     struct colony_rpc_settings rpc;
     struct colony_session_settings session;
+    char **controllers;                 /* shared objects, absolute; NULL-terminated; NULL: none */
     struct colony_template **templates; /* in file order */
     size_t template_count;
     struct colony_settings_file *files; /* that was read first, then what it includes */
@@ -264,9 +265,14 @@ void colony_settings_each_fixed(const struct colony_settings *left,
                                 const struct colony_settings *right,
                                 void (*cb)(const char *section, void *data), void *data);
 
+/* Whether the files they come from have the section @name. */
+bool colony_settings_has(const struct colony_settings *settings, const char *name);
+
 /* Settings with all defaults and no template. */
 int colony_settings_new(struct colony_settings **out, struct colony_error *err);
 void colony_settings_free(struct colony_settings *settings);
+/* As if they had been read anew: what was changed while colony ran on them is of another load. */
+void colony_settings_renew(struct colony_settings *settings);
 
 /*
  * Reads a file, gaffer's INI when its name ends in `.ini` and YAML else, and what it includes: a
