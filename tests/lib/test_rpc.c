@@ -285,11 +285,20 @@ TEST(test_a_slow_method_holds_up_nobody_else)
     fixture_clear(&f);
 }
 
+/* How many of the figure there are. */
+static double figure(struct fixture *f, const char *name)
+{
+    cJSON *figures = colony_rpc_figures(f->daemon);
+    double count = cJSON_GetNumberValue(cJSON_GetObjectItem(figures, name));
+
+    cJSON_Delete(figures);
+    return count;
+}
+
 TEST(test_what_is_too_much_is_refused_and_counted)
 {
     struct fixture f;
     struct colony_rpc_proxy *proxy;
-    cJSON *figures;
     pthread_t slow;
 
     fixture_init(&f, NULL);
@@ -306,15 +315,49 @@ TEST(test_what_is_too_much_is_refused_and_counted)
     assert_string_equal(called(proxy, "echo", NULL),
                         "-11 ConnectionError: cannot do this now: too many calls wait already");
     assert_string_equal(called(proxy, "here", "[2]"), "[2]");
-    figures = colony_rpc_figures(f.daemon);
-    assert_int_equal(cJSON_GetNumberValue(cJSON_GetObjectItem(figures, "refused")), 1);
-    assert_int_equal(cJSON_GetNumberValue(cJSON_GetObjectItem(figures, "requests")), 3);
-    cJSON_Delete(figures);
+    assert_int_equal(figure(&f, "refused"), 1);
+    assert_int_equal(figure(&f, "requests"), 3);
     assert_int_equal(sem_post(&f.free), 0);
     assert_int_equal(pthread_join(slow, NULL), 0);
     assert_string_equal(called(proxy, "echo", "[3]"), "[3]");
     colony_rpc_disconnect(proxy);
     fixture_clear(&f);
+}
+
+TEST(test_calls_of_those_who_are_gone_make_room)
+{
+    struct fixture f;
+    struct colony_rpc_proxy *proxy;
+    struct colony_rpc_proxy *gone;
+    const char *answer = "";
+    pthread_t slow;
+
+    fixture_init(&f, NULL);
+    expose(&f, "hold", NULL, hold, 0);
+    expose(&f, "echo", NULL, echo, 0);
+    assert_int_equal(colony_rpc_set_workers(f.daemon, 1, 1, NULL), 0);
+    start(&f);
+    assert_int_equal(pthread_create(&slow, NULL, call_held, NULL), 0);
+    assert_int_equal(sem_wait(&f.begun), 0);
+    gone = connected("Pot");
+    colony_rpc_set_timeout(gone, 200);
+    assert_memory_equal(called(gone, "echo", "[1]"), "-110", 4);
+    assert_int_equal(figure(&f, "waiting"), 1);
+    proxy = connected("Pot");
+    assert_memory_equal(called(proxy, "echo", "[2]"), "-11 ConnectionError", 19);
+    colony_rpc_disconnect(gone);
+    colony_rpc_set_timeout(proxy, 100);
+    for (int i = 0; i < PATIENCE_MS && strncmp(answer, "-110", 4) != 0; i += 10) {
+        assert_true(colony_rpc_sleep(f.daemon, 10)); /* for the hang-up to be seen */
+        answer = called(proxy, "echo", "[3]");
+    }
+    assert_memory_equal(answer, "-110", 4); /* it waits now */
+    assert_int_equal(figure(&f, "waiting"), 1);
+    assert_int_equal(sem_post(&f.free), 0);
+    assert_int_equal(pthread_join(slow, NULL), 0);
+    colony_rpc_disconnect(proxy);
+    fixture_clear(&f);
+    assert_int_equal(f.count, 1); /* the first one was never begun */
 }
 
 TEST(test_on_loop_is_one_thread)
@@ -812,6 +855,7 @@ int main(void)
         cmocka_unit_test(test_an_error_arrives_with_its_type_and_message),
         cmocka_unit_test(test_a_slow_method_holds_up_nobody_else),
         cmocka_unit_test(test_what_is_too_much_is_refused_and_counted),
+        cmocka_unit_test(test_calls_of_those_who_are_gone_make_room),
         cmocka_unit_test(test_on_loop_is_one_thread),
         cmocka_unit_test(test_many_threads_ask_at_once),
         cmocka_unit_test(test_attributes_are_kept_or_told_by_functions),
