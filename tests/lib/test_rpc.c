@@ -145,6 +145,13 @@ static int hold(const struct cJSON *params, struct cJSON **result, struct colony
     return 0;
 }
 
+static int refuse_at_length(const struct cJSON *params, struct cJSON **result,
+                            struct colony_rpc_error *error, void *data)
+{
+    (void)params, (void)result, (void)data;
+    return colony_rpc_throw(error, -EIO, NULL, "%0510d\u00e9", 0); /* which is cut in two */
+}
+
 static int bad_text(const struct cJSON *params, struct cJSON **result,
                     struct colony_rpc_error *error, void *data)
 {
@@ -232,6 +239,7 @@ TEST(test_an_error_arrives_with_its_type_and_message)
     expose(&f, "refuse", NULL, refuse, 0);
     expose(&f, "shortly", NULL, refuse_shortly, 0);
     expose(&f, "bad", NULL, bad_text, 0);
+    expose(&f, "long", NULL, refuse_at_length, 0);
     start(&f);
     proxy = connected("Pot");
     assert_string_equal(called(proxy, "refuse", NULL), "-22 Burnt: the pot is empty");
@@ -242,12 +250,15 @@ TEST(test_an_error_arrives_with_its_type_and_message)
     assert_string_equal(called(proxy, "shortly", NULL),
                         "-2 LookupError: cannot do shortly: No such file or directory");
     assert_memory_equal(called(proxy, "bad", NULL), "-121 RuntimeError: cannot answer", 32);
+    assert_memory_equal(called(proxy, "long", NULL), "-121 RuntimeError: 0000", 23);
+    assert_int_equal(strlen(colony_rpc_raised(proxy)->message), 510);
     assert_string_equal(called(proxy, "refus", NULL),
                         "-2 AttributeError: cannot find refus: there is no such attribute; did you "
                         "mean refuse?");
-    assert_string_equal(called(proxy, "dir", NULL),
-                        "{\"attributes\":[\"running\",\"uptime\"],\"methods\":[\"bad\",\"dir\","
-                        "\"doc\",\"getattr\",\"refuse\",\"setattr\",\"shortly\",\"stop\"]}");
+    assert_string_equal(
+        called(proxy, "dir", NULL),
+        "{\"attributes\":[\"running\",\"uptime\"],\"methods\":[\"bad\",\"dir\","
+        "\"doc\",\"getattr\",\"long\",\"refuse\",\"setattr\",\"shortly\",\"stop\"]}");
     assert_null(colony_rpc_raised(proxy));
     colony_rpc_disconnect(proxy);
     fixture_clear(&f);
@@ -796,6 +807,9 @@ TEST(test_what_cannot_be_is_told_before_it_starts)
     static const struct colony_rpc_method taken = {"stop", NULL, NULL, 0, echo};
     static const struct colony_rpc_method hidden = {"_hidden", NULL, NULL, 0, echo};
     static const struct colony_rpc_method empty = {"empty", NULL, NULL, 0, NULL};
+    static const struct colony_rpc_method odd = {"odd", "a b-c", NULL, 0, echo};
+    static const struct colony_rpc_method many = {"many", "a b c d e f g h i", NULL, 0, echo};
+    static const struct colony_rpc_method bytes = {"bytes", NULL, "\xff", 0, echo};
     static const struct colony_rpc_attribute half = {.name = "pst_half", .get = get_heat};
     struct colony_rpc_daemon *daemon;
     struct fixture f;
@@ -811,6 +825,10 @@ TEST(test_what_cannot_be_is_told_before_it_starts)
     assert_int_equal(colony_rpc_expose_method(f.daemon, &taken, NULL, NULL), -EINVAL);
     assert_int_equal(colony_rpc_expose_method(f.daemon, &hidden, NULL, NULL), -EINVAL);
     assert_int_equal(colony_rpc_expose_method(f.daemon, &empty, NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_expose_method(f.daemon, &odd, NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_expose_method(f.daemon, &many, NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_expose_method(f.daemon, &bytes, NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_describe(f.daemon, "\xff", NULL), -EINVAL);
     assert_int_equal(colony_rpc_expose_attr(f.daemon, &half, NULL, NULL, NULL), -EINVAL);
     assert_int_equal(colony_rpc_wait(f.daemon, NULL), -EINVAL);
     assert_true(colony_rpc_start(f.daemon, &f.err) < 0); /* that address is not ours */
