@@ -852,6 +852,31 @@ TEST(test_it_may_be_told_to_stop_before_it_starts_or_never_start)
     colony_rpc_disconnect(NULL);
 }
 
+TEST(test_a_proxy_goes_on_when_its_daemon_is_started_again)
+{
+    struct fixture f;
+    struct colony_rpc_proxy *proxy;
+    char settings[160];
+
+    fixture_init(&f, NULL);
+    expose(&f, "echo", NULL, echo, 0);
+    start(&f);
+    (void)snprintf(settings, sizeof settings, "bind: %s",
+                   colony_rpc_endpoint(f.daemon) + strlen("tcp://"));
+    proxy = connected("Pot");
+    assert_string_equal(called(proxy, "echo", "[1]"), "[1]");
+    fixture_clear(&f);
+    colony_rpc_set_timeout(proxy, 50);
+    assert_memory_equal(called(proxy, "echo", "[2]"), "-110", 4);
+    colony_rpc_set_timeout(proxy, PATIENCE_MS);
+    fixture_init(&f, settings);
+    expose(&f, "echo", NULL, echo, 0);
+    start(&f);
+    assert_string_equal(called(proxy, "echo", "[3]"), "[3]");
+    colony_rpc_disconnect(proxy);
+    fixture_clear(&f);
+}
+
 TEST(test_a_proxy_tells_where_nobody_is)
 {
     struct colony_rpc_proxy *proxy;
@@ -890,6 +915,7 @@ int main(void)
         cmocka_unit_test(test_a_program_has_several_of_different_names),
         cmocka_unit_test(test_what_cannot_be_is_told_before_it_starts),
         cmocka_unit_test(test_it_may_be_told_to_stop_before_it_starts_or_never_start),
+        cmocka_unit_test(test_a_proxy_goes_on_when_its_daemon_is_started_again),
         cmocka_unit_test(test_a_proxy_tells_where_nobody_is),
     };
     char command[96];
