@@ -42,12 +42,12 @@ DOC_OBJ := $(DOC:%.c=$(BUILD)/%.o)
 MAN_PAGES := $(MAN:packaging/man/%.scd=$(BUILD)/man/%)
 NO_MAN := $(if $(MAN),,@echo 'no man pages: that takes scdoc')
 # What has threads beside the loop's, for ThreadSanitizer.
-THREADED := core/logs core/log_mark core/log_stalled core/store core/store_damage core/store_full \
+THREADED := lib/daemon core/logs core/log_mark core/log_stalled core/store core/store_damage core/store_full \
             core/store_failures core/store_ids core/store_keep core/store_spool core/history core/ready core/ready_line \
-            core/ready_tcp lib/rpc
+            core/ready_tcp lib/calls lib/listeners lib/rpc
 # What the keeper is made of: libc only (tests/integration/test_keeper_links.py holds it to that).
 KEEPER := error log message keeper_options notes table table_instance spawn spawn_child spawn_plan spawner cgroup sweep adopt notify \
-          manager manager_scope keeper keeper_adopt keeper_engine keeper_manager keeper_notify keeper_orders keeper_processes keeper_spawn \
+          manager manager_scope keeper keeper_adopt keeper_engine keeper_host keeper_manager keeper_notify keeper_orders keeper_processes keeper_spawn \
           keeper_streams keeper_takeover
 UNIT := $(filter $(if $(T),$(foreach t,$(T),tests/$(dir $(t))test_$(notdir $(t)).c),%),$(wildcard tests/core/test_*.c tests/api/test_*.c tests/fsctl/test_*.c tests/rpc/test_*.c tests/session/test_*.c tests/lib/test_*.c))
 UNIT_BIN := $(UNIT:%.c=$(BUILD)/%)
@@ -62,8 +62,8 @@ PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider
 FUZZ := $(or $(F),$(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_BUILD := $(BUILD)/fuzz
 
-.PHONY: help all lib man test test-unit test-integration test-asan test-tsan test-threads fuzz faults chaos hammer soak \
-        failures bench bench-peers docs dist lint format install install-system install-config units deb rpm FORCE clean
+.PHONY: help all lib abi man test test-unit test-integration test-asan test-tsan test-threads fuzz faults chaos hammer soak \
+        failures bench bench-peers docs dist lint format install install-library install-system install-config units deb rpm FORCE clean
 .SECONDARY:
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile packaging/packaging.mk | expand -t 20
@@ -80,6 +80,10 @@ $(BUILD)/libcolony.so.$(SONAME): $(OBJ) src/lib/libcolony.map
 	$(CC) -shared $(LINK) -Wl,-soname,$(@F) -Wl,--version-script=src/lib/libcolony.map -Wl,-z,defs -o $@ $(OBJ) $(LIBS)
 	ln -sf $(@F) $(BUILD)/libcolony.so
 
+abi: ## record the interface of the library, when a change of it is meant: tests/abi/libcolony.symbols
+	/usr/bin/python3 tests/abi/abi.py include > $(BUILD)/libcolony.symbols
+	mv $(BUILD)/libcolony.symbols tests/abi/
+
 # One object, so that what is not in colony.h cannot clash with names of the program.
 $(BUILD)/libcolony.a: $(OBJ)
 	$(LD) -r -o $(BUILD)/libcolony.o $^
@@ -93,7 +97,7 @@ $(BUILD)/embed/%: examples/embed/%.c include/colony.h $(BUILD)/libcolony.so.$(SO
 	    -L$(BUILD) -lcolony -Wl,-rpath,'$$ORIGIN/..' $(shell pkg-config --cflags --libs libuv libcjson)
 
 $(BUILD)/colony.pc: packaging/colony.pc.in Makefile VERSION FORCE
-	sed -e 's,@PREFIX@,$(prefix),;s,@LIBDIR@,$(libdir),;s,@VERSION@,$(VERSION),;s,@PKGS@,$(filter-out libuv libcjson,$(PKGS)),' $< > $@
+	sed -e 's,@PREFIX@,$(prefix),;s,@LIBDIR@,$(libdir:$(prefix)/%=$${prefix}/%),;s,@VERSION@,$(VERSION),;s,@PKGS@,$(filter-out libuv libcjson,$(PKGS)),' $< > $@
 
 $(BUILD)/%.o: %.c Makefile VERSION
 	@mkdir -p $(@D)
@@ -102,7 +106,7 @@ $(BUILD)/%.o: %.c Makefile VERSION
 # Somebody else's code: our warnings are not its promises.
 $(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/llhttp/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) -O2 -g -fPIC -fvisibility=hidden -fstack-protector-strong $(if $(findstring fuzzer,$(SANITIZE)),-fsanitize=$(SANITIZE)) $(LLHTTP_CFLAGS) -c -o $@ $<
+	$(CC) -O2 -g -fPIC -fvisibility=hidden -fstack-protector-strong $(if $(findstring fuzzer,$(SANITIZE)),-fsanitize=$(SANITIZE)) $(filter -ffile-prefix-map=%,$(CFLAGS)) $(LLHTTP_CFLAGS) -c -o $@ $<
 
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJ)
 	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
@@ -115,6 +119,11 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(OBJ)
 # The whole program, and a socket by which tests ask its engine for what only a session asks for.
 $(BUILD)/driven: $(BUILD)/tests/integration/driven.o $(OBJ) $(CLI_OBJ)
 	$(CC) $(ALL_LDFLAGS) -Wl,--wrap=colony_engine_new -o $@ $^ $(LIBS)
+
+# A program with an engine in it, for test_embed_calls.py, made as anybody's own.
+$(BUILD)/calls: tests/integration/calls.c include/colony.h $(BUILD)/libcolony.so.$(SONAME) Makefile
+	$(CC) $(BENCH_CFLAGS) -Iinclude -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -o $@ $< \
+	    -L$(BUILD) -lcolony -Wl,-rpath,'$$ORIGIN' $(shell pkg-config --cflags --libs libuv libcjson)
 
 # What tests/faults makes calls fail with, in colony alone: never linked into it.
 $(BUILD)/faults.so: tests/faults/preload.c Makefile
@@ -148,7 +157,7 @@ test: test-unit test-integration ## all tests; T=core/template picks one unit te
 test-unit: $(UNIT_BIN) ## the unit tests (cmocka), as any user
 	@rc=0; for t in $(UNIT_BIN); do echo "== $$t"; $$t || rc=1; done; exit $$rc
 
-test-integration: all lib $(EMBED) $(BUILD)/driven $(BENCH) $(BUILD)/docs/generate $(BUILD)/faults.so ## the whole binary, by pytest; P=NAME picks a file of tests/integration
+test-integration: all lib $(EMBED) $(BUILD)/calls $(BUILD)/driven $(BENCH) $(BUILD)/docs/generate $(BUILD)/faults.so ## the whole binary, by pytest; P=NAME picks a file of tests/integration
 	COLONY=$(abspath $(BUILD))/colony $(PYTEST) $(PYTEST_FLAGS) $(if $(P),$(P:%=tests/integration/test_%.py),tests/integration)
 
 $(BUILD)/bench/%: tests/bench/%.c Makefile
@@ -219,9 +228,9 @@ lint: ## clang-tidy and clang-format, as errors
 	printf '%s\n' $(SRC) $(CLI) $(DOC) | xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- -std=gnu11 $(CPPFLAGS) $(LLHTTP_CFLAGS)
 
 format: ## let clang-format decide
-	clang-format -i $(SRC) $(CLI) $(DOC) $(wildcard include/*.h include/*/*.h src/*/*.h cli/*.h docs/*.h tests/*/*.[ch])
+	clang-format -i $(SRC) $(CLI) $(DOC) $(wildcard include/*.h include/*/*.h src/*/*.h cli/*.h docs/*.h tests/*/*.[ch] examples/embed/*.c)
 
-install: all $(MAN_PAGES) install-system install-config ## into $(DESTDIR)$(prefix)
+install: all $(MAN_PAGES) install-library install-system install-config ## into $(DESTDIR)$(prefix)
 	install -D -m 755 $(BUILD)/colony $(DESTDIR)$(prefix)/bin/colony
 	$(NO_MAN)
 	for page in $(MAN_PAGES); do install -D -m 644 $$page \

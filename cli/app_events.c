@@ -7,7 +7,7 @@
 
 #include "app_start_internal.h"
 #include "core/error.h"
-#include "exchange.h"
+#include "core/exchange.h"
 
 enum {
     EVENT_MAX = 1 << 20,

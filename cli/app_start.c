@@ -17,7 +17,7 @@
 
 #include "app_start_internal.h"
 #include "core/error.h"
-#include "exchange.h"
+#include "core/exchange.h"
 
 #define COLONY "colony" /* the label of what it says itself */
 

@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/exchange.h"
 #include "ctl_internal.h"
 #include "event_source.h"
-#include "exchange.h"
 #include "followed.h"
 #include "log_reader.h"
 #include "terminal.h"

@@ -126,8 +126,8 @@ void colony__complete_states(const struct cursor *cursor, const char *data, cons
 
     (void)data;
     open_sight(&sight, cursor, true);
-    if (sight.states && cursor->session->alias)
-        only = colony_session_list_find(&sight.list, cursor->session->alias);
+    if (sight.states && cursor->session->change.alias)
+        only = colony_session_list_find(&sight.list, cursor->session->change.alias);
     for (size_t i = 0; sight.states && i < sight.list.count; i++)
         for (size_t k = 0; k < sight.states[i].count; k++) {
             const char *state = sight.states[i].items[k].state;

@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "client.h"
+#include "core/client.h"
+#include "core/target.h"
 #include "options.h"
-#include "target.h"
 
 struct cJSON;
 

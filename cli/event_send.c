@@ -10,13 +10,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "client.h"
 #include "commands.h"
+#include "core/client.h"
 #include "core/error.h"
 #include "core/secret.h"
+#include "core/target.h"
 #include "core/value.h"
 #include "event_internal.h"
-#include "target.h"
 
 enum {
     INPUT_BYTES = 65536,

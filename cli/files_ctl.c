@@ -5,27 +5,26 @@
  */
 #include "files_ctl.h"
 
+#include <colony.h>
+
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include <cjson/cJSON.h>
 
 #include "core/error.h"
 #include "core/log.h"
-#include "core/template.h"
 #include "core/value.h"
 #include "ctl_internal.h"
-#include "fsctl/definition.h"
-#include "fsctl/places.h"
 #include "options.h"
 
 /* One run: the folders, then all that any action's options can set. */
 struct files_ctl {
-    const char *messages;
-    const char *config;
+    struct colony_places places;
     const char *name; /* of a process or group, by --name or as an operand */
     const char *cmd;
     struct colony_option_list args;
@@ -48,151 +47,92 @@ struct action {
     const char *examples;
 };
 
-static int fail(const struct colony_error *err)
+/* The exit code of @rc, which is told if it says so. */
+static int done(int rc, const struct colony_error *err)
 {
-    /* A name that nobody has is told as one where it is looked up. */
-    int code =
-        err->code == -ENOENT ? (int)EXIT_FAILED : (int)colony_error_info(err->code)->exit_code;
-
-    return colony__ctl_fail(code, "%s", err->message);
+    if (rc >= 0)
+        return EXIT_OK;
+    return colony__ctl_fail((int)colony_error_info(rc)->exit_code, "%s", err->message);
 }
 
 /* --- the actions ------------------------------------------------------------------------------ */
 
+/* NULL: not given. What is larger than any id becomes the one that nobody can have. */
+static const uint32_t *id_of(uint64_t given, uint32_t *id)
+{
+    *id = given < UINT32_MAX ? (uint32_t)given : UINT32_MAX;
+    return given == UINT64_MAX ? NULL : id;
+}
+
 static int add(const struct files_ctl *ctl)
 {
-    const struct colony_definition definition = {
+    uid_t uid;
+    gid_t gid;
+    const struct colony_file file = {
         .cmd = ctl->cmd,
         .args = ctl->args.items,
         .env = ctl->env.items,
         .env_inherit = ctl->env_inherit.items,
-        .uid = ctl->uid,
-        .gid = ctl->gid,
+        .uid = id_of(ctl->uid, &uid),
+        .gid = id_of(ctl->gid, &gid),
         .extras = ctl->extras,
     };
     struct colony_error err = {0};
-    char *text = NULL;
     int rc;
 
     if (!ctl->cmd)
         return colony__ctl_fail(EXIT_USAGE, "cannot add %s: say what to run: --cmd CMD", ctl->name);
-    rc = colony_places_check_name(ctl->name, &err);
-    if (rc == 0)
-        rc = colony_definition_write(&text, &definition, &err);
-    if (rc == 0)
-        rc = colony_definition_check(text, ctl->config, ctl->name, &err);
-    if (rc == 0 && ctl->is_dry)
-        printf("%s\n", text);
-    else if (rc == 0)
-        rc = colony_places_put(ctl->config, ctl->name, text, &err);
-    free(text);
-    return rc < 0 ? fail(&err) : EXIT_OK;
-}
-
-static int fail_no_name(const struct files_ctl *ctl, const char *doing)
-{
-    struct colony_error err = {0};
-    const char *nearest = NULL;
-    char **names = NULL;
-    size_t count = 0;
-    int rc = colony_places_list(ctl->config, true, &names, &count, &err);
-
-    if (rc < 0)
-        return fail(&err);
-    nearest = colony_name_nearest(ctl->name, (const char *const *)names);
-    if (nearest)
-        (void)colony__ctl_fail(EXIT_NO_SUCH_NAME,
-                               "cannot %s %s: no such file in %s: did you mean %s?", doing,
-                               ctl->name, ctl->config, nearest);
-    else
-        (void)colony__ctl_fail(EXIT_NO_SUCH_NAME, "cannot %s %s: no such file in %s", doing,
-                               ctl->name, ctl->config);
-    colony_places_free(names);
-    return EXIT_NO_SUCH_NAME;
+    rc = colony_files_add(&ctl->places, ctl->name, &file, &err);
+    return done(rc == -ENOENT ? -EIO : rc, &err); /* of extras: not the name */
 }
 
 static int remove_name(const struct files_ctl *ctl)
 {
     struct colony_error err = {0};
-    int rc = colony_places_check_folder(ctl->config, &err);
 
-    if (rc == 0)
-        rc = colony_places_remove(ctl->config, ctl->name, &err);
-    if (rc == -ENOENT)
-        return fail_no_name(ctl, "remove");
-    return rc < 0 ? fail(&err) : EXIT_OK;
-}
-
-static int send(const struct files_ctl *ctl, const char *type, const char *key)
-{
-    struct colony_error err = {0};
-    char *text = NULL;
-    int rc = colony_places_message(&text, type, key, ctl->name, &err);
-
-    if (rc == 0 && ctl->is_dry)
-        printf("%s\n", text);
-    else if (rc == 0)
-        rc = colony_places_send(ctl->messages, text, &err);
-    free(text);
-    return rc < 0 ? fail(&err) : EXIT_OK;
-}
-
-/* The file's content, which the caller frees; EXIT_OK, or told. */
-static int read_name(const struct files_ctl *ctl, const char *doing, char **text, size_t *size)
-{
-    struct colony_error err = {0};
-    int rc = colony_places_check_name(ctl->name, &err);
-
-    if (rc == 0)
-        rc = colony_places_check_folder(ctl->config, &err);
-    if (rc == 0)
-        rc = colony_places_read(ctl->config, ctl->name, text, size, &err);
-    if (rc == -ENOENT && *text == NULL)
-        return fail_no_name(ctl, doing);
-    return rc < 0 ? fail(&err) : EXIT_OK;
+    return done(colony_files_remove(&ctl->places, ctl->name, &err), &err);
 }
 
 static int restart(const struct files_ctl *ctl)
 {
-    char *text = NULL;
-    size_t size = 0;
-    int exit_code = read_name(ctl, "restart", &text, &size);
+    struct colony_error err = {0};
 
-    free(text);
-    return exit_code == EXIT_OK ? send(ctl, "RESTART", "name") : exit_code;
+    return done(colony_files_restart(&ctl->places, ctl->name, &err), &err);
 }
 
 static int restart_all(const struct files_ctl *ctl)
 {
-    return send(ctl, "RESTART-ALL", NULL);
+    struct colony_error err = {0};
+
+    return done(colony_files_restart_all(&ctl->places, &err), &err);
 }
 
 static int restart_group(const struct files_ctl *ctl)
 {
-    if (ctl->name[0] == '\0')
-        return colony__ctl_fail(EXIT_USAGE, "cannot restart a group without a name");
-    return send(ctl, "RESTART-GROUP", "group");
+    struct colony_error err = {0};
+
+    return done(colony_files_restart_group(&ctl->places, ctl->name, &err), &err);
 }
 
 static int list_names(const struct files_ctl *ctl)
 {
     struct colony_error err = {0};
     char **names = NULL;
-    size_t count = 0;
     struct cJSON *json;
+    int count = colony_files_list(&ctl->places, &names, &err);
     int exit_code = EXIT_OK;
 
-    if (colony_places_list(ctl->config, true, &names, &count, &err) < 0)
-        return fail(&err);
+    if (count < 0)
+        return done(count, &err);
     if (!ctl->is_json) {
-        for (size_t i = 0; i < count; i++)
+        for (int i = 0; i < count; i++)
             printf("%s\n", names[i]);
     } else {
-        json = cJSON_CreateStringArray((const char *const *)names, (int)count);
+        json = cJSON_CreateStringArray((const char *const *)names, count);
         exit_code = colony__ctl_print_tree(json);
         cJSON_Delete(json);
     }
-    colony_places_free(names);
+    colony_files_free(names);
     return exit_code;
 }
 
@@ -203,13 +143,14 @@ static int show(const struct files_ctl *ctl)
     struct colony_value *value = NULL;
     char *text = NULL;
     size_t size = 0;
-    int exit_code = read_name(ctl, "show", &text, &size);
+    int exit_code = EXIT_OK;
+    int rc = colony_files_read(&ctl->places, ctl->name, &text, &size, &err);
 
-    if (exit_code != EXIT_OK)
-        return exit_code;
+    if (rc < 0)
+        return done(rc, &err);
     if (colony_value_parse_json(&value, text, size, &err) < 0)
-        exit_code =
-            colony__ctl_fail(EXIT_BAD_CONFIG, "%s/%s: %s", ctl->config, ctl->name, err.message);
+        exit_code = colony__ctl_fail(EXIT_BAD_CONFIG, "%s/%s: %s", ctl->places.config, ctl->name,
+                                     err.message);
     else
         printf("%s%s", text, size > 0 && text[size - 1] == '\n' ? "" : "\n");
     colony_value_free(value);
@@ -325,13 +266,14 @@ static int run_action(struct files_ctl *ctl, size_t index, int argc, char **argv
         ctl->name = choose_name(action, ctl->name, argc > 1 ? argv[1] : NULL);
     if (action->has_name && !ctl->name)
         return EXIT_USAGE;
+    ctl->places.dry_run = ctl->is_dry ? stdout : NULL;
     return action->run(ctl);
 }
 
 int colony_files_ctl(const char *messages, const char *config, int argc, char **argv)
 {
     struct files_ctl ctl = {
-        .messages = messages, .config = config, .uid = UINT64_MAX, .gid = UINT64_MAX};
+        .places = {.messages = messages, .config = config}, .uid = UINT64_MAX, .gid = UINT64_MAX};
     int exit_code;
     int action;
 

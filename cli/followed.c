@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 #include "core/error.h"
-#include "exchange.h"
-#include "target.h"
+#include "core/exchange.h"
+#include "core/target.h"
 
 int colony_followed_fd(const struct colony_followed *followed)
 {

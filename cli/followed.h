@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "client.h"
+#include "core/client.h"
 
 struct colony_error;
 struct colony_exchange;

@@ -10,6 +10,7 @@
 
 #include "commands.h"
 #include "core/error.h"
+#include "core/log.h"
 #include "core/template.h"
 #include "options.h"
 
@@ -247,6 +248,7 @@ int main(int argc, char **argv)
     if (argc < 1)
         return EXIT_USAGE;
     reserve_standard_descriptors();
+    colony_log_init("colony", SEVERITY_INFO, LOG_STYLE_TEXT);
     slash = strrchr(argv[0], '/');
     own_name = slash ? argv[0] + (slash + 1 - argv[0]) : argv[0];
     if (strncmp(own_name, PREFIX, strlen(PREFIX)) == 0 && find_command(own_name + strlen(PREFIX))) {

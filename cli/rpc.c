@@ -7,8 +7,8 @@
 
 #include "commands.h"
 #include "core/error.h"
+#include "core/target.h"
 #include "rpc_internal.h"
-#include "target.h"
 
 struct rpc_action {
     const char *name;

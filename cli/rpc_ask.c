@@ -13,12 +13,12 @@
 #include <cjson/cJSON.h>
 
 #include "core/error.h"
+#include "core/target.h"
 #include "core/value.h"
 #include "rpc/client.h"
 #include "rpc/curve.h"
 #include "rpc/registry.h"
 #include "rpc_internal.h"
-#include "target.h"
 
 /* --- words and JSON --------------------------------------------------------------------------- */
 

@@ -94,7 +94,8 @@ const struct colony_usage colony_session_usage = {
     .children = "actions",
 };
 
-void session_warn(const char *line, void *data)
+/* Of files in etc that cannot be used. */
+static void warn(const char *line, void *data)
 {
     (void)data;
     colony_options_complain(&colony_session_usage, "%s", line);
@@ -118,11 +119,14 @@ int session_fail_error(const struct colony_error *err)
 int colony_cmd_session(int argc, char **argv)
 {
     static struct session session; /* options may be many */
+    static char program[] = "/proc/self/exe";
     struct colony_error err = {0};
     int action;
     int exit_code;
 
     (void)signal(SIGPIPE, SIG_IGN); /* noticed as a failed write */
+    session.open.problem = warn;
+    session.open.program = program;
     session.timeout_ms = UINT64_MAX;
     session.lines = UINT64_MAX;
     if (!colony_options_parse(&colony_session_usage, &session, &argc, argv, &exit_code))
@@ -136,9 +140,9 @@ int colony_cmd_session(int argc, char **argv)
                                     &exit_code))
         return exit_code;
     if (!actions[action].makes_workspace &&
-        colony_workspace_open(&session.workspace, session.folder, &err) < 0)
+        colony_workspace_open(&session.open.workspace, session.folder, &err) < 0)
         return session_fail_error(&err);
     exit_code = actions[action].run(&session, argc, argv);
-    colony_workspace_close(session.workspace);
+    colony_workspace_close(session.open.workspace);
     return exit_code;
 }

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* session_activate.c - `colony session activate`: the supervisor begins, and what it took over. */
-#include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cjson/cJSON.h>
 
@@ -13,12 +10,8 @@
 #include "core/table.h"
 #include "core/template.h"
 #include "serve_internal.h"
-#include "session/config.h"
-#include "session/dependences.h"
-#include "session/process.h"
 #include "session/workspace.h"
 #include "session_internal.h"
-#include "session_supervisor.h"
 
 /* clang-format off */
 const struct colony_option session_activate_options[] = {
@@ -83,116 +76,72 @@ static void tell_slot(const cJSON *slot, const struct colony_session_list *list,
     tell_cause(list, text_of(slot, "cause"));
 }
 
-static int tell(struct session *session, uint64_t began_ticks)
+static int tell_begun(const struct session *session, const struct colony_verb_active *active,
+                      uint64_t began_ticks)
 {
-    pid_t pid = session_supervisor_pid(session->workspace);
+    const struct colony_session *open = &session->open;
     struct colony_session_list list = {0};
     struct colony_error err = {0};
-    cJSON *slots = NULL;
     const cJSON *slot;
-    int rc = session_supervisor_reload(session->workspace, &err);
 
-    if (rc == 0)
-        session_wait_noted(session, NULL);
-    if (rc == 0)
-        rc = session_supervisor_slots(&slots, session->workspace, NULL, &err);
-    if (rc == 0)
-        rc = colony_session_list_read(&list, session->workspace, session_warn, NULL, &err);
-    if (rc == 0)
-        printf("the session is active: its supervisor has the pid %d\n", (int)pid);
-    cJSON_ArrayForEach(slot, slots)
+    if (colony_session_list_read(&list, open->workspace, open->problem, open->data, &err) < 0)
+        return session_fail_error(&err);
+    printf("the session is active: its supervisor has the pid %d\n", (int)active->pid);
+    cJSON_ArrayForEach(slot, active->slots)
     {
         const struct colony_session_process *process =
             colony_session_list_find(&list, text_of(slot, "name"));
 
-        if (rc == 0 && process && strcmp(text_of(slot, "origin"), "session") == 0)
+        if (process && strcmp(text_of(slot, "origin"), "session") == 0)
             tell_slot(slot, &list, colony_session_process_title(process), began_ticks);
     }
     colony_session_list_clear(&list);
-    cJSON_Delete(slots);
-    if (rc < 0 && session_supervisor_pid(session->workspace) == 0)
-        return session_fail(EXIT_FAILED, "the session is active no more: somebody has ended it");
-    return rc < 0 ? session_fail_error(&err) : EXIT_OK;
-}
-
-/* Whoever was stopped by hand is to run again. */
-static void forget_held(const struct session *session)
-{
-    char path[PATH_MAX];
-
-    (void)snprintf(path, sizeof path, "%.4000s/held",
-                   colony_workspace_state_dir(session->workspace));
-    (void)unlink(path);
-}
-
-/* What would keep it from beginning is told here, and not by a log. */
-static int check(struct session *session)
-{
-    struct colony_session_config config = {0};
-    struct colony_error err = {0};
-    struct colony_session_list list = {0};
-    struct colony_error circle = {0};
-    int rc = colony_session_list_read(&list, session->workspace, NULL, NULL, &err);
-
-    if (rc == 0)
-        rc = colony_session_config_read(&config, session->workspace, &err);
-    if (rc == 0)
-        rc = colony_dependences_order(&config, &list, NULL, &circle, &err);
-    if (rc == 0 && circle.code != 0)
-        session_warn(circle.message, NULL);
-    colony_session_config_clear(&config);
-    colony_session_list_clear(&list);
-    if (rc < 0)
-        return session_fail_error(&err);
     return EXIT_OK;
 }
 
-/* Somebody else's may just have begun: it is active once it answers. */
-static int tell_other(struct session *session, pid_t pid)
+static int tell_other(pid_t pid)
 {
-    struct colony_error err = {0};
-    cJSON *slots = NULL;
-    int rc = session_supervisor_slots(&slots, session->workspace, NULL, &err);
-
-    cJSON_Delete(slots);
-    if (rc < 0)
-        return session_fail_error(&err);
     printf("the session is active already: its supervisor has the pid %d\n", (int)pid);
     return EXIT_OK;
 }
 
-/* In the foreground it comes back only to say why it did not begin. */
-static int begin(struct session *session)
+/* Becomes the supervisor: exec gives up the lock. Comes back only to say why it did not begin. */
+static int begin_here(struct session *session)
 {
     static struct serve serve; /* too large for the stack */
-    int exit_code = check(session);
+    struct colony_error err = {0};
+    pid_t pid = 0;
+    int exit_code;
 
-    if (exit_code != EXIT_OK)
-        return exit_code;
-    forget_held(session);
-    serve_init(&serve);
-    serve.session = colony_workspace_path(session->workspace);
-    serve.daemon = !session->in_foreground;
-    return serve_run(&serve, &colony_session_usage);
+    if (colony_workspace_lock(session->open.workspace, COLONY_VERB_LOCK_MS, &err) < 0)
+        return session_fail_error(&err);
+    if (colony_verb_prepare(&session->open, &pid, &err) < 0) {
+        exit_code = session_fail_error(&err);
+    } else if (pid > 0) {
+        exit_code = tell_other(pid);
+    } else {
+        serve_init(&serve);
+        serve.session = colony_workspace_path(session->open.workspace);
+        exit_code = serve_run(&serve, &colony_session_usage);
+    }
+    colony_workspace_unlock(session->open.workspace);
+    return exit_code;
 }
 
-/* With the lock of the workspace until it answers, so that others wait who would begin one, too, or
- * end it; exec gives it up. */
 int session_activate(struct session *session, int argc, char **argv)
 {
     uint64_t began_ticks = now_ticks();
+    struct colony_verb_active active;
     struct colony_error err = {0};
     int exit_code;
-    pid_t pid;
 
     (void)argc;
     (void)argv;
-    if (colony_workspace_lock(session->workspace, SESSION_WAIT_MS, &err) < 0)
+    if (session->in_foreground)
+        return begin_here(session);
+    if (colony_verb_activate(&session->open, &active, &err) < 0)
         return session_fail_error(&err);
-    pid = session_supervisor_pid(session->workspace);
-    exit_code = pid > 0 ? tell_other(session, pid) : begin(session);
-    colony_workspace_unlock(session->workspace);
-    if (exit_code != EXIT_OK || pid > 0)
-        return exit_code;
-    return tell(session, began_ticks);
+    exit_code = active.slots ? tell_begun(session, &active, began_ticks) : tell_other(active.pid);
+    cJSON_Delete(active.slots);
+    return exit_code;
 }

@@ -5,15 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include <cjson/cJSON.h>
 
 #include "columns.h"
 #include "core/error.h"
-#include "session/config.h"
-#include "session/process.h"
 #include "session/uri.h"
-#include "session/workspace.h"
-#include "session_fingerprint_internal.h"
 #include "session_internal.h"
 
 enum {
@@ -23,7 +20,7 @@ enum {
 /* clang-format off */
 const struct colony_option session_fingerprint_options[] = {
     SESSION_PLACE,
-    {"state",   0, "STATE", "that of the saved STATE; with --save: save it as STATE; with --compare: with STATE alone", OPTION_TEXT, SESSION_AT(state), NULL},
+    {"state",   0, "STATE", "that of the saved STATE; with --save: save it as STATE; with --compare: with STATE alone", OPTION_TEXT, SESSION_AT(change.state), NULL},
     {"save",    0, NULL,    "save the one of now",                                    OPTION_FLAG, SESSION_AT(saves), NULL},
     {"compare", 0, NULL,    "how much the one of now resembles each saved state",     OPTION_FLAG, SESSION_AT(compares), NULL},
     SESSION_JSON,
@@ -31,70 +28,23 @@ const struct colony_option session_fingerprint_options[] = {
 };
 /* clang-format on */
 
-/* --- what is known ------------------------------------------------------------------------------
- */
+/* What is shown, and how. */
+struct looked {
+    const struct session *session;
+    struct colony_verb_fingerprint of;
+};
 
-static int look(struct session_fingerprint_view *view, struct colony_error *err)
+static const char *title_of(const struct looked *view)
 {
-    int pidfd = colony_session_process_pidfd(&view->process);
-    int rc;
-
-    view->state = COLONY_STATE_STOPPED;
-    if (pidfd < 0)
-        return 0;
-    rc = colony_observer_look(&view->observer, view->process.pid, NULL, &view->state, err);
-    (void)close(pidfd);
-    if (rc == -ESRCH)
-        return 0;
-    view->is_alive = rc == 0;
-    return rc;
-}
-
-static int read_view(struct session_fingerprint_view *view, const char *word,
-                     struct colony_error *err)
-{
-    struct colony_workspace *workspace = view->session->workspace;
-    struct colony_session_config config;
-    int rc = colony_session_process_find(&view->process, workspace, word, err);
-
-    if (rc < 0)
-        return rc;
-    rc = colony_session_config_read_good(&config, workspace, session_warn, NULL, err);
-    if (rc < 0)
-        return rc;
-    rc = colony_observer_init(&view->observer, workspace, &view->process, config.period_ms, err);
-    colony_session_config_clear(&config);
-    if (rc == 0 && view->observer.saved.problem)
-        session_warn(view->observer.saved.problem, NULL);
-    return rc < 0 ? rc : look(view, err);
-}
-
-static void clear(struct session_fingerprint_view *view)
-{
-    colony_observer_clear(&view->observer);
-    colony_session_process_clear(&view->process);
-}
-
-static const char *title_of(const struct session_fingerprint_view *view)
-{
-    return colony_session_process_title(&view->process);
-}
-
-static struct colony_saved_state *find_state(const struct session_fingerprint_view *view,
-                                             const char *state)
-{
-    for (size_t i = 0; i < view->observer.saved.count; i++)
-        if (strcmp(view->observer.saved.items[i].state, state) == 0)
-            return &view->observer.saved.items[i];
-    return NULL;
+    return colony_session_process_title(&view->of.process);
 }
 
 /* --- checks: 0, or told ------------------------------------------------------------------------
  */
 
-static int check_alive(const struct session_fingerprint_view *view)
+static int check_alive(const struct looked *view)
 {
-    return view->is_alive
+    return view->of.is_alive
                ? EXIT_OK
                : session_fail(EXIT_NOT_RUNNING,
                               "cannot look at %s: it is not running; --state STATE shows "
@@ -102,11 +52,11 @@ static int check_alive(const struct session_fingerprint_view *view)
                               title_of(view));
 }
 
-static int check_state(const struct session_fingerprint_view *view)
+static int check_state(const struct looked *view)
 {
-    const char *state = view->session->state;
+    const char *state = view->session->change.state;
 
-    if (!state || view->session->saves || find_state(view, state))
+    if (!state || view->session->saves || colony_verb_fingerprint_state(&view->of, state))
         return EXIT_OK;
     return session_fail(EXIT_NO_SUCH_NAME,
                         "cannot find the state %s of %s: colony session attach --alias %s --state "
@@ -166,10 +116,10 @@ static void describe(char *text, size_t size, const struct colony_fingerprint *s
         (void)snprintf(text, size, "+%zu -%zu", change.added, change.gone);
 }
 
-static int add_row(struct colony_columns *columns, const struct session_fingerprint_view *view,
+static int add_row(struct colony_columns *columns, const struct looked *view,
                    const struct colony_saved_state *saved)
 {
-    const struct colony_fingerprint *live = &view->observer.live.last;
+    const struct colony_fingerprint *live = &view->of.observer.live.last;
     double score = colony_fingerprint_score(&saved->fingerprint, live);
     char texts[FIELD_COUNT][2 * SCORE_SIZE + 8];
     char score_text[SCORE_SIZE];
@@ -184,13 +134,13 @@ static int add_row(struct colony_columns *columns, const struct session_fingerpr
     return colony_columns_add(columns, cells);
 }
 
-static int print_comparison(const struct session_fingerprint_view *view)
+static int print_comparison(const struct looked *view)
 {
     const char *headers[2 + FIELD_COUNT] = {"STATE", "SCORE"};
     struct colony_columns *columns = NULL;
     int rc;
 
-    if (view->observer.saved.count == 0) {
+    if (view->of.observer.saved.count == 0) {
         printf("no state of %s was saved: colony session attach --alias %s --state STATE does\n",
                title_of(view), title_of(view));
         return EXIT_OK;
@@ -198,10 +148,10 @@ static int print_comparison(const struct session_fingerprint_view *view)
     for (unsigned field = 0; field < FIELD_COUNT; field++)
         headers[2 + field] = colony_fingerprint_field_name(field);
     rc = colony_columns_new(&columns, headers, 2 + FIELD_COUNT);
-    for (size_t i = 0; rc == 0 && i < view->observer.saved.count; i++) {
-        const struct colony_saved_state *saved = &view->observer.saved.items[i];
+    for (size_t i = 0; rc == 0 && i < view->of.observer.saved.count; i++) {
+        const struct colony_saved_state *saved = &view->of.observer.saved.items[i];
 
-        if (!view->session->state || strcmp(view->session->state, saved->state) == 0)
+        if (!view->session->change.state || strcmp(view->session->change.state, saved->state) == 0)
             rc = add_row(columns, view, saved);
     }
     if (rc == 0)
@@ -213,39 +163,39 @@ static int print_comparison(const struct session_fingerprint_view *view)
 /* --- all of it ----------------------------------------------------------------------------------
  */
 
-/* The one of now, for its own state or as what it was seen like last. */
-static int save(struct session_fingerprint_view *view)
+static int save(struct looked *view)
 {
-    struct session *session = view->session;
+    const struct session *session = view->session;
+    const char *state = session->change.state;
     struct colony_error err = {0};
-    int rc;
 
-    if (session->state && colony_session_state_check(session->state, &err) < 0)
-        return session_fail_error(&err);
-    rc = colony_workspace_lock(session->workspace, SESSION_WAIT_MS, &err);
-    if (rc < 0)
-        return session_fail_error(&err);
-    rc = colony_observer_note(&view->observer, session->workspace, &view->process,
-                              session->state ? session->state : view->state, &err);
-    if (rc == 0 && session->state)
-        rc = colony_fingerprint_save(&view->observer.live.last, session->workspace,
-                                     view->process.name, session->state, &err);
-    if (rc == 0)
-        rc = session_backend(session)->reload(session, &err);
-    colony_workspace_unlock(session->workspace);
-    if (rc < 0)
+    if (colony_verb_fingerprint_save(&session->open, &view->of, state, &err) < 0)
         return session_fail_error(&err);
     if (session->is_json)
         return EXIT_OK;
     printf("saved the fingerprint of %s", title_of(view));
-    printf(session->state ? " as %s\n" : "\n", session->state);
+    printf(state ? " as %s\n" : "\n", state);
     return EXIT_OK;
 }
 
-static int show(struct session_fingerprint_view *view)
+static int print_json(const struct looked *view)
+{
+    cJSON *json = colony_verb_fingerprint_json(&view->of, NULL, false);
+    char *text = json ? cJSON_Print(json) : NULL;
+
+    cJSON_Delete(json);
+    if (!text)
+        return session_fail(EXIT_FAILED, "cannot show the fingerprint: out of memory");
+    printf("%s\n", text);
+    cJSON_free(text);
+    return EXIT_OK;
+}
+
+static int show(struct looked *view)
 {
     const struct session *session = view->session;
-    bool needs_life = session->saves || session->compares || (!session->state && !session->is_json);
+    bool needs_life =
+        session->saves || session->compares || (!session->change.state && !session->is_json);
     int exit_code = needs_life ? check_alive(view) : EXIT_OK;
 
     if (exit_code == EXIT_OK)
@@ -255,23 +205,27 @@ static int show(struct session_fingerprint_view *view)
     if (exit_code != EXIT_OK)
         return exit_code;
     if (session->is_json)
-        return session__fingerprint_json(view);
+        return print_json(view);
     if (session->compares)
         return print_comparison(view);
     if (session->saves)
         return EXIT_OK;
-    return print_yaml(session->state ? &find_state(view, session->state)->fingerprint
-                                     : &view->observer.live.last);
+    return print_yaml(
+        session->change.state
+            ? &colony_verb_fingerprint_state(&view->of, session->change.state)->fingerprint
+            : &view->of.observer.live.last);
 }
 
 int session_fingerprint(struct session *session, int argc, char **argv)
 {
-    struct session_fingerprint_view view = {.session = session};
+    struct looked view = {.session = session};
     struct colony_error err = {0};
     int exit_code;
 
     (void)argc;
-    exit_code = read_view(&view, argv[1], &err) < 0 ? session_fail_error(&err) : show(&view);
-    clear(&view);
+    exit_code = colony_verb_fingerprint(&session->open, argv[1], &view.of, &err) < 0
+                    ? session_fail_error(&err)
+                    : show(&view);
+    colony_verb_fingerprint_clear(&view.of);
     return exit_code;
 }

@@ -23,13 +23,15 @@ static void tell(const char *path, const char *why, void *data)
 
 int session_gc(struct session *session, int argc, char **argv)
 {
-    struct colony_session_gc gc = {
-        .is_trial = session->is_trial, .tell = tell, .problem = session_warn, .data = session};
+    struct colony_session_gc gc = {.is_trial = session->is_trial,
+                                   .tell = tell,
+                                   .problem = session->open.problem,
+                                   .data = session};
     struct colony_error err = {0};
 
     (void)argc;
     (void)argv;
-    if (colony_session_gc(session->workspace, &gc, &err) < 0)
+    if (colony_session_gc(session->open.workspace, &gc, &err) < 0)
         return session_fail_error(&err);
     if (gc.count == 0)
         printf("there is nothing to remove\n");

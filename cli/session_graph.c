@@ -9,7 +9,7 @@
 
 #include "columns.h"
 #include "core/error.h"
-#include "session_view.h"
+#include "session/view.h"
 
 enum {
     DEPTH_MAX = 64,
@@ -17,7 +17,7 @@ enum {
 };
 
 struct graph {
-    const struct session_view *view;
+    const struct colony_view *view;
     bool *was_printed; /* of each of the list */
     bool is_last[DEPTH_MAX];
     const char *const *branches; /* middle, last, pass, blank */
@@ -27,7 +27,7 @@ static const char *const utf8_branches[] = {"├─ ", "└─ ", "│  ", "   "
 static const char *const ascii_branches[] = {"|- ", "`- ", "|  ", "   "};
 
 /* The next dependence on @parent after *at. */
-static const struct colony_dependence *next_child(const struct session_view *view, size_t parent,
+static const struct colony_dependence *next_child(const struct colony_view *view, size_t parent,
                                                   size_t *at, size_t *child)
 {
     while (*at < view->config.dependence_count) {
@@ -40,7 +40,7 @@ static const struct colony_dependence *next_child(const struct session_view *vie
     return NULL;
 }
 
-static bool has_children(const struct session_view *view, size_t parent)
+static bool has_children(const struct colony_view *view, size_t parent)
 {
     size_t at = 0;
     size_t child;
@@ -52,7 +52,7 @@ static bool has_children(const struct session_view *view, size_t parent)
 static void print_line(struct graph *graph, size_t depth, size_t item,
                        const struct colony_dependence *dependence)
 {
-    const struct session_sight *sight = &graph->view->sights[item];
+    const struct colony_sight *sight = &graph->view->sights[item];
     bool is_known = graph->was_printed[item] && has_children(graph->view, item);
     char line[LINE_BYTES_MAX];
     char clean[LINE_BYTES_MAX];
@@ -96,7 +96,7 @@ static void print_below(struct graph *graph, size_t depth, size_t item,
     }
 }
 
-int session_graph_print(const struct session_view *view, struct colony_error *err)
+int session_graph_print(const struct colony_view *view, struct colony_error *err)
 {
     struct graph graph = {
         .view = view,
@@ -127,7 +127,7 @@ static void print_quoted(const char *text)
     (void)putchar('"');
 }
 
-static void print_edge(const struct session_view *view, size_t index)
+static void print_edge(const struct colony_view *view, size_t index)
 {
     const struct colony_dependence *dependence = &view->config.dependences[index];
     size_t parent = view->edges[index].parent;
@@ -147,7 +147,7 @@ static void print_edge(const struct session_view *view, size_t index)
     printf(";\n");
 }
 
-void session_graph_print_dot(const struct session_view *view)
+void session_graph_print_dot(const struct colony_view *view)
 {
     printf("digraph session {\n    edge [style=\"dashed\"];\n");
     for (size_t i = 0; i < view->list.count; i++) {

@@ -4,12 +4,12 @@
 #define COLONY_CLI_SESSION_GRAPH_H
 
 struct colony_error;
-struct session_view;
+struct colony_view;
 
 /* A tree: children below the parents that they wait for; what was printed before is not repeated.
  * -ENOMEM. */
-int session_graph_print(const struct session_view *view, struct colony_error *err);
+int session_graph_print(const struct colony_view *view, struct colony_error *err);
 
-void session_graph_print_dot(const struct session_view *view);
+void session_graph_print_dot(const struct colony_view *view);
 
 #endif

@@ -12,16 +12,10 @@
 #include <stdint.h>
 
 #include "options.h"
+#include "session/verbs.h"
 
 struct cJSON;
 struct colony_error;
-struct colony_session_process;
-struct colony_session_stopped;
-struct colony_workspace;
-
-enum {
-    SESSION_WAIT_MS = 10000, /* for another command to be done with the workspace */
-};
 
 /* One run of `colony session`: all that any action's options can set. */
 /* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): in the order of actions */
@@ -29,17 +23,11 @@ struct session {        /* NOLINT(clang-analyzer-optin.performance.Padding): by 
     const char *folder; /* -C; NULL: COLONY_SESSION, or the current one and those above */
     bool is_json;
     bool in_foreground; /* activate */
-    const char *uri;
-    const char *alias;
-    bool sets_restart; /* --restart was given */
-    bool restart;
-    bool sets_shutdown;
-    bool shutdown;
+    struct colony_verb_change change;
     bool is_all;
-    struct colony_workspace *workspace; /* open, but for init */
+    struct colony_session open; /* but for init */
     /* attach, wait, fingerprint */
     uint64_t pid; /* 0: not given */
-    const char *state;
     const char *condition;
     uint64_t timeout_ms; /* UINT64_MAX: not given */
     bool saves;
@@ -65,7 +53,7 @@ typedef int (*session_action_cb)(struct session *session, int argc, char **argv)
 #define SESSION_AT(field) offsetof(struct session, field)
 #define SESSION_PLACE {"directory", 'C', "DIR", "the workspace; default $COLONY_SESSION, or where you are and above", OPTION_TEXT, SESSION_AT(folder), NULL}
 #define SESSION_JSON {"json", 0, NULL, "print JSON", OPTION_FLAG, SESSION_AT(is_json), NULL}
-#define SESSION_ALIAS {"alias", 0, "ALIAS", "a name for people, that no other process of the session has", OPTION_TEXT, SESSION_AT(alias), NULL}
+#define SESSION_ALIAS {"alias", 0, "ALIAS", "a name for people, that no other process of the session has", OPTION_TEXT, SESSION_AT(change.alias), NULL}
 #define SESSION_RESTART {"restart", 0, "0|1", "1: the supervisor starts it, and again when it ends", OPTION_CALL, 0, session_read_restart}
 #define SESSION_SHUTDOWN {"shutdown", 0, "0|1", "1: deactivate stops it", OPTION_CALL, 0, session_read_shutdown}
 #define SESSION_END {NULL, 0, NULL, NULL, OPTION_END, 0, NULL}
@@ -76,44 +64,12 @@ int session_fail(int exit_code, const char *format, ...) __attribute__((format(p
 /* The same of @err, with the exit code of its kind. */
 int session_fail_error(const struct colony_error *err);
 
-/* A line about a file in etc that cannot be used, on stderr; @data is nobody's. */
-void session_warn(const char *line, void *data);
-
 /* --restart and --shutdown: 0 or 1 (session_start.c). */
 int session_read_restart(void *target, const char *value, struct colony_error *err);
 int session_read_shutdown(void *target, const char *value, struct colony_error *err);
 
-/* --- who acts: session_direct.c, or the session's supervisor while there is one ------------------
+/* --- the actions, and their options -------------------------------------------------------------
  */
-
-/*
- * What the verbs do once database and files say what is wanted. All are called with the lock held
- * and may give it up; the caller looks at nothing of the workspace after. 0, or a negative errno
- * with its reason.
- */
-struct session_backend {
-    /* Runs @process, whose row and file are there; its pid is in it afterwards. -EBUSY: it runs. */
-    int (*start)(struct session *session, struct colony_session_process *process,
-                 struct colony_error *err);
-    /* Stops all of them at once, and waits until they are gone. */
-    int (*stop)(struct session *session, struct colony_session_process *const *processes,
-                size_t count, struct colony_session_stopped *out, struct colony_error *err);
-    /* Rows or files have changed: what nobody runs any more is let go, not stopped. */
-    int (*reload)(struct session *session, struct colony_error *err);
-    /* After the processes with shutdown=1 were stopped: ends the supervisor, if there is one. */
-    int (*end)(struct session *session, struct colony_error *err);
-};
-
-extern const struct session_backend session_direct;
-/* The one that acts for this workspace now. */
-const struct session_backend *session_backend(struct session *session);
-
-/* Waits, two seconds at most, until the workspace shows of @name (NULL: of all) which pid the
- * supervisor says it has. Without the lock (session_noted.c). */
-void session_wait_noted(struct session *session, const char *name);
-
-/* --- the actions, and their options
- * --------------------------------------------------------------- */
 
 int session_activate(struct session *session, int argc, char **argv);
 int session_attach(struct session *session, int argc, char **argv);
@@ -143,15 +99,7 @@ extern const struct colony_option session_status_options[];
 extern const struct colony_option session_stop_options[];
 extern const struct colony_option session_wait_options[];
 
-/* --- what they print ----------------------------------------------------------------------------
- */
-
-struct session_sight;
-struct session_view;
-
-/* session_show.c: one process; NULL: out of memory. */
-struct cJSON *session_show_json(const struct session_view *view, const struct session_sight *sight);
-/* Prints and deletes @json; NULL: it could not be made. */
+/* Prints and deletes @json; NULL: it could not be made (session_show.c). */
 int session_print_json(struct cJSON *json);
 
 #endif

@@ -64,7 +64,7 @@ static const char *folder_of(const struct session *session)
 /* What a FIFO or a link could be made to be is not opened. -ENOENT: it is not there yet. */
 static int open_file(struct logs *logs, const struct file *file, struct stat *info)
 {
-    int fd = openat(colony_workspace_fd(logs->session->workspace), file->path,
+    int fd = openat(colony_workspace_fd(logs->session->open.workspace), file->path,
                     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     int rc = fd < 0 ? -errno : fd;
 
@@ -74,7 +74,7 @@ static int open_file(struct logs *logs, const struct file *file, struct stat *in
     }
     if (rc < 0 && rc != -ENOENT)
         return colony_fail_os(&logs->err, rc, "cannot read %s/%s",
-                              colony_workspace_path(logs->session->workspace), file->path);
+                              colony_workspace_path(logs->session->open.workspace), file->path);
     return rc;
 }
 
@@ -246,8 +246,8 @@ static int print_all(struct logs *logs)
         rc = begin(logs, &logs->files[i]);
     if (rc < 0 || !logs->session->follows)
         return rc;
-    (void)snprintf(folder, sizeof folder, "%s/%s", colony_workspace_path(logs->session->workspace),
-                   folder_of(logs->session));
+    (void)snprintf(folder, sizeof folder, "%s/%s",
+                   colony_workspace_path(logs->session->open.workspace), folder_of(logs->session));
     notes = inotify_init1(IN_CLOEXEC);
     if (notes < 0 || inotify_add_watch(notes, folder, IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0)
         rc = colony_fail_os(&logs->err, -errno,
@@ -296,7 +296,8 @@ int session_log(struct session *session, int argc, char **argv)
     if (!logs)
         return session_fail(EXIT_FAILED, "cannot print logs: out of memory");
     logs->session = session;
-    rc = colony_session_list_read(&logs->list, session->workspace, session_warn, NULL, &logs->err);
+    rc = colony_session_list_read(&logs->list, session->open.workspace, session->open.problem, NULL,
+                                  &logs->err);
     if (rc == 0)
         rc = choose_files(logs, argc, argv);
     if (rc == 0)

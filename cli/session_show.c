@@ -9,10 +9,9 @@
 #include "columns.h"
 #include "core/error.h"
 #include "ctl_internal.h"
-#include "session/uri.h"
+#include "session/view.h"
 #include "session_graph.h"
 #include "session_internal.h"
-#include "session_view.h"
 
 enum {
     PARENTS_MAX = 4096,
@@ -29,30 +28,30 @@ const struct colony_option session_show_options[] = {
 /* clang-format on */
 
 /* "master.tws:operative, db" */
-static void write_parents(char *text, size_t size, const struct session_view *view,
-                          const struct session_sight *sight)
+static void write_parents(char *text, size_t size, const struct colony_view *view,
+                          const struct colony_sight *sight)
 {
     const struct colony_dependence *dependence;
     size_t used = 0;
     size_t at = 0;
 
     text[0] = '\0';
-    while ((dependence = session_view_next(view, (size_t)(sight - view->sights), &at)) != NULL &&
+    while ((dependence = colony_view_next(view, (size_t)(sight - view->sights), &at)) != NULL &&
            used < size)
         used += (size_t)snprintf(text + used, size - used, "%s%s%s%s", used > 0 ? ", " : "",
                                  dependence->parent, dependence->state ? ":" : "",
                                  dependence->state ? dependence->state : "");
 }
 
-static const char *colour_of(const struct session_sight *sight)
+static const char *colour_of(const struct colony_sight *sight)
 {
     if (!sight->is_alive)
         return sight->process->restart ? "31" : NULL;
     return strcmp(sight->state, COLONY_STATE_STARTING) == 0 ? "33" : "32";
 }
 
-static int add_row(struct colony_columns *columns, const struct session_view *view,
-                   const struct session_sight *sight)
+static int add_row(struct colony_columns *columns, const struct colony_view *view,
+                   const struct colony_sight *sight)
 {
     const struct colony_session_process *process = sight->process;
     char parents[PARENTS_MAX];
@@ -81,7 +80,7 @@ static int add_row(struct colony_columns *columns, const struct session_view *vi
     return colony_columns_add(columns, cells);
 }
 
-static int print_table(const struct session_view *view, struct colony_error *err)
+static int print_table(const struct colony_view *view, struct colony_error *err)
 {
     static const char *const headers[] = {"NAME",    "ALIAS",    "STATE",   "PID",  "UPTIME",
                                           "RESTART", "SHUTDOWN", "PARENTS", "SCORE"};
@@ -103,84 +102,6 @@ static int print_table(const struct session_view *view, struct colony_error *err
 /* --- JSON ---------------------------------------------------------------------------------------
  */
 
-static bool add_parents(struct cJSON *json, const struct session_view *view,
-                        const struct session_sight *sight)
-{
-    struct cJSON *parents = cJSON_AddArrayToObject(json, "parents");
-    const struct colony_dependence *dependence;
-    size_t at = 0;
-
-    while (parents &&
-           (dependence = session_view_next(view, (size_t)(sight - view->sights), &at)) != NULL) {
-        struct cJSON *one = cJSON_CreateObject();
-
-        if (!cJSON_AddItemToArray(parents, one) ||
-            !cJSON_AddStringToObject(one, "parent", dependence->parent) ||
-            !(dependence->state ? cJSON_AddStringToObject(one, "state", dependence->state)
-                                : cJSON_AddNullToObject(one, "state")) ||
-            !cJSON_AddStringToObject(one, "on_loss", colony_on_loss_word(dependence->on_loss)) ||
-            !cJSON_AddBoolToObject(one, "met", session_view_is_met(view, dependence)))
-            return false;
-    }
-    return parents != NULL;
-}
-
-/* What may be a secret in it is not shown. */
-static bool add_masked(struct cJSON *json, const char *key, const char *text)
-{
-    char *masked = text ? colony_uri_mask(text) : NULL;
-    bool is_added = masked ? cJSON_AddStringToObject(json, key, masked) != NULL
-                           : !text && cJSON_AddNullToObject(json, key) != NULL;
-
-    free(masked);
-    return is_added;
-}
-
-static bool add_cmdline(struct cJSON *json, const struct colony_session_process *process)
-{
-    struct cJSON *words = cJSON_AddArrayToObject(json, "cmdline");
-
-    for (char **word = process->cmdline; words && word && *word; word++) {
-        char *masked = colony_argument_mask(*word, word > process->cmdline ? word[-1] : NULL);
-        bool is_added = masked && cJSON_AddItemToArray(words, cJSON_CreateString(masked));
-
-        free(masked);
-        if (!is_added)
-            return false;
-    }
-    return words != NULL;
-}
-
-static bool add_text(struct cJSON *json, const char *key, const char *text)
-{
-    return (text ? cJSON_AddStringToObject(json, key, text) : cJSON_AddNullToObject(json, key)) !=
-           NULL;
-}
-
-static bool add_number(struct cJSON *json, const char *key, bool is_there, double number)
-{
-    return (is_there ? cJSON_AddNumberToObject(json, key, number)
-                     : cJSON_AddNullToObject(json, key)) != NULL;
-}
-
-struct cJSON *session_show_json(const struct session_view *view, const struct session_sight *sight)
-{
-    const struct colony_session_process *process = sight->process;
-    struct cJSON *json = cJSON_CreateObject();
-
-    if (json && add_text(json, "name", process->name) && add_text(json, "alias", process->alias) &&
-        add_masked(json, "uri", process->uri) && add_text(json, "state", sight->state) &&
-        add_number(json, "pid", sight->is_alive, process->pid) &&
-        add_number(json, "uptime", sight->is_alive, sight->uptime_seconds) &&
-        cJSON_AddBoolToObject(json, "restart", process->restart) &&
-        cJSON_AddBoolToObject(json, "shutdown", process->shutdown) &&
-        add_parents(json, view, sight) &&
-        add_number(json, "score", sight->has_score, sight->score) && add_cmdline(json, process))
-        return json;
-    cJSON_Delete(json);
-    return NULL;
-}
-
 int session_print_json(struct cJSON *json)
 {
     char *text = json ? cJSON_PrintUnformatted(json) : NULL;
@@ -193,12 +114,12 @@ int session_print_json(struct cJSON *json)
     return EXIT_OK;
 }
 
-static int print_json(const struct session_view *view)
+static int print_json(const struct colony_view *view)
 {
     struct cJSON *all = cJSON_CreateArray();
 
     for (size_t i = 0; all && i < view->list.count; i++)
-        if (!cJSON_AddItemToArray(all, session_show_json(view, &view->sights[i]))) {
+        if (!cJSON_AddItemToArray(all, colony_view_json(view, &view->sights[i]))) {
             cJSON_Delete(all);
             all = NULL;
         }
@@ -208,12 +129,12 @@ static int print_json(const struct session_view *view)
 int session_show(struct session *session, int argc, char **argv)
 {
     struct colony_error err = {0};
-    struct session_view view;
+    struct colony_view view;
     int exit_code = EXIT_OK;
 
     (void)argc;
     (void)argv;
-    if (session_view_take(&view, session, &err) < 0)
+    if (colony_view_take(&view, &session->open, &err) < 0)
         return session_fail_error(&err);
     if (session->is_json)
         exit_code = print_json(&view);
@@ -222,6 +143,6 @@ int session_show(struct session *session, int argc, char **argv)
     else if (session->as_graph ? session_graph_print(&view, &err) < 0
                                : print_table(&view, &err) < 0)
         exit_code = session_fail_error(&err);
-    session_view_clear(&view);
+    colony_view_clear(&view);
     return exit_code;
 }

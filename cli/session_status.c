@@ -9,8 +9,8 @@
 #include "core/error.h"
 #include "ctl_internal.h"
 #include "session/uri.h"
+#include "session/view.h"
 #include "session_internal.h"
-#include "session_view.h"
 
 enum {
     LINE_BYTES_MAX = 4096,
@@ -27,7 +27,7 @@ static void print_clean(const char *text)
 }
 
 /* "master.tws (yellow-panda): operative, pid 12, up 3m, score 0.97" */
-static void print_line(const struct session_sight *sight)
+static void print_line(const struct colony_sight *sight)
 {
     const struct colony_session_process *process = sight->process;
     char uptime[CTL_NUMBER_MAX];
@@ -71,11 +71,11 @@ static void print_cmdline(const struct colony_session_process *process)
 }
 
 /* Of a process that does not run: what it would wait for. */
-static void print_dependence(const struct session_view *view,
+static void print_dependence(const struct colony_view *view,
                              const struct colony_dependence *dependence, bool is_alive)
 {
-    const struct session_sight *parent = session_view_find(view, dependence->parent);
-    bool is_met = session_view_is_met(view, dependence);
+    const struct colony_sight *parent = colony_view_find(view, dependence->parent);
+    bool is_met = colony_view_is_met(view, dependence);
     char line[LINE_BYTES_MAX];
 
     if (dependence->state)
@@ -89,7 +89,7 @@ static void print_dependence(const struct session_view *view,
     printf("\n");
 }
 
-static void print_details(const struct session_view *view, const struct session_sight *sight)
+static void print_details(const struct colony_view *view, const struct colony_sight *sight)
 {
     const struct colony_session_process *process = sight->process;
     const struct colony_dependence *dependence;
@@ -104,16 +104,15 @@ static void print_details(const struct session_view *view, const struct session_
     printf("  restart    %s\n  shutdown   %s\n",
            process->restart ? "1 (it is started again when it ends)" : "0",
            process->shutdown ? "1 (deactivate stops it)" : "0");
-    while ((dependence = session_view_next(view, (size_t)(sight - view->sights), &at)) != NULL)
+    while ((dependence = colony_view_next(view, (size_t)(sight - view->sights), &at)) != NULL)
         print_dependence(view, dependence, sight->is_alive);
     if (process->date && process->state && strcmp(process->state, sight->state) == 0)
         printf("  since      %s\n", process->date);
 }
 
-static int tell_one(const struct session *session, const struct session_view *view,
-                    const char *word)
+static int tell_one(const struct session *session, const struct colony_view *view, const char *word)
 {
-    const struct session_sight *sight = session_view_find(view, word);
+    const struct colony_sight *sight = colony_view_find(view, word);
     struct colony_error err = {0};
 
     if (!sight) {
@@ -121,7 +120,7 @@ static int tell_one(const struct session *session, const struct session_view *vi
         return session_fail_error(&err);
     }
     if (session->is_json) {
-        int exit_code = session_print_json(session_show_json(view, sight));
+        int exit_code = session_print_json(colony_view_json(view, sight));
 
         if (exit_code != EXIT_OK)
             return exit_code;
@@ -132,17 +131,17 @@ static int tell_one(const struct session *session, const struct session_view *vi
 }
 
 /* One that is to be restarted and does not run is what is wrong. */
-static int tell_all(const struct session *session, const struct session_view *view)
+static int tell_all(const struct session *session, const struct colony_view *view)
 {
     struct cJSON *all = session->is_json ? cJSON_CreateArray() : NULL;
     int exit_code = EXIT_OK;
 
     for (size_t i = 0; i < view->list.count; i++) {
-        const struct session_sight *sight = &view->sights[i];
+        const struct colony_sight *sight = &view->sights[i];
 
         if (!session->is_json)
             print_line(sight);
-        else if (!all || !cJSON_AddItemToArray(all, session_show_json(view, sight)))
+        else if (!all || !cJSON_AddItemToArray(all, colony_view_json(view, sight)))
             exit_code = EXIT_FAILED;
         if (exit_code == EXIT_OK && sight->process->restart && !sight->is_alive)
             exit_code = EXIT_NOT_RUNNING;
@@ -159,12 +158,12 @@ static int tell_all(const struct session *session, const struct session_view *vi
 int session_status(struct session *session, int argc, char **argv)
 {
     struct colony_error err = {0};
-    struct session_view view;
+    struct colony_view view;
     int exit_code;
 
-    if (session_view_take(&view, session, &err) < 0)
+    if (colony_view_take(&view, &session->open, &err) < 0)
         return session_fail_error(&err);
     exit_code = argc > 1 ? tell_one(session, &view, argv[1]) : tell_all(session, &view);
-    session_view_clear(&view);
+    colony_view_clear(&view);
     return exit_code;
 }

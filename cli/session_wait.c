@@ -1,291 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * session_wait.c - `colony session wait`: until a condition over a process holds.
- *
- * Nothing tells when a process opens a socket, so it is looked at: at first often, then each
- * second, and only as far as the condition asks. Its end is told at once, by its pidfd.
- */
+/* session_wait.c - `colony session wait`: until a condition over a process holds. */
 #include <errno.h>
-#include <limits.h>
-#include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "core/error.h"
-#include "session/condition.h"
-#include "session/config.h"
-#include "session/consumption.h"
-#include "session/observe.h"
-#include "session/process.h"
-#include "session/workspace.h"
 #include "session_internal.h"
-#include "target.h"
-
-enum {
-    LOOK_MS_FIRST = 20,
-    LOOK_MS_MAX = 1000,
-    STATE_TEXT_SIZE = 512,
-};
 
 /* clang-format off */
 const struct colony_option session_wait_options[] = {
     SESSION_PLACE,
-    {"alias",     0, "PROCESS", "the process, by alias or name; the same as the operand",                 OPTION_TEXT,     SESSION_AT(alias), NULL},
+    {"alias",     0, "PROCESS", "the process, by alias or name; the same as the operand",                 OPTION_TEXT,     SESSION_AT(change.alias), NULL},
     {"condition", 0, "EXPR",    "what is to hold, such as \"len(fp['listen'])>0\"",                    OPTION_TEXT,     SESSION_AT(condition), NULL},
-    {"state",     0, "STATE",   "until it is in STATE; running: in any but stopped and starting",      OPTION_TEXT,     SESSION_AT(state), NULL},
+    {"state",     0, "STATE",   "until it is in STATE; running: in any but stopped and starting",      OPTION_TEXT,     SESSION_AT(change.state), NULL},
     {"timeout",   0, "SECONDS", "wait so long only (exit 75); as long as it takes unless given",       OPTION_DURATION, SESSION_AT(timeout_ms), NULL},
     SESSION_END,
 };
 /* clang-format on */
 
-struct wait {
-    struct session *session;
-    const char *word; /* what the user calls the process */
-    struct colony_condition_tree *tree;
-    unsigned wants;
-    uint64_t period_ms;
-    struct colony_session_process process;
-    struct colony_observer observer;
-    struct colony_consumption_meter meter;
-    const char *state; /* of the last look; NULL: none in this life */
-    int pidfd;         /* of the life that is watched; -1: none */
-    bool was_alive;
-};
-
-/* --- one life of the process --------------------------------------------------------------------
- */
-
-/* What was seen helps the next command to tell whether the process has settled. Nobody waits for
- * it. */
-static void note(struct wait *wait)
-{
-    if (wait->pidfd < 0 || !wait->state || session_backend(wait->session) != &session_direct ||
-        colony_workspace_lock(wait->session->workspace, 0, NULL) < 0)
-        return;
-    (void)colony_observer_note(&wait->observer, wait->session->workspace, &wait->process,
-                               wait->state, NULL);
-    colony_workspace_unlock(wait->session->workspace);
-}
-
-static void end_life(struct wait *wait)
-{
-    if (wait->pidfd >= 0)
-        (void)close(wait->pidfd);
-    wait->pidfd = -1;
-    wait->state = NULL;
-    colony_observer_clear(&wait->observer);
-    colony_session_process_clear(&wait->process);
-}
-
-/* Reads the process anew, and begins to watch the life that it has by now. */
-static int begin_life(struct wait *wait, struct colony_error *err)
-{
-    int rc;
-
-    end_life(wait);
-    rc = colony_session_process_find(&wait->process, wait->session->workspace, wait->word, err);
-    if (rc < 0)
-        return rc;
-    wait->pidfd = colony_session_process_pidfd(&wait->process);
-    if (wait->pidfd < 0)
-        return 0;
-    wait->was_alive = true;
-    wait->meter = (struct colony_consumption_meter){0};
-    rc = colony_observer_init(&wait->observer, wait->session->workspace, &wait->process,
-                              wait->period_ms, err);
-    if (rc == 0 && wait->observer.saved.problem && (wait->wants & SUBJECT_STATE))
-        session_warn(wait->observer.saved.problem, NULL);
-    return rc;
-}
-
-static bool has_ended(int pidfd)
-{
-    struct pollfd watched = {.fd = pidfd, .events = POLLIN};
-
-    return poll(&watched, 1, 0) == 1;
-}
-
-/* --- one look -----------------------------------------------------------------------------------
- */
-
-static int look_at_living(struct wait *wait, struct colony_subject *out, struct colony_error *err)
-{
-    struct colony_consumption used;
-    int rc = 0;
-
-    if (wait->wants & (SUBJECT_FP | SUBJECT_STATE))
-        rc = colony_observer_look(&wait->observer, wait->process.pid, NULL, &wait->state, err);
-    if (rc == 0)
-        rc = colony_consumption_read(&used, &wait->meter, wait->process.pid,
-                                     wait->process.start_ticks);
-    if (rc < 0)
-        return rc;
-    *out = (struct colony_subject){
-        .fp = &wait->observer.live.last,
-        .state = wait->state,
-        .pid = wait->process.pid,
-        .alive = true,
-        .uptime_seconds = used.uptime_seconds,
-        .cpu_percent = used.cpu_percent,
-        .mem_bytes = used.mem_bytes,
-    };
-    return 0;
-}
-
-/* 1: it holds; 0: not yet. */
-static int look(struct wait *wait, struct colony_error *err)
-{
-    struct colony_subject subject = {.state = COLONY_STATE_STOPPED};
-    int rc = 0;
-
-    if (wait->pidfd < 0 || has_ended(wait->pidfd))
-        rc = begin_life(wait, err);
-    if (rc < 0)
-        return rc;
-    if (wait->pidfd >= 0)
-        rc = look_at_living(wait, &subject, err);
-    if (rc == -ESRCH) { /* it has ended meanwhile */
-        subject = (struct colony_subject){.state = COLONY_STATE_STOPPED};
-        rc = begin_life(wait, err);
-        if (rc == 0 && wait->pidfd >= 0)
-            return 0; /* the next one lives already: look again */
-    }
-    return rc < 0 ? rc : colony_condition_evaluate(wait->tree, &subject, err);
-}
-
-/* Nothing can come of it any more: nobody starts the process again, and nothing is asked that is
- * about the time when it is down or started by hand. */
-static bool is_hopeless(const struct wait *wait)
-{
-    bool is_supervised = session_backend(wait->session) != &session_direct;
-
-    return wait->pidfd < 0 && !(wait->wants & (SUBJECT_STATE | SUBJECT_LIFE)) &&
-           !(is_supervised && wait->process.restart);
-}
-
-static int tell_hopeless(const struct wait *wait)
-{
-    return session_fail(EXIT_NOT_RUNNING, "cannot wait for %s: it %s", wait->word,
-                        wait->was_alive ? "has ended, and nobody starts it again"
-                                        : "is not running (colony session start runs it)");
-}
-
-static int tell_error(const struct colony_error *err, int rc)
-{
-    if (rc == -EINVAL || rc == -E2BIG)
-        return session_fail(EXIT_USAGE, "--condition: %s", err->message);
-    return session_fail_error(err);
-}
-
-/* Until the next look, or the end of the process. */
-static void pause_for(const struct wait *wait, uint64_t pause_ms)
-{
-    struct pollfd watched = {.fd = wait->pidfd, .events = POLLIN};
-
-    (void)poll(&watched, 1, (int)pause_ms); /* -1 is passed over */
-}
-
-static int wait_until(struct wait *wait, uint64_t timeout_ms)
-{
-    uint64_t began_ms = colony_target_now_ms();
-    uint64_t pause_ms = LOOK_MS_FIRST;
-
-    for (;;) {
-        struct colony_error err = {0};
-        int pidfd_before = wait->pidfd;
-        int rc = look(wait, &err);
-        uint64_t passed_ms = colony_target_now_ms() - began_ms;
-
-        if (rc < 0)
-            return tell_error(&err, rc);
-        if (rc == 1)
-            return EXIT_OK;
-        if (is_hopeless(wait))
-            return tell_hopeless(wait);
-        if (passed_ms >= timeout_ms)
-            return session_fail(EXIT_TIMED_OUT, "%s: not so after %.3g seconds", wait->word,
-                                (double)timeout_ms / 1000);
-        if (wait->pidfd != pidfd_before)
-            pause_ms = LOOK_MS_FIRST; /* a new life */
-        pause_for(wait, timeout_ms - passed_ms < pause_ms ? timeout_ms - passed_ms : pause_ms);
-        pause_ms = pause_ms * 3 / 2 < LOOK_MS_MAX ? pause_ms * 3 / 2 : LOOK_MS_MAX;
-    }
-}
-
-/* --- what is asked ------------------------------------------------------------------------------
- */
-
-/* `--state S` as a condition. */
-static int write_state(char text[STATE_TEXT_SIZE], const char *state, struct colony_error *err)
-{
-    bool is_own =
-        strcmp(state, COLONY_STATE_STOPPED) == 0 || strcmp(state, COLONY_STATE_STARTING) == 0;
-    size_t size;
-
-    if (strcmp(state, COLONY_STATE_RUNNING) == 0) {
-        (void)snprintf(text, STATE_TEXT_SIZE,
-                       "state not in ['" COLONY_STATE_STOPPED "', '" COLONY_STATE_STARTING "']");
-        return 0;
-    }
-    if (!is_own && colony_session_state_check(state, err) < 0)
-        return -EINVAL;
-    size = (size_t)snprintf(text, STATE_TEXT_SIZE, "state == '");
-    for (; *state; state++) {
-        if (*state == '\'' || *state == '\\')
-            text[size++] = '\\';
-        text[size++] = *state;
-    }
-    text[size++] = '\'';
-    text[size] = '\0';
-    return 0;
-}
-
-static int read_condition(struct wait *wait, const struct session *session)
-{
-    char text[STATE_TEXT_SIZE];
-    struct colony_error err = {0};
-
-    if (session->state && write_state(text, session->state, &err) < 0)
-        return session_fail(EXIT_USAGE, "--state: %s", err.message);
-    if (colony_condition_parse(&wait->tree, session->state ? text : session->condition, &err) < 0)
-        return tell_error(&err, err.code);
-    wait->wants = colony_condition_wants(wait->tree);
-    return EXIT_OK;
-}
-
-static int read_period(struct wait *wait)
-{
-    struct colony_session_config config;
-    struct colony_error err = {0};
-
-    if (colony_session_config_read_good(&config, wait->session->workspace, session_warn, NULL,
-                                        &err) < 0)
-        return session_fail_error(&err);
-    wait->period_ms = config.period_ms;
-    colony_session_config_clear(&config);
-    return EXIT_OK;
-}
-
 int session_wait(struct session *session, int argc, char **argv)
 {
-    struct wait wait = {.session = session, .pidfd = -1};
-    int exit_code;
+    const char *alias = session->change.alias;
+    const char *state = session->change.state;
+    const char *word = alias ? alias : argc > 1 ? argv[1] : NULL;
+    char text[COLONY_VERB_STATE_SIZE];
+    struct colony_error err = {0};
+    int rc;
 
-    wait.word = session->alias ? session->alias : argc > 1 ? argv[1] : NULL;
-    if (!wait.word || (session->alias && argc > 1))
+    if (!word || (alias && argc > 1))
         return session_fail(EXIT_USAGE, "wait: name one process: --alias ALIAS");
-    if (!session->condition == !session->state)
+    if (!session->condition == !state)
         return session_fail(EXIT_USAGE, "wait: give either --condition EXPR or --state STATE");
-    exit_code = read_condition(&wait, session);
-    if (exit_code == EXIT_OK)
-        exit_code = read_period(&wait);
-    if (exit_code == EXIT_OK) {
-        exit_code = wait_until(&wait, session->timeout_ms);
-        note(&wait);
-    }
-    end_life(&wait);
-    colony_condition_free(wait.tree);
-    return exit_code;
+    if (state && colony_verb_wait_state(text, state, &err) < 0)
+        return session_fail(EXIT_USAGE, "--state: %s", err.message);
+    rc = colony_verb_wait(&session->open, word, state ? text : session->condition,
+                          session->timeout_ms, &err);
+    if (rc == -EINVAL || rc == -E2BIG)
+        return session_fail(EXIT_USAGE, "--condition: %s", err.message);
+    return rc < 0 ? session_fail_error(&err) : EXIT_OK;
 }

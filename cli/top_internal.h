@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "client.h"
+#include "core/client.h"
 #include "ctl_internal.h"
 #include "followed.h"
 #include "log_reader.h"

@@ -13,7 +13,7 @@
 
 #include "columns.h"
 #include "core/error.h"
-#include "exchange.h"
+#include "core/exchange.h"
 #include "top_internal.h"
 
 enum {

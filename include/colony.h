@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 #include <colony/error.h>
@@ -47,6 +48,12 @@ struct uv_loop_s;
 /* The release of the library that runs: "0.1.0". Any thread. */
 COLONY_API const char *colony_version(void);
 
+/* The log of the library, all engines', which writes nothing by itself: @fn has each line, without
+ * its end, on whatever thread it comes from. @severity: 0 error, 1 warning, 2 info, 3 debug. NULL:
+ * no more. Not while anything of the library runs. */
+COLONY_API void colony_set_logger(void (*fn)(int severity, const char *text, void *data),
+                                  void *data);
+
 /* --- the engine: processes kept alive ----------------------------------------------------------
  *
  * A struct colony is one engine in this program, and a keeper beside it: a process (`colony
@@ -56,7 +63,7 @@ COLONY_API const char *colony_version(void);
 struct colony;
 
 /* What is said before it starts; each is a text, and NULL is its default. */
-enum colony_option {
+enum colony_engine_option {
     COLONY_STATE,   /* its state folder; the default is one of its own, removed at the end */
     COLONY_PROGRAM, /* the program run as keeper; the default is the installed colony */
     COLONY_LEAVES,  /* "yes": what runs goes on when the program ends, or dies, and is taken over by
@@ -81,7 +88,7 @@ COLONY_API int colony_engine_open(struct colony **out, struct uv_loop_s *loop,
                                   const struct colony_callbacks *callbacks,
                                   struct colony_error *err);
 /* Copies @value. -EINVAL; -EBUSY: it runs. */
-COLONY_API int colony_engine_set(struct colony *colony, enum colony_option option,
+COLONY_API int colony_engine_set(struct colony *colony, enum colony_engine_option option,
                                  const char *value, struct colony_error *err);
 /* Settings as in docs/configuration.md, of a file or of memory (YAML, which JSON is, too); twice is
  * an error. Templates may be added without any. -EBUSY; errors begin with the place. */
@@ -104,15 +111,465 @@ COLONY_API void colony_engine_stop(struct colony *colony, const char *why);
 COLONY_API void colony_engine_free(struct colony *colony, void (*cb)(void *data), void *data);
 /* For handles of the program's own. */
 COLONY_API struct uv_loop_s *colony_engine_loop(struct colony *colony);
-/* Calls @fn on the loop, soon. Any thread, until colony_engine_free(). -ENOMEM. */
+/* Calls @fn on the loop, in a later turn; what one thread posts is called in that order, and what
+ * still waits when @colony is freed before that is told. It keeps no loop running that has nothing
+ * else to do. Any thread, until colony_engine_free(). -ENOMEM. */
 COLONY_API int colony_engine_post(struct colony *colony,
                                   void (*fn)(struct colony *colony, void *arg), void *arg);
 
-/* --- controllers: parts of a program around an engine ------------------------------------------
+/* --- templates: what is to run -----------------------------------------------------------------
+ *
+ * What follows, up to the events, is asked of a living engine: from `ready` until `stopped`, on its
+ * loop; else it is -EAGAIN. Where nothing of that name or id is there it is -ENOENT, and -ESHUTDOWN
+ * while it ends. Changes are made at once, and events tell what becomes of them.
+ *
+ * A template of a program goes with this run of it: it is not remembered, and is added again by the
+ * next one. What COLONY_LEAVES left running of it becomes the one of the template of that name that
+ * is added then, and goes on.
  */
 
-/* --- daemon: events, status and ping over HTTP and UDP -----------------------------------------
+/*
+ * Adds a template and starts it, unless it has `start: false`. @settings: the settings of one
+ * process, as docs/configuration.md has them, with its `name`; YAML, which JSON is, too. -EEXIST:
+ * the name is taken; -EINVAL: what is wrong, with its place.
  */
+COLONY_API int colony_template_add(struct colony *colony, const char *settings,
+                                   struct colony_error *err);
+COLONY_API int colony_template_add_json(struct colony *colony, const struct cJSON *settings,
+                                        struct colony_error *err);
+/* Gives the template of that name new settings; its processes are started anew if these need that.
+ * -EBUSY: it belongs to a file or to a session, which say what it is; that goes for removing and
+ * scaling as well. */
+COLONY_API int colony_template_update(struct colony *colony, const char *settings,
+                                      struct colony_error *err);
+COLONY_API int colony_template_update_json(struct colony *colony, const struct cJSON *settings,
+                                           struct colony_error *err);
+/* Stops it and forgets it. */
+COLONY_API int colony_template_remove(struct colony *colony, const char *name,
+                                      struct colony_error *err);
+/* Starting what runs and stopping what is stopped succeed; restarting what is stopped starts it. */
+COLONY_API int colony_template_start(struct colony *colony, const char *name,
+                                     struct colony_error *err);
+COLONY_API int colony_template_stop(struct colony *colony, const char *name,
+                                    struct colony_error *err);
+COLONY_API int colony_template_restart(struct colony *colony, const char *name,
+                                       struct colony_error *err);
+/* So many processes, or @change more or fewer; those of the highest numbers are stopped. How many
+ * there are then, at most 10,000: -EINVAL. */
+COLONY_API int colony_template_scale(struct colony *colony, const char *name, uint32_t count,
+                                     struct colony_error *err);
+COLONY_API int colony_template_scale_by(struct colony *colony, const char *name, int change,
+                                        struct colony_error *err);
+/* To each living process of it. @signal: its number, 1 to 64 (-EINVAL). -ESRCH: none lives. */
+COLONY_API int colony_template_signal(struct colony *colony, const char *name, int signal,
+                                      struct colony_error *err);
+/* Its settings, with defaults, as GET /processes/NAME answers. The caller's, for cJSON_Delete. */
+COLONY_API int colony_template_get(struct colony *colony, const char *name, struct cJSON **out,
+                                   struct colony_error *err);
+
+/* How it is doing. */
+struct colony_template_state {
+    const char *origin;    /* who it comes from: "program", "config", "http", "file", "session" */
+    uint32_t numprocesses; /* how many it is to have */
+    uint32_t running;      /* how many live */
+    bool is_active;        /* something of it starts, runs or is being stopped */
+};
+COLONY_API int colony_template_state(struct colony *colony, const char *name,
+                                     struct colony_template_state *out, struct colony_error *err);
+/* All of them, in the order in which they were added. None is to be added or removed in @each. */
+COLONY_API int colony_template_each(struct colony *colony,
+                                    void (*each)(const char *name, void *data), void *data,
+                                    struct colony_error *err);
+
+/* --- processes: what runs ----------------------------------------------------------------------
+ *
+ * A process is meant by its internal id, which counts up and is never another's: an id that is kept
+ * too long is -ENOENT. An os pid may be somebody else's by then.
+ */
+struct colony_process_info {
+    uint64_t id; /* 0: none lives in this slot */
+    pid_t os_pid;
+    uint32_t slot;          /* its place among those of its template, from 1 */
+    const char *name;       /* of the template; texts hold until the callback returns, or the loop
+                               turns */
+    const char *state;      /* of the slot: "running", "ready", "backoff", "stopped", … */
+    uint64_t started_at_ms; /* time of day, since 1970 */
+    uint64_t uptime_ms;
+    uint64_t restarts; /* of the slot, since somebody last started it */
+};
+COLONY_API int colony_process_find(struct colony *colony, uint64_t id,
+                                   struct colony_process_info *out, struct colony_error *err);
+/* The slots of @name, in order; NULL: of all templates. Also those in which none lives. No template
+ * is to be added, removed or scaled in @each. */
+COLONY_API int colony_process_each(struct colony *colony, const char *name,
+                                   void (*each)(const struct colony_process_info *info, void *data),
+                                   void *data, struct colony_error *err);
+/* Its slot stays stopped until somebody starts the template. */
+COLONY_API int colony_process_stop(struct colony *colony, uint64_t id, struct colony_error *err);
+COLONY_API int colony_process_signal(struct colony *colony, uint64_t id, int signal,
+                                     struct colony_error *err);
+
+/* --- events, stats and output: what happens ----------------------------------------------------
+ *
+ * All three tell by one callback, on the loop: @evtype says what happened, @msg what there is to
+ * know of it, during the call only. Who listens goes on when the keeper had to be replaced, and may
+ * end with the call that is under way, or begin others in it.
+ */
+struct colony_listener;
+struct colony_msg;
+typedef void (*colony_listen_cb)(const char *evtype, const struct colony_msg *msg, void *data);
+
+/* As an object: of an event what GET /watch tells, of a sample what GET /stats/NAME/ID tells, of a
+ * topic of the program's what was published. Made when it is asked for; NULL: it has none (output),
+ * or there is no memory. */
+COLONY_API const struct cJSON *colony_msg_json(const struct colony_msg *msg);
+/* Of output, as it was written; no text: it may have any bytes and ends without a NUL. NULL: it has
+ * none. */
+COLONY_API const char *colony_msg_bytes(const struct colony_msg *msg, size_t *size);
+/* Bytes of output before these that were not told, because the program was too slow. They are in
+ * the log. */
+COLONY_API uint64_t colony_msg_lost(const struct colony_msg *msg);
+/* The internal id of the process; 0: it is about none. */
+COLONY_API uint64_t colony_msg_id(const struct colony_msg *msg);
+
+/*
+ * Tells of events. @pattern: "spawn", "exit", …; "proc.NAME" for all about a template,
+ * "proc.NAME.exit" for one of those; a topic of the program's; "." for everything. A topic is told
+ * to all who have it or begin it, by whole parts: "orders" hears of "orders.paid". @evtype is
+ * "exit", or "proc.NAME.exit" where the pattern begins with "proc".
+ *
+ * Any thread, also before the engine is started. What is published after its return is told, to
+ * several in the order in which they came. *out is set before @cb is called, and for
+ * colony_unsubscribe(). -EINVAL: no pattern; -ENOMEM.
+ */
+COLONY_API int colony_subscribe(struct colony *colony, const char *pattern, colony_listen_cb cb,
+                                void *data, struct colony_listener **out, struct colony_error *err);
+/*
+ * Ends what colony_subscribe() or colony_monitor…() began, once, before colony_engine_free(). On
+ * the loop, its callback is not called any more; from another thread, one that is under way is
+ * finished, and what is posted afterwards (colony_engine_post) comes after it. Any thread; NULL is
+ * fine.
+ */
+COLONY_API void colony_unsubscribe(struct colony_listener *listener);
+
+/*
+ * Tells those who subscribed in this program of something of its own, in a later turn of the loop.
+ * @topic: words of letters, digits, `-`, `_` and `:` with dots between, 200 bytes at most; the
+ * first is no event of the engine's, nor "proc" (-EINVAL). @message (may be NULL) is copied. Any
+ * thread; what one thread publishes, posts and writes is carried out in that order. -ENOMEM.
+ */
+COLONY_API int colony_publish(struct colony *colony, const char *topic, const struct cJSON *message,
+                              struct colony_error *err);
+
+/*
+ * Samples of what processes use, ten a second of each: @evtype is "STATS", and the object has
+ * mem_info1, mem_info2 (bytes), cpu, mem (percent), ctime (seconds), pid (of the system), username,
+ * nice, cmdline, children (a list of the same) and id. Of all processes of a template, also of
+ * those started later, or of one, until it has ended. On the loop, with a living engine. -ENOENT,
+ * -EMFILE, -ENOMEM. colony_unsubscribe() or colony_unmonitor() ends it.
+ */
+COLONY_API int colony_monitor(struct colony *colony, const char *name, colony_listen_cb cb,
+                              void *data, struct colony_listener **out, struct colony_error *err);
+COLONY_API int colony_monitor_process(struct colony *colony, uint64_t id, colony_listen_cb cb,
+                                      void *data, struct colony_listener **out,
+                                      struct colony_error *err);
+
+/* One stream of a process: a label of its template's redirect_output or custom_streams. */
+struct colony_io {
+    uint64_t id;
+    const char *label;
+};
+/*
+ * What a process writes from now on; label ".": to all its streams. @evtype is the label, and the
+ * message has bytes; one without any is the last: the process has ended. Threads as above. -ENOENT:
+ * no such process; -ENOTSUP: its output is not redirected; -EINVAL: it has no such stream; -EMFILE,
+ * -ENOMEM. colony_unsubscribe() or colony_unmonitor_io() ends it, also after its last message.
+ */
+COLONY_API int colony_monitor_io(struct colony *colony, struct colony_io stream,
+                                 colony_listen_cb cb, void *data, struct colony_listener **out,
+                                 struct colony_error *err);
+static inline void colony_unmonitor(struct colony_listener *listener)
+{
+    colony_unsubscribe(listener);
+}
+static inline void colony_unmonitor_io(struct colony_listener *listener)
+{
+    colony_unsubscribe(listener);
+}
+
+/* --- input: what processes read ---------------------------------------------------------------
+ *
+ * Any thread. Each write is copied and arrives as a whole, with nothing of others in it, or as much
+ * of it as the process took before it ended. What cannot be written is told to `done`, or else
+ * logged.
+ */
+
+/* To its stdin, where its template has `redirect_input: true`. -EAGAIN: 16 MiB wait already;
+ * -ENOMEM. */
+COLONY_API int colony_write(struct colony *colony, uint64_t id, const void *bytes, size_t size,
+                            struct colony_error *err);
+/* The same, in one write, of @count lines; those that have no line end get one. */
+COLONY_API int colony_writelines(struct colony *colony, uint64_t id, const char *const *lines,
+                                 size_t count, struct colony_error *err);
+
+struct colony_input {
+    struct colony_io stream; /* label NULL: its stdin; else one of its custom_streams */
+    const void *bytes;
+    size_t size;
+    /* On the loop, once: 0: all of it is in the pipe. -ENOENT: no such process; -EPERM: without
+     * redirect_input; -EINVAL: no such stream; -ESRCH: it reads no more; -EAGAIN: there was no
+     * engine.
+     * @why: one line, NULL at 0. May be NULL. */
+    void (*done)(int rc, const char *why, void *data);
+    void *data;
+};
+/* As colony_write(), for who wants to know when it is done, or writes to a custom stream. */
+COLONY_API int colony_write_to(struct colony *colony, const struct colony_input *input,
+                               struct colony_error *err);
+
+/* --- controllers: parts of a program around an engine ------------------------------------------
+ *
+ * A controller begins, and ends, with an engine. Those of colony itself, here as functions, are
+ * what `colony serve` consists of; an engine in a program has those that were added to it. What the
+ * settings say of one (`http`, `files`, `master`, `webhooks`, `juggler`, `rpc`, `session`) that was
+ * not added keeps the engine from starting (-ENOTSUP, with which one to add).
+ */
+struct colony_controller {
+    unsigned interface; /* COLONY_INTERFACE; another one is refused */
+    const char *name;   /* one of a name in an engine */
+    /* Makes one, which the others get: once an engine runs, before `ready`. @data is that of
+     * colony_engine_add_controller(), NULL in a shared object. */
+    int (*create)(void **out, struct colony *colony, void *data, struct colony_error *err);
+    /* These may be NULL. Start and stop alternate; start comes after create. In an engine that has
+     * taken over processes a start that fails is tried again each second, else nothing is run. */
+    int (*start)(void *controller, struct colony_error *err);
+    void (*stop)(void *controller);
+    /* NULL: a stop and a start. */
+    int (*restart)(void *controller, struct colony_error *err);
+    /* Frees it, after a stop; calls @cb with @data once nothing of it is left, perhaps at once. */
+    void (*close)(void *controller, void (*cb)(void *data), void *data);
+};
+
+/* Has @controller in this engine whenever that runs; now, if it does. Both are kept until
+ * colony_engine_free(). -EEXIST: there is one of that name; -ENOTSUP: it is of another interface;
+ * -ENOSPC: above 64; and what its own functions say. */
+COLONY_API int colony_engine_add_controller(struct colony *colony,
+                                            const struct colony_controller *controller, void *data,
+                                            struct colony_error *err);
+/* -ENOENT: there is none of that name; -ESRCH: the engine does not run; and what it says. */
+COLONY_API int colony_engine_restart_controller(struct colony *colony, const char *name,
+                                                struct colony_error *err);
+
+/* Those of colony: "http" (the control endpoint: `colony.sock` in the state folder, and what `http`
+ * says), "files", "daemon" (events and status, `master`), "webhooks", "juggler", "rpc", "session".
+ * Any thread. They begin anew with a keeper, which those of programs do not notice. */
+COLONY_API const struct colony_controller *colony_http_controller(void);
+COLONY_API const struct colony_controller *colony_files_controller(void);
+COLONY_API const struct colony_controller *colony_daemon_controller(void);
+COLONY_API const struct colony_controller *colony_webhooks_controller(void);
+COLONY_API const struct colony_controller *colony_juggler_controller(void);
+COLONY_API const struct colony_controller *colony_rpc_controller(void);
+COLONY_API const struct colony_controller *colony_session_controller(void);
+
+/* What a shared object defines that `controllers: [./x.so]` in the settings names. It, and the
+ * folder it is in, must belong to root or to the user who runs the engine, and be writable by
+ * nobody else: it is code. Nothing of it is called before its interface was looked at, but its
+ * constructors. */
+COLONY_API extern const struct colony_controller colony_controller_main;
+
+/* A request to a route of the program's. It is there until it is answered, also when the client has
+ * gone. Texts are decoded; NULL: there is none. */
+struct colony_http_request;
+COLONY_API const char *colony_http_request_method(const struct colony_http_request *request);
+/* What stands for the upper-case parts of the pattern, from 0. */
+COLONY_API const char *colony_http_request_argument(const struct colony_http_request *request,
+                                                    size_t number);
+/* Of `?name=value`; "": it has no value. */
+COLONY_API const char *colony_http_request_query(const struct colony_http_request *request,
+                                                 const char *name);
+/* Whatever the case of @name. */
+COLONY_API const char *colony_http_request_header(const struct colony_http_request *request,
+                                                  const char *name);
+/* A NUL follows its bytes. */
+COLONY_API const char *colony_http_request_body(const struct colony_http_request *request,
+                                                size_t *size);
+/* Answers it and frees it: now or later, once. @type of the content, NULL: none. Copies @body.
+ * A @status that is none (200 to 599) is 500. On the loop. */
+COLONY_API void colony_http_request_answer(struct colony_http_request *request, int status,
+                                           const char *type, const void *body, size_t size);
+
+/*
+ * Has @fn answer @method ("GET", which is HEAD too, "POST", "PUT", "DELETE") of paths that fit
+ * @pattern, "/greet/NAME": a part that begins with an upper-case letter stands for any. It stays
+ * until it is removed, or the engine has ended. Reading (GET) takes the right to read, all else the
+ * right to control, as with colony's own, which come first. Not in /openapi.json.
+ *
+ * -EINVAL; -EEXIST: it is there, or colony's own; -ENOSPC: above 256; -ENOMEM.
+ */
+COLONY_API int colony_http_add_route(struct colony *colony, const char *method, const char *pattern,
+                                     void (*fn)(struct colony_http_request *request, void *data),
+                                     void *data, struct colony_error *err);
+/* -ENOENT. */
+COLONY_API int colony_http_remove_route(struct colony *colony, const char *method,
+                                        const char *pattern, struct colony_error *err);
+
+/* --- daemon: events, status and ping over HTTP and UDP -----------------------------------------
+ *
+ * A struct colony_daemon is a program that is a daemon itself: work of its own (`run`, and slaves
+ * beside it), events that others send it, and what it tells of itself, over HTTP and UDP just as
+ * `colony serve` does with `master:` (docs/events.md). It has neither keeper nor processes.
+ *
+ * Threads: colony_daemon_start() runs the loop, which serves, on the thread that calls it. `run`,
+ * each slave, `process_event`, `status` (with those of slaves) and `ping` have a thread of their
+ * own each: none holds up the server or another one, and each is called once at a time.
+ */
+struct colony_daemon;
+struct colony_daemon_ping;
+
+/* Any may be NULL. */
+struct colony_daemon_callbacks {
+    /* The daemon's work. When it returns the daemon ends; it is to return soon after
+     * colony_daemon_is_stopping(). NULL: the daemon ends by colony_daemon_stop(). */
+    void (*run)(struct colony_daemon *daemon, void *data);
+    /* An event, any JSON value, borrowed; in the order in which they came, one at a time.
+     * `events_queue` counts it until this returns. NULL: the daemon logs it. */
+    void (*process_event)(struct colony_daemon *daemon, const struct cJSON *event, void *data);
+    /* Adds to what /status answers, or changes it. */
+    void (*status)(struct colony_daemon *daemon, struct cJSON *status, void *data);
+    /* Whether all is well: colony_daemon_answer_ping(). NULL: it is. */
+    void (*ping)(struct colony_daemon *daemon, struct colony_daemon_ping *ping, void *data);
+    void *data;
+};
+
+/* One slave. */
+struct colony_daemon_slave {
+    const char *name; /* copied. In logs it is NAME-1, NAME-2, …; in /status NAME alone, unless
+                         there are several */
+    void (*run)(struct colony_daemon *daemon, void *data);
+    /* Adds to the object of the slave in /status. May be NULL. */
+    void (*status)(struct colony_daemon *daemon, struct cJSON *status, void *data);
+    /* Called once `run` has returned, and nobody uses @data any more. May be NULL. */
+    void (*end)(void *data);
+    void *data;
+};
+
+enum colony_daemon_level {
+    COLONY_DAEMON_ERROR,
+    COLONY_DAEMON_WARNING,
+    COLONY_DAEMON_INFO,
+    COLONY_DAEMON_DEBUG,
+};
+
+/* A daemon that does nothing yet; @name is what logs and /status call it, 64 bytes at most. Copies
+ * both. -EINVAL, -ENOMEM, -EMFILE. */
+COLONY_API int colony_daemon_open(struct colony_daemon **out, const char *name,
+                                  const struct colony_daemon_callbacks *callbacks,
+                                  struct colony_error *err);
+/*
+ * Settings of a file or of memory (YAML, which JSON is, too), once; without any it has all
+ * defaults, and says so in its log. `master` (host, port, hidden_opts), `events` (limits, handlers
+ * beside process_event: log, webhook and zmq; tokens) and `juggler` (where
+ * colony_daemon_send_event_to_juggler() sends to) are as in docs/configuration.md; all else is the
+ * program's. A program with a key of such a name has colony's under `colony:`. -EINVAL, and what
+ * reading says; -EBUSY: it has settings.
+ */
+COLONY_API int colony_daemon_load(struct colony_daemon *daemon, const char *path,
+                                  struct colony_error *err);
+COLONY_API int colony_daemon_load_text(struct colony_daemon *daemon, const char *text, size_t size,
+                                       struct colony_error *err);
+/* The folder in which `events: {durable: true}` keeps them; made if it is not there, and nobody
+ * else's. Copied. -ENOMEM. */
+COLONY_API int colony_daemon_set_state(struct colony_daemon *daemon, const char *path,
+                                       struct colony_error *err);
+
+/* The program's own settings, an object, secrets and all; and host, port and hidden_opts. Borrowed,
+ * and never changed after loading: any thread then. NULL before. */
+COLONY_API const struct cJSON *colony_daemon_config(const struct colony_daemon *daemon);
+COLONY_API const struct cJSON *colony_daemon_master_config(const struct colony_daemon *daemon);
+/* That it listens on, once `run` is called; 0 before. Any thread. */
+COLONY_API unsigned colony_daemon_port(const struct colony_daemon *daemon);
+
+/*
+ * Listens, begins `run` and serves until the daemon has ended: `run` has returned or somebody has
+ * called colony_daemon_stop(), and `run` and all slaves are back. Then events that wait are handled
+ * for 3 s at most. Once. 0; -EADDRINUSE, -EACCES, … (docs/events.md); -ENOTSUP: a handler of
+ * `events` takes an engine (exec, stdin, bus); -EALREADY.
+ */
+COLONY_API int colony_daemon_start(struct colony_daemon *daemon, struct colony_error *err);
+/* Any thread until colony_daemon_free(), and signal handlers. Returns at once. */
+COLONY_API void colony_daemon_stop(struct colony_daemon *daemon);
+/* Has SIGTERM and SIGINT stop it from colony_daemon_start() on: handlers of signals that are
+ * installed. The second one does what it does to a program without. */
+COLONY_API void colony_daemon_stop_on_signals(struct colony_daemon *daemon);
+/* Not while it runs. NULL is fine. */
+COLONY_API void colony_daemon_free(struct colony_daemon *daemon);
+
+/* For threads of the program's, any of them. */
+COLONY_API bool colony_daemon_is_stopping(const struct colony_daemon *daemon);
+/* Waits so long, or until the daemon stops, or, in a slave, until colony_daemon_wake(). False: it
+ * stops. */
+COLONY_API bool colony_daemon_sleep(struct colony_daemon *daemon, uint64_t ms);
+/* Has the slaves called @name wake up, or not fall asleep the next time. */
+COLONY_API void colony_daemon_wake(struct colony_daemon *daemon, const char *name);
+/* Begins a slave on a thread of its own; once colony_daemon_start() was called, any thread.
+ * -EINVAL; -ESHUTDOWN: the daemon stops; -EAGAIN, -ENOMEM. On failure @slave->end is not called. */
+COLONY_API int colony_daemon_run_slave(struct colony_daemon *daemon,
+                                       const struct colony_daemon_slave *slave,
+                                       struct colony_error *err);
+
+/* What /ping answers, 1,023 bytes at most: @status 200 and a text ("OK\n" unless something is
+ * said), or another status (400…599) and why: {"message": TEXT, "result": false}. Inside `ping`. */
+COLONY_API void colony_daemon_answer_ping(struct colony_daemon_ping *ping, int status,
+                                          const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 3, 4)))
+#endif
+    ;
+
+/*
+ * Has one line for each event from @least upwards written to @fd (1: stdout), which is borrowed:
+ * time, thread, name, level and text, in columns. Before colony_daemon_start(); without this
+ * nothing is written anywhere.
+ */
+COLONY_API void colony_daemon_log_to(struct colony_daemon *daemon, int fd,
+                                     enum colony_daemon_level least);
+/* Adds a line of the program's, 1,023 bytes at most. Any thread. */
+COLONY_API void colony_daemon_log(struct colony_daemon *daemon, enum colony_daemon_level level,
+                                  const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 3, 4)))
+#endif
+    ;
+
+/*
+ * Sends an event to Juggler, soon, and again until it has it; the daemon waits 3 s for that when it
+ * ends. @host NULL: this machine, or what `juggler: host` says; @status: "OK", "WARN", "CRIT" or
+ * "INFO". All is copied. Any thread, once there are settings. 0; -EINVAL: another status; -ENOENT:
+ * there is no `juggler: url`; -EMSGSIZE: over 16 KiB in all; -EAGAIN: 1,000 wait; -ESHUTDOWN,
+ * -ENOMEM.
+ */
+COLONY_API int colony_daemon_send_event_to_juggler(struct colony_daemon *daemon, const char *host,
+                                                   const char *service, const char *status,
+                                                   const char *description);
+
+enum colony_daemonize_flags {
+    COLONY_DAEMONIZE_WAIT = 1, /* the calling process ends only at colony_daemonize_ready() */
+};
+
+/*
+ * Has the program go on in a process of its own, away from its terminal: a session of its own, / as
+ * working folder, umask 022, and /dev/null as standard input, output and error. The process that
+ * calls ends by _exit(0), and that is the point; so call it before there are threads, loops and
+ * anything else of colony's. @pid_file (may be NULL) gets its pid, is locked as long as the new
+ * process lives, and is left behind.
+ *
+ * 0: in the new process. Errors are told in the calling one, which goes on: -EBUSY: there are
+ * threads; -EEXIST: a process holds @pid_file, with its pid; what writing that and forking say;
+ * -ECHILD: with WAIT, it ended before it was ready.
+ */
+COLONY_API int colony_daemonize(const char *pid_file, unsigned flags, struct colony_error *err);
+/* After COLONY_DAEMONIZE_WAIT: the calling process may end now. Any thread. */
+COLONY_API void colony_daemonize_ready(void);
 
 /* --- RPC: methods and attributes over ZeroMQ ---------------------------------------------------
  *
@@ -309,10 +766,221 @@ COLONY_API const struct colony_rpc_error *colony_rpc_raised(const struct colony_
 COLONY_API void colony_rpc_disconnect(struct colony_rpc_proxy *proxy);
 
 /* --- files: the folders of processes and messages ----------------------------------------------
+ *
+ * ncolony's two folders, as `colony ctl --messages DIR --config DIR` writes them (docs/files.md).
+ * No engine is needed, and none need run: who watches the folders finds what is written. A file is
+ * complete when it appears, and on disk when these return. They block on the disk: any thread, but
+ * better not that of a loop.
  */
 
-/* --- session: a working directory of related processes -----------------------------------------
+/* Where they are. Both must be there; -ENOTDIR: one is not. */
+struct colony_places {
+    const char *config;   /* a file for each process */
+    const char *messages; /* a file for each message */
+    FILE *dry_run; /* not NULL: what would be written goes there, a line each, and the folders
+                      stay as they are */
+};
+
+/* A process. Lists end with NULL; what is NULL is not said in its file. */
+struct colony_file {
+    const char *cmd; /* the program; required */
+    const char *const *args;
+    const char *const *env;         /* KEY=VALUE; of two with one KEY the last counts */
+    const char *const *env_inherit; /* names of variables of whoever runs it */
+    const uid_t *uid;               /* who it runs as; else whoever runs it decides */
+    const gid_t *gid;
+    const char *extras; /* more members of it: a JSON object, or the path of a file with one */
+};
+
+/*
+ * Writes the file of the process @name, which adds the process or changes it. 1: done; 0: that is
+ * what stands there, and nothing was touched. -EINVAL: colony could not use it, or @name; -EBADMSG:
+ * `extras` are no JSON; -ENOENT: they are in no file; -EFBIG: 1 MiB; -EACCES, -ENOSPC, … -ENOMEM.
  */
+COLONY_API int colony_files_add(const struct colony_places *places, const char *name,
+                                const struct colony_file *file, struct colony_error *err);
+/* Removes its file: the process is stopped. -ENOENT: there is none, and the nearest is named. */
+COLONY_API int colony_files_remove(const struct colony_places *places, const char *name,
+                                   struct colony_error *err);
+/* Sends a message: restart it, all, or those whose `group` has @group. Messages of one program are
+ * acted on in the order they were sent. -ENOENT: there is no process of that name. */
+COLONY_API int colony_files_restart(const struct colony_places *places, const char *name,
+                                    struct colony_error *err);
+COLONY_API int colony_files_restart_all(const struct colony_places *places,
+                                        struct colony_error *err);
+COLONY_API int colony_files_restart_group(const struct colony_places *places, const char *group,
+                                          struct colony_error *err);
+/* The names of the processes, in order, up to NULL: how many. For colony_files_free(). */
+COLONY_API int colony_files_list(const struct colony_places *places, char ***names,
+                                 struct colony_error *err);
+/* NULL is fine. */
+COLONY_API void colony_files_free(char **names);
+/* The file of a process as it stands there, NUL-terminated after @size bytes, for free(). -ENOENT;
+ * -EINVAL: it is no regular file; -EFBIG: it has more than 1 MiB. */
+COLONY_API int colony_files_read(const struct colony_places *places, const char *name, char **text,
+                                 size_t *size, struct colony_error *err);
+
+/* --- session: a working directory of related processes -----------------------------------------
+ *
+ * What `colony session` does (docs/sessions.md), without the command line. While the workspace has
+ * a supervisor (colony_session_activate), that starts and stops; else the calling program does, of
+ * which what it starts is no child.
+ *
+ * All of these block: up to ten seconds for others who change the workspace (then -EBUSY), as long
+ * as a stop takes, or a condition. Any thread, one at a time for each session. A process is called
+ * by its alias or its name; -ENOENT, with the nearest name, when there is none. What is handed out
+ * as struct cJSON is the caller's, to be freed by cJSON_Delete(); values of parameters whose names
+ * speak of a secret are hidden in it.
+ */
+struct colony_session;
+
+#define COLONY_SESSION_FOREVER UINT64_MAX
+
+/* Makes @folder (NULL: the current one) a workspace, or adds to one what is missing. How many
+ * folders and files were made. -EPERM: somebody else's. */
+COLONY_API int colony_session_init(const char *folder, struct colony_error *err);
+/*
+ * The workspace @folder, or with NULL the one of COLONY_SESSION, else the first from the current
+ * folder upwards. -ENOENT: there is none.
+ */
+COLONY_API int colony_session_open(struct colony_session **out, const char *folder,
+                                   struct colony_error *err);
+/* What runs goes on. NULL is fine. */
+COLONY_API void colony_session_close(struct colony_session *session);
+/* Its folder, absolute; of the session's life. */
+COLONY_API const char *colony_session_path(const struct colony_session *session);
+/* @cb (NULL: nobody) is told of each file that cannot be used, "FILE:LINE:COLUMN: why", on the
+ * thread of the call that has met it; what it said when it was good counts. */
+COLONY_API void colony_session_on_problem(struct colony_session *session,
+                                          void (*cb)(const char *line, void *data), void *data);
+/* What is run as supervisor; NULL: the installed colony. Copies. -ENOMEM. */
+COLONY_API int colony_session_set_program(struct colony_session *session, const char *program,
+                                          struct colony_error *err);
+
+enum colony_choice { COLONY_AS_IT_IS, COLONY_NO, COLONY_YES };
+
+/* What is to be otherwise of a process. All-zero: nothing, or of a new one the default. Borrowed
+ * for the call. */
+struct colony_session_change {
+    const char *alias;           /* a name for people */
+    enum colony_choice restart;  /* the supervisor starts it, and again when it ends */
+    enum colony_choice shutdown; /* colony_session_deactivate() stops it */
+    const char *const *cmdline;  /* of its next start; NULL-terminated, as the next */
+    const char *const *env;      /* KEY=VALUE, instead of what its file says; empty: nothing */
+    const char *cwd;             /* "": the workspace */
+    const char *state;           /* what it looks like now is that state (attach, update) */
+};
+
+struct colony_session_started {
+    char name[256]; /* two words, or those of its file */
+    pid_t pid;      /* 0: it waits for others, and the supervisor will start it */
+};
+
+/* What a stop came to; left: how many of the session run on (deactivate). */
+struct colony_session_ended {
+    size_t stopped;
+    size_t killed;
+    size_t left;
+};
+
+/*
+ * Runs @what: an uri, or a process by its alias or name. @change and @started may be NULL. -EINVAL:
+ * not an uri that can be run; -EEXIST: the alias is another's; -EBUSY: it runs, or waits for others
+ * while no supervisor would start it later; -EIO: its program cannot be run (a new process is not
+ * kept then).
+ */
+COLONY_API int colony_session_start(struct colony_session *session, const char *what,
+                                    const struct colony_session_change *change,
+                                    struct colony_session_started *started,
+                                    struct colony_error *err);
+/*
+ * Takes the running process @pid, whoever started it; one that is taken already is changed. @change
+ * and @taken may be NULL. -ESRCH; -EPERM: another user's; -EEXIST: the alias is another's.
+ */
+COLONY_API int colony_session_attach(struct colony_session *session, pid_t pid,
+                                     const struct colony_session_change *change,
+                                     struct colony_session_started *taken,
+                                     struct colony_error *err);
+/* Changes what its file in etc says, and has the supervisor look at it; what runs is left as it is.
+ * -ESRCH: it is down, and its state was to be named. */
+COLONY_API int colony_session_update(struct colony_session *session, const char *who,
+                                     const struct colony_session_change *change,
+                                     struct colony_error *err);
+/* Forgets it, with all dependences on it, and leaves it running. */
+COLONY_API int colony_session_detach(struct colony_session *session, const char *who,
+                                     struct colony_error *err);
+/* Stops @who (NULL: all, who waits for others first), and waits until all is gone; each takes a
+ * descriptor meanwhile. @ended (may be NULL) is filled also when some could not be stopped: -EPERM,
+ * -ETIMEDOUT, -EMFILE. */
+COLONY_API int colony_session_stop(struct colony_session *session, const char *who,
+                                   struct colony_session_ended *ended, struct colony_error *err);
+
+/*
+ * Waits until @condition holds, such as "len(fp['listen']) > 0" or "state == 'operative'".
+ * -ETIMEDOUT after @timeout_ms; -ESRCH: it is down, and nobody starts it again; -EINVAL, -E2BIG: of
+ * the condition, with the column.
+ */
+COLONY_API int colony_session_wait(struct colony_session *session, const char *who,
+                                   const char *condition, uint64_t timeout_ms,
+                                   struct colony_error *err);
+
+/* All-zero: the fingerprint of now and all that were saved. */
+struct colony_session_look {
+    const char *state; /* of those that were saved only this one; with saves: save it as this */
+    bool saves;        /* keep the one of now, for the state or as what it was seen like last */
+    bool compares;     /* with what differs between now and each saved one */
+};
+/*
+ * What @who has open: {"name", "alias", "state", "pid", "fingerprint": {"files", "listen", "udp",
+ * "established", "cmdline"}, "states": {STATE: {"fingerprint", "score", "changes": {"files":
+ * {"kept", "gone", "added"}, …}}}}; pid and fingerprint are null while it is down. @how and @out
+ * may be NULL. -ESRCH: it is down and was to be saved or compared; -ENOENT: no such state, either.
+ */
+COLONY_API int colony_session_fingerprint(struct colony_session *session, const char *who,
+                                          const struct colony_session_look *how, struct cJSON **out,
+                                          struct colony_error *err);
+
+/*
+ * @child is to be started once @parent, "NAME:STATE" or "NAME" (any state but starting), is as it
+ * says. @on_loss, when it leaves that state: "keep" (the child runs on), "stop" or "restart"; NULL:
+ * as it is, at first keep. 1; 0: it was so. -ELOOP with the circle.
+ */
+COLONY_API int colony_session_dependence_add(struct colony_session *session, const char *parent,
+                                             const char *child, const char *on_loss,
+                                             struct colony_error *err);
+/* @parent without a state: in all states. How many there were. */
+COLONY_API int colony_session_dependence_remove(struct colony_session *session, const char *parent,
+                                                const char *child, struct colony_error *err);
+/* [{"child", "parent", "state" (or null), "on_loss"}, …]. */
+COLONY_API int colony_session_dependence_list(struct colony_session *session, struct cJSON **out,
+                                              struct colony_error *err);
+
+/*
+ * Begins to supervise, in the background, by a process of its own that outlives the program: takes
+ * over what runs, starts what has restart, each once those it waits for are as they must be. 1 once
+ * that is under way; 0: it was supervised. -EILSEQ: etc/session.yaml cannot be used; -ENOENT: there
+ * is no program to run; -EIO with why it did not begin.
+ */
+COLONY_API int colony_session_activate(struct colony_session *session, struct colony_error *err);
+/* Stops what has shutdown, and ends the supervisor. @ended may be NULL. */
+COLONY_API int colony_session_deactivate(struct colony_session *session,
+                                         struct colony_session_ended *ended,
+                                         struct colony_error *err);
+/* Its supervisor's pid, or 0. */
+COLONY_API pid_t colony_session_supervisor(const struct colony_session *session);
+
+/*
+ * {"name", "alias", "uri", "state", "pid", "uptime" (seconds), "restart", "shutdown", "parents":
+ * [{"parent", "state", "on_loss", "met"}], "score", "cmdline"}, as they are now; null is what there
+ * is not.
+ */
+COLONY_API int colony_session_find(struct colony_session *session, const char *who,
+                                   struct cJSON **out, struct colony_error *err);
+/* The same of all, by name, each borrowed by @cb for the call; until it returns something else than
+ * 0, which is returned then, or a negative errno. It may use the session. */
+COLONY_API int colony_session_each(struct colony_session *session,
+                                   int (*cb)(const struct cJSON *process, void *data), void *data,
+                                   struct colony_error *err);
 
 #ifdef __cplusplus
 }

@@ -4,6 +4,7 @@ bindir     ?= $(prefix)/bin
 sysconfdir ?= $(if $(filter /usr /usr/local,$(prefix)),/etc,$(prefix)/etc)
 UNITDIR     = $(prefix)/lib/systemd/system
 USERUNITDIR = $(prefix)/lib/systemd/user
+EXAMPLES    = $(DESTDIR)$(prefix)/share/doc/colony/examples
 # notify-reload is known to systemd 253 and later; before, a reload is a command.
 SYSTEMD_TYPE ?= $(shell v=$$(systemctl --version 2>/dev/null | sed -n '1s/systemd \([0-9]*\).*/\1/p'); \
                   [ "$${v:-0}" -ge 253 ] && echo notify-reload || echo notify)
@@ -20,6 +21,16 @@ $(BUILD)/systemd/%: packaging/systemd/%.in packaging/systemd/hardening FORCE
 	sed -e 's,@TYPE@,$(SYSTEMD_TYPE),;s,@BINDIR@,$(bindir),' \
 	    -e '$(if $(filter notify,$(SYSTEMD_TYPE)),s|@RELOAD@|ExecReload=$(bindir)/colony ctl $(RELOAD_$*)$(if $(RELOAD_$*), )reload|,/@RELOAD@/d)' \
 	    -e '/@HARDENING@/{r packaging/systemd/hardening' -e 'd}' $< > $@.new && mv $@.new $@
+
+install-library: lib
+	install -D -m 644 include/colony.h $(DESTDIR)$(prefix)/include/colony.h
+	install -D -m 644 -t $(DESTDIR)$(prefix)/include/colony include/colony/*.h
+	install -D -m 755 -t $(DESTDIR)$(libdir) $(BUILD)/libcolony.so.$(SONAME)
+	install -D -m 644 -t $(DESTDIR)$(libdir) $(BUILD)/libcolony.a
+	ln -sf libcolony.so.$(SONAME) $(DESTDIR)$(libdir)/libcolony.so
+	install -D -m 644 -t $(DESTDIR)$(libdir)/pkgconfig $(BUILD)/colony.pc
+	cd examples && find . -type f -not -perm /111 -exec install -D -m 644 {} $(EXAMPLES)/{} \;
+	cd examples && find . -type f -perm /111 -exec install -D -m 755 {} $(EXAMPLES)/{} \;
 
 # The settings only where there are none, and the files of /etc only where colony looks for them.
 install-system: $(UNITS)

@@ -112,8 +112,9 @@ int colony__get_template_stats(struct colony__connection *connection,
 int colony__get_process_stats(struct colony__connection *connection,
                               const struct colony__request *request, struct colony_error *err);
 
-/* All that gaffer's keys tell of one process, into an object that is open. */
-void colony__stats_add_fields(struct colony__json *json, const struct colony_process_stats *stats);
+/* All that gaffer's keys tell of the process @id, as an object. */
+void colony__stats_add_json(struct colony__json *json, uint64_t id,
+                            const struct colony_process_stats *stats);
 
 /* stats_feed.c: samples of the template @name, or of the one process @id of it unless that is 0. */
 int colony__stats_follow(struct colony__connection *connection, const char *name, uint64_t id,

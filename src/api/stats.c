@@ -59,7 +59,7 @@ static void measure_free(struct measure *measure)
 
 /* JSON. */
 
-void colony__stats_add_fields(struct colony__json *json, const struct colony_process_stats *stats)
+static void add_fields(struct colony__json *json, const struct colony_process_stats *stats)
 {
     colony__json_add_number(json, "mem_info1", stats->rss_bytes);
     colony__json_add_number(json, "mem_info2", stats->vms_bytes);
@@ -73,10 +73,19 @@ void colony__stats_add_fields(struct colony__json *json, const struct colony_pro
     colony__json_open(json, "children", '[');
     for (size_t i = 0; i < stats->child_count; i++) {
         colony__json_open(json, NULL, '{');
-        colony__stats_add_fields(json, &stats->children[i]);
+        add_fields(json, &stats->children[i]);
         colony__json_close(json, '}');
     }
     colony__json_close(json, ']');
+}
+
+void colony__stats_add_json(struct colony__json *json, uint64_t id,
+                            const struct colony_process_stats *stats)
+{
+    colony__json_open(json, NULL, '{');
+    colony__json_add_number(json, "id", id);
+    add_fields(json, stats);
+    colony__json_close(json, '}');
 }
 
 /* Sum, greatest and least of a figure. */
@@ -169,10 +178,7 @@ static void on_stats(const struct colony_process_stats *stats, void *data)
     colony_stats_unwatch(colony_engine_stats(measure->engine), item->watch);
     item->watch = NULL;
     if (stats) {
-        colony__json_open(&item->json, NULL, '{');
-        colony__json_add_number(&item->json, "id", item->id);
-        colony__stats_add_fields(&item->json, stats);
-        colony__json_close(&item->json, '}');
+        colony__stats_add_json(&item->json, item->id, stats);
         item->cpu = stats->cpu_percent;
         item->mem = stats->mem_percent;
         measure->failed |= item->json.failed;

@@ -37,10 +37,7 @@ static void on_sample(const struct colony_slot_info *slot, const struct colony_p
             colony__channel_end(samples->channel); /* may be the end of it */
         return;
     }
-    colony__json_open(&json, NULL, '{');
-    colony__json_add_number(&json, "id", slot->id);
-    colony__stats_add_fields(&json, stats);
-    colony__json_close(&json, '}');
+    colony__stats_add_json(&json, slot->id, stats);
     if (json.failed)
         (void)colony__channel_tell_dropped(samples->channel, 1);
     else

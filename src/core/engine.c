@@ -111,6 +111,21 @@ void engine_lose(struct colony_engine *engine)
         engine->callbacks.lost(engine->callbacks.data);
 }
 
+/*
+ * What was told and cannot be kept would be forgotten, and what lives would run twice or write into
+ * a pipe that nobody reads: another engine takes our place, and is told all of it again.
+ */
+void engine_give_up(struct colony_engine *engine, const char *why)
+{
+    if (engine->is_lost || engine->is_closing)
+        return;
+    engine->is_lost = true;
+    colony_link_drop(engine->link);
+    colony_log(SEVERITY_ERROR, "begins anew: %s", why);
+    if (engine->callbacks.fatal)
+        engine->callbacks.fatal(engine->callbacks.data);
+}
+
 static void on_keeper_poll(uv_poll_t *poll, int status, int events)
 {
     (void)status, (void)events;
@@ -122,6 +137,9 @@ static int watch_keeper(struct colony_engine *engine, struct colony_error *err)
 {
     int rc;
 
+    engine->keeper_pidfd = -1;
+    if (engine->keeper->keeper_pid < 0)
+        return 0; /* nobody else has its end of the socket */
     /* One that has ended already is noticed by its socket. */
     engine->keeper_pidfd = (int)syscall(SYS_pidfd_open, engine->keeper->keeper_pid, 0);
     if (engine->keeper_pidfd < 0 && errno != ESRCH)
@@ -129,11 +147,26 @@ static int watch_keeper(struct colony_engine *engine, struct colony_error *err)
     if (engine->keeper_pidfd < 0)
         return 0;
     rc = uv_poll_init(engine->loop, &engine->keeper_poll, engine->keeper_pidfd);
-    if (rc < 0)
+    if (rc < 0) {
+        (void)close(engine->keeper_pidfd);
+        engine->keeper_pidfd = -1;
         return colony_fail_os(err, rc, "cannot watch the keeper");
+    }
     engine->keeper_poll.data = engine;
     (void)uv_poll_start(&engine->keeper_poll, UV_READABLE, on_keeper_poll);
     return 0;
+}
+
+/* What could not be made: what there is of it goes with the next turns of the loop. */
+static void abandon(struct colony_engine *engine)
+{
+    engine->is_lost = true; /* nothing is told to the keeper */
+    if (!engine->link)
+        (void)close(engine->keeper->link_fd);
+    if (engine->timers)
+        colony_engine_close(engine, 0, NULL, NULL);
+    else
+        free(engine);
 }
 
 int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
@@ -142,16 +175,20 @@ int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
     struct colony_engine *engine = calloc(1, sizeof *engine);
     int rc;
 
-    if (!engine)
+    if (!engine) {
+        (void)close(options->keeper->link_fd);
         return colony_fail(err, -ENOMEM, "cannot start: out of memory");
+    }
     engine->loop = loop;
+    engine->keeper_pidfd = -1;
     engine->settings = options->settings;
     engine->keeper = options->keeper;
     engine->callbacks = options->callbacks;
     engine->leaves = options->leaves;
     engine->drops_groups = engine_may_drop_groups();
-    engine_trim_init(engine);
     rc = colony_timers_new(&engine->timers, loop);
+    if (rc == 0)
+        engine_trim_init(engine);
     if (rc == 0)
         rc = colony_events_new(&engine->events);
     if (rc == 0)
@@ -162,12 +199,15 @@ int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
         rc = colony_link_new(&engine->link, loop, engine->keeper->link_fd, engine_on_message,
                              engine);
     if (rc < 0)
-        return colony_fail_os(err, rc, "cannot start the engine");
-    rc = watch_keeper(engine, err);
+        (void)colony_fail_os(err, rc, "cannot start the engine");
+    else
+        rc = watch_keeper(engine, err);
     if (rc == 0)
         rc = engine_load_templates(engine, err);
-    if (rc < 0)
-        return rc; /* the program ends now: nothing of this outlives it */
+    if (rc < 0) {
+        abandon(engine);
+        return rc;
+    }
     engine_stir(engine, true);
     *out = engine;
     return 0;
@@ -300,12 +340,21 @@ static void on_store_closed(void *data)
 
     if (engine->is_stopping && !engine->is_lost)
         (void)colony_link_send(engine->link, &message, NULL, 0);
-    engine->open_handles += engine->keeper_pidfd >= 0 ? 3 : 2; /* link, stats and poll */
     engine->is_closed = true;
-    colony_link_close(engine->link, on_part_closed, engine);
-    colony_stats_close(engine->stats, on_part_closed, engine);
+    engine->open_handles += 4;
+    if (engine->link)
+        colony_link_close(engine->link, on_part_closed, engine);
+    else
+        engine->open_handles--;
+    if (engine->stats)
+        colony_stats_close(engine->stats, on_part_closed, engine);
+    else
+        engine->open_handles--;
     if (engine->keeper_pidfd >= 0)
         uv_close((uv_handle_t *)&engine->keeper_poll, on_poll_closed);
+    else
+        engine->open_handles--;
+    engine_on_part_closed(engine);
 }
 
 static void on_logs_closed(void *data)
@@ -339,7 +388,10 @@ void colony_engine_close(struct colony_engine *engine, int exit_code, colony_eng
             slot->has_record = false; /* SHUTDOWN lets go of all records at once */
             engine_slot_retire(slot);
         }
-    colony_logs_close(engine->logs, on_logs_closed, engine);
+    if (engine->logs)
+        colony_logs_close(engine->logs, on_logs_closed, engine);
+    else
+        on_logs_closed(engine);
 }
 
 /* The keeper runs it: under `user:` that is root, who may run what anybody may. */
@@ -386,24 +438,26 @@ void colony_engine_upgrade(struct colony_engine *engine)
     colony_log(SEVERITY_INFO, "keeper and engine are replaced by what is installed");
     flush_store(engine);
     if (colony_link_send(engine->link, &message, NULL, 0) == -ENOMEM)
-        _exit(EXIT_FAILED); /* front-ends serve no more: the keeper starts an engine that does */
+        engine_give_up(engine, "cannot ask for an upgrade: out of memory"); /* nobody serves */
 }
 
-static void keep_over_exec(int fd)
+void colony_engine_each_fd(struct colony_engine *engine, void (*cb)(int fd, void *data), void *data)
 {
-    (void)fcntl(fd, F_SETFD, 0);
-}
-
-/* What has been written and not been read yet goes on with us. */
-static void keep_pipes_over_exec(struct colony_engine *engine)
-{
-    colony_logs_keep_over_exec(engine->logs);
+    for (size_t i = 0; i < engine->socket_count; i++)
+        cb(engine->sockets[i].fd, data);
+    colony_logs_each_pipe(engine->logs, cb, data);
     for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
         for (uint32_t i = 0; i < entry->slot_count; i++) {
-            engine_run_keep_over_exec(entry->slots[i]);
-            engine_input_keep_over_exec(entry->slots[i]->input);
-            engine_custom_keep_over_exec(entry->slots[i]);
+            engine_run_each_fd(entry->slots[i], cb, data);
+            engine_input_each_fd(entry->slots[i]->input, cb, data);
+            engine_custom_each_fd(entry->slots[i], cb, data);
         }
+}
+
+static void keep_over_exec(int fd, void *data)
+{
+    (void)data;
+    (void)fcntl(fd, F_SETFD, 0);
 }
 
 int colony_engine_become_keeper(struct colony_engine *engine, struct colony_error *err)
@@ -422,12 +476,10 @@ int colony_engine_become_keeper(struct colony_engine *engine, struct colony_erro
                            "ends with the keeper: whoever started colony starts it again");
     options.link_fd = -1;
     options.socket_count = engine->socket_count;
-    for (size_t i = 0; i < engine->socket_count; i++) {
+    for (size_t i = 0; i < engine->socket_count; i++)
         options.sockets[i] = engine->sockets[i];
-        keep_over_exec(engine->sockets[i].fd);
-    }
-    keep_over_exec(options.lock_fd);
-    keep_pipes_over_exec(engine);
+    keep_over_exec(options.lock_fd, NULL);
+    colony_engine_each_fd(engine, keep_over_exec, NULL); /* what was not read yet goes on with us */
     argv = colony_keeper_options_argv(&options, "keeper");
     if (!argv)
         return colony_fail(err, -ENOMEM, "cannot take over: out of memory");

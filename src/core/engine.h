@@ -73,6 +73,7 @@ struct colony_engine_callbacks {
     void (*stopped)(void *data); /* after a shutdown: no process is left, close now */
     void (*reload)(void *data);  /* colony got SIGHUP */
     void (*lost)(void *data);    /* the keeper is gone: colony_engine_become_keeper(), or end */
+    void (*fatal)(void *data);   /* it cannot go on: end, another one carries on */
     void *data;
 };
 
@@ -91,7 +92,7 @@ struct colony_engine_options {
 /*
  * An engine for the keeper behind options->keeper->link_fd, which it takes over. Nothing runs
  * before the loop does; then it takes over what lives, starts what is to run and calls welcome.
- * -ENOMEM, and libuv's errors.
+ * -ENOMEM, and libuv's errors: then the loop must run once more, and the settings outlive that.
  */
 int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
                       const struct colony_engine_options *options, struct colony_error *err);
@@ -114,6 +115,11 @@ void colony_engine_close(struct colony_engine *engine, int exit_code, colony_eng
  * that failed: negative errno.
  */
 int colony_engine_become_keeper(struct colony_engine *engine, struct colony_error *err);
+
+/* Calls @cb for its listening sockets and its ends of pipes: what a keeper that takes the place of
+ * one that is gone gets, so that nothing is lost that is in them. */
+void colony_engine_each_fd(struct colony_engine *engine, void (*cb)(int fd, void *data),
+                           void *data);
 
 typedef void (*colony_template_cb)(const struct colony_template *template, void *data);
 typedef void (*colony_slot_cb)(const struct colony_slot_info *info, void *data);
@@ -143,10 +149,15 @@ int colony_engine_find_process(struct colony_engine *engine, uint64_t id,
  * which front-end ("http uid 0"); copied. -ESHUTDOWN while colony ends.
  */
 
+/* A program that colony is embedded in: what it adds comes again each time it runs, so it is
+ * remembered for another engine of the same settings, and not for the next run. */
+#define COLONY_ORIGIN_PROGRAM "program"
+
 /*
  * Adds and starts @template; takes ownership of it, also when it fails. @origin: who owns its
- * settings ("http", "file", …; kept as it is). -EEXIST; -ELOOP and -ENOENT for its dependencies
- * (gates.h); -ENOTSUP for limits this machine has not.
+ * settings ("http", "program", …; kept as it is). Living processes of that name that were left
+ * alone become its own. -EEXIST; -ELOOP and -ENOENT for its dependencies (gates.h); -ENOTSUP for
+ * limits this machine has not.
  */
 int colony_engine_add_template(struct colony_engine *engine, struct colony_template *template,
                                const char *origin, const char *why, struct colony_error *err);
@@ -355,8 +366,8 @@ typedef void (*colony_variable_cb)(const char *name, const char *value, const ch
 int colony_engine_each_variable(struct colony_engine *engine, const char *name,
                                 colony_variable_cb cb, void *data);
 
-/* Who owns its settings: "http", "file" (of a configuration directory), "session" or "config" (the
- * settings file); NULL: no such template. */
+/* Who owns its settings: "http", "program", "file" (of a configuration directory), "session" or
+ * "config" (the settings file); NULL: no such template. */
 const char *colony_engine_origin(struct colony_engine *engine, const char *name);
 
 /* History and samples. NULL store: it could not be opened, and the log says why. */

@@ -223,10 +223,10 @@ void engine_custom_free(struct slot *slot)
     slot->custom = NULL;
 }
 
-void engine_custom_keep_over_exec(const struct slot *slot)
+void engine_custom_each_fd(const struct slot *slot, void (*cb)(int fd, void *data), void *data)
 {
     for (size_t i = 0; slot->custom && i < COLONY_STREAMS_CUSTOM; i++)
-        engine_input_keep_over_exec(slot->custom->items[i].input);
+        engine_input_each_fd(slot->custom->items[i].input, cb, data);
 }
 
 /* By label. */

@@ -172,10 +172,10 @@ void engine_input_end(struct input *input, const char *why)
     uv_close((uv_handle_t *)&input->poll, on_closed);
 }
 
-void engine_input_keep_over_exec(const struct input *input)
+void engine_input_each_fd(const struct input *input, void (*cb)(int fd, void *data), void *data)
 {
     if (input)
-        (void)fcntl(input->fd, F_SETFD, 0);
+        cb(input->fd, data);
 }
 
 /* The slot's stdin. */

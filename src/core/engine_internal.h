@@ -292,7 +292,7 @@ int engine_run_take_fd(struct slot *slot, int fd);
 int engine_run_take_log(struct slot *slot);
 void engine_run_set_template(struct slot *slot);
 void engine_run_begin(struct slot *slot, bool is_adopted);
-void engine_run_keep_over_exec(const struct slot *slot);
+void engine_run_each_fd(const struct slot *slot, void (*cb)(int fd, void *data), void *data);
 void engine_run_end(struct slot *slot);
 void engine_run_free(struct slot *slot);
 void engine_run_arm(struct slot *slot);
@@ -358,6 +358,8 @@ void engine_http_close(struct colony_engine *engine);
 
 /* engine_strangers.c: processes that somebody else started. */
 void engine_on_not_adopted(struct slot *slot, int error);
+/* It was left alone when it was taken over, and nobody has put it since. */
+bool engine_is_unclaimed(const struct template_entry *entry);
 /* Instead of a stop. */
 void engine_leave_process(struct slot *slot);
 
@@ -408,6 +410,8 @@ void engine_remove_entry(struct template_entry *entry);
 /* engine_owned.c: templates that belong to a file of a configuration directory, or to a session. */
 bool engine_is_of_directory(const struct template_entry *entry);
 bool engine_is_of_session(const struct template_entry *entry);
+/* Of the program that colony is embedded in, which others may change. */
+bool engine_is_of_program(const struct template_entry *entry);
 bool engine_is_forwarded(const struct template_entry *entry);
 /* -EBUSY with what to do instead: others may not change what its owner says. */
 int engine_check_free(const struct template_entry *entry, struct colony_error *err);
@@ -445,7 +449,7 @@ int engine_input_open(struct input **out, struct colony_engine *engine, int fd);
 int engine_input_read(struct input *input, engine_readable_cb readable, void *data);
 int engine_input_fd(const struct input *input);
 void engine_input_end(struct input *input, const char *why);
-void engine_input_keep_over_exec(const struct input *input);
+void engine_input_each_fd(const struct input *input, void (*cb)(int fd, void *data), void *data);
 /* The stdin of the slot's process: takes over the pipe, and lets go of it. */
 int engine_input_take(struct slot *slot, int fd);
 void engine_input_close(struct slot *slot, const char *why);
@@ -461,7 +465,7 @@ int engine_custom_take(struct slot *slot, uint32_t number, int fd);
 /* Tells what its process wrote up to now, and the end. */
 void engine_custom_close(struct slot *slot, const char *why);
 void engine_custom_free(struct slot *slot);
-void engine_custom_keep_over_exec(const struct slot *slot);
+void engine_custom_each_fd(const struct slot *slot, void (*cb)(int fd, void *data), void *data);
 bool engine_custom_has(const struct slot *slot, const char *label);
 /* *out is NULL when it is closed. -EINVAL: no such label. */
 int engine_custom_input(const struct slot *slot, const char *label, struct input **out);
@@ -487,6 +491,8 @@ void engine_stop_all(struct colony_engine *engine, const char *why);
 void engine_end_with(struct colony_engine *engine, int exit_code, const char *why);
 void engine_on_part_closed(struct colony_engine *engine);
 void engine_lose(struct colony_engine *engine);
+/* It cannot go on; the caller returns, too. */
+void engine_give_up(struct colony_engine *engine, const char *why);
 uint64_t engine_boot_ms(void);
 const struct colony_record *engine_slot_record(const struct slot *slot);
 

@@ -76,17 +76,8 @@ static struct template_entry *make_leaving_entry(struct colony_engine *engine,
     return entry;
 }
 
-/*
- * What was told and cannot be kept would be forgotten, and what lives would run twice or write into
- * a pipe that nobody reads: this engine ends, and the next is told all of it again.
- */
-static __attribute__((noreturn)) void begin_anew(const char *why)
-{
-    colony_log(SEVERITY_ERROR, "begins anew: %s", why);
-    _exit(EXIT_FAILED);
-}
-
-/* The slot of a record; one that no settings know is made for as long as it lives. */
+/* The slot of a record; one that no settings know is made for as long as it lives. NULL: out of
+ * memory. */
 static struct slot *slot_for(struct colony_engine *engine, const struct colony_record *record)
 {
     struct template_entry *entry = engine_find_entry(engine, record->name);
@@ -96,8 +87,10 @@ static struct slot *slot_for(struct colony_engine *engine, const struct colony_r
         return slot;
     if (!entry)
         entry = make_leaving_entry(engine, record);
-    if (!entry || engine_slot_new(&slot, entry, record->slot) < 0)
-        begin_anew("cannot look after all processes: out of memory");
+    if (!entry || engine_slot_new(&slot, entry, record->slot) < 0) {
+        engine_give_up(engine, "cannot look after all processes: out of memory");
+        return NULL;
+    }
     entry->counts[SLOT_STOPPED]--;
     slot->is_leaving = true;
     return slot;
@@ -269,7 +262,7 @@ static void on_record(struct inbox *in)
     bind_record(in, slot);
     slot->adopted_state = (uint8_t)in->message->value;
     if (colony_is_shortage(take_streams(in, slot)))
-        begin_anew("cannot listen to all processes: out of memory or descriptors");
+        engine_give_up(in->engine, "cannot listen to all processes: out of memory or descriptors");
 }
 
 /* What happens now. */
@@ -399,7 +392,7 @@ void engine_on_message(const struct colony_message *message, const int *fds, siz
         engine_lose(data);
         return;
     }
-    if (handlers[message->type])
+    if (handlers[message->type] && !in.engine->is_lost)
         handlers[message->type](&in);
     while (in.fds_taken < in.fd_count)
         (void)close(fds[in.fds_taken++]);

@@ -5,7 +5,6 @@
  * it would undo in silence what anybody else did.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/engine_internal.h"
@@ -19,6 +18,11 @@ bool engine_is_of_directory(const struct template_entry *entry)
 bool engine_is_of_session(const struct template_entry *entry)
 {
     return strcmp(entry->origin, COLONY_ORIGIN_SESSION) == 0;
+}
+
+bool engine_is_of_program(const struct template_entry *entry)
+{
+    return !entry->is_removed && strcmp(entry->origin, COLONY_ORIGIN_PROGRAM) == 0;
 }
 
 int engine_check_free(const struct template_entry *entry, struct colony_error *err)
@@ -96,37 +100,6 @@ static int exchange(struct template_entry *entry, struct colony_template *templa
     return 0;
 }
 
-/* What ran while nobody had claimed it is meant to run. */
-static void want_living(struct template_entry *entry)
-{
-    for (uint32_t i = 0; i < entry->slot_count; i++) {
-        struct slot *slot = entry->slots[i];
-
-        if ((!slot->os_pid && !slot->is_spawning) || slot->is_leaving || slot->is_wanted ||
-            slot->state == SLOT_STOPPING)
-            continue;
-        entry->is_wanted = true;
-        engine_slot_want(slot);
-    }
-}
-
-static int add(struct colony_engine *engine, const char *origin, struct colony_template *template,
-               const char *why, struct colony_error *err)
-{
-    struct template_entry *left = engine_find_entry(engine, template->name);
-    bool was_left = left && left->slot_count > 0 && left->slots[0]->is_left_alone;
-    char name[COLONY_RECORD_NAME_SIZE];
-    struct template_entry *entry;
-    int rc;
-
-    (void)snprintf(name, sizeof name, "%s", template->name);
-    rc = colony_engine_add_template(engine, template, origin, why, err);
-    entry = rc == 0 && was_left ? engine_visible_entry(engine, name) : NULL;
-    if (entry)
-        want_living(entry);
-    return rc;
-}
-
 int colony_engine_put_owned(struct colony_engine *engine, const char *origin,
                             struct colony_template *template, const char *why,
                             struct colony_error *err)
@@ -135,7 +108,7 @@ int colony_engine_put_owned(struct colony_engine *engine, const char *origin,
     int rc;
 
     if (!entry)
-        return add(engine, origin, template, why, err);
+        return colony_engine_add_template(engine, template, origin, why, err);
     rc = check_owner(entry, origin, err);
     if (rc == 0 && !engine_entry_to_change(engine, template->name, why, err))
         rc = err->code;

@@ -2,7 +2,7 @@
 /*
  * engine_record.c - what must survive colony itself: templates added while it ran, and what users
  * scaled and stopped (store.h). Templates of the settings file follow the file, those of a session
- * its workspace.
+ * its workspace, those of a program each of its runs.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -167,6 +167,11 @@ static int restore_template(struct colony_template **out, const struct colony_st
     return rc;
 }
 
+static bool is_of(const struct colony_store_template *row, const char *origin)
+{
+    return strcmp(row->origin, origin) == 0;
+}
+
 /* The file has the last word, but for changes made since it was read. */
 static void apply_to_file(struct template_entry *entry, const struct colony_store_template *row)
 {
@@ -179,7 +184,7 @@ static void apply_to_file(struct template_entry *entry, const struct colony_stor
             engine_remove_entry(entry);
         return;
     }
-    if (row->settings && is_current && strcmp(row->origin, COLONY_ORIGIN_FILE) != 0) {
+    if (row->settings && is_current && !is_of(row, COLONY_ORIGIN_FILE)) {
         rc = restore_template(&template, row);
         if (rc == 0)
             rc = engine_exchange_template(entry, template);
@@ -193,16 +198,21 @@ static void apply_to_file(struct template_entry *entry, const struct colony_stor
 
 static const char *origin_of(const struct colony_store_template *row)
 {
-    return strcmp(row->origin, COLONY_ORIGIN_FILE) == 0 ? COLONY_ORIGIN_FILE : ENGINE_ORIGIN_HTTP;
+    if (is_of(row, COLONY_ORIGIN_PROGRAM))
+        return COLONY_ORIGIN_PROGRAM;
+    return is_of(row, COLONY_ORIGIN_FILE) ? COLONY_ORIGIN_FILE : ENGINE_ORIGIN_HTTP;
 }
 
-/* Not what the settings file has no more, nor what was in a directory nobody looks at any more. */
+/* Not what the settings file has no more, nor what was in a directory nobody looks at any more, nor
+ * what a program had before it began anew. */
 static bool is_to_be_restored(const struct colony_engine *engine,
                               const struct colony_store_template *row)
 {
-    if (!row->settings || strcmp(row->origin, ENGINE_ORIGIN_CONFIG) == 0)
+    if (!row->settings || is_of(row, ENGINE_ORIGIN_CONFIG))
         return false;
-    return strcmp(row->origin, COLONY_ORIGIN_FILE) != 0 || engine->settings->directories.config;
+    if (is_of(row, COLONY_ORIGIN_PROGRAM))
+        return row->load_id == engine->settings->load_id;
+    return !is_of(row, COLONY_ORIGIN_FILE) || engine->settings->directories.config;
 }
 
 static void apply_row(const struct colony_store_template *row, void *data)

@@ -261,6 +261,8 @@ static void apply(struct reload *reload)
     }
     for (struct template_entry *entry = engine->entries; entry; entry = next) {
         next = entry->hh.next;
+        if (engine_is_of_program(entry))
+            engine_record(entry); /* it goes with these settings now */
         if (!is_of_file(entry) || entry->seen_load_id == settings->load_id)
             continue;
         engine_set_why(entry, reload->why);

@@ -415,10 +415,10 @@ void engine_run_begin(struct slot *slot, bool is_adopted)
     engine_run_arm(slot);
 }
 
-void engine_run_keep_over_exec(const struct slot *slot)
+void engine_run_each_fd(const struct slot *slot, void (*cb)(int fd, void *data), void *data)
 {
     if (slot->run && slot->run->ready)
-        colony_ready_keep_over_exec(slot->run->ready);
+        colony_ready_each_fd(slot->run->ready, cb, data);
 }
 
 void engine_run_end(struct slot *slot)

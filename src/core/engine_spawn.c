@@ -282,6 +282,8 @@ int engine_order_spawn(struct slot *slot, struct colony_error *err)
         if (slot->has_record) /* it goes, and with it all that an engine after us could tell */
             colony_log_write_held();
         rc = colony_link_send(engine->link, &message, fds.fds, fds.count);
+        if (rc == -ESHUTDOWN)
+            rc = 0; /* the keeper is gone: who carries on with another one starts it */
         if (rc < 0)
             (void)colony_fail_os(err, rc, "cannot ask for %s.%u", template->name, slot->number);
     }

@@ -166,8 +166,7 @@ static int check_leaving(const struct slot *slot, struct colony_error *err)
     return 0;
 }
 
-/* It was left alone when it was taken over, and nobody has put it since. */
-static bool is_unclaimed(const struct template_entry *entry)
+bool engine_is_unclaimed(const struct template_entry *entry)
 {
     return entry->is_removed && entry->slot_count > 0 && entry->slots[0]->is_left_alone;
 }
@@ -177,7 +176,7 @@ static struct template_entry *find_leaving(struct colony_engine *engine, const c
 {
     struct template_entry *entry = engine_find_entry(engine, name);
 
-    if (!entry || !is_unclaimed(entry))
+    if (!entry || !engine_is_unclaimed(entry))
         return engine_entry_to_change(engine, name, why, err);
     engine_set_why(entry, why);
     return entry;
@@ -232,7 +231,7 @@ void colony_engine_let_go_unclaimed(struct colony_engine *engine, const char *wh
         struct colony_error err;
 
         next = entry->hh.next;
-        if (is_unclaimed(entry) &&
+        if (engine_is_unclaimed(entry) &&
             colony_engine_let_go(engine, entry->template->name, why, &err) < 0)
             colony_log(SEVERITY_WARNING, "%s", err.message);
     }

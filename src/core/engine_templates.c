@@ -157,10 +157,26 @@ static int check_new(struct colony_engine *engine, const struct colony_template 
     return engine_check_template(engine, template, err);
 }
 
+/* What ran while nobody had claimed it is meant to run. */
+static void want_living(struct template_entry *entry)
+{
+    for (uint32_t i = 0; i < entry->slot_count; i++) {
+        struct slot *slot = entry->slots[i];
+
+        if ((!slot->os_pid && !slot->is_spawning) || slot->is_leaving || slot->is_wanted ||
+            slot->state == SLOT_STOPPING)
+            continue;
+        entry->is_wanted = true;
+        engine_slot_want(slot);
+    }
+}
+
 int colony_engine_add_template(struct colony_engine *engine, struct colony_template *template,
                                const char *origin, const char *why, struct colony_error *err)
 {
-    struct template_entry *entry = NULL;
+    struct template_entry *entry = engine_find_entry(engine, template->name);
+    bool was_left = entry && engine_is_unclaimed(entry);
+    bool is_to_start = template->start;
     int rc = check_new(engine, template, err);
 
     if (rc < 0) {
@@ -172,8 +188,10 @@ int colony_engine_add_template(struct colony_engine *engine, struct colony_templ
         return colony_fail(err, rc, "cannot add a template: out of memory");
     engine_set_why(entry, why);
     engine_publish(entry, EVENT_CREATE);
+    if (was_left)
+        want_living(entry);
     engine_record(entry);
-    if (entry->is_wanted) {
+    if (is_to_start) {
         engine_publish(entry, EVENT_START);
         start_slots(entry);
     }

@@ -341,19 +341,35 @@ static int load_default(struct loader *loader, const char *path, const char *etc
     return rc == 0 && has_folder ? include_folder(loader, folder, NULL) : rc;
 }
 
+static int check_together(const struct loader *loader)
+{
+    const struct colony__reading reading = {.files = loader->settings->files, .err = loader->err};
+
+    return loader->settings->source ? colony__settings_check_users_keys(loader->settings, &reading)
+                                    : 0;
+}
+
 int colony__include_load(struct colony_settings *settings, const char *path, const char *etc,
                          struct colony_error *err)
 {
     struct loader loader = {.settings = settings, .err = err};
-    struct colony__reading reading = {.err = err};
     char usual[PATH_MAX];
     int rc;
 
     (void)snprintf(usual, sizeof usual, "%.4000s/colony.yaml", etc);
     rc = is_same_file(path, usual) ? load_default(&loader, path, etc)
                                    : load_file(&loader, path, NULL);
-    reading.files = settings->files;
-    if (rc == 0 && settings->source)
-        rc = colony__settings_check_users_keys(settings, &reading);
-    return rc;
+    return rc == 0 ? check_together(&loader) : rc;
+}
+
+int colony__include_text(struct colony_settings *settings, const char *path, const char *text,
+                         size_t size, struct colony_error *err)
+{
+    struct loader loader = {.settings = settings, .bytes = size, .err = err};
+    const struct stat info = {.st_uid = geteuid()}; /* no file: whoever runs us said it */
+    int rc = add_file(&loader, path, &info);
+
+    if (rc == 0)
+        rc = read_new(&loader, text, size);
+    return rc == 0 ? check_together(&loader) : rc;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -80,6 +81,10 @@ static int lift_known_fds(struct colony_keeper_options *options, int first)
 
     if (rc == 0 && options->ready_fd >= 0)
         rc = colony_spawn_lift_fd(&options->ready_fd, first);
+    if (rc == 0 && options->host_fd >= 0)
+        rc = colony_spawn_lift_fd(&options->host_fd, first);
+    if (rc == 0 && options->link_fd >= 0)
+        rc = colony_spawn_lift_fd(&options->link_fd, first);
     for (size_t i = 0; rc == 0 && i < options->socket_count; i++)
         rc = colony_spawn_lift_fd(&options->sockets[i].fd, first);
     return rc;
@@ -242,10 +247,10 @@ static int start(struct keeper *keeper, struct colony_error *err)
     rc = colony_spawner_new(&keeper->spawner, keeper->epoll_fd, (uint64_t)SOURCE_SPAWNER << 32);
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot start");
-    rc = keeper_start_engine(keeper);
-    if (rc < 0)
-        return colony_fail_os(err, rc, "cannot start the engine");
-    return rc;
+    rc = keeper_watch_host(keeper);
+    if (rc == 0)
+        rc = keeper_start_engine(keeper);
+    return rc < 0 ? colony_fail_os(err, rc, "cannot start the engine") : 0;
 }
 
 /* The loop. */
@@ -308,6 +313,9 @@ static void on_event(struct keeper *keeper, const struct epoll_event *event)
         break;
     case SOURCE_SCOPES:
         keeper_on_scopes(keeper);
+        break;
+    case SOURCE_HOST:
+        keeper_on_host(keeper);
         break;
     }
 }
@@ -407,6 +415,22 @@ static void unlink_sockets(const struct keeper *keeper)
     }
 }
 
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *place)
+{
+    (void)info, (void)type, (void)place;
+    (void)remove(path);
+    return 0;
+}
+
+static void remove_folder(const char *path)
+{
+    enum {
+        OPEN_FOLDERS_MAX = 8,
+    };
+
+    (void)nftw(path, remove_entry, OPEN_FOLDERS_MAX, FTW_DEPTH | FTW_MOUNT | FTW_PHYS);
+}
+
 static void end(struct keeper *keeper)
 {
     char code = (char)keeper->exit_code;
@@ -424,6 +448,8 @@ static void end(struct keeper *keeper)
     unlink_sockets(keeper);
     if (keeper->options->pidfile[0] != '\0')
         (void)unlink(keeper->options->pidfile);
+    if (left == 0 && keeper->options->is_temporary)
+        remove_folder(keeper->options->state_dir);
     if (keeper->options->ready_fd >= 0 && write(keeper->options->ready_fd, &code, 1) < 0)
         colony_log(SEVERITY_DEBUG, "whoever started colony is gone");
 }

@@ -106,6 +106,7 @@ static int fork_engine(struct keeper *keeper, int engine_end)
     pid_t pid;
 
     options.link_fd = engine_end;
+    options.host_fd = -1;
     options.ready_fd = -1;
     options.keeper_pid = (int)getpid();
     argv = colony_keeper_options_argv(&options, "engine");
@@ -122,33 +123,46 @@ static int fork_engine(struct keeper *keeper, int engine_end)
     return keeper->engine_pidfd < 0 ? abandon_engine(keeper, -errno) : 0;
 }
 
+int keeper_take_link(struct keeper *keeper, int fd)
+{
+    int rc = keeper_watch(keeper, fd, SOURCE_LINK, 0);
+
+    if (rc < 0) {
+        (void)close(fd);
+        return rc;
+    }
+    reset_told(keeper);
+    keeper->link_fd = fd;
+    keeper->engine_started_ms = keeper_now_ms();
+    keeper->engine_is_ready = false;
+    keeper_flush(keeper);
+    return 0;
+}
+
 int keeper_start_engine(struct keeper *keeper)
 {
     int ends[2];
     int rc;
 
     keeper->engine_restart_at_ms = 0;
+    if (keeper->options->host_fd >= 0)
+        return 0;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
         return -errno;
-    reset_told(keeper);
     rc = fork_engine(keeper, ends[1]);
     (void)close(ends[1]);
-    if (rc == 0) {
-        rc = keeper_watch(keeper, ends[0], SOURCE_LINK, 0);
-        if (rc == 0)
-            rc = keeper_watch(keeper, keeper->engine_pidfd, SOURCE_ENGINE, 0);
-        if (rc < 0)
-            (void)abandon_engine(keeper, rc);
-    }
     if (rc < 0) {
         (void)close(ends[0]);
         return rc;
     }
-    keeper->link_fd = ends[0];
-    keeper->engine_started_ms = keeper_now_ms();
-    keeper->engine_is_ready = false;
-    keeper_flush(keeper);
-    return 0;
+    rc = keeper_take_link(keeper, ends[0]);
+    if (rc == 0)
+        rc = keeper_watch(keeper, keeper->engine_pidfd, SOURCE_ENGINE, 0);
+    if (rc < 0) {
+        (void)abandon_engine(keeper, rc);
+        keeper_drop_link(keeper);
+    }
+    return rc;
 }
 
 void keeper_drop_link(struct keeper *keeper)
@@ -485,6 +499,8 @@ static void each_kept(struct keeper *keeper, void (*set)(int fd))
 {
     set(keeper->options->lock_fd);
     set(keeper->options->ready_fd);
+    set(keeper->options->host_fd);
+    set(keeper->options->link_fd);
     for (size_t i = 0; i < keeper->options->socket_count; i++)
         set(keeper->options->sockets[i].fd);
     for (uint32_t i = 0; i < keeper->table.header->high_water; i++)
@@ -499,20 +515,19 @@ static void each_kept(struct keeper *keeper, void (*set)(int fd))
  */
 void keeper_upgrade(struct keeper *keeper)
 {
-    struct colony_keeper_options options = *keeper->options;
+    const struct colony_keeper_options *options = keeper->options;
     char **argv;
 
     keeper_drop_link(keeper);
     if (keeper->engine_pid > 0)
         (void)waitpid(keeper->engine_pid, NULL, 0);
-    options.link_fd = -1;
-    argv = colony_keeper_options_argv(&options, "keeper");
+    argv = colony_keeper_options_argv(options, "keeper");
     each_kept(keeper, keep_over_exec);
     errno = ENOMEM;
     if (argv)
-        (void)execv(options.program, argv);
+        (void)execv(options->program, argv);
     colony_log(SEVERITY_ERROR, "cannot upgrade: cannot run %s: %s: goes on as it is",
-               options.program, strerror(errno));
+               options->program, strerror(errno));
     free(argv);
     each_kept(keeper, close_on_exec);
     if (keeper->engine_pidfd >= 0)

@@ -37,6 +37,7 @@ enum keeper_source {
     SOURCE_SPAWNER,
     SOURCE_PROCESS,
     SOURCE_SCOPES,
+    SOURCE_HOST,
 };
 
 /* What the engine has yet to be told of a process. */
@@ -194,8 +195,15 @@ int keeper_let_go(struct keeper *keeper, uint32_t index);
 /* keeper_takeover.c */
 void keeper_take_over(struct keeper *keeper, uint32_t damaged);
 
+/* keeper_host.c: an engine in a program, which started us and tells us its links. */
+int keeper_watch_host(struct keeper *keeper);
+void keeper_on_host(struct keeper *keeper);
+
 /* keeper_engine.c */
+/* Nothing where a host has the engine. */
 int keeper_start_engine(struct keeper *keeper);
+/* An engine is at the other end of @fd, which it takes over: it is told all. Negative errno. */
+int keeper_take_link(struct keeper *keeper, int fd);
 void keeper_on_engine_exit(struct keeper *keeper);
 int keeper_send_message(struct keeper *keeper, struct colony_message *message, const int *fds,
                         size_t fd_count);

@@ -16,6 +16,7 @@ void colony_keeper_options_init(struct colony_keeper_options *options)
     memset(options, 0, sizeof *options);
     options->lock_fd = -1;
     options->link_fd = -1;
+    options->host_fd = -1;
     options->ready_fd = -1;
     options->keeper_pid = -1;
 }
@@ -47,10 +48,14 @@ static const struct option option_table[] = {
     {"lock-fd",   TYPE_INT,  AT(lock_fd)},
     {"link-fd",   TYPE_INT,  AT(link_fd)},
     {"ready-fd",  TYPE_INT,  AT(ready_fd)},
+    {"host-fd",   TYPE_INT,  AT(host_fd)},
     {"keeper",    TYPE_INT,  AT(keeper_pid)},
     {"log-level", TYPE_INT,  AT(log_level)},
     {"log-style", TYPE_INT,  AT(log_style)},
     {"managed",   TYPE_BOOL, AT(is_managed)},
+    {"leaves",    TYPE_BOOL, AT(leaves)},
+    {"temporary", TYPE_BOOL, AT(is_temporary)},
+    {"orphaned",  TYPE_BOOL, AT(is_orphaned)},
     {"user",      TYPE_BOOL, AT(has_user)},
     {"grants",    TYPE_U32,  AT(grants)},
     {"nofile",    TYPE_U64,  AT(nofile_soft)},

@@ -50,12 +50,17 @@ struct colony_keeper_options {
     char name[4096];    /* of this colony, for its log */
     char title[4096];   /* what ps shows them as: `colony: TITLE`; "": as they were started */
     int lock_fd;        /* flock on the state folder */
-    int link_fd;        /* engine only: its end of the socketpair; -1 */
+    int link_fd;        /* engine: its end of the socketpair. Keeper with a host: where that sends
+                           it links (keeper_host.c); -1 */
+    int host_fd;        /* keeper: pidfd of the program whose engine is in it; -1: it starts one */
     int keeper_pid;     /* engine only: whose child it is while that one lives; -1 */
     int ready_fd;       /* gets one byte, the exit code, when it serves or fails; -1 */
     int log_level;
     int log_style;
     bool is_managed;      /* a service manager restarts us: an engine without keeper just ends */
+    bool leaves;          /* keeper: when its host is gone, what runs goes on */
+    bool is_temporary;    /* keeper: the state folder is removed at the end */
+    bool is_orphaned;     /* engine: its keeper's host is gone; it stops what runs, no more */
     bool has_user;        /* the engine runs as identities[0]; others may only be spawned as */
     uint32_t grants;      /* enum colony_grant */
     uint64_t nofile_soft; /* as it was before colony raised it */

@@ -167,6 +167,12 @@ int colony_link_new(struct colony_link **out, struct uv_loop_s *loop, int fd, co
     return 0;
 }
 
+void colony_link_drop(struct colony_link *link)
+{
+    link->is_lost = true;
+    (void)uv_poll_stop(&link->poll);
+}
+
 /* What was said before is still sent: the keeper must hear the last order of all. */
 void colony_link_close(struct colony_link *link, colony_link_close_cb cb, void *data)
 {

@@ -22,6 +22,8 @@ typedef void (*colony_link_close_cb)(void *data);
 /* Takes ownership of @fd. -ENOMEM and libuv's errors: then @fd is still the caller's. */
 int colony_link_new(struct colony_link **out, struct uv_loop_s *loop, int fd, colony_link_cb cb,
                     void *data);
+/* Nothing is heard or said any more; the callback is not called. */
+void colony_link_drop(struct colony_link *link);
 void colony_link_close(struct colony_link *link, colony_link_close_cb cb, void *data);
 
 /*

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * log.h - colony's own log: one line an event, on descriptor 2.
+ * log.h - colony's own log: one line an event, on descriptor 2 once colony_log_init was called.
  *
- * Whoever starts colony puts its log file there. libc only; any thread; never blocks longer than
+ * Whoever starts colony puts its log file there. In a program that embeds colony nothing is
+ * written: the program is told, if it asked for it. libc only; any thread; never blocks longer than
  * the write itself and never fails.
  */
 #ifndef COLONY_CORE_LOG_H
 #define COLONY_CORE_LOG_H
+
+#include <stddef.h>
 
 enum colony_log_severity {
     SEVERITY_ERROR,
@@ -19,10 +22,16 @@ enum colony_log_style {
     LOG_STYLE_TEXT,    /* 2026-11-22 12:54:16.123 info    engine: text */
     LOG_STYLE_JSON,    /* {"time": …, "level": …, "part": …, "message": …} */
     LOG_STYLE_CLASSIC, /* columns: time 24, thread 24, name 32, level 12, text */
+    LOG_STYLE_PIPE,    /* a digit, the severity, and the text: for a program that reads it */
 };
 
 /* @part ("keeper", "engine") is kept, not copied. Lines above @level are left out. */
 void colony_log_init(const char *part, enum colony_log_severity level, enum colony_log_style style);
+
+/* Instead of writing: @sink has each event of any level, on the thread where it happens. NULL: no
+ * more. Not while anything of colony runs. */
+typedef void (*colony_log_sink)(enum colony_log_severity severity, const char *message, void *data);
+void colony_log_set_sink(colony_log_sink sink, void *data);
 
 /* What the style of columns calls this colony; kept, not copied. */
 void colony_log_set_name(const char *name);
@@ -39,6 +48,16 @@ void colony_log_hold(void);
 void colony_log_write_held(void);
 /* Writes what is held back, and holds no more. */
 void colony_log_flush(void);
+
+/* From now on what the calling thread logs goes to @cb instead, at any level; NULL: no more. */
+void colony_log_divert(colony_log_sink cb, void *data);
+
+/* One line in the style of columns, control bytes of @message blanked: its size without the NUL. */
+size_t colony_log_format_columns(char *line, size_t size, const char *const columns[2],
+                                 enum colony_log_severity severity, char *message);
+
+/* Passes on what another process of ours has written in LOG_STYLE_PIPE. */
+void colony_log_pass_on(const char *line);
 
 /* "info" → SEVERITY_INFO; -EINVAL. */
 int colony_log_parse_level(const char *text);

@@ -336,10 +336,10 @@ void colony_log_dropped(const struct colony_log *log, uint64_t *bytes, uint64_t 
     *lines = atomic_load(&log->dropped_lines);
 }
 
-void colony_logs_keep_over_exec(struct colony_logs *logs)
+void colony_logs_each_pipe(struct colony_logs *logs, void (*cb)(int fd, void *data), void *data)
 {
     (void)pthread_mutex_lock(&logs->lock);
     for (struct colony_log *log = logs->all; log; log = log->next)
-        (void)fcntl(log->pipe_fd, F_SETFD, 0);
+        cb(log->pipe_fd, data);
     (void)pthread_mutex_unlock(&logs->lock);
 }

@@ -100,8 +100,8 @@ uint64_t colony_log_tap_dropped(const struct colony_log *log);
 enum colony_log_status colony_log_status(const struct colony_log *log);
 void colony_log_dropped(const struct colony_log *log, uint64_t *bytes, uint64_t *lines);
 
-/* The pipes of all logs stay open over an exec: what they hold is not lost by it. */
-void colony_logs_keep_over_exec(struct colony_logs *logs);
+/* Calls @cb for the pipes of all logs: who hands them on loses nothing of what they hold. */
+void colony_logs_each_pipe(struct colony_logs *logs, void (*cb)(int fd, void *data), void *data);
 
 /* The name of a slot's log file in its folder; of its stderr's, where that has one. */
 void colony_log_file_name(char *out, size_t size, const char *name, uint32_t slot, bool is_error);

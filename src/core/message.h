@@ -61,6 +61,7 @@ enum colony_message_type {
     MESSAGE_PING,     /* keeper → engine, under a service manager: answer with ALIVE */
     MESSAGE_ALIVE,    /* engine → keeper */
     MESSAGE_RELOADED, /* engine → keeper; name: why not, "": it did */
+    MESSAGE_LINK,     /* host → keeper, which has no engine of its own: + the link of another */
     MESSAGE_TYPE_COUNT,
 };
 

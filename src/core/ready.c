@@ -265,12 +265,13 @@ static void on_handle_closed(uv_handle_t *handle)
     colony__ready_release(handle->data);
 }
 
-void colony_ready_keep_over_exec(const struct colony_ready *ready)
+void colony_ready_each_fd(const struct colony_ready *ready, void (*cb)(int fd, void *data),
+                          void *data)
 {
     if (ready->notify.fd >= 0)
-        (void)fcntl(ready->notify.fd, F_SETFD, 0);
+        cb(ready->notify.fd, data);
     if (ready->pipe.fd >= 0)
-        (void)fcntl(ready->pipe.fd, F_SETFD, 0);
+        cb(ready->pipe.fd, data);
 }
 
 void colony_ready_set_template(struct colony_ready *ready, const struct colony_template *template)

@@ -55,8 +55,9 @@ struct colony_ready_options {
 /* -EINVAL: `ready` of the template cannot be: its regular expression, address or command. -ENOMEM,
  * libuv's errors. */
 int colony_ready_new(struct colony_ready **out, const struct colony_ready_options *options);
-/* Its descriptors stay open over an exec: what they hold is not lost by it. */
-void colony_ready_keep_over_exec(const struct colony_ready *ready);
+/* Calls @cb for its descriptors: who hands them on loses nothing of what they hold. */
+void colony_ready_each_fd(const struct colony_ready *ready, void (*cb)(int fd, void *data),
+                          void *data);
 /* Its template was replaced by another that has the same `ready`. */
 void colony_ready_set_template(struct colony_ready *ready, const struct colony_template *template);
 /* Ends it too. @cb comes later, never from inside: a look-up of a name must have come back. */

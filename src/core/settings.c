@@ -30,6 +30,11 @@ static uint64_t make_load_id(void)
     return ((uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec) ^ (uint64_t)getpid() << 48;
 }
 
+void colony_settings_renew(struct colony_settings *settings)
+{
+    settings->load_id = make_load_id();
+}
+
 int colony_settings_new(struct colony_settings **out, struct colony_error *err)
 {
     const struct colony__reading reading = {.strict = true, .err = err};
@@ -41,7 +46,7 @@ int colony_settings_new(struct colony_settings **out, struct colony_error *err)
         (void)colony_fail(err, rc, "cannot make settings: out of memory");
         return rc;
     }
-    settings->load_id = make_load_id();
+    colony_settings_renew(settings);
     *out = settings;
     return 0;
 }
@@ -58,6 +63,7 @@ void colony_settings_free(struct colony_settings *settings)
     colony__webhooks_clear(&settings->webhooks);
     colony__files_clear(&settings->directories);
     colony__session_clear(&settings->session);
+    colony__controllers_clear(settings);
     colony__daemon_clear(settings);
     colony__events_free(settings->events);
     colony__juggler_free(settings->juggler);
@@ -172,19 +178,12 @@ static int settle_name(struct colony_settings *settings, const char *path)
     return 0;
 }
 
-int colony__settings_load(struct colony_settings **out, const char *path, const char *etc,
-                          struct colony_error *err)
+/* All of settings->source. @path: what it is named after. */
+static int read_source(struct colony_settings *settings, const char *path, struct colony_error *err)
 {
-    struct colony__reading reading = {.strict = true, .err = err};
-    struct colony_settings *settings = NULL;
-    int rc = colony_settings_new(&settings, err);
+    const struct colony__reading reading = {.files = settings->files, .strict = true, .err = err};
+    int rc = check_owner(settings, &reading);
 
-    if (rc < 0)
-        return rc;
-    rc = colony__include_load(settings, path, etc, err);
-    reading.files = settings->files;
-    if (rc == 0)
-        rc = check_owner(settings, &reading);
     if (rc == 0)
         colony__sections_hash(settings);
     if (rc == 0)
@@ -193,8 +192,13 @@ int colony__settings_load(struct colony_settings **out, const char *path, const 
         rc = check_templates(settings, &reading);
     if (rc == 0)
         rc = settle_name(settings, path);
-    if (rc == 0)
-        rc = colony__events_check(settings, &reading);
+    return rc == 0 ? colony__events_check(settings, &reading) : rc;
+}
+
+/* What has come of reading @settings, which it takes over. */
+static int finish(struct colony_settings **out, struct colony_settings *settings, int rc,
+                  const char *path, struct colony_error *err)
+{
     if (rc == -ENOMEM)
         (void)colony_fail(err, rc, "cannot load %s: out of memory", path);
     if (rc < 0) {
@@ -204,6 +208,34 @@ int colony__settings_load(struct colony_settings **out, const char *path, const 
     colony__settings_drop_sections(settings);
     *out = settings;
     return 0;
+}
+
+int colony__settings_load(struct colony_settings **out, const char *path, const char *etc,
+                          struct colony_error *err)
+{
+    struct colony_settings *settings = NULL;
+    int rc = colony_settings_new(&settings, err);
+
+    if (rc < 0)
+        return rc;
+    rc = colony__include_load(settings, path, etc, err);
+    if (rc == 0)
+        rc = read_source(settings, path, err);
+    return finish(out, settings, rc, path, err);
+}
+
+int colony_settings_load_text(struct colony_settings **out, const char *text, size_t size,
+                              const char *name, struct colony_error *err)
+{
+    struct colony_settings *settings = NULL;
+    int rc = colony_settings_new(&settings, err);
+
+    if (rc < 0)
+        return rc;
+    rc = colony__include_text(settings, "settings", text, size, err);
+    if (rc == 0)
+        rc = read_source(settings, name, err);
+    return finish(out, settings, rc, "settings", err);
 }
 
 int colony_settings_load(struct colony_settings **out, const char *path, struct colony_error *err)

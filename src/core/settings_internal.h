@@ -73,6 +73,10 @@ int colony__settings_check_users_keys(const struct colony_settings *settings,
 int colony__include_load(struct colony_settings *settings, const char *path, const char *etc,
                          struct colony_error *err);
 
+/* The same of a text, which is called @path. */
+int colony__include_text(struct colony_settings *settings, const char *path, const char *text,
+                         size_t size, struct colony_error *err);
+
 /* colony_settings_load and colony_settings_default_path with another folder than /etc/colony. */
 int colony__settings_load(struct colony_settings **out, const char *path, const char *etc,
                           struct colony_error *err);
@@ -94,6 +98,11 @@ int colony__sections_read(struct colony_settings *settings, const struct colony_
 int colony__processes_read(struct colony_settings *settings, const struct colony_value *value,
                            const struct colony__reading *reading);
 struct cJSON *colony__processes_write(const struct colony_settings *settings);
+
+int colony__controllers_read(struct colony_settings *settings, const struct colony_value *value,
+                             const struct colony__reading *reading);
+struct cJSON *colony__controllers_write(const struct colony_settings *settings);
+void colony__controllers_clear(struct colony_settings *settings);
 
 int colony__http_read(struct colony_settings *settings, const struct colony_value *value,
                       const struct colony__reading *reading);
@@ -142,6 +151,8 @@ struct cJSON *colony__events_write(const struct colony_settings *settings);
  */
 int colony__events_check(const struct colony_settings *settings,
                          const struct colony__reading *reading);
+/* From now on there are none. */
+void colony__events_clear_handlers(struct colony_events_settings *events);
 void colony__events_free(struct colony_events_settings *events);
 
 int colony__juggler_default(struct colony_settings *settings,

@@ -123,7 +123,7 @@ static int add_id(const struct builder *builder, const char *key, uint64_t id)
     if (id == UINT64_MAX)
         return 0;
     if (id > ID_MAX)
-        return colony_fail(builder->err, -EINVAL, "cannot use --%s %" PRIu64 ": it is too large",
+        return colony_fail(builder->err, -EINVAL, "cannot use the %s %" PRIu64 ": it is too large",
                            key, id);
     (void)snprintf(text, sizeof text, "%" PRIu64, id);
     return add(builder->map, key, new_text(VALUE_NUMBER, text));
@@ -151,11 +151,11 @@ static int parse_extras(struct colony_value **extras, const char *source, struct
         text = read;
     }
     if (rc < 0)
-        return colony_fail(err, rc, "cannot use --extras, a path or a JSON object: %s",
+        return colony_fail(err, rc, "cannot use the extras, a path or a JSON object: %s",
                            reason.message);
     rc = colony_value_parse_json(extras, text, strlen(text), &reason);
     free(read);
-    return rc < 0 ? colony_fail(err, rc, "cannot use --extras: %s", reason.message) : 0;
+    return rc < 0 ? colony_fail(err, rc, "cannot use the extras: %s", reason.message) : 0;
 }
 
 /* Moves the members of @extras to the end of the map. */
@@ -168,11 +168,11 @@ static int add_extras(const struct builder *builder, const char *source)
     if (rc < 0 || !extras)
         return rc;
     if (extras->type != VALUE_MAP)
-        rc = colony_fail(builder->err, -EINVAL, "cannot use --extras: they must be an object");
+        rc = colony_fail(builder->err, -EINVAL, "cannot use the extras: they must be an object");
     for (struct colony_value *child = extras->child; child && rc == 0; child = child->next)
         if (colony_value_get(builder->map, child->key))
             rc = colony_fail(builder->err, -EINVAL,
-                             "cannot use --extras: `%s` is said by an option, too", child->key);
+                             "cannot use the extras: `%s` is said beside them, too", child->key);
     if (rc == 0) {
         while (*tail)
             tail = &(*tail)->next;
@@ -190,7 +190,7 @@ static int build(const struct builder *builder, const struct colony_definition *
     int rc;
 
     if (definition->cmd[0] == '\0')
-        return colony_fail(builder->err, -EINVAL, "cannot use --cmd: it is empty");
+        return colony_fail(builder->err, -EINVAL, "cannot use the command: it is empty");
     rc = add_list(builder, "args", definition->cmd, definition->args);
     if (rc == 0 && definition->env[0])
         rc = add_env(builder, definition->env);

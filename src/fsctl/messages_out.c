@@ -82,11 +82,11 @@ static int send_at(int folder, const char *text)
 
 int colony_places_send(const char *folder, const char *text, struct colony_error *err)
 {
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = colony__places_open(folder, err);
     int rc;
 
     if (fd < 0)
-        return colony_fail_os(err, -errno, "cannot open the folder %s", folder);
+        return fd;
     rc = send_at(fd, text);
     (void)close(fd);
     return rc < 0 ? colony_fail_os(err, rc, "cannot write a message into %s", folder) : 0;

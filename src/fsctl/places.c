@@ -48,16 +48,18 @@ int colony_places_check_name(const char *name, struct colony_error *err)
     return fault ? colony_fail(err, -EINVAL, "cannot use the name `%.200s`: %s", name, fault) : 0;
 }
 
-static int open_folder(const char *folder, struct colony_error *err)
+int colony__places_open(const char *folder, struct colony_error *err)
 {
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
+    if (fd < 0 && errno == ENOENT)
+        return colony_fail(err, -ENOTDIR, "cannot open the folder %s: there is none", folder);
     return fd < 0 ? colony_fail_os(err, -errno, "cannot open the folder %s", folder) : fd;
 }
 
 int colony_places_check_folder(const char *folder, struct colony_error *err)
 {
-    int fd = open_folder(folder, err);
+    int fd = colony__places_open(folder, err);
 
     if (fd < 0)
         return fd;
@@ -130,7 +132,7 @@ int colony__places_read_at(int folder, const char *path, const char *name, char 
 int colony_places_read(const char *folder, const char *name, char **text, size_t *size,
                        struct colony_error *err)
 {
-    int fd = open_folder(folder, err);
+    int fd = colony__places_open(folder, err);
     int rc;
 
     if (fd < 0)
@@ -200,7 +202,7 @@ int colony_places_list(const char *folder, bool files_only, char ***names, size_
                        struct colony_error *err)
 {
     struct list list = {0};
-    int fd = open_folder(folder, err);
+    int fd = colony__places_open(folder, err);
     DIR *dir;
     int rc;
 
@@ -313,7 +315,7 @@ int colony_places_put(const char *folder, const char *name, const char *text,
     if (strlen(text) > COLONY_PLACES_FILE_MAX)
         return colony_fail(err, -EFBIG, "cannot write %s/%s: it would be larger than 1 MiB", folder,
                            name);
-    fd = open_folder(folder, err);
+    fd = colony__places_open(folder, err);
     if (fd < 0)
         return fd;
     rc = is_there(fd, name, text) ? 0 : replace(fd, name, text);
@@ -328,7 +330,7 @@ int colony_places_remove(const char *folder, const char *name, struct colony_err
 
     if (rc < 0)
         return rc;
-    fd = open_folder(folder, err);
+    fd = colony__places_open(folder, err);
     if (fd < 0)
         return fd;
     if (unlinkat(fd, name, 0) < 0 || fsync(fd) < 0)

@@ -4,7 +4,8 @@
  * the one, messages in the other (ORIGINALS §2). Whoever reads them is not asked, and need not run.
  *
  * What is written stands as NAME.PID-N.new until it is complete, which readers pass over, and is
- * renamed then. All of it blocks on the disk: not for the loop thread.
+ * renamed then. All of it blocks on the disk: not for the loop thread. A folder that is not there
+ * is -ENOTDIR.
  */
 #ifndef COLONY_FSCTL_PLACES_H
 #define COLONY_FSCTL_PLACES_H

@@ -10,6 +10,9 @@
 struct colony_error;
 struct colony_value;
 
+/* The descriptor of @folder. -ENOTDIR also when it is not there: -ENOENT is said of files in it. */
+int colony__places_open(const char *folder, struct colony_error *err);
+
 /* colony_places_read in an open folder that is called @path: bytes, or why not. */
 int colony__places_read_at(int folder, const char *path, const char *name, char **text,
                            struct colony_error *err);

@@ -184,9 +184,8 @@ int colony_scan_look(struct colony_scan *scan, struct colony_error *err)
 
     if (rc < 0)
         return rc;
-    folder = open(scan->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0)
-        rc = colony_fail_os(err, -errno, "cannot open the folder %s", scan->folder);
+    folder = colony__places_open(scan->folder, err);
+    rc = folder < 0 ? folder : 0;
     scan->look++;
     for (size_t i = 0; i < count && rc == 0; i++)
         rc = look_at(scan, folder, names[i]);

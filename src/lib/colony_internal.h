@@ -12,8 +12,13 @@
 
 struct colony_engine;
 
-/* NULL: it does not run now. */
+/* NULL: it does not run now; from its welcome until it is closed. */
 struct colony_engine *colony__engine(const struct colony *colony);
+
+/* The same, with the error that callers get (-EAGAIN) where there is none. */
+struct colony_engine *colony__running(const struct colony *colony, struct colony_error *err);
+
+#define COLONY__WHO "the program" /* who asked, as causes have it */
 
 /* calls.c: what other threads ask for (colony_engine_post). */
 struct colony__calls;
@@ -25,10 +30,14 @@ struct colony__calls *colony__calls_of(const struct colony *colony);
 /* listeners.c: who has subscribed (to events, samples, output) through the library. They outlive an
  * engine: when another takes its place they follow that. */
 struct colony__listeners;
-int colony__listeners_new(struct colony__listeners **out, struct colony *colony);
-void colony__listeners_attach(struct colony__listeners *listeners, struct colony_engine *engine);
+int colony__listeners_new(struct colony__listeners **out);
+/* When it is made, so that no event is missed. -ENOMEM. */
+int colony__listeners_attach(struct colony__listeners *listeners, struct colony_engine *engine);
+/* At its welcome, when all that lives is known: those who follow processes follow them again. */
+void colony__listeners_resume(struct colony__listeners *listeners);
 /* Before that engine is closed. */
 void colony__listeners_detach(struct colony__listeners *listeners);
+/* After the calls were closed: what was posted may still end some of them. NULL is fine. */
 void colony__listeners_free(struct colony__listeners *listeners);
 struct colony__listeners *colony__listeners_of(const struct colony *colony);
 

@@ -394,5 +394,8 @@ int colony__etc_edit(char **text, const char *path, const struct colony_session_
         if ((is_new && !is_absent(&fields[i], process)) || !is_same(&fields[i], &now, process))
             rc = edit_field(text, path, &fields[i], process, err);
     colony_session_process_clear(&now);
+    if (rc == 0) /* nothing is written that could not be read again */
+        rc = colony__etc_parse(&now, path, *text, strlen(*text), err);
+    colony_session_process_clear(&now);
     return rc;
 }

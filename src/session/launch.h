@@ -44,9 +44,9 @@ struct colony_session_stopped {
  * or the first failure after all were tried: -EPERM: one is not ours to signal; -ETIMEDOUT: even
  * SIGKILL has not ended one.
  */
-int colony_session_stop(struct colony_workspace *workspace,
-                        const struct colony_session_chosen *chosen,
-                        const struct colony_session_config *config,
-                        struct colony_session_stopped *out, struct colony_error *err);
+int colony_session_stop_chosen(struct colony_workspace *workspace,
+                               const struct colony_session_chosen *chosen,
+                               const struct colony_session_config *config,
+                               struct colony_session_stopped *out, struct colony_error *err);
 
 #endif

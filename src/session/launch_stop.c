@@ -165,10 +165,10 @@ static int run(struct stop *stop, struct colony_session_stopped *out, struct col
     return first < 0 ? first : rc;
 }
 
-int colony_session_stop(struct colony_workspace *workspace,
-                        const struct colony_session_chosen *chosen,
-                        const struct colony_session_config *config,
-                        struct colony_session_stopped *out, struct colony_error *err)
+int colony_session_stop_chosen(struct colony_workspace *workspace,
+                               const struct colony_session_chosen *chosen,
+                               const struct colony_session_config *config,
+                               struct colony_session_stopped *out, struct colony_error *err)
 {
     struct stop stop = {.workspace = workspace, .chosen = chosen, .config = config};
     int rc = colony__targets_init(&stop.targets, chosen->count, err);

@@ -22,15 +22,6 @@ enum {
     NS_PER_MS = 1000000,
 };
 
-static bool is_alive(const struct colony_session_process *process)
-{
-    int pidfd = colony_session_process_pidfd(process);
-
-    if (pidfd >= 0)
-        (void)close(pidfd);
-    return pidfd >= 0;
-}
-
 static uint64_t age_ms(const struct colony_session_process *process)
 {
     struct colony_boot boot;
@@ -82,7 +73,9 @@ static int check(struct colony_workspace *workspace, const struct colony_depende
 {
     char state[COLONY_STATE_NAME_MAX + 1] = COLONY_STATE_STOPPED;
     char *problem = NULL;
-    int rc = is_alive(parent) ? read_state(state, workspace, parent, period_ms, &problem, err) : 0;
+    int rc = colony_session_process_is_alive(parent)
+                 ? read_state(state, workspace, parent, period_ms, &problem, err)
+                 : 0;
 
     if ((rc < 0 && rc != -ESRCH) || /* it has ended meanwhile */
         (rc == 0 && is_met(dependence, state))) {

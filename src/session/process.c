@@ -280,3 +280,12 @@ int colony_session_process_pidfd(const struct colony_session_process *process)
     (void)close(fd);
     return -ESRCH;
 }
+
+bool colony_session_process_is_alive(const struct colony_session_process *process)
+{
+    int pidfd = colony_session_process_pidfd(process);
+
+    if (pidfd >= 0)
+        (void)close(pidfd);
+    return pidfd >= 0;
+}

@@ -106,5 +106,7 @@ int colony_session_boot_id(char boot[COLONY_SESSION_BOOT_SIZE]);
 /* A pidfd of the living process that @process notes; -ESRCH: it has ended, or its number is
  * another's by now. */
 int colony_session_process_pidfd(const struct colony_session_process *process);
+/* It lives, as far as that can be told a moment later. */
+bool colony_session_process_is_alive(const struct colony_session_process *process);
 
 #endif

@@ -81,15 +81,6 @@ void colony__look_drop_unsound(struct colony__look *look)
 /* --- pid files ----------------------------------------------------------------------------------
  */
 
-static bool is_alive(const struct colony_session_process *process)
-{
-    int pidfd = colony_session_process_pidfd(process);
-
-    if (pidfd >= 0)
-        (void)close(pidfd);
-    return pidfd >= 0;
-}
-
 /* The row says that it is down, the pid file that it is @pid. True: it is, and the row says so from
  * now on. */
 static bool adopt(struct colony__look *look, struct colony_session_process *process, pid_t pid)
@@ -98,7 +89,7 @@ static bool adopt(struct colony__look *look, struct colony_session_process *proc
     char *state;
     int rc;
 
-    if (is_alive(process))
+    if (colony_session_process_is_alive(process))
         return false;
     state = strdup(COLONY_STATE_RUNNING);
     if (!state || colony__life_adopt(process, pid) != 1) {

@@ -527,6 +527,12 @@ static unsigned count_inherited(void)
     return count;
 }
 
+static void inherit(int fd, void *data)
+{
+    (void)data;
+    (void)fcntl(fd, F_SETFD, 0);
+}
+
 FOLDER_TEST(test_pipes_can_be_kept_over_an_exec)
 {
     struct logged logged = {0};
@@ -534,7 +540,7 @@ FOLDER_TEST(test_pipes_can_be_kept_over_an_exec)
 
     logged_init(&logged, data);
     before = count_inherited();
-    colony_logs_keep_over_exec(logged.logs);
+    colony_logs_each_pipe(logged.logs, inherit, NULL);
     CHECK(count_inherited() == before + 1);
     logged_close(&logged);
 }

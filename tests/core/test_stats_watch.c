@@ -13,7 +13,8 @@ TEST(test_a_watch_tells_the_cpu_between_two_samples)
     fixture_init(&f);
     watch(&f.probes[0], burner);
     watch(&f.probes[1], sleeper);
-    TURN_UNTIL(&f, f.probes[0].cpu > 50 && f.probes[1].count > 0);
+    /* Of a processor that is its own more than 90, of one that others want, too, its share. */
+    TURN_UNTIL(&f, f.probes[0].cpu > 10 && f.probes[1].count > 0);
     assert_true(f.probes[0].cpu < 150);
     assert_true(f.probes[1].cpu < 5);
     assert_int_equal(kill(burner, SIGSTOP), 0);

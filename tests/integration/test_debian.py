@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Debian packages: built, clean, and installed, upgraded and purged on a Debian with systemd."""
 
-import json
 import os
 import pathlib
 import shutil
@@ -64,13 +63,39 @@ def test_the_documentation_is_a_package_of_its_own(packages):
     files = run("dpkg-deb", "-c", package(packages, "colony-doc")).stdout
     assert "./usr/share/doc/colony/configuration.md" in files
     assert "./usr/share/doc/colony/examples/quickstart.yaml" in files
+    assert "./usr/share/doc/colony/examples/embed/files.c" in files
+
+
+def test_the_library_is_two_packages_of_which_only_one_is_needed_to_run(packages):
+    run_time = run("dpkg-deb", "-c", package(packages, "libcolony0")).stdout
+    assert "/libcolony.so.0\n" in run_time
+    for ending in (".h\n", ".a\n", ".pc\n", "/libcolony.so -> libcolony.so.0\n"):
+        assert ending not in run_time
+        assert ending in run("dpkg-deb", "-c", package(packages, "libcolony-dev")).stdout
+    needed = run("dpkg-deb", "-f", package(packages, "libcolony-dev"), "Depends").stdout
+    assert {f"libcolony0 (= {VERSION}-1)", "libuv1-dev", "libcjson-dev"} <= set(needed.strip().split(", "))
+    shlibs = run("dpkg-deb", "-I", package(packages, "libcolony0"), "shlibs").stdout
+    assert shlibs == f"libcolony 0 libcolony0 (>= {VERSION})\n"
+
+
+def test_the_same_sources_give_the_same_packages(packages, tmp_path):
+    """Packed again elsewhere and later, of the same objects."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    env |= {"DEB_CFLAGS_APPEND": "-O1 -g0", "DEB_BUILD_OPTIONS": "noautodbgsym", "TZ": "Asia/Tokyo"}
+    made = run("make", "-s", "-C", ROOT, "deb", f"BUILD={tmp_path}", f"COLONY_OBJECTS={BUILD}/package", env=env,
+               umask=0o027, timeout=900)
+    assert made.returncode == 0, made.stderr[-3000:]
+    for name in ("colony", "colony-doc", "libcolony0", "libcolony-dev"):
+        one, two = package(packages, name), package(tmp_path / "deb", name)
+        assert one.read_bytes() == two.read_bytes(), name
 
 
 @pytest.fixture(scope="module", name="debian")
 def debian_fixture(packages):
     debian = make_debian()
     try:
-        debian.boot_with(package(packages, "colony"))
+        debian.boot_with([package(packages, name) for name in ("colony", "libcolony0", "libcolony-dev")],
+                         "gcc", "g++", "libc6-dev", "pkg-config")
         debian.before = files(debian)
         debian.run("dpkg", "-i", debian.lay(package(packages, "colony")))
         yield debian
@@ -81,19 +106,6 @@ def debian_fixture(packages):
 def files(debian):
     found = debian.run("find", "/", "-xdev", "-printf", "%p\n").stdout.splitlines()
     return {path for path in found if not path.startswith(UNTOLD)}
-
-
-def pids(debian):
-    def look():
-        slots = json.loads(debian.ctl("ps", "--json").stdout)
-        assert slots and all(slot["state"] == "running" for slot in slots)
-        return sorted(slot["os_pid"] for slot in slots)
-    return eventually(look, what="all running")
-
-
-def program_of(debian, pid=None):
-    """Which file it is: another one after an upgrade, though of the same name."""
-    return debian.run("stat", "-L", "-c", "%i", f"/proc/{pid}/exe" if pid else "/usr/bin/colony").stdout
 
 
 # One machine, whose tests follow each other.
@@ -121,10 +133,10 @@ def test_an_upgrade_restarts_nothing(debian, packages, tmp_path):
     debian.write("/etc/colony/shop.yaml", SETTINGS)
     debian.run("systemctl", "reload", "colony")
     debian.run("systemctl", "start", "colony@shop")
-    before, main, since = pids(debian), debian.show("MainPID"), debian.show("ActiveEnterTimestampMonotonic")
+    before, main, since = debian.pids(), debian.show("MainPID"), debian.show("ActiveEnterTimestampMonotonic")
     shop = debian.show("MainPID", "colony@shop")
-    assert program_of(debian, main) == program_of(debian)
-    was = program_of(debian)
+    assert debian.program_of(main) == debian.program_of()
+    was = debian.program_of()
     tree = tmp_path / "next"
     assert run("dpkg-deb", "-R", package(packages, "colony"), tree).returncode == 0
     control = tree / "DEBIAN/control"
@@ -133,10 +145,10 @@ def test_an_upgrade_restarts_nothing(debian, packages, tmp_path):
     told = debian.run("dpkg", "-i", "--force-confold", debian.lay(tmp_path / "colony-next.deb"))
     assert "goes on with the old version" not in told.stderr
     assert debian.run("dpkg-query", "-W", "-f", "${Version}", "colony").stdout == f"{VERSION}-2"
-    assert program_of(debian) != was
+    assert debian.program_of() != was
     for keeper in (main, shop):
-        eventually(lambda pid=keeper: program_of(debian, pid) == program_of(debian), what="the new program")
-    assert pids(debian) == before
+        eventually(lambda pid=keeper: debian.program_of(pid) == debian.program_of(), what="the new program")
+    assert debian.pids() == before
     assert debian.show("MainPID") == main
     assert debian.show("MainPID", "colony@shop") == shop
     assert debian.show("ActiveEnterTimestampMonotonic") == since
@@ -145,7 +157,7 @@ def test_an_upgrade_restarts_nothing(debian, packages, tmp_path):
 
 
 def test_removed_it_stops_and_keeps_settings_and_logs(debian):
-    gone = pids(debian)
+    gone = debian.pids()
     debian.run("dpkg", "-r", "colony")
     for pid in gone:
         assert debian.run("test", "-e", f"/proc/{pid}", check=False).returncode == 1
@@ -160,3 +172,23 @@ def test_purged_it_leaves_nothing(debian):
     assert [path for path in left if not path.endswith(".deb")] == []  # those were laid there by the tests
     assert debian.run("getent", "group", "colony", check=False).returncode == 2
     assert debian.run("ls", "/run/colony", check=False).returncode != 0
+
+
+@pytest.mark.parametrize("link", ["", "-Wl,--as-needed -l:libcolony.a --static"], ids=["shared", "static"])
+def test_a_program_is_built_with_what_the_library_packages_install(debian, packages, link):
+    debian.run("dpkg", "-i", *(debian.lay(package(packages, name)) for name in ("libcolony0", "libcolony-dev")))
+    shutil.copy(ROOT / "examples/embed/files.c", f"/proc/{debian.pid}/root/root/files.c")
+    before, _, options = link.rpartition(" ")
+    debian.run("sh", "-c", f"cc -Wall -Werror -o /root/files /root/files.c {before} "
+                           f"$(pkg-config --cflags --libs {options} colony)")
+    needed = debian.run("objdump", "-p", "/root/files").stdout
+    assert ("libcolony.so.0" in needed) == (not link)
+    debian.run("mkdir", "-p", "/root/conf", "/root/messages")
+    assert debian.run("/root/files", "/root/conf", "/root/messages").stdout == "echo\nweb\n"
+    assert "COLONY.H" in debian.run("man", "libcolony").stdout.upper()
+
+
+def test_the_library_packages_leave_nothing(debian):
+    debian.run("dpkg", "-P", "libcolony-dev", "libcolony0")
+    debian.run("rm", "-r", "/root/files", "/root/files.c", "/root/conf", "/root/messages")
+    assert [path for path in files(debian) - debian.before if not path.endswith(".deb")] == []

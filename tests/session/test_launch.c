@@ -91,7 +91,7 @@ static struct colony_session_stopped stop(struct place *place,
     struct colony_session_stopped stopped;
     struct colony_error err = {0};
 
-    CHECK(colony_session_stop(place->workspace, &chosen, &quick, &stopped, &err) == 0);
+    CHECK(colony_session_stop_chosen(place->workspace, &chosen, &quick, &stopped, &err) == 0);
     return stopped;
 }
 
@@ -365,7 +365,7 @@ FOLDER_TEST(test_one_that_belongs_to_somebody_else_is_told)
     (void)stop(&place, &process);
     process.pid = getppid();
     process.start_ticks = colony_proc_start_ticks(getppid());
-    CHECK(colony_session_stop(place.workspace, &chosen, &quick, &stopped, &err) == -EPERM);
+    CHECK(colony_session_stop_chosen(place.workspace, &chosen, &quick, &stopped, &err) == -EPERM);
     CHECK(strstr(err.message, "somebody else") && stopped.stopped == 0);
     CHECK(process.pid == getppid());
 }

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* place.c - the state folder of an engine in this program, and what its keeper is started with. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "core/settings.h"
+#include "lib/built_in_internal.h"
+#include "lib/controllers_internal.h"
+#include "lib/life_internal.h"
+#include "lib/sockets_internal.h"
+
+enum {
+    FIRST_FD = 3, /* where the program has closed these, what is opened is not to be one of them */
+};
+
+/* Of its own: the keeper removes it. */
+static int make_folder(struct colony *colony, char *path, size_t size, struct colony_error *err)
+{
+    const char *parent = getenv("TMPDIR");
+
+    (void)snprintf(path, size, "%s/colony-XXXXXX", parent && *parent == '/' ? parent : "/tmp");
+    if (!mkdtemp(path))
+        return colony_fail_os(err, -errno, "cannot make a state folder");
+    colony->options.is_temporary = true;
+    return 0;
+}
+
+static int find_folder(struct colony *colony, char *path, size_t size, struct colony_error *err)
+{
+    const char *given = colony->state ? colony->state : colony->given->state_dir;
+
+    if (!given && colony->leaves)
+        return colony_fail(err, -EINVAL, "cannot start: what is left running needs a state folder");
+    if (!given)
+        return make_folder(colony, path, size, err);
+    if ((size_t)snprintf(path, size, "%s", given) >= size)
+        return colony_fail_os(err, -ENAMETOOLONG, "cannot use the state folder %s", given);
+    return 0;
+}
+
+static int lift(int *fd)
+{
+    int lifted = *fd >= FIRST_FD ? *fd : fcntl(*fd, F_DUPFD_CLOEXEC, FIRST_FD);
+
+    if (lifted < 0)
+        return -errno;
+    if (lifted != *fd)
+        (void)close(*fd);
+    *fd = lifted;
+    return 0;
+}
+
+static int find_program(const struct colony *colony, char *out, size_t size,
+                        struct colony_error *err)
+{
+    const char *program = colony->program ? colony->program : COLONY_PREFIX "/bin/colony";
+
+    if ((size_t)snprintf(out, size, "%s", program) >= size)
+        return colony_fail_os(err, -ENAMETOOLONG, "cannot run %s as keeper", program);
+    return access(program, X_OK) < 0
+               ? colony_fail_os(err, -errno, "cannot run %s as keeper", program)
+               : 0;
+}
+
+static int settle_settings(struct colony *colony, struct colony_error *err)
+{
+    char *copy = NULL;
+    int rc = 0;
+
+    if (!colony->given)
+        rc = colony_settings_load_text(&colony->given, "", 0, program_invocation_short_name, err);
+    if (rc < 0)
+        return rc;
+    colony_settings_renew(colony->given); /* it may run a second time */
+    if (colony->given->user.name)
+        return colony_fail(err, -ENOTSUP,
+                           "cannot use section `user`: the engine is in this program, and runs as "
+                           "whom that runs");
+    if (!colony->name)
+        return 0;
+    copy = strdup(colony->name);
+    if (!copy)
+        return colony_fail(err, -ENOMEM, "cannot start: out of memory");
+    free(colony->given->name);
+    colony->given->name = copy;
+    return 0;
+}
+
+static int open_folder(struct colony *colony, struct colony_error *err)
+{
+    char path[PATH_MAX];
+    int rc = find_folder(colony, path, sizeof path, err);
+
+    if (rc == 0)
+        rc = colony_state_dir_open(&colony->place, path, err);
+    if (rc == 0 && lift(&colony->place.lock_fd) < 0)
+        rc = colony_fail_os(err, -errno, "cannot start");
+    if (rc == 0)
+        rc = colony_state_dir_make_engines(&colony->place, geteuid(), getegid(), err);
+    if (rc == 0)
+        rc = colony_state_dir_save_settings(&colony->place, colony->given, false, 0, err);
+    return rc;
+}
+
+/* Those of the controllers that were added. */
+static int open_sockets(struct colony *colony, struct colony_error *err)
+{
+    struct colony_keeper_options *options = &colony->options;
+    const struct colony__controllers *controllers = colony->controllers;
+    char path[PATH_MAX];
+    const struct colony__sockets_plan plan = {
+        .settings = colony->given,
+        .control = colony__controllers_has(controllers, colony_http_controller()) ? path : NULL,
+        .has_events = colony__controllers_has(controllers, colony_daemon_controller()),
+        .has_rpc = colony__controllers_has(controllers, colony_rpc_controller()),
+    };
+    int rc;
+
+    (void)snprintf(path, sizeof path, "%.4000s/colony.sock", colony->place.path);
+    rc = colony__sockets_open(options, &plan, err);
+    for (size_t i = 0; rc == 0 && i < options->socket_count; i++)
+        if (lift(&options->sockets[i].fd) < 0)
+            rc = colony_fail_os(err, -errno, "cannot start");
+    return rc;
+}
+
+int colony__place_open(struct colony *colony, struct colony_error *err)
+{
+    struct colony_keeper_options *options = &colony->options;
+    int rc;
+
+    colony_keeper_options_init(options);
+    rc = find_program(colony, options->program, sizeof options->program, err);
+    if (rc == 0)
+        rc = settle_settings(colony, err);
+    if (rc == 0)
+        rc = colony__built_in_check_added(colony->controllers, colony->given, err);
+    if (rc == 0)
+        rc = colony__built_in_check(colony->given, err);
+    if (rc == 0)
+        rc = open_folder(colony, err);
+    if (rc < 0)
+        return rc;
+    options->lock_fd = colony->place.lock_fd;
+    options->leaves = colony->leaves || colony->given->session.dir;
+    (void)snprintf(options->state_dir, sizeof options->state_dir, "%s", colony->place.path);
+    (void)snprintf(options->name, sizeof options->name, "%s", colony->given->name);
+    if (colony->config)
+        (void)snprintf(options->config, sizeof options->config, "%s", colony->config);
+    return open_sockets(colony, err);
+}
+
+void colony__place_close(struct colony *colony)
+{
+    if (colony->child)
+        return; /* its keeper has all of that */
+    for (size_t i = 0; i < colony->options.socket_count; i++)
+        (void)close(colony->options.sockets[i].fd);
+    colony->options.socket_count = 0;
+    colony_state_dir_close(&colony->place);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* session_processes.c - sessions of the library: processes come, are changed, and go. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "session_internal.h"
+
+static enum colony_switch wish_of(enum colony_choice choice)
+{
+    if (choice == COLONY_AS_IT_IS)
+        return SWITCH_AS_IT_IS;
+    return choice == COLONY_YES ? SWITCH_ON : SWITCH_OFF;
+}
+
+/* NULL: nothing is to be otherwise. */
+static struct colony_verb_change translate(const struct colony_session_change *change)
+{
+    if (!change)
+        return (struct colony_verb_change){0};
+    return (struct colony_verb_change){
+        .state = change->state,
+        .alias = change->alias,
+        .restart = wish_of(change->restart),
+        .shutdown = wish_of(change->shutdown),
+        .cmdline = change->cmdline,
+        .cwd = change->cwd,
+        .env = change->env,
+    };
+}
+
+static void describe(struct colony_session_started *out,
+                     const struct colony_session_process *process)
+{
+    if (!out)
+        return;
+    *out = (struct colony_session_started){.pid = process->pid};
+    (void)snprintf(out->name, sizeof out->name, "%s", process->name);
+}
+
+/* No name has a colon, and no uri none. */
+int colony_session_start(struct colony_session *session, const char *what,
+                         const struct colony_session_change *change,
+                         struct colony_session_started *started, struct colony_error *err)
+{
+    struct colony_verb_change wish = translate(change);
+    struct colony_session_process process = {0};
+    struct colony_error told = {0};
+    int rc;
+
+    if (wish.state)
+        return colony_fail(err, -EINVAL,
+                           "cannot name the state of what has yet to be started: update does");
+    wish.uri = strchr(what, ':') ? what : NULL;
+    rc = colony_verb_start(session, what, &wish, &process, &told);
+    if (rc == 0)
+        describe(started, &process);
+    colony_session_process_clear(&process);
+    return colony__session_end(rc, &told, err);
+}
+
+int colony_session_attach(struct colony_session *session, pid_t pid,
+                          const struct colony_session_change *change,
+                          struct colony_session_started *taken, struct colony_error *err)
+{
+    const struct colony_verb_change wish = translate(change);
+    struct colony_verb_attached attached = {0};
+    struct colony_error told = {0};
+    int rc = colony_verb_attach(session, pid, &wish, &attached, &told);
+
+    if (rc == 0)
+        describe(taken, &attached.process);
+    colony_session_process_clear(&attached.process);
+    return colony__session_end(rc, &told, err);
+}
+
+int colony_session_update(struct colony_session *session, const char *who,
+                          const struct colony_session_change *change, struct colony_error *err)
+{
+    const struct colony_verb_change wish = translate(change);
+    struct colony_session_process process = {0};
+    struct colony_error told = {0};
+    int rc = colony_verb_update(session, who, &wish, &process, &told);
+
+    colony_session_process_clear(&process);
+    return colony__session_end(rc, &told, err);
+}
+
+int colony_session_detach(struct colony_session *session, const char *who, struct colony_error *err)
+{
+    char *const words[] = {(char *)who, NULL};
+    struct colony_error told = {0};
+
+    return colony__session_end(colony_verb_detach(session, words, NULL, NULL, &told), &told, err);
+}
+
+static void count(struct colony_session_ended *out, const struct colony_verb_stopped *stopped)
+{
+    if (out)
+        *out = (struct colony_session_ended){stopped->those.stopped, stopped->those.killed,
+                                             stopped->left};
+}
+
+int colony_session_stop(struct colony_session *session, const char *who,
+                        struct colony_session_ended *ended, struct colony_error *err)
+{
+    char *const words[] = {(char *)who, NULL};
+    struct colony_verb_stopped stopped;
+    struct colony_error told = {0};
+    int rc = colony_verb_stop(session, who ? words : NULL, &stopped, &told);
+
+    count(ended, &stopped);
+    return colony__session_end(rc, &told, err);
+}
+
+int colony_session_deactivate(struct colony_session *session, struct colony_session_ended *ended,
+                              struct colony_error *err)
+{
+    struct colony_verb_stopped stopped;
+    struct colony_error told = {0};
+    int rc = colony_verb_deactivate(session, &stopped, &told);
+
+    count(ended, &stopped);
+    return colony__session_end(rc, &told, err);
+}
