@@ -30,7 +30,7 @@ struct colony__calls *colony__calls_of(const struct colony *colony);
 /* listeners.c: who has subscribed (to events, samples, output) through the library. They outlive an
  * engine: when another takes its place they follow that. */
 struct colony__listeners;
-int colony__listeners_new(struct colony__listeners **out, struct colony *colony);
+int colony__listeners_new(struct colony__listeners **out);
 /* When it is made, so that no event is missed. -ENOMEM. */
 int colony__listeners_attach(struct colony__listeners *listeners, struct colony_engine *engine);
 /* At its welcome, when all that lives is known: those who follow processes follow them again. */

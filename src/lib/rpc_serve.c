@@ -235,6 +235,9 @@ static void on_attributes_closed(const struct colony_error *err, void *data)
     daemon->attributes = NULL;
     if (err)
         set_failure(daemon, err);
+    if (daemon->is_registered) /* `colony rpc stop` waits for that */
+        colony_rpc_registry_remove(&daemon->entry);
+    daemon->is_registered = false;
     for (size_t i = daemon->handle_count - 1; i > 0; i--)
         uv_close((uv_handle_t *)&daemon->signal_handles[i - 1], on_handle_closed);
     uv_close((uv_handle_t *)&daemon->look_timer, on_handle_closed);
@@ -272,9 +275,6 @@ static void begin_to_end(struct colony_rpc_daemon *daemon)
     daemon->state = RPCD_ENDING;
     tell(daemon, false);
     (void)uv_timer_stop(&daemon->look_timer);
-    if (daemon->is_registered)
-        colony_rpc_registry_remove(&daemon->entry);
-    daemon->is_registered = false;
     if (daemon->server)
         colony_rpc_server_stop(daemon->server);
     if (daemon->listening.fd >= 0)

@@ -100,16 +100,16 @@ static void *work(void *arg)
 
     (void)pthread_mutex_lock(&daemon->lock);
     for (;;) {
-        workers->idle++;
         while (!workers->queue.first && !workers->is_ending)
             (void)pthread_cond_wait(&workers->has_jobs, &daemon->lock);
-        workers->idle--;
         if (!workers->queue.first)
             break;
         job = pop(&workers->queue);
+        workers->busy++;
         (void)pthread_mutex_unlock(&daemon->lock);
         carry_out(job);
         (void)pthread_mutex_lock(&daemon->lock);
+        workers->busy--;
         push(&workers->done, job);
         (void)uv_async_send(&daemon->async);
     }
@@ -179,10 +179,10 @@ static void drop(struct colony_rpc_daemon *daemon, struct colony__rpcd_queue *un
     }
 }
 
-/* A worker that is idle and has been woken still counts, and so does the job that it will take. */
+/* What a worker that has nothing to do will take does not wait. */
 static bool is_full(const struct colony__rpcd_workers *workers)
 {
-    return workers->queue.count >= (size_t)workers->waiting_max + workers->idle;
+    return workers->queue.count >= (size_t)workers->waiting_max + workers->wanted - workers->busy;
 }
 
 static bool queue_up(struct colony_rpc_daemon *daemon, struct colony__rpcd_job *job)
