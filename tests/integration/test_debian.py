@@ -188,7 +188,15 @@ def test_a_program_is_built_with_what_the_library_packages_install(debian, packa
     assert "COLONY.H" in debian.run("man", "libcolony").stdout.upper()
 
 
+def test_each_example_is_built_with_what_the_library_packages_install(debian):
+    shutil.copytree(ROOT / "examples/embed", f"/proc/{debian.pid}/root/root/embed")
+    for source in sorted((ROOT / "examples/embed").glob("*.c")):
+        how = "-o /root/embed/program" if "\nint main(" in source.read_text() else "-fPIC -shared -o /root/embed/part.so"
+        debian.run("sh", "-c", f"cc -Wall -Wextra -Werror -D_GNU_SOURCE -pthread {how} /root/embed/{source.name} "
+                               "$(pkg-config --cflags --libs colony)")
+
+
 def test_the_library_packages_leave_nothing(debian):
     debian.run("dpkg", "-P", "libcolony-dev", "libcolony0")
-    debian.run("rm", "-r", "/root/files", "/root/files.c", "/root/conf", "/root/messages")
+    debian.run("rm", "-r", "/root/files", "/root/files.c", "/root/conf", "/root/messages", "/root/embed")
     assert [path for path in files(debian) - debian.before if not path.endswith(".deb")] == []
