@@ -21,8 +21,9 @@ endif
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
         -Wformat=2 -Wvla $(if $(WERROR),-Werror)
-# Of one set of objects the program and the library are made: only include/colony.h is seen outside.
-HARDEN := -fPIC -fvisibility=hidden -fstack-protector-strong $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
+# Of one set of objects the program and the library are made: only include/colony.h is seen outside. Variables of
+# threads take no call of the dynamic linker, which the keeper would need for it.
+HARDEN := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fstack-protector-strong $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
 CFLAGS ?= -O2 -g
 CPPFLAGS += -D_GNU_SOURCE -DCOLONY_VERSION='"$(VERSION)"' -DCOLONY_PREFIX='"$(prefix)"' -Isrc -Iinclude
 ALL_CFLAGS := -std=gnu11 $(WARN) $(HARDEN) $(if $(SANITIZE),-fsanitize=$(SANITIZE) \
@@ -42,9 +43,9 @@ DOC_OBJ := $(DOC:%.c=$(BUILD)/%.o)
 MAN_PAGES := $(MAN:packaging/man/%.scd=$(BUILD)/man/%)
 NO_MAN := $(if $(MAN),,@echo 'no man pages: that takes scdoc')
 # What has threads beside the loop's, for ThreadSanitizer.
-THREADED := core/logs core/log_mark core/log_stalled core/store core/store_damage core/store_full \
+THREADED := lib/daemon core/logs core/log_mark core/log_stalled core/store core/store_damage core/store_full \
             core/store_failures core/store_ids core/store_keep core/store_spool core/history core/ready core/ready_line \
-            core/ready_tcp lib/calls lib/listeners
+            core/ready_tcp lib/calls lib/listeners lib/rpc
 # What the keeper is made of: libc only (tests/integration/test_keeper_links.py holds it to that).
 KEEPER := error log message keeper_options notes table table_instance spawn spawn_child spawn_plan spawner cgroup sweep adopt notify \
           manager manager_scope keeper keeper_adopt keeper_engine keeper_host keeper_manager keeper_notify keeper_orders keeper_processes keeper_spawn \
@@ -109,7 +110,7 @@ $(BUILD)/src/core/orphan.o: CPPFLAGS += $(if $(filter thread,$(SANITIZE)),-Dclon
 # Somebody else's code: our warnings are not its promises.
 $(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/llhttp/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) -O2 -g -fPIC -fvisibility=hidden -fstack-protector-strong $(if $(findstring fuzzer,$(SANITIZE)),-fsanitize=$(SANITIZE)) $(LLHTTP_CFLAGS) -c -o $@ $<
+	$(CC) -O2 -g -fPIC -fvisibility=hidden -fstack-protector-strong $(if $(findstring fuzzer,$(SANITIZE)),-fsanitize=$(SANITIZE)) $(filter -ffile-prefix-map=%,$(CFLAGS)) $(LLHTTP_CFLAGS) -c -o $@ $<
 
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJ)
 	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
