@@ -300,8 +300,8 @@ static inline void colony_unmonitor_io(struct colony_listener *listener)
 /* --- input: what processes read ---------------------------------------------------------------
  *
  * Any thread. Each write is copied and arrives as a whole, with nothing of others in it, or as much
- * of it as the process took before it ended. What cannot be written is told to `done`, or else
- * logged.
+ * of it as the process took before it ended. It waits while the engine is started, or its keeper
+ * replaced. What cannot be written is told to `done`, or else logged.
  */
 
 /* To its stdin, where its template has `redirect_input: true`. -EAGAIN: 16 MiB wait already;

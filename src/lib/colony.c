@@ -16,6 +16,11 @@ struct colony_engine *colony__engine(const struct colony *colony)
     return colony->phase == PHASE_RUNS && colony->is_welcomed ? colony->engine : NULL;
 }
 
+bool colony__is_to_run(const struct colony *colony)
+{
+    return (colony->phase == PHASE_RUNS && !colony->is_welcomed) || colony->phase == PHASE_RENEWS;
+}
+
 struct colony__calls *colony__calls_of(const struct colony *colony)
 {
     return colony->calls;

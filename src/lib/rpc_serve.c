@@ -4,6 +4,7 @@
  * colony__rpcd_state`).
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,8 @@
 static int make_server(struct colony_rpc_daemon *daemon, struct colony_error *err)
 {
     const uid_t me = geteuid();
-    char folder[] = "/tmp/colony-rpc-XXXXXX";
+    const char *given = getenv("TMPDIR");
+    char folder[PATH_MAX];
     const struct colony_rpc_server_options options = {
         .loop = &daemon->loop,
         .object = &daemon->object,
@@ -34,8 +36,10 @@ static int make_server(struct colony_rpc_daemon *daemon, struct colony_error *er
     };
     int rc;
 
+    (void)snprintf(folder, sizeof folder, "%s/colony-rpc-XXXXXX",
+                   given && given[0] == '/' ? given : "/tmp");
     if (!mkdtemp(folder))
-        return colony_fail_os(err, -errno, "cannot make a folder in /tmp");
+        return colony_fail_os(err, -errno, "cannot make a folder %s", folder);
     rc = colony_rpc_server_new(&daemon->server, &options, err);
     (void)rmdir(folder);
     if (rc < 0)

@@ -21,10 +21,13 @@ static void push(struct colony__rpcd_queue *queue, struct colony__rpcd_job *job)
     queue->count++;
 }
 
+/* NULL: it is empty. */
 static struct colony__rpcd_job *pop(struct colony__rpcd_queue *queue)
 {
     struct colony__rpcd_job *job = queue->first;
 
+    if (!job)
+        return NULL;
     queue->first = job->next;
     if (!queue->first)
         queue->last = NULL;
@@ -102,9 +105,9 @@ static void *work(void *arg)
     for (;;) {
         while (!workers->queue.first && !workers->is_ending)
             (void)pthread_cond_wait(&workers->has_jobs, &daemon->lock);
-        if (!workers->queue.first)
-            break;
         job = pop(&workers->queue);
+        if (!job)
+            break;
         workers->busy++;
         (void)pthread_mutex_unlock(&daemon->lock);
         carry_out(job);
@@ -158,21 +161,20 @@ static void finish(struct colony_rpc_daemon *daemon, struct colony__rpcd_job *jo
 /* Takes those out of the queue whose clients are gone; under the lock. */
 static void sort_out(struct colony__rpcd_queue *queue, struct colony__rpcd_queue *unwanted)
 {
-    size_t count = queue->count;
+    struct colony__rpcd_queue all = *queue;
+    struct colony__rpcd_job *job;
 
-    for (size_t i = 0; i < count; i++) {
-        struct colony__rpcd_job *job = pop(queue);
-
+    *queue = (struct colony__rpcd_queue){0};
+    while ((job = pop(&all)))
         push(job->call && !colony_rpc_call_is_wanted(job->call) ? unwanted : queue, job);
-    }
 }
 
 /* Nobody hears it. */
 static void drop(struct colony_rpc_daemon *daemon, struct colony__rpcd_queue *unwanted)
 {
-    while (unwanted->first) {
-        struct colony__rpcd_job *job = pop(unwanted);
+    struct colony__rpcd_job *job;
 
+    while ((job = pop(unwanted))) {
         daemon->workers.under_way--;
         colony_rpc_refuse(job->call, "cannot do this: whoever asked for it is gone");
         colony__rpcd_free_job(job);
@@ -217,14 +219,13 @@ bool colony__rpcd_submit(struct colony_rpc_daemon *daemon, struct colony__rpcd_j
 void colony__rpcd_take_done(struct colony_rpc_daemon *daemon)
 {
     struct colony__rpcd_queue done;
+    struct colony__rpcd_job *job;
 
     (void)pthread_mutex_lock(&daemon->lock);
     done = daemon->workers.done;
     daemon->workers.done = (struct colony__rpcd_queue){0};
     (void)pthread_mutex_unlock(&daemon->lock);
-    while (done.first) {
-        struct colony__rpcd_job *job = pop(&done);
-
+    while ((job = pop(&done))) {
         daemon->workers.under_way--;
         finish(daemon, job);
     }

@@ -369,6 +369,26 @@ static void input(void)
     end();
 }
 
+/* What is written before the engine is ready waits for it, and for its end at most. */
+static void early(void)
+{
+    struct written written = {0};
+    const struct colony_input input = {{1, NULL}, "x", 1, on_written, &written};
+
+    begin(NULL);
+    CHECK(colony_engine_start(colony, &err) == 0);
+    CHECK(write_to(1, NULL, "x") == -ENOENT);
+    CHECK(is_ready);
+    colony_engine_stop(colony, "the test");
+    UNTIL(has_stopped);
+    CHECK(write_to(1, NULL, "x") == -EAGAIN);
+
+    CHECK(colony_engine_start(colony, &err) == 0);
+    CHECK(colony_write_to(colony, &input, &err) == 0);
+    end();
+    CHECK(written.count == 1 && written.rc < 0);
+}
+
 /* Writes that are larger than a pipe takes at once, of several threads. */
 enum {
     WRITERS = 4,
@@ -431,13 +451,15 @@ static pid_t read_keeper(void)
     return pid;
 }
 
-/* Another keeper, and with it another engine, which knows as much. */
-static void renew(void)
+/* Another keeper, and with it another engine, which knows as much. @id: of a process that is
+ * written to meanwhile, or 0. */
+static void renew(uint64_t id)
 {
     pid_t keeper = read_keeper();
 
     CHECK(kill(keeper, SIGKILL) == 0);
     UNTIL(colony_template_each(colony, count_name, &(unsigned){0}, NULL) == -EAGAIN);
+    CHECK(id == 0 || colony_write(colony, id, "meanwhile\n", 10, &err) == 0);
     UNTIL(colony_template_each(colony, count_name, &(unsigned){0}, NULL) == 0);
     CHECK(read_keeper() != keeper);
 }
@@ -468,15 +490,15 @@ static void renewed(void)
     CHECK(colony_write(colony, io.id, "before\n", 7, &err) == 0);
     UNTIL(first.count > 1 && second.size == 7);
 
-    renew();
+    renew(io.id);
     CHECK(count_templates() == 2);
     CHECK(one_of("cat").id == before.id && one_of("cat").os_pid == before.os_pid);
     CHECK(look("web").running == 2 && strcmp(look("web").origin, "program") == 0);
     first.count = 0;
     UNTIL(first.count > 1);
     CHECK(colony_write(colony, io.id, "after\n", 6, &err) == 0);
-    UNTIL(second.size == 13);
-    CHECK(memcmp(second.bytes, "before\nafter\n", 13) == 0 && second.ends == 0);
+    UNTIL(second.size == 23);
+    CHECK(memcmp(second.bytes, "before\nmeanwhile\nafter\n", 23) == 0 && second.ends == 0);
     CHECK(third.count == 1); /* nothing else of it ended */
     CHECK(colony_process_signal(colony, one_of("web").id, SIGKILL, &err) == 0);
     UNTIL(third.count == 2 && look("web").running == 2);
@@ -507,7 +529,7 @@ static void reloaded(void)
     CHECK(kill(read_keeper(), SIGHUP) == 0);
     UNTIL(first.count == 1);
     CHECK(strcmp(look("db").origin, "config") == 0 && count_templates() == 2);
-    renew();
+    renew(0);
     CHECK(count_templates() == 2 && strcmp(look("web").origin, "program") == 0);
     end();
 }
@@ -563,7 +585,7 @@ static const struct {
 } scenarios[] = {
     {"templates", templates}, {"processes", processes}, {"stats", stats},     {"output", output},
     {"input", input},         {"writers", writers},     {"renewed", renewed}, {"left", left},
-    {"again", again},         {"reloaded", reloaded},
+    {"again", again},         {"reloaded", reloaded},   {"early", early},
 };
 
 int main(int argc, char **argv)

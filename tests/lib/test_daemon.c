@@ -24,6 +24,7 @@ struct fixture {
     _Atomic int events;
     _Atomic int rounds;
     _Atomic int ends;
+    int log[2]; /* 0: it has no pipe */
     char answer[ANSWER_SIZE];
 };
 
@@ -74,6 +75,8 @@ static void fixture_clear(struct fixture *f)
         assert_int_equal(f->rc, 0);
     }
     colony_daemon_free(f->daemon);
+    for (int i = 0; i < 2 && f->log[1] > 0; i++)
+        (void)close(f->log[i]);
     (void)sem_destroy(&f->is_up);
     (void)sem_destroy(&f->gate);
     (void)sem_destroy(&f->is_held);
@@ -389,20 +392,41 @@ TEST(test_events_that_wait_are_processed_before_it_ends)
     fixture_clear(&f);
 }
 
+/* Before it is started. */
+static void log_to_pipe(struct fixture *f)
+{
+    assert_int_equal(pipe2(f->log, O_CLOEXEC), 0);
+    colony_daemon_log_to(f->daemon, f->log[1], COLONY_DAEMON_INFO);
+}
+
+/* Until a line of its log says so. */
+static void stop_until(struct fixture *f, const char *what)
+{
+    char text[4096] = "";
+    size_t size = 0;
+    ssize_t got = 1;
+
+    colony_daemon_stop(f->daemon);
+    while (got > 0 && !strstr(text, what)) {
+        got = read(f->log[0], text + size, sizeof text - 1 - size);
+        size += got > 0 ? (size_t)got : 0;
+        text[size] = '\0';
+    }
+    assert_non_null(strstr(text, what));
+}
+
 TEST(test_an_event_that_takes_too_long_is_given_up_at_the_end)
 {
     const struct colony_daemon_callbacks callbacks = {.process_event = hold_event};
     struct fixture f;
 
     fixture_init(&f, &callbacks, FREE_PORT);
+    log_to_pipe(&f);
     fixture_start(&f);
     (void)ask(&f, "POST", "/events", "true");
     (void)sem_wait(&f.is_held);
     (void)ask(&f, "POST", "/events", "1");
-    colony_daemon_stop(f.daemon);
-    while (ask_for(f.answer, colony_daemon_port(f.daemon), "GET", "/ping", "") > 0)
-        ;
-    (void)usleep(3500000); /* what is waited for is no event of anybody's */
+    stop_until(&f, "gives up 2 events");
     (void)sem_post(&f.gate);
     (void)pthread_join(f.thread, NULL);
     f.thread = 0;
@@ -466,14 +490,12 @@ TEST(test_events_that_are_kept_outlive_a_daemon_that_did_not_process_them)
 
     fixture_init(&f, &callbacks, DURABLE);
     assert_int_equal(colony_daemon_set_state(f.daemon, scratch.path, NULL), 0);
+    log_to_pipe(&f);
     fixture_start(&f);
     (void)ask(&f, "POST", "/events", "true");
     (void)sem_wait(&f.is_held);
     assert_non_null(strstr(ask(&f, "POST", "/events", "7"), "Event received"));
-    colony_daemon_stop(f.daemon);
-    while (ask_for(f.answer, colony_daemon_port(f.daemon), "GET", "/ping", "") > 0)
-        ;
-    (void)usleep(3500000);
+    stop_until(&f, "leaves 2 events for the next start");
     (void)sem_post(&f.gate);
     (void)pthread_join(f.thread, NULL);
     f.thread = 0;

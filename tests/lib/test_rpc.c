@@ -145,6 +145,13 @@ static int hold(const struct cJSON *params, struct cJSON **result, struct colony
     return 0;
 }
 
+static int refuse_at_length(const struct cJSON *params, struct cJSON **result,
+                            struct colony_rpc_error *error, void *data)
+{
+    (void)params, (void)result, (void)data;
+    return colony_rpc_throw(error, -EIO, NULL, "%0510d\u00e9", 0); /* which is cut in two */
+}
+
 static int bad_text(const struct cJSON *params, struct cJSON **result,
                     struct colony_rpc_error *error, void *data)
 {
@@ -232,6 +239,7 @@ TEST(test_an_error_arrives_with_its_type_and_message)
     expose(&f, "refuse", NULL, refuse, 0);
     expose(&f, "shortly", NULL, refuse_shortly, 0);
     expose(&f, "bad", NULL, bad_text, 0);
+    expose(&f, "long", NULL, refuse_at_length, 0);
     start(&f);
     proxy = connected("Pot");
     assert_string_equal(called(proxy, "refuse", NULL), "-22 Burnt: the pot is empty");
@@ -242,12 +250,15 @@ TEST(test_an_error_arrives_with_its_type_and_message)
     assert_string_equal(called(proxy, "shortly", NULL),
                         "-2 LookupError: cannot do shortly: No such file or directory");
     assert_memory_equal(called(proxy, "bad", NULL), "-121 RuntimeError: cannot answer", 32);
+    assert_memory_equal(called(proxy, "long", NULL), "-121 RuntimeError: 0000", 23);
+    assert_int_equal(strlen(colony_rpc_raised(proxy)->message), 510);
     assert_string_equal(called(proxy, "refus", NULL),
                         "-2 AttributeError: cannot find refus: there is no such attribute; did you "
                         "mean refuse?");
-    assert_string_equal(called(proxy, "dir", NULL),
-                        "{\"attributes\":[\"running\",\"uptime\"],\"methods\":[\"bad\",\"dir\","
-                        "\"doc\",\"getattr\",\"refuse\",\"setattr\",\"shortly\",\"stop\"]}");
+    assert_string_equal(
+        called(proxy, "dir", NULL),
+        "{\"attributes\":[\"running\",\"uptime\"],\"methods\":[\"bad\",\"dir\","
+        "\"doc\",\"getattr\",\"long\",\"refuse\",\"setattr\",\"shortly\",\"stop\"]}");
     assert_null(colony_rpc_raised(proxy));
     colony_rpc_disconnect(proxy);
     fixture_clear(&f);
@@ -285,11 +296,20 @@ TEST(test_a_slow_method_holds_up_nobody_else)
     fixture_clear(&f);
 }
 
+/* How many of the figure there are. */
+static double figure(struct fixture *f, const char *name)
+{
+    cJSON *figures = colony_rpc_figures(f->daemon);
+    double count = cJSON_GetNumberValue(cJSON_GetObjectItem(figures, name));
+
+    cJSON_Delete(figures);
+    return count;
+}
+
 TEST(test_what_is_too_much_is_refused_and_counted)
 {
     struct fixture f;
     struct colony_rpc_proxy *proxy;
-    cJSON *figures;
     pthread_t slow;
 
     fixture_init(&f, NULL);
@@ -306,15 +326,49 @@ TEST(test_what_is_too_much_is_refused_and_counted)
     assert_string_equal(called(proxy, "echo", NULL),
                         "-11 ConnectionError: cannot do this now: too many calls wait already");
     assert_string_equal(called(proxy, "here", "[2]"), "[2]");
-    figures = colony_rpc_figures(f.daemon);
-    assert_int_equal(cJSON_GetNumberValue(cJSON_GetObjectItem(figures, "refused")), 1);
-    assert_int_equal(cJSON_GetNumberValue(cJSON_GetObjectItem(figures, "requests")), 3);
-    cJSON_Delete(figures);
+    assert_int_equal(figure(&f, "refused"), 1);
+    assert_int_equal(figure(&f, "requests"), 3);
     assert_int_equal(sem_post(&f.free), 0);
     assert_int_equal(pthread_join(slow, NULL), 0);
     assert_string_equal(called(proxy, "echo", "[3]"), "[3]");
     colony_rpc_disconnect(proxy);
     fixture_clear(&f);
+}
+
+TEST(test_calls_of_those_who_are_gone_make_room)
+{
+    struct fixture f;
+    struct colony_rpc_proxy *proxy;
+    struct colony_rpc_proxy *gone;
+    const char *answer = "";
+    pthread_t slow;
+
+    fixture_init(&f, NULL);
+    expose(&f, "hold", NULL, hold, 0);
+    expose(&f, "echo", NULL, echo, 0);
+    assert_int_equal(colony_rpc_set_workers(f.daemon, 1, 1, NULL), 0);
+    start(&f);
+    assert_int_equal(pthread_create(&slow, NULL, call_held, NULL), 0);
+    assert_int_equal(sem_wait(&f.begun), 0);
+    gone = connected("Pot");
+    colony_rpc_set_timeout(gone, 200);
+    assert_memory_equal(called(gone, "echo", "[1]"), "-110", 4);
+    assert_int_equal(figure(&f, "waiting"), 1);
+    proxy = connected("Pot");
+    assert_memory_equal(called(proxy, "echo", "[2]"), "-11 ConnectionError", 19);
+    colony_rpc_disconnect(gone);
+    colony_rpc_set_timeout(proxy, 100);
+    for (int i = 0; i < PATIENCE_MS && strncmp(answer, "-110", 4) != 0; i += 10) {
+        assert_true(colony_rpc_sleep(f.daemon, 10)); /* for the hang-up to be seen */
+        answer = called(proxy, "echo", "[3]");
+    }
+    assert_memory_equal(answer, "-110", 4); /* it waits now */
+    assert_int_equal(figure(&f, "waiting"), 1);
+    assert_int_equal(sem_post(&f.free), 0);
+    assert_int_equal(pthread_join(slow, NULL), 0);
+    colony_rpc_disconnect(proxy);
+    fixture_clear(&f);
+    assert_int_equal(f.count, 1); /* the first one was never begun */
 }
 
 TEST(test_on_loop_is_one_thread)
@@ -753,6 +807,9 @@ TEST(test_what_cannot_be_is_told_before_it_starts)
     static const struct colony_rpc_method taken = {"stop", NULL, NULL, 0, echo};
     static const struct colony_rpc_method hidden = {"_hidden", NULL, NULL, 0, echo};
     static const struct colony_rpc_method empty = {"empty", NULL, NULL, 0, NULL};
+    static const struct colony_rpc_method odd = {"odd", "a b-c", NULL, 0, echo};
+    static const struct colony_rpc_method many = {"many", "a b c d e f g h i", NULL, 0, echo};
+    static const struct colony_rpc_method bytes = {"bytes", NULL, "\xff", 0, echo};
     static const struct colony_rpc_attribute half = {.name = "pst_half", .get = get_heat};
     struct colony_rpc_daemon *daemon;
     struct fixture f;
@@ -768,6 +825,10 @@ TEST(test_what_cannot_be_is_told_before_it_starts)
     assert_int_equal(colony_rpc_expose_method(f.daemon, &taken, NULL, NULL), -EINVAL);
     assert_int_equal(colony_rpc_expose_method(f.daemon, &hidden, NULL, NULL), -EINVAL);
     assert_int_equal(colony_rpc_expose_method(f.daemon, &empty, NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_expose_method(f.daemon, &odd, NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_expose_method(f.daemon, &many, NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_expose_method(f.daemon, &bytes, NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_describe(f.daemon, "\xff", NULL), -EINVAL);
     assert_int_equal(colony_rpc_expose_attr(f.daemon, &half, NULL, NULL, NULL), -EINVAL);
     assert_int_equal(colony_rpc_wait(f.daemon, NULL), -EINVAL);
     assert_true(colony_rpc_start(f.daemon, &f.err) < 0); /* that address is not ours */
@@ -791,6 +852,31 @@ TEST(test_it_may_be_told_to_stop_before_it_starts_or_never_start)
     colony_rpc_disconnect(NULL);
 }
 
+TEST(test_a_proxy_goes_on_when_its_daemon_is_started_again)
+{
+    struct fixture f;
+    struct colony_rpc_proxy *proxy;
+    char settings[160];
+
+    fixture_init(&f, NULL);
+    expose(&f, "echo", NULL, echo, 0);
+    start(&f);
+    (void)snprintf(settings, sizeof settings, "bind: %s",
+                   colony_rpc_endpoint(f.daemon) + strlen("tcp://"));
+    proxy = connected("Pot");
+    assert_string_equal(called(proxy, "echo", "[1]"), "[1]");
+    fixture_clear(&f);
+    colony_rpc_set_timeout(proxy, 50);
+    assert_memory_equal(called(proxy, "echo", "[2]"), "-110", 4);
+    colony_rpc_set_timeout(proxy, PATIENCE_MS);
+    fixture_init(&f, settings);
+    expose(&f, "echo", NULL, echo, 0);
+    start(&f);
+    assert_string_equal(called(proxy, "echo", "[3]"), "[3]");
+    colony_rpc_disconnect(proxy);
+    fixture_clear(&f);
+}
+
 TEST(test_a_proxy_tells_where_nobody_is)
 {
     struct colony_rpc_proxy *proxy;
@@ -812,6 +898,7 @@ int main(void)
         cmocka_unit_test(test_an_error_arrives_with_its_type_and_message),
         cmocka_unit_test(test_a_slow_method_holds_up_nobody_else),
         cmocka_unit_test(test_what_is_too_much_is_refused_and_counted),
+        cmocka_unit_test(test_calls_of_those_who_are_gone_make_room),
         cmocka_unit_test(test_on_loop_is_one_thread),
         cmocka_unit_test(test_many_threads_ask_at_once),
         cmocka_unit_test(test_attributes_are_kept_or_told_by_functions),
@@ -828,6 +915,7 @@ int main(void)
         cmocka_unit_test(test_a_program_has_several_of_different_names),
         cmocka_unit_test(test_what_cannot_be_is_told_before_it_starts),
         cmocka_unit_test(test_it_may_be_told_to_stop_before_it_starts_or_never_start),
+        cmocka_unit_test(test_a_proxy_goes_on_when_its_daemon_is_started_again),
         cmocka_unit_test(test_a_proxy_tells_where_nobody_is),
     };
     char command[96];
