@@ -6,7 +6,7 @@
  *     embedded [own|shared] [OPTION=VALUE...]... [-- OPTION=VALUE...]...
  *
  * Each group of options is an engine: state, program, leaves, name, load (a file), text, http
- * (any value: with its controller), delay (ms: only then it is started). `own`: each has a loop and
+ * (any value: with its controller). `own`: each has a loop and
  * a thread of its own; `shared`: all are on one loop.
  */
 #include <errno.h>
@@ -126,7 +126,6 @@ static void *run_one(void *data)
 
         say("ran %d %d %s\n", program->number, rc, err.message);
     }
-    colony_engine_free(program->colony, NULL, NULL);
     return NULL;
 }
 
@@ -148,7 +147,7 @@ static void *run_all(void *data)
         (void)open_engine(&programs[i], &loop);
     (void)uv_run(&loop, UV_RUN_DEFAULT); /* ends when all of them have */
     for (int i = 0; i < count; i++)
-        colony_engine_free(programs[i].colony, on_freed, &programs[i]);
+        colony_engine_free(atomic_exchange(&programs[i].colony, NULL), on_freed, &programs[i]);
     (void)uv_run(&loop, UV_RUN_DEFAULT);
     say("loop %d\n", uv_loop_close(&loop));
     return NULL;
@@ -190,6 +189,8 @@ int main(int argc, char **argv)
         stop_all();
     for (int i = 0; i < (is_shared ? 1 : count); i++)
         (void)pthread_join(programs[i].thread, NULL);
+    for (int i = 0; i < count && !is_shared; i++) /* not before nobody stops them any more */
+        colony_engine_free(programs[i].colony, NULL, NULL);
     say("children %d\n", waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD ? 0 : 1);
     return 0;
 }
