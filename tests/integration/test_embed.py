@@ -58,7 +58,9 @@ def embedded_fixture():
 
 def settings(*commands):
     return "text=" + json.dumps({"processes": [
-        {"name": f"p{i}", "cmd": command, "redirect_input": True} for i, command in enumerate(commands)]})
+        {"name": f"p{i}", "cmd": command, "redirect_input": True, "graceful_timeout": 1}
+        for i, command in enumerate(commands)]})
+
 
 
 def keeper_of(state):
@@ -168,9 +170,9 @@ def test_a_killed_keeper_is_replaced_and_the_processes_go_on(embedded, tmp_path)
         os.kill(keeper, signal.SIGKILL)
         keeper = eventually(lambda old=keeper: keeper_of(state) not in (0, old) and keeper_of(state))
         ctl = eventually(lambda: subprocess.run(
-            [BINARY, "ctl", "--socket", state / "colony.sock", "ps", "--json"], capture_output=True, text=True,
+            [BINARY, "ctl", "--state", state, "ps", "--json"], capture_output=True, text=True,
             timeout=20, check=False).stdout)
-        assert sorted(slot["os_pid"] for slot in json.loads(ctl)["slots"]) == pids
+        assert sorted(slot["os_pid"] for slot in json.loads(ctl)) == pids
     assert all(alive(pid) for pid in pids), "cat did not even see the end of its input"
     said = program.finish()
     assert said.count("ready 0") == 1 and "SIGCHLD" not in said
