@@ -251,6 +251,14 @@ static void on_fatal(void *data)
         renew(colony);
 }
 
+static void on_stuck(void *data)
+{
+    struct colony *colony = data;
+
+    if (colony->child)
+        colony->child->stuck();
+}
+
 /* The beginning. */
 
 /* What was applied last; should that be damaged, the file it came from is better than no engine. */
@@ -278,6 +286,7 @@ static int make_engine(struct colony *colony, struct colony_error *err)
                       .reload = on_reload,
                       .lost = on_lost,
                       .fatal = on_fatal,
+                      .stuck = on_stuck,
                       .data = colony},
     };
     int rc = colony->child ? 0 : colony__connect(colony, err);
