@@ -69,7 +69,7 @@ static void put_status(struct colony__connection *connection, int status)
             put(connection, heads[i].head);
             return;
         }
-    /* One of a route of the program's (extras.h): the phrase may be empty (RFC 9112 §4). */
+    /* Of a choice of a program around us: the phrase may be empty (RFC 9112 §4). */
     (void)snprintf(other, sizeof other, "HTTP/1.1 %d \r\nServer: colony/" COLONY_VERSION "\r\n",
                    status);
     put(connection, other);

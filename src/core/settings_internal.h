@@ -151,6 +151,8 @@ struct cJSON *colony__events_write(const struct colony_settings *settings);
  */
 int colony__events_check(const struct colony_settings *settings,
                          const struct colony__reading *reading);
+/* From now on there are none. */
+void colony__events_clear_handlers(struct colony_events_settings *events);
 void colony__events_free(struct colony_events_settings *events);
 
 int colony__juggler_default(struct colony_settings *settings,

@@ -16,6 +16,11 @@ struct colony_engine *colony__engine(const struct colony *colony)
     return colony->phase == PHASE_RUNS && colony->is_welcomed ? colony->engine : NULL;
 }
 
+bool colony__is_to_run(const struct colony *colony)
+{
+    return (colony->phase == PHASE_RUNS && !colony->is_welcomed) || colony->phase == PHASE_RENEWS;
+}
+
 struct colony__calls *colony__calls_of(const struct colony *colony)
 {
     return colony->calls;
@@ -112,7 +117,7 @@ static int make_handles(struct colony *colony)
     if (rc == 0)
         rc = colony__calls_new(&colony->calls, colony, colony->loop);
     if (rc == 0)
-        rc = colony__listeners_new(&colony->listeners, colony);
+        rc = colony__listeners_new(&colony->listeners);
     return rc;
 }
 

@@ -41,6 +41,7 @@ static void rest(struct colony *colony)
     colony__place_close(colony);
     colony->phase = PHASE_IDLE;
     colony->was_ready = false;
+    colony__calls_go_on(colony->calls); /* they are told that it does not run */
 }
 
 static void finish(struct colony *colony)
@@ -176,6 +177,7 @@ static void on_welcome(void *data)
     colony->retry_ms = 0;
     colony->is_welcomed = true;
     colony__listeners_resume(colony->listeners);
+    colony__calls_go_on(colony->calls);
     if (!serve(colony))
         return;
     colony_engine_ready(colony->engine);

@@ -77,6 +77,7 @@ static int settle_settings(struct colony *colony, struct colony_error *err)
         rc = colony_settings_load_text(&colony->given, "", 0, program_invocation_short_name, err);
     if (rc < 0)
         return rc;
+    colony_settings_renew(colony->given); /* it may run a second time */
     if (colony->given->user.name)
         return colony_fail(err, -ENOTSUP,
                            "cannot use section `user`: the engine is in this program, and runs as "
