@@ -55,7 +55,7 @@ UNIT_BIN := $(UNIT:%.c=$(BUILD)/%)
 # What the bench measures beside: plain programs, whatever colony itself is built with.
 BENCH := $(addprefix $(BUILD)/bench/,probe crash loop writer capture echo fan datagrams watcher stats_pread stats_colony \
          router message_daemon fingerprint_colony fingerprint_proc)
-EMBED := $(patsubst examples/embed/%.c,$(BUILD)/embed/%,$(wildcard examples/embed/*.c))
+EMBED := $(patsubst examples/embed/%.c,$(BUILD)/embed/%,$(wildcard examples/embed/*.c)) $(BUILD)/embed/embedded
 BENCH_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 $(WARN)
 COMPLETIONS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
 PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider
@@ -91,11 +91,14 @@ $(BUILD)/libcolony.a: $(OBJ)
 	objcopy --localize-hidden $(BUILD)/libcolony.o
 	rm -f $@ && $(AR) rcs $@ $(BUILD)/libcolony.o
 
+EMBED_CC = @mkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -Iinclude -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -o $@ $< \
+	    -L$(BUILD) -lcolony -Wl,-rpath,'$$ORIGIN/..' $(shell pkg-config --cflags --libs libuv libcjson)
+
 # As somebody's own program is made: of colony.h and the library.
 $(BUILD)/embed/%: examples/embed/%.c include/colony.h $(BUILD)/libcolony.so.$(SONAME) Makefile
-	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -Iinclude -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -o $@ $< \
-	    -L$(BUILD) -lcolony -Wl,-rpath,'$$ORIGIN/..' $(shell pkg-config --cflags --libs libuv libcjson)
+	$(EMBED_CC)
+$(BUILD)/embed/%: tests/integration/%.c include/colony.h $(BUILD)/libcolony.so.$(SONAME) Makefile
+	$(EMBED_CC)
 
 $(BUILD)/colony.pc: packaging/colony.pc.in Makefile VERSION FORCE
 	sed -e 's,@PREFIX@,$(prefix),;s,@LIBDIR@,$(libdir:$(prefix)/%=$${prefix}/%),;s,@VERSION@,$(VERSION),;s,@PKGS@,$(filter-out libuv libcjson,$(PKGS)),' $< > $@

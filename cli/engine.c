@@ -5,6 +5,7 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -43,6 +44,18 @@ static __attribute__((noreturn)) void on_fatal(void)
     _exit(EXIT_FAILED);
 }
 
+static void leave_at_once(int exit_code, void *data)
+{
+    (void)data;
+    _exit(exit_code);
+}
+
+/* libuv waits for its threads when the program ends, and one of them may never come back. */
+static void on_stuck(void)
+{
+    (void)on_exit(leave_at_once, NULL);
+}
+
 static void on_terminate(uv_signal_t *handle, int signo)
 {
     struct program *program = handle->data;
@@ -58,7 +71,7 @@ static void do_nothing(uv_work_t *work)
 
 static int run(struct program *program, struct colony_error *err)
 {
-    static struct colony__child child = {.lost = on_lost, .fatal = on_fatal};
+    static struct colony__child child = {.lost = on_lost, .fatal = on_fatal, .stuck = on_stuck};
     struct uv_loop_s *loop;
     int rc;
 

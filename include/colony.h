@@ -340,13 +340,14 @@ struct colony_controller {
     /* Makes one, which the others get: once an engine runs, before `ready`. @data is that of
      * colony_engine_add_controller(), NULL in a shared object. */
     int (*create)(void **out, struct colony *colony, void *data, struct colony_error *err);
-    /* These may be NULL. Start and stop alternate; start comes after create. In an engine that has
-     * taken over processes a start that fails is tried again each second, else nothing is run. */
+    /* These may be NULL. Start comes after create; each is followed by a stop, also one that fails.
+     * In an engine that has taken over processes it is tried again each second then, else nothing
+     * is run. */
     int (*start)(void *controller, struct colony_error *err);
     void (*stop)(void *controller);
     /* NULL: a stop and a start. */
     int (*restart)(void *controller, struct colony_error *err);
-    /* Frees it, after a stop; calls @cb with @data once nothing of it is left, perhaps at once. */
+    /* Frees it; calls @cb with @data once nothing of it is left, perhaps at once. */
     void (*close)(void *controller, void (*cb)(void *data), void *data);
 };
 

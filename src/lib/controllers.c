@@ -205,6 +205,8 @@ static int start(struct item *item, struct colony_error *err)
     if (item->controller->start)
         rc = tell(item, item->controller->start(item->instance, err), "start", err);
     item->is_started = rc >= 0;
+    if (rc < 0 && item->controller->stop && !item->is_built_in)
+        item->controller->stop(item->instance); /* what there is of it */
     return rc < 0 ? rc : 0;
 }
 

@@ -125,10 +125,15 @@ void colony__life_stop(struct colony *colony)
     char why[COLONY__WHY_SIZE];
     unsigned stops = count_stops(colony, why);
 
-    /* One that is to come is told when it is there. */
-    while (colony->phase == PHASE_RUNS && colony->stops_done < stops) {
+    /* One that is to come is told when it knows what there is to stop. */
+    while (colony->phase == PHASE_RUNS && colony->is_welcomed && colony->stops_done < stops) {
         colony->stops_done++;
         colony_engine_shutdown(colony->engine, why);
+    }
+    if (colony->phase == PHASE_RUNS && !colony->is_welcomed && stops > 1) {
+        colony->phase = PHASE_ENDS; /* a keeper that says nothing: it sees that nobody listens */
+        colony__connect_close(colony);
+        close_engine(colony);
     }
 }
 
@@ -177,11 +182,10 @@ static void on_welcome(void *data)
         return;
     colony_engine_ready(colony->engine);
     colony_log(SEVERITY_INFO, "serves");
-    if (colony->was_ready)
-        return;
-    colony->was_ready = true;
-    if (colony->callbacks.ready)
+    if (!colony->was_ready && colony->callbacks.ready)
         colony->callbacks.ready(colony, colony->callbacks.data);
+    colony->was_ready = true;
+    colony__life_stop(colony);
 }
 
 static void on_reloaded(int rc, const struct colony_error *err,
@@ -251,6 +255,14 @@ static void on_fatal(void *data)
         renew(colony);
 }
 
+static void on_stuck(void *data)
+{
+    struct colony *colony = data;
+
+    if (colony->child)
+        colony->child->stuck();
+}
+
 /* The beginning. */
 
 /* What was applied last; should that be damaged, the file it came from is better than no engine. */
@@ -278,6 +290,7 @@ static int make_engine(struct colony *colony, struct colony_error *err)
                       .reload = on_reload,
                       .lost = on_lost,
                       .fatal = on_fatal,
+                      .stuck = on_stuck,
                       .data = colony},
     };
     int rc = colony->child ? 0 : colony__connect(colony, err);
@@ -302,7 +315,6 @@ static int begin(struct colony *colony, struct colony_error *err)
     colony->stops_done = 0;
     if (colony__listeners_attach(colony->listeners, colony->engine) < 0)
         on_fatal(colony); /* no memory: rather another engine than one that nobody hears of */
-    colony__life_stop(colony);
     return 0;
 }
 

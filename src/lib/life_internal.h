@@ -98,6 +98,7 @@ struct colony__child {
     const struct colony_keeper_options *options;
     void (*lost)(struct colony_engine *engine);
     void (*fatal)(void);
+    void (*stuck)(void); /* the process must end without waiting for threads; this comes back */
 };
 /* Both are kept. */
 int colony__child_open(struct colony **out, const struct colony__child *child,

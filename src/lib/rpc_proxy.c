@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cjson/cJSON.h>
 #include <colony.h>
 
 #include "core/error.h"
+#include "core/target.h"
 #include "rpc/client.h"
 #include "rpc/curve.h"
 #include "rpc/find.h"
@@ -34,15 +34,14 @@ struct colony_rpc_proxy {
 static int find_there(struct colony_rpc_found *found, const struct colony_rpc_place *place,
                       struct colony_error *err)
 {
-    struct colony_rpc_ssh ask = {.host = place->host, .name = place->name, .is_quiet = true};
+    const struct colony_rpc_ssh ask = {.host = place->host,
+                                       .name = place->name,
+                                       .deadline_ms = colony_target_now_ms() + SSH_MS,
+                                       .is_quiet = true};
     struct colony_error reason = {0};
-    struct timespec now;
     char *text = NULL;
-    int rc;
+    int rc = colony_rpc_ssh_lookup(&ask, &text, err);
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    ask.deadline_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + SSH_MS;
-    rc = colony_rpc_ssh_lookup(&ask, &text, err);
     if (rc < 0)
         return rc;
     rc = colony_rpc_find_told(found, text, place->host, &reason);

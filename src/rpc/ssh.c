@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -11,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/target.h"
 #include "core/words_internal.h"
 
 enum {
@@ -33,21 +32,6 @@ struct run {
     char *text;
     size_t size;
 };
-
-/* For poll(2); -1: there is no deadline. */
-static int left_ms(uint64_t deadline_ms)
-{
-    struct timespec now = {0};
-    uint64_t now_ms;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-    if (deadline_ms == UINT64_MAX)
-        return -1;
-    if (deadline_ms <= now_ms)
-        return 0;
-    return deadline_ms - now_ms < INT_MAX ? (int)(deadline_ms - now_ms) : INT_MAX;
-}
 
 /* For the shell at the other end: a name may have quotes and blanks in it. */
 static int quote(char *out, size_t size, const char *name)
@@ -136,11 +120,13 @@ static int spawn(struct run *run, char *const *argv)
 /* -ETIMEDOUT; -EFBIG: that is no entry of a registry. */
 static int read_all(struct run *run)
 {
+    uint64_t deadline_ms = run->ask->deadline_ms;
     struct pollfd ready = {.fd = run->fd, .events = POLLIN};
     ssize_t count = 1;
 
     while (count != 0) {
-        int polled = poll(&ready, 1, left_ms(run->ask->deadline_ms));
+        int polled =
+            poll(&ready, 1, deadline_ms == UINT64_MAX ? -1 : colony_target_until_ms(deadline_ms));
 
         if (polled == 0)
             return -ETIMEDOUT;
