@@ -2,6 +2,7 @@
 """A machine that is nothing but a Debian of its own, with systemd as PID 1, to install packages on."""
 
 import fcntl
+import json
 import os
 import pathlib
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 
 import pytest
 
+from conftest import eventually
 from machine import ROOT, Machine, why_not
 
 CACHE = pathlib.Path(os.environ.get("CLEAN_MACHINE_DIR", "/var/cache/colony-clean-machine"))
@@ -112,6 +114,18 @@ class Debian(Machine):
         """Puts a file of ours into the machine; returns its path there."""
         shutil.copy(path, f"/proc/{self.pid}/root/{path.name}")
         return f"/{path.name}"
+
+    def pids(self):
+        """Of all processes, once they run."""
+        def look():
+            slots = json.loads(self.ctl("ps", "--json").stdout)
+            assert slots and all(slot["state"] == "running" for slot in slots)
+            return sorted(slot["os_pid"] for slot in slots)
+        return eventually(look, what="all running")
+
+    def program_of(self, pid=None):
+        """Which file it is: another one after an upgrade, though of the same name."""
+        return self.run("stat", "-L", "-c", "%i", f"/proc/{pid}/exe" if pid else "/usr/bin/colony").stdout
 
     def write(self, path, text):
         pathlib.Path(f"/proc/{self.pid}/root{path}").write_text(text)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tarball, and the packages for rpm, made of what is committed. Debian's are in test_debian.py."""
 
-import json
 import os
 import pathlib
 import re
@@ -111,14 +110,6 @@ def rpm(machine, *arguments):
     assert "scriptlet failed" not in told.stderr + told.stdout
 
 
-def pids(machine):
-    def look():
-        slots = json.loads(machine.ctl("ps", "--json").stdout)
-        assert slots and all(slot["state"] == "running" for slot in slots)
-        return sorted(slot["os_pid"] for slot in slots)
-    return eventually(look, what="all running")
-
-
 def test_an_rpm_is_installed_upgraded_in_place_and_removed(machine):
     rpm(machine, "-i", "/colony.rpm", "/colony-libs.rpm")
     assert machine.run("getent", "group", "colony").stdout.startswith("colony:")
@@ -126,12 +117,12 @@ def test_an_rpm_is_installed_upgraded_in_place_and_removed(machine):
     assert "libcolony.so.0" in machine.run("find", "/usr/lib64", "-name", "libcolony.so.0").stdout
     machine.write("/etc/colony/conf.d/web.yaml", "processes: {web: {cmd: sleep, args: ['1000'], numprocesses: 2}}")
     machine.run("systemctl", "start", "colony")
-    before, main = pids(machine), machine.show("MainPID")
-    was = machine.run("stat", "-L", "-c", "%i", f"/proc/{main}/exe").stdout
+    before, main = machine.pids(), machine.show("MainPID")
+    was = machine.program_of()
     rpm(machine, "-U", "--force", "/colony.rpm")
-    eventually(lambda: machine.run("stat", "-L", "-c", "%i", f"/proc/{main}/exe").stdout not in ("", was),
-               what="the new program")
-    assert (pids(machine), machine.show("MainPID")) == (before, main)
+    assert machine.program_of() != was
+    eventually(lambda: machine.program_of(main) == machine.program_of(), what="the new program")
+    assert (machine.pids(), machine.show("MainPID")) == (before, main)
     rpm(machine, "-e", "colony", "colony-libs")
     for pid in before:
         assert machine.run("test", "-e", f"/proc/{pid}", check=False).returncode == 1
