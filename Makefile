@@ -25,7 +25,7 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmis
 # threads take no call of the dynamic linker, which the keeper would need for it.
 HARDEN := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fstack-protector-strong $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
 CFLAGS ?= -O2 -g
-CPPFLAGS += -D_GNU_SOURCE -DCOLONY_VERSION='"$(VERSION)"' -DCOLONY_PREFIX='"$(prefix)"' -Isrc -Iinclude
+CPPFLAGS += -D_GNU_SOURCE -DCOLONY_VERSION='"$(VERSION)"' -Isrc -Iinclude
 ALL_CFLAGS := -std=gnu11 $(WARN) $(HARDEN) $(if $(SANITIZE),-fsanitize=$(SANITIZE) \
         -fno-omit-frame-pointer -fno-sanitize-recover=undefined) $(LLHTTP_CFLAGS) \
         $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
@@ -57,7 +57,6 @@ BENCH := $(addprefix $(BUILD)/bench/,probe crash loop writer capture echo fan da
          router message_daemon fingerprint_colony fingerprint_proc)
 EMBED := $(patsubst examples/embed/%.c,$(BUILD)/embed/%,$(wildcard examples/embed/*.c)) $(BUILD)/embed/embedded
 BENCH_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 $(WARN)
-COMPLETIONS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
 PYTEST := /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider
 
 FUZZ := $(or $(F),$(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
@@ -110,10 +109,19 @@ $(BUILD)/%.o: %.c Makefile VERSION
 # ThreadSanitizer takes clone(2) for a fork and would watch the caller no more: this is the same, unseen.
 $(BUILD)/src/core/orphan.o: CPPFLAGS += $(if $(filter thread,$(SANITIZE)),-Dclone=__clone)
 
+# What names the prefix, made anew when it is another one.
+PREFIXED := $(addprefix $(BUILD)/,cli/main.o docs/main.o src/lib/place.o src/session/verb_activate.o)
+$(PREFIXED): $(BUILD)/prefix
+$(PREFIXED) lint: CPPFLAGS += -DCOLONY_PREFIX='"$(prefix)"'
+
+$(BUILD)/prefix: FORCE
+	@mkdir -p $(@D)
+	@echo '$(prefix)' | cmp -s - $@ || echo '$(prefix)' > $@
+
 # Somebody else's code: our warnings are not its promises.
 $(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/llhttp/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) -O2 -g -fPIC -fvisibility=hidden -fstack-protector-strong $(if $(findstring fuzzer,$(SANITIZE)),-fsanitize=$(SANITIZE)) $(filter -ffile-prefix-map=%,$(CFLAGS)) $(LLHTTP_CFLAGS) -c -o $@ $<
+	$(CC) $(HARDEN) $(if $(findstring fuzzer,$(SANITIZE)),-fsanitize=$(SANITIZE)) $(LLHTTP_CFLAGS) $(CFLAGS) -w -c -o $@ $<
 
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(OBJ)
 	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
@@ -242,13 +250,10 @@ install: all $(MAN_PAGES) install-library install-system install-config ## into 
 	$(NO_MAN)
 	for page in $(MAN_PAGES); do install -D -m 644 $$page \
 	    $(DESTDIR)$(prefix)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
-	install -d $(COMPLETIONS:%=$(DESTDIR)$(prefix)/share/%)
-	$(BUILD)/colony completion bash > $(DESTDIR)$(prefix)/share/bash-completion/completions/colony
-	$(BUILD)/colony completion zsh > $(DESTDIR)$(prefix)/share/zsh/site-functions/_colony
-	$(BUILD)/colony completion fish > $(DESTDIR)$(prefix)/share/fish/vendor_completions.d/colony.fish
-
-dist: ## a tarball of what is committed, the same bytes each time
-	git archive --format=tar --prefix=colony-$(VERSION)/ HEAD | gzip -n9 > $(or $(DIST),colony-$(VERSION).tar.gz)
+	for shell in bash zsh fish; do $(BUILD)/colony completion $$shell > $(BUILD)/completion.$$shell || exit 1; done
+	install -D -m 644 $(BUILD)/completion.bash $(DESTDIR)$(prefix)/share/bash-completion/completions/colony
+	install -D -m 644 $(BUILD)/completion.zsh $(DESTDIR)$(prefix)/share/zsh/site-functions/_colony
+	install -D -m 644 $(BUILD)/completion.fish $(DESTDIR)$(prefix)/share/fish/vendor_completions.d/colony.fish
 
 clean: ## remove build/
 	rm -rf build

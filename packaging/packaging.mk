@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # What `make install` has beside the program and its pages, and the packages made of it.
 bindir     ?= $(prefix)/bin
-sysconfdir ?= $(if $(filter /usr /usr/local,$(prefix)),/etc,$(prefix)/etc)
+libexecdir ?= $(prefix)/libexec
+# The program looks nowhere else.
+sysconfdir ?= /etc
 UNITDIR     = $(prefix)/lib/systemd/system
 USERUNITDIR = $(prefix)/lib/systemd/user
 EXAMPLES    = $(DESTDIR)$(prefix)/share/doc/colony/examples
@@ -32,39 +34,61 @@ install-library: lib
 	cd examples && find . -type f -not -perm /111 -exec install -D -m 644 {} $(EXAMPLES)/{} \;
 	cd examples && find . -type f -perm /111 -exec install -D -m 755 {} $(EXAMPLES)/{} \;
 
-# The settings only where there are none, and the files of /etc only where colony looks for them.
 install-system: $(UNITS)
+	install -D -m 755 -t $(DESTDIR)$(libexecdir)/colony packaging/each-colony
 	install -D -m 644 -t $(DESTDIR)$(UNITDIR) $(BUILD)/systemd/colony.service $(BUILD)/systemd/colony@.service \
 	    packaging/systemd/colony.socket
 	install -D -m 644 $(BUILD)/systemd/colony.user.service $(DESTDIR)$(USERUNITDIR)/colony.service
 	install -D -m 644 packaging/systemd/colony.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/colony.conf
 	install -D -m 644 packaging/systemd/colony.tmpfiles $(DESTDIR)$(prefix)/lib/tmpfiles.d/colony.conf
 
+# Only where there are none, and not for a prefix of somebody who may not write there.
 install-config:
-	install -d -m 755 $(DESTDIR)$(sysconfdir)/colony/conf.d
-	test -e $(DESTDIR)$(sysconfdir)/colony/colony.yaml || \
-	    install -m 644 packaging/config/colony.yaml $(DESTDIR)$(sysconfdir)/colony/colony.yaml
+	test -n '$(DESTDIR)' || test -w $(sysconfdir) || exit 0; \
+	install -d -m 755 $(DESTDIR)$(sysconfdir)/colony/conf.d && \
+	{ test -e $(DESTDIR)$(sysconfdir)/colony/colony.yaml || \
+	    install -m 644 packaging/config/colony.yaml $(DESTDIR)$(sysconfdir)/colony/colony.yaml; }
 
-# Debian packages of what is committed, in $(BUILD)/deb; objects are made there, or in COLONY_OBJECTS.
-DEB := $(abspath $(BUILD))/deb
+# What is committed; in what was unpacked of a tarball, what is there. Times and modes are nobody's own.
+DIST   ?= colony-$(VERSION).tar.gz
+FOLDER := colony-$(VERSION)
+ifneq ($(wildcard .git),)
+ARCHIVE   = git -c tar.umask=0022 archive --format=tar --prefix=$(FOLDER)/ HEAD
+COMMITTED = $(shell git log -1 --format=@%ct)
+else
+ARCHIVE   = tar -c --sort=name --owner=0 --group=0 --numeric-owner --mode=go=rX,u+rw --mtime=$(COMMITTED) \
+            --exclude='./$(BUILD:$(CURDIR)/%=%)' --exclude='./*.tar.gz*' --exclude='__pycache__' --transform='s,^\.,$(FOLDER),S' .
+COMMITTED = $(shell date -r VERSION +@%s)
+endif
+
+dist: ## a tarball of what is committed, the same bytes each time
+	$(ARCHIVE) > $(DIST).tar || { rm -f $(DIST).tar; exit 1; }
+	gzip -n9 < $(DIST).tar > $(DIST)
+	rm $(DIST).tar
+
+# Debian packages of the tarball, in $(BUILD)/deb; objects are made there, or in COLONY_OBJECTS.
+# DEB_FLAGS=--build=source makes the source package instead.
+DEB       := $(abspath $(BUILD))/deb
+DEB_FLAGS ?= --build=binary
 deb: ## Debian packages of what is committed, in build/deb (takes debhelper)
 	rm -rf $(DEB)
 	mkdir -p $(DEB)
-	git archive --format=tar --prefix=colony-$(VERSION)/ HEAD | tar -x -C $(DEB)
-	cp -a $(DEB)/colony-$(VERSION)/packaging/debian $(DEB)/colony-$(VERSION)/debian
-	sed -e 's/@VERSION@/$(VERSION)/' -e "s/@DATE@/$$(git log -1 --format=%aD)/" \
-	    packaging/debian/changelog.in > $(DEB)/colony-$(VERSION)/debian/changelog
-	cd $(DEB)/colony-$(VERSION) && env -u MAKEFLAGS -u MAKELEVEL $(if $(COLONY_OBJECTS),BUILD=$(COLONY_OBJECTS)) \
-	    dpkg-buildpackage --build=binary --no-sign --jobs=auto
+	$(MAKE) dist DIST=$(DEB)/colony_$(VERSION).orig.tar.gz
+	tar -x -C $(DEB) -f $(DEB)/colony_$(VERSION).orig.tar.gz
+	cp -a $(DEB)/$(FOLDER)/packaging/debian $(DEB)/$(FOLDER)/debian
+	sed -e 's/@VERSION@/$(VERSION)/' -e "s/@DATE@/$$(LC_ALL=C date -uR -d $(COMMITTED))/" \
+	    packaging/debian/changelog.in > $(DEB)/$(FOLDER)/debian/changelog
+	cd $(DEB)/$(FOLDER) && env -u MAKEFLAGS -u MAKELEVEL $(if $(COLONY_OBJECTS),BUILD=$(COLONY_OBJECTS)) \
+	    dpkg-buildpackage $(DEB_FLAGS) --no-sign --jobs=auto
 
-# Packages for rpm of what is committed, in $(BUILD)/rpm. RPM_FLAGS=--nodeps where the libraries are another
+# Packages for rpm of the tarball, in $(BUILD)/rpm. RPM_FLAGS=--nodeps where the libraries are another
 # packager's, as on Debian.
 RPM := $(abspath $(BUILD))/rpm
 rpm: ## packages for rpm of what is committed, in build/rpm (takes rpmbuild)
 	rm -rf $(RPM)
 	mkdir -p $(RPM)/SOURCES $(RPM)/SPECS
-	git archive --format=tar.gz --prefix=colony-$(VERSION)/ -o $(RPM)/SOURCES/colony-$(VERSION).tar.gz HEAD
-	sed -e 's/@VERSION@/$(VERSION)/' -e "s/@DATE@/$$(LC_ALL=C TZ=UTC git log -1 --date=format-local:'%a %b %d %Y' --format=%ad)/" \
+	$(MAKE) dist DIST=$(RPM)/SOURCES/colony-$(VERSION).tar.gz
+	sed -e 's/@VERSION@/$(VERSION)/' -e "s/@DATE@/$$(LC_ALL=C date -u -d $(COMMITTED) +'%a %b %d %Y')/" \
 	    packaging/rpm/colony.spec > $(RPM)/SPECS/colony.spec
 	env -u MAKEFLAGS -u MAKELEVEL rpmbuild -bb $(RPM_FLAGS) --define '_topdir $(RPM)' \
 	    $(if $(COLONY_OBJECTS),--define 'colony_objects $(COLONY_OBJECTS)') $(RPM)/SPECS/colony.spec

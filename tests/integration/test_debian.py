@@ -62,6 +62,8 @@ def test_lintian_finds_nothing(packages):
 def test_the_documentation_is_a_package_of_its_own(packages):
     files = run("dpkg-deb", "-c", package(packages, "colony-doc")).stdout
     assert "./usr/share/doc/colony/configuration.md" in files
+    assert "./usr/share/doc/colony/sessions.md" in files
+    assert ".in.md" not in files
     assert "./usr/share/doc/colony/examples/quickstart.yaml" in files
     assert "./usr/share/doc/colony/examples/embed/files.c" in files
 
@@ -103,6 +105,20 @@ def debian_fixture(packages):
         debian.end()
 
 
+def upgrade(debian, packages, folder, number, *environment):
+    """To the same once more, under another number; returns what dpkg said."""
+    tree, made = folder / "next", folder / "colony-next.deb"
+    assert run("dpkg-deb", "-R", package(packages, "colony"), tree).returncode == 0
+    control = tree / "DEBIAN/control"
+    control.write_text(control.read_text().replace(f"\nVersion: {VERSION}-1\n", f"\nVersion: {VERSION}-{number}\n"))
+    assert run("dpkg-deb", "--root-owner-group", "-Znone", "-b", tree, made).returncode == 0
+    was = debian.program_of()
+    told = debian.run("env", *environment, "dpkg", "-i", "--force-confold", debian.lay(made))
+    assert debian.run("dpkg-query", "-W", "-f", "${Version}", "colony").stdout == f"{VERSION}-{number}"
+    assert debian.program_of() != was
+    return told.stderr
+
+
 def files(debian):
     found = debian.run("find", "/", "-xdev", "-printf", "%p\n").stdout.splitlines()
     return {path for path in found if not path.startswith(UNTOLD)}
@@ -136,16 +152,8 @@ def test_an_upgrade_restarts_nothing(debian, packages, tmp_path):
     before, main, since = debian.pids(), debian.show("MainPID"), debian.show("ActiveEnterTimestampMonotonic")
     shop = debian.show("MainPID", "colony@shop")
     assert debian.program_of(main) == debian.program_of()
-    was = debian.program_of()
-    tree = tmp_path / "next"
-    assert run("dpkg-deb", "-R", package(packages, "colony"), tree).returncode == 0
-    control = tree / "DEBIAN/control"
-    control.write_text(control.read_text().replace(f"\nVersion: {VERSION}-1\n", f"\nVersion: {VERSION}-2\n"))
-    assert run("dpkg-deb", "--root-owner-group", "-Znone", "-b", tree, tmp_path / "colony-next.deb").returncode == 0
-    told = debian.run("dpkg", "-i", "--force-confold", debian.lay(tmp_path / "colony-next.deb"))
-    assert "goes on with the old version" not in told.stderr
-    assert debian.run("dpkg-query", "-W", "-f", "${Version}", "colony").stdout == f"{VERSION}-2"
-    assert debian.program_of() != was
+    told = upgrade(debian, packages, tmp_path, 2, "COLONY_ENDPOINT=unix:/nowhere", "COLONY_TOKEN=x")
+    assert "goes on as before" not in told
     for keeper in (main, shop):
         eventually(lambda pid=keeper: debian.program_of(pid) == debian.program_of(), what="the new program")
     assert debian.pids() == before
@@ -156,7 +164,38 @@ def test_an_upgrade_restarts_nothing(debian, packages, tmp_path):
     assert "numprocesses: 3" in debian.run("cat", "/etc/colony/colony.yaml").stdout
 
 
+def test_an_upgrade_leaves_the_socket_and_takes_place_behind_it(debian, packages, tmp_path):
+    debian.run("systemctl", "disable", "--now", "colony")
+    debian.run("systemctl", "enable", "--now", "colony.socket")
+    before, main = debian.pids(), debian.show("MainPID")
+    since = debian.show("ActiveEnterTimestampMonotonic", "colony.socket")
+    assert "goes on as before" not in upgrade(debian, packages, tmp_path, 3)
+    eventually(lambda: debian.program_of(main) == debian.program_of(), what="the new program")
+    assert debian.pids() == before
+    assert debian.show("ActiveEnterTimestampMonotonic", "colony.socket") == since
+    debian.run("systemctl", "disable", "--now", "colony.socket")
+    debian.run("systemctl", "enable", "colony")
+
+
+def test_an_upgrade_starts_nothing_that_was_stopped(debian, packages, tmp_path):
+    debian.run("systemctl", "stop", "colony")
+    upgrade(debian, packages, tmp_path, 4)
+    assert debian.show("ActiveState") == "inactive"
+    assert debian.run("ls", "/var/lib/colony/ran", check=False).returncode != 0
+    debian.run("systemctl", "start", "colony")
+
+
+def test_removed_and_installed_again_what_ran_runs(debian, packages):
+    debian.run("systemctl", "enable", "colony@shop")
+    debian.run("dpkg", "-r", "colony")
+    debian.run("dpkg", "-i", debian.lay(package(packages, "colony")))
+    assert [debian.show("ActiveState", unit) for unit in ("colony", "colony@shop")] == ["active", "active"]
+    assert len(debian.pids()) == 3
+
+
 def test_removed_it_stops_and_keeps_settings_and_logs(debian):
+    debian.run("mkdir", "-p", "/var/lib/colony-backup")
+    debian.run("cp", "/var/lib/colony-shop/lock", "/var/lib/colony-backup/lock")
     gone = debian.pids()
     debian.run("dpkg", "-r", "colony")
     for pid in gone:
@@ -168,6 +207,7 @@ def test_removed_it_stops_and_keeps_settings_and_logs(debian):
 
 def test_purged_it_leaves_nothing(debian):
     debian.run("dpkg", "-P", "colony")
+    debian.run("rm", "-r", "/var/lib/colony-backup")  # which is not colony's, whatever its name is
     left = files(debian) - debian.before
     assert [path for path in left if not path.endswith(".deb")] == []  # those were laid there by the tests
     assert debian.run("getent", "group", "colony", check=False).returncode == 2

@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import tarfile
 
 import pytest
 
@@ -21,9 +22,9 @@ def run(*command, **more):
     return subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, **more)
 
 
-def make(*arguments):
+def make(*arguments, root=ROOT, **more):
     env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    made = run("make", "-s", "-C", ROOT, *arguments, env=env, timeout=900)
+    made = run("make", "-s", "-C", root, *arguments, env=env | more, timeout=900)
     assert made.returncode == 0, made.stderr[-3000:]
 
 
@@ -40,6 +41,39 @@ def test_the_tarball_has_the_same_bytes_each_time(tmp_path):
     listed = run("tar", "-tzf", tmp_path / "one").stdout.splitlines()
     assert {f"colony-{VERSION}/VERSION", f"colony-{VERSION}/packaging/debian/control"} <= set(listed)
     assert all(name.startswith(f"colony-{VERSION}/") for name in listed)
+
+
+def members(tarball):
+    with tarfile.open(tarball) as opened:
+        return sorted((one.name, one.type, oct(one.mode), one.size, one.mtime, one.uid) for one in opened)
+
+
+def test_the_tarball_is_nobodys_own_and_enough_to_make_packages_of(tmp_path):
+    """Whatever git is told of modes; and in what is unpacked of it there is no git."""
+    config = tmp_path / "gitconfig"
+    config.write_text("[tar]\n\tumask = 0077\n")
+    make("dist", f"DIST={tmp_path / 'one'}")
+    make("dist", f"DIST={tmp_path / 'other'}", GIT_CONFIG_GLOBAL=str(config))
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
+    assert run("tar", "-xzf", tmp_path / "one", "-C", tmp_path).returncode == 0
+    tree = tmp_path / f"colony-{VERSION}"
+    (tree / "build").mkdir()
+    (tree / "build/left").touch()
+    for name in ("two", "three"):
+        make("dist", f"DIST={tmp_path / name}", "BUILD=build", root=tree)
+    assert (tmp_path / "two").read_bytes() == (tmp_path / "three").read_bytes()
+    assert members(tmp_path / "one") == members(tmp_path / "two")
+    if shutil.which("dpkg-buildpackage") and shutil.which("dh"):
+        make("deb", f"BUILD={tree}/build", "DEB_FLAGS=--build=source", root=tree)
+        made = {path.name for path in (tree / "build/deb").glob("colony_*")}
+        assert {f"colony_{VERSION}-1.dsc", f"colony_{VERSION}.orig.tar.gz"} <= made
+
+
+def test_a_tarball_that_cannot_be_made_is_an_error(tmp_path):
+    """As it would be of a folder that git does not trust."""
+    made = run("make", "-s", "-C", ROOT, "dist", f"DIST={tmp_path / 'one'}", env={**os.environ, "GIT_DIR": "/nowhere"})
+    assert made.returncode != 0
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_version_stands_in_one_place():
@@ -71,7 +105,9 @@ def test_rpm_builds_a_package_with_all_of_colony(rpms):
     pages = {pathlib.Path(name).name.split(".1")[0] for name in files if "/man1/" in name}
     assert {"colony", "colony-serve", "colony-check"} <= pages
     assert run("rpm", "-qcp", built).stdout == "/etc/colony/colony.yaml\n"
-    assert "/usr/share/doc/colony/examples/embed/files.c" in files_of(rpms, "colony-doc")
+    documents = files_of(rpms, "colony-doc")
+    assert "/usr/share/doc/colony/examples/embed/files.c" in documents
+    assert not [name for name in documents if name.endswith(".in.md")]
 
 
 def test_rpm_builds_the_library_and_what_is_built_with_it_apart(rpms):
@@ -117,6 +153,9 @@ def test_an_rpm_is_installed_upgraded_in_place_and_removed(machine):
     assert "libcolony.so.0" in machine.run("find", "/usr/lib64", "-name", "libcolony.so.0").stdout
     machine.write("/etc/colony/conf.d/web.yaml", "processes: {web: {cmd: sleep, args: ['1000'], numprocesses: 2}}")
     machine.run("systemctl", "start", "colony")
+    machine.write("/etc/colony/shop.yaml", "processes: {till: {cmd: sleep, args: ['2000']}}")
+    machine.run("systemctl", "enable", "colony@shop")
+    machine.run("colony", "serve", "--config", "/etc/colony/shop.yaml", "--state", "/var/lib/colony-shop", "--daemon")
     before, main = machine.pids(), machine.show("MainPID")
     was = machine.program_of()
     rpm(machine, "-U", "--force", "/colony.rpm")
@@ -126,7 +165,8 @@ def test_an_rpm_is_installed_upgraded_in_place_and_removed(machine):
     rpm(machine, "-e", "colony", "colony-libs")
     for pid in before:
         assert machine.run("test", "-e", f"/proc/{pid}", check=False).returncode == 1
-    assert machine.run("pgrep", "-x", "colony", check=False).stdout == ""
+    assert machine.run("pgrep", "-x", "colony|sleep", check=False).stdout == ""
+    assert machine.run("ls", "/etc/systemd/system/multi-user.target.wants").stdout.count("colony") == 0
     assert machine.run("test", "-e", "/usr/bin/colony", check=False).returncode == 1
     assert "sleep" in machine.read("/etc/colony/conf.d/web.yaml")
     assert machine.run("find", "/usr/lib64", "-name", "libcolony*").stdout == ""

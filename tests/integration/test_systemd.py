@@ -295,6 +295,16 @@ def test_a_unit_is_exposed_at_4_0_or_less(units, unit):
     assert told.returncode == 0, told.stdout[-300:] + told.stderr
 
 
+@pytest.mark.parametrize("unit", ["colony.service", "colony@.service"])
+def test_each_exposure_of_a_unit_is_explained_in_it(units, unit):
+    told = analyze("security", "--offline=true", "--json=short", "--no-pager", units / "system" / unit)
+    text = (units / "system" / unit).read_text()
+    for row in json.loads(told.stdout):
+        if row["set"] is False and row["exposure"]:
+            name = row["name"].partition("=")[0].partition("/")[0]
+            assert f"{name}=" in text, row
+
+
 def test_a_newer_systemd_is_asked_to_reload_by_itself(tmp_path):
     made = subprocess.run(["make", "-s", "-C", ROOT, "units", f"BUILD={tmp_path}", "SYSTEMD_TYPE=notify-reload"],
                           capture_output=True, text=True, check=False)
