@@ -269,6 +269,15 @@ static void hurry_all(struct colony_engine *engine)
             engine_slot_hurry(entry->slots[i]);
 }
 
+/* Said before anything is stopped: notes tell of a slot what it was, and not what for. */
+static void tell_ending(struct colony_engine *engine)
+{
+    struct colony_message message = {.type = MESSAGE_ENDING, .value = engine->exit_code};
+
+    if (engine->keeper_version >= COLONY_PROTOCOL_ENDING)
+        (void)colony_link_send(engine->link, &message, NULL, 0);
+}
+
 void colony_engine_shutdown(struct colony_engine *engine, const char *why)
 {
     if (engine->is_stopping) {
@@ -277,6 +286,7 @@ void colony_engine_shutdown(struct colony_engine *engine, const char *why)
         hurry_all(engine); /* asked twice: no more grace */
         return;
     }
+    tell_ending(engine);
     if (engine->leaves) {
         colony_log(SEVERITY_INFO, "ends, and leaves its processes running: asked by %s", why);
         engine->is_stopping = true;

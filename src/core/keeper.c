@@ -258,6 +258,7 @@ static int start(struct keeper *keeper, struct colony_error *err)
 static void ask_engine_to_end(struct keeper *keeper, int signo)
 {
     keeper->ended_requests++;
+    keeper->is_asked_to_end = true;
     keeper->requests |= 1U << signo;
     keeper_tell_ending(keeper);
     if (keeper->ended_requests == 3) {

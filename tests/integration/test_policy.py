@@ -74,6 +74,17 @@ def test_colony_ends_with_the_process_it_was_started_for(make_colony):
         assert colony.process.wait(20) == status
 
 
+def test_what_colony_ends_with_does_not_run_again_when_the_engine_is_killed_meanwhile(colony):
+    runs = colony.folder / "runs"
+    main = {"shell": True, "cmd": f"echo run >> {runs}; sleep 0.2; exit 7", "restart": "never"}
+    side = {"shell": True, "cmd": "trap '' TERM; while :; do sleep 0.1; done", "graceful_timeout": 2}
+    colony.start({"processes": {"main": main, "side": side}}, "--exit-with", "main", wait=False)
+    eventually(lambda: "stops all processes" in colony.log.read_text())
+    os.kill(colony.engine, signal.SIGKILL)
+    assert colony.process.wait(20) == 7
+    assert runs.read_text() == "run\n"
+
+
 def test_a_restart_by_a_user_is_no_end_for_exit_with(colony):
     colony.start({"processes": {"main": SLEEP}}, "--exit-with", "main")
     before = colony.wait_state("main", "running")["os_pid"]
