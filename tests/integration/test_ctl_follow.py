@@ -114,7 +114,7 @@ def test_who_watches_misses_nothing_when_the_engine_is_replaced(colony, how):
         last = colony.slot("web")["id"]
         while not seen or seen[-1] != last:
             seen.append(json.loads(watch.line())["pid"])
-    spawned = [event["pid"] for event in colony.http("GET", "/history?name=web&limit=1000").json()
+    spawned = [event["id"] for event in colony.http("GET", "/history?name=web&limit=1000").json()
                if event["event"] == "spawn"]
     assert seen == [pid for pid in sorted(spawned) if pid >= seen[0]] and len(seen) > 6, "each once, in order"
 
