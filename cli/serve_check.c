@@ -54,6 +54,9 @@ int serve_check_options(const struct serve *serve, struct colony_error *err)
 {
     if (serve->keyfile && !serve->certfile)
         return colony_fail(err, -EINVAL, "cannot use --keyfile without --certfile");
+    if (serve->exit_with.count > 1)
+        return colony_fail(err, -EINVAL, "cannot end with two processes, %.100s and %.100s",
+                           serve->exit_with.items[0], serve->exit_with.items[1]);
     if (serve->frequency_ms < COLONY_FREQUENCY_MS_MIN)
         return colony_fail(err, -EINVAL, "cannot use --frequency: it must be at least %dms",
                            COLONY_FREQUENCY_MS_MIN);
