@@ -125,6 +125,12 @@ void engine_give_up(struct colony_engine *engine, const char *why)
         engine->callbacks.fatal(engine->callbacks.data);
 }
 
+void colony_engine_tell_stuck(struct colony_engine *engine)
+{
+    if (engine->callbacks.stuck)
+        engine->callbacks.stuck(engine->callbacks.data);
+}
+
 static void on_keeper_poll(uv_poll_t *poll, int status, int events)
 {
     (void)status, (void)events;
@@ -424,8 +430,6 @@ void colony_engine_upgrade(struct colony_engine *engine)
 
 void colony_engine_each_fd(struct colony_engine *engine, void (*cb)(int fd, void *data), void *data)
 {
-    for (size_t i = 0; i < engine->socket_count; i++)
-        cb(engine->sockets[i].fd, data);
     colony_logs_each_pipe(engine->logs, cb, data);
     for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
         for (uint32_t i = 0; i < entry->slot_count; i++) {
@@ -457,8 +461,10 @@ int colony_engine_become_keeper(struct colony_engine *engine, struct colony_erro
                            "ends with the keeper: whoever started colony starts it again");
     options.link_fd = -1;
     options.socket_count = engine->socket_count;
-    for (size_t i = 0; i < engine->socket_count; i++)
+    for (size_t i = 0; i < engine->socket_count; i++) {
         options.sockets[i] = engine->sockets[i];
+        keep_over_exec(engine->sockets[i].fd, NULL);
+    }
     keep_over_exec(options.lock_fd, NULL);
     colony_engine_each_fd(engine, keep_over_exec, NULL); /* what was not read yet goes on with us */
     argv = colony_keeper_options_argv(&options, "keeper");

@@ -74,6 +74,8 @@ struct colony_engine_callbacks {
     void (*reload)(void *data);  /* colony got SIGHUP */
     void (*lost)(void *data);    /* the keeper is gone: colony_engine_become_keeper(), or end */
     void (*fatal)(void *data);   /* it cannot go on: end, another one carries on */
+    void (*stuck)(void *data);   /* a thread of libuv's may never come back: it waits for them when
+                                    the program ends */
     void *data;
 };
 
@@ -116,8 +118,11 @@ void colony_engine_close(struct colony_engine *engine, int exit_code, colony_eng
  */
 int colony_engine_become_keeper(struct colony_engine *engine, struct colony_error *err);
 
-/* Calls @cb for its listening sockets and its ends of pipes: what a keeper that takes the place of
- * one that is gone gets, so that nothing is lost that is in them. */
+/* For a front-end that does not wait for a thread of its. */
+void colony_engine_tell_stuck(struct colony_engine *engine);
+
+/* Calls @cb for its ends of pipes: what a keeper that takes the place of one that is gone gets, so
+ * that nothing is lost that is in them. */
 void colony_engine_each_fd(struct colony_engine *engine, void (*cb)(int fd, void *data),
                            void *data);
 

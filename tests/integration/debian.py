@@ -2,6 +2,7 @@
 """A machine that is nothing but a Debian of its own, with systemd as PID 1, to install packages on."""
 
 import fcntl
+import json
 import os
 import pathlib
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 
 import pytest
 
+from conftest import eventually
 from machine import ROOT, Machine, why_not
 
 CACHE = pathlib.Path(os.environ.get("CLEAN_MACHINE_DIR", "/var/cache/colony-clean-machine"))
@@ -60,14 +62,14 @@ def chroot(root, *command):
 
 
 def prepared(packages):
-    """A Debian with systemd and @packages, kept for the next time."""
+    """A Debian with systemd, @packages and those of before, kept for the next time."""
     base, tree = CACHE / suite(), CACHE / f"{suite()}-packages"
     done = tree.with_name(tree.name + ".complete")
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / "lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        wanted = " ".join(packages)
-        if done.exists() and done.read_text() == wanted:
+        there = done.read_text().split() if done.exists() else []
+        if set(packages) <= set(there):
             return tree
         made = subprocess.run([ROOT / "tests/clean-machine", "base"], capture_output=True, text=True, check=False,
                               env={**os.environ, "CLEAN_MACHINE_SUITE": suite()}, timeout=600)
@@ -77,11 +79,11 @@ def prepared(packages):
         subprocess.run(["cp", "-a", "--reflink=auto", base, tree], check=True)
         for command in (["apt-get", "update", "-qq"],
                         ["apt-get", "install", "-qq", "-y", "--no-install-recommends", "systemd", "procps", "man-db",
-                         *packages], ["apt-get", "clean"]):
+                         *packages, *there], ["apt-get", "clean"]):
             told = chroot(tree, *command)
             if told.returncode != 0:
                 pytest.skip("no packages can be installed here: " + told.stderr.strip()[-200:])
-        done.write_text(wanted)
+        done.write_text(" ".join({*packages, *there}))
     return tree
 
 
@@ -90,6 +92,14 @@ def depends(package):
     text = subprocess.run(["dpkg-deb", "-f", package, "Depends"], capture_output=True, text=True, check=True).stdout
     names = [part.split("|")[0].split("(")[0].strip() for part in text.split(",")]
     return sorted(name for name in names if name and not name.startswith("systemd"))
+
+
+def libraries_of(program):
+    """The packages that its libraries are in, here and on a machine of the same Debian."""
+    paths = [os.path.realpath(word) for word in subprocess.run(["ldd", program], capture_output=True, text=True,
+                                                               check=True).stdout.split() if word.startswith("/")]
+    told = subprocess.run(["dpkg-query", "-S", *paths], capture_output=True, text=True, check=False).stdout
+    return {line.partition(":")[0] for line in told.splitlines()}
 
 
 class Debian(Machine):
@@ -104,6 +114,18 @@ class Debian(Machine):
         """Puts a file of ours into the machine; returns its path there."""
         shutil.copy(path, f"/proc/{self.pid}/root/{path.name}")
         return f"/{path.name}"
+
+    def pids(self):
+        """Of all processes, once they run."""
+        def look():
+            slots = json.loads(self.ctl("ps", "--json").stdout)
+            assert slots and all(slot["state"] == "running" for slot in slots)
+            return sorted(slot["os_pid"] for slot in slots)
+        return eventually(look, what="all running")
+
+    def program_of(self, pid=None):
+        """Which file it is: another one after an upgrade, though of the same name."""
+        return self.run("stat", "-L", "-c", "%i", f"/proc/{pid}/exe" if pid else "/usr/bin/colony").stdout
 
     def write(self, path, text):
         pathlib.Path(f"/proc/{self.pid}/root{path}").write_text(text)

@@ -2,6 +2,7 @@
 """libcolony as programs see it: its header, its names, what it promised before, and linking with it."""
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import subprocess
@@ -76,6 +77,23 @@ def test_the_header_is_enough_by_itself(compiler, header, tmp_path):
     name.write_text(f"#include <{header}>\n#include <{header}>\n")
     told = run(*compiler, "-pedantic-errors", "-Wall", "-Wextra", "-Werror", "-I", ROOT / "include", "-fsyntax-only",
                name)
+    assert (told.returncode, told.stderr) == (0, "")
+
+
+def programs():
+    """Those of the guide and of the manual page."""
+    for path, pattern in ((ROOT / "docs/embedding.md", r"^```c\n(.*?)^```"),
+                          (ROOT / "packaging/man/libcolony.3.scd", r"^# EXAMPLES\n\n```\n(.*?)^```")):
+        for number, text in enumerate(re.findall(pattern, path.read_text(), re.S | re.M), 1):
+            yield pytest.param(text.replace("\\\\", "\\") if path.suffix == ".scd" else text, id=f"{path.name}:{number}")
+
+
+@pytest.mark.parametrize("text", programs())
+def test_the_programs_of_the_documentation_can_be_built(text, tmp_path):
+    (tmp_path / "program.c").write_text(text)
+    options = run("pkg-config", "--cflags", "libuv", "libcjson").stdout.split()
+    told = run("cc", "-Wall", "-Wextra", "-Werror", "-I", ROOT / "include", *options, "-fsyntax-only",
+               tmp_path / "program.c")
     assert (told.returncode, told.stderr) == (0, "")
 
 

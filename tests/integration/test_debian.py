@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Debian packages: built, clean, and installed, upgraded and purged on a Debian with systemd."""
 
-import json
 import os
 import pathlib
 import shutil
@@ -109,19 +108,6 @@ def files(debian):
     return {path for path in found if not path.startswith(UNTOLD)}
 
 
-def pids(debian):
-    def look():
-        slots = json.loads(debian.ctl("ps", "--json").stdout)
-        assert slots and all(slot["state"] == "running" for slot in slots)
-        return sorted(slot["os_pid"] for slot in slots)
-    return eventually(look, what="all running")
-
-
-def program_of(debian, pid=None):
-    """Which file it is: another one after an upgrade, though of the same name."""
-    return debian.run("stat", "-L", "-c", "%i", f"/proc/{pid}/exe" if pid else "/usr/bin/colony").stdout
-
-
 # One machine, whose tests follow each other.
 
 
@@ -147,10 +133,10 @@ def test_an_upgrade_restarts_nothing(debian, packages, tmp_path):
     debian.write("/etc/colony/shop.yaml", SETTINGS)
     debian.run("systemctl", "reload", "colony")
     debian.run("systemctl", "start", "colony@shop")
-    before, main, since = pids(debian), debian.show("MainPID"), debian.show("ActiveEnterTimestampMonotonic")
+    before, main, since = debian.pids(), debian.show("MainPID"), debian.show("ActiveEnterTimestampMonotonic")
     shop = debian.show("MainPID", "colony@shop")
-    assert program_of(debian, main) == program_of(debian)
-    was = program_of(debian)
+    assert debian.program_of(main) == debian.program_of()
+    was = debian.program_of()
     tree = tmp_path / "next"
     assert run("dpkg-deb", "-R", package(packages, "colony"), tree).returncode == 0
     control = tree / "DEBIAN/control"
@@ -159,10 +145,10 @@ def test_an_upgrade_restarts_nothing(debian, packages, tmp_path):
     told = debian.run("dpkg", "-i", "--force-confold", debian.lay(tmp_path / "colony-next.deb"))
     assert "goes on with the old version" not in told.stderr
     assert debian.run("dpkg-query", "-W", "-f", "${Version}", "colony").stdout == f"{VERSION}-2"
-    assert program_of(debian) != was
+    assert debian.program_of() != was
     for keeper in (main, shop):
-        eventually(lambda pid=keeper: program_of(debian, pid) == program_of(debian), what="the new program")
-    assert pids(debian) == before
+        eventually(lambda pid=keeper: debian.program_of(pid) == debian.program_of(), what="the new program")
+    assert debian.pids() == before
     assert debian.show("MainPID") == main
     assert debian.show("MainPID", "colony@shop") == shop
     assert debian.show("ActiveEnterTimestampMonotonic") == since
@@ -171,7 +157,7 @@ def test_an_upgrade_restarts_nothing(debian, packages, tmp_path):
 
 
 def test_removed_it_stops_and_keeps_settings_and_logs(debian):
-    gone = pids(debian)
+    gone = debian.pids()
     debian.run("dpkg", "-r", "colony")
     for pid in gone:
         assert debian.run("test", "-e", f"/proc/{pid}", check=False).returncode == 1
@@ -202,7 +188,15 @@ def test_a_program_is_built_with_what_the_library_packages_install(debian, packa
     assert "COLONY.H" in debian.run("man", "libcolony").stdout.upper()
 
 
+def test_each_example_is_built_with_what_the_library_packages_install(debian):
+    shutil.copytree(ROOT / "examples/embed", f"/proc/{debian.pid}/root/root/embed")
+    for source in sorted((ROOT / "examples/embed").glob("*.c")):
+        how = "-o /root/embed/program" if "\nint main(" in source.read_text() else "-fPIC -shared -o /root/embed/part.so"
+        debian.run("sh", "-c", f"cc -Wall -Wextra -Werror -D_GNU_SOURCE -pthread {how} /root/embed/{source.name} "
+                               "$(pkg-config --cflags --libs colony)")
+
+
 def test_the_library_packages_leave_nothing(debian):
     debian.run("dpkg", "-P", "libcolony-dev", "libcolony0")
-    debian.run("rm", "-r", "/root/files", "/root/files.c", "/root/conf", "/root/messages")
+    debian.run("rm", "-r", "/root/files", "/root/files.c", "/root/conf", "/root/messages", "/root/embed")
     assert [path for path in files(debian) - debian.before if not path.endswith(".deb")] == []

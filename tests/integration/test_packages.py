@@ -9,7 +9,8 @@ import subprocess
 
 import pytest
 
-from conftest import BINARY
+from conftest import BINARY, eventually
+from debian import libraries_of, make_debian
 
 ROOT = pathlib.Path(__file__).parents[2]
 BUILD = pathlib.Path(BINARY).parent
@@ -89,3 +90,43 @@ def test_rpmlint_finds_no_error(rpms):
     told = run("rpmlint", "-c", ROOT / "packaging/rpm/rpmlint.toml", *rpms.glob("RPMS/*/colony*.rpm"),
                rpms / "SPECS/colony.spec")
     assert re.search(r"\b0 errors, 0 warnings\b", told.stdout), told.stdout + told.stderr
+
+
+@pytest.fixture(scope="module", name="machine")
+def machine_fixture(rpms):
+    """With systemd and rpm, whose libraries are Debian's: of them rpm knows nothing."""
+    debian = make_debian()
+    try:
+        debian.boot_with([], "rpm", *libraries_of(BINARY))
+        for name in ("colony", "colony-libs"):
+            shutil.copy(next(rpms.glob(f"RPMS/*/{name}-{VERSION}-1*.rpm")), f"/proc/{debian.pid}/root/{name}.rpm")
+        yield debian
+    finally:
+        debian.end()
+
+
+def rpm(machine, *arguments):
+    told = machine.run("rpm", "--nodeps", *arguments)
+    assert "scriptlet failed" not in told.stderr + told.stdout
+
+
+def test_an_rpm_is_installed_upgraded_in_place_and_removed(machine):
+    rpm(machine, "-i", "/colony.rpm", "/colony-libs.rpm")
+    assert machine.run("getent", "group", "colony").stdout.startswith("colony:")
+    assert machine.run("stat", "-c", "%a %U %G", "/run/colony").stdout == "750 root colony\n"
+    assert "libcolony.so.0" in machine.run("find", "/usr/lib64", "-name", "libcolony.so.0").stdout
+    machine.write("/etc/colony/conf.d/web.yaml", "processes: {web: {cmd: sleep, args: ['1000'], numprocesses: 2}}")
+    machine.run("systemctl", "start", "colony")
+    before, main = machine.pids(), machine.show("MainPID")
+    was = machine.program_of()
+    rpm(machine, "-U", "--force", "/colony.rpm")
+    assert machine.program_of() != was
+    eventually(lambda: machine.program_of(main) == machine.program_of(), what="the new program")
+    assert (machine.pids(), machine.show("MainPID")) == (before, main)
+    rpm(machine, "-e", "colony", "colony-libs")
+    for pid in before:
+        assert machine.run("test", "-e", f"/proc/{pid}", check=False).returncode == 1
+    assert machine.run("pgrep", "-x", "colony", check=False).stdout == ""
+    assert machine.run("test", "-e", "/usr/bin/colony", check=False).returncode == 1
+    assert "sleep" in machine.read("/etc/colony/conf.d/web.yaml")
+    assert machine.run("find", "/usr/lib64", "-name", "libcolony*").stdout == ""
