@@ -80,7 +80,7 @@ const struct colony_option serve_options[] = {
      AT(name), NULL},
     {"daemon", 0, NULL, "go to the background once it serves", OPTION_FLAG, AT(daemon), NULL},
     {"pidfile", 0, "FILE", "write the keeper's pid to FILE", OPTION_TEXT, AT(pidfile), NULL},
-    {"exit-with", 0, "NAME", "end, with its exit code, when the process NAME ends", OPTION_TEXT,
+    {"exit-with", 0, "NAME", "end, with its exit code, when the process NAME ends", OPTION_LIST,
      AT(exit_with), NULL},
     {"verbose", 'v', NULL, "say more (log-level debug)", OPTION_COUNT, AT(verbose), NULL},
     {NULL, 0, NULL, NULL, OPTION_END, 0, NULL},
@@ -149,8 +149,8 @@ static int apply_options(struct colony_settings *settings, const struct serve *s
     rc = serve_apply_daemon(settings, serve, err);
     if (rc == 0 && serve->user)
         rc = serve_apply_user(settings, serve->user, err);
-    if (rc == 0 && serve->exit_with)
-        rc = colony_settings_set_exit_with(settings, serve->exit_with, err);
+    if (rc == 0 && serve->exit_with.count > 0)
+        rc = colony_settings_set_exit_with(settings, serve->exit_with.items[0], err);
     return rc;
 }
 

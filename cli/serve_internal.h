@@ -43,7 +43,7 @@ struct serve {
     const char *log_level;
     const char *log_format;
     const char *pidfile;
-    const char *exit_with;
+    struct colony_option_list exit_with; /* one at most */
     bool daemon;
     unsigned verbose;
     int log_fd; /* what descriptor 2 becomes; -1: it stays */

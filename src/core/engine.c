@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -275,6 +274,15 @@ static void hurry_all(struct colony_engine *engine)
             engine_slot_hurry(entry->slots[i]);
 }
 
+/* Said before anything is stopped: notes tell of a slot what it was, and not what for. */
+static void tell_ending(struct colony_engine *engine)
+{
+    struct colony_message message = {.type = MESSAGE_ENDING, .value = engine->exit_code};
+
+    if (engine->keeper_version >= COLONY_PROTOCOL_ENDING)
+        (void)colony_link_send(engine->link, &message, NULL, 0);
+}
+
 void colony_engine_shutdown(struct colony_engine *engine, const char *why)
 {
     if (engine->is_stopping) {
@@ -283,6 +291,7 @@ void colony_engine_shutdown(struct colony_engine *engine, const char *why)
         hurry_all(engine); /* asked twice: no more grace */
         return;
     }
+    tell_ending(engine);
     if (engine->leaves) {
         colony_log(SEVERITY_INFO, "ends, and leaves its processes running: asked by %s", why);
         engine->is_stopping = true;
@@ -398,34 +407,6 @@ void colony_engine_close(struct colony_engine *engine, int exit_code, colony_eng
         colony_logs_close(engine->logs, on_logs_closed, engine);
     else
         on_logs_closed(engine);
-}
-
-/* The keeper runs it: under `user:` that is root, who may run what anybody may. */
-static int find_program(const struct colony_keeper_options *keeper)
-{
-    struct stat info;
-
-    if (stat(keeper->program, &info) < 0)
-        return keeper->has_user && errno == EACCES ? 0 : -errno;
-    if (!S_ISREG(info.st_mode))
-        return -EACCES;
-    if (keeper->has_user)
-        return info.st_mode & 0111 ? 0 : -EACCES;
-    return access(keeper->program, X_OK) < 0 ? -errno : 0;
-}
-
-int colony_engine_check_upgrade(const struct colony_engine *engine, struct colony_error *err)
-{
-    const char *program = engine->keeper->program;
-    int rc;
-
-    if (engine->is_stopping)
-        return colony_fail(err, -ESHUTDOWN, "cannot upgrade: colony is ending");
-    rc = find_program(engine->keeper);
-    if (rc < 0)
-        return colony_fail(err, -EIO, "cannot upgrade: cannot run %s: %s: install colony there",
-                           program, strerror(-rc));
-    return 0;
 }
 
 /* What was told and waits to be written would go with us. */

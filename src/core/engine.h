@@ -484,11 +484,17 @@ void colony_engine_unmonitor(struct colony_engine *engine, struct colony_monitor
  * ends with status 0. */
 void colony_engine_shutdown(struct colony_engine *engine, const char *why);
 
+/* 0: there is something to upgrade to; -EIO: not, with the reason in @err; -ESHUTDOWN. */
+typedef void (*colony_upgrade_check_cb)(int rc, const struct colony_error *err, void *data);
+
 /*
- * Whether there is something to upgrade to: 0; -EIO: what is installed cannot be run; -ESHUTDOWN.
- * Under `user:` a folder the engine may not look into passes: only the keeper can tell.
+ * Asks what is installed whether it can go on with the options and settings of this colony, for 5
+ * seconds at most, and calls @cb once, on the loop. Under `user:` a program in a folder that the
+ * engine may not look into passes, inside this call: only the keeper can tell. -EIO: it cannot be
+ * run at all; -ESHUTDOWN, -ENOMEM, -EMFILE: then @cb is not called.
  */
-int colony_engine_check_upgrade(const struct colony_engine *engine, struct colony_error *err);
+int colony_engine_check_upgrade(struct colony_engine *engine, colony_upgrade_check_cb cb,
+                                void *data, struct colony_error *err);
 
 /*
  * Replaces keeper and engine by what is installed now; no process is restarted. The keeper kills
