@@ -98,10 +98,6 @@ $(BUILD)/embed/%: examples/embed/%.c include/colony.h $(BUILD)/libcolony.so.$(SO
 $(BUILD)/colony.pc: packaging/colony.pc.in Makefile VERSION FORCE
 	sed -e 's,@PREFIX@,$(prefix),;s,@LIBDIR@,$(libdir:$(prefix)/%=$${prefix}/%),;s,@VERSION@,$(VERSION),;s,@PKGS@,$(filter-out libuv libcjson,$(PKGS)),' $< > $@
 
-$(BUILD)/%.o: %.c Makefile VERSION
-	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
-
 # What names the prefix, made anew when it is another one.
 PREFIXED := $(addprefix $(BUILD)/,cli/main.o docs/main.o src/lib/place.o src/session/verb_activate.o)
 $(PREFIXED): $(BUILD)/prefix
@@ -110,6 +106,10 @@ $(PREFIXED) lint: CPPFLAGS += -DCOLONY_PREFIX='"$(prefix)"'
 $(BUILD)/prefix: FORCE
 	@mkdir -p $(@D)
 	@echo '$(prefix)' | cmp -s - $@ || echo '$(prefix)' > $@
+
+$(BUILD)/%.o: %.c Makefile VERSION
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 # Somebody else's code: our warnings are not its promises.
 $(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/llhttp/%.c Makefile
