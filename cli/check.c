@@ -7,18 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/daemon.h"
-#include "api/events.h"
-#include "api/http.h"
-#include "api/juggler.h"
-#include "api/webhooks.h"
 #include "commands.h"
 #include "core/error.h"
 #include "core/settings.h"
 #include "core/value.h"
+#include "lib/built_in_internal.h"
 #include "options.h"
-#include "rpc/rpc.h"
-#include "session/session.h"
 
 struct check {
     bool is_json;
@@ -112,23 +106,6 @@ static void print_error(const struct colony_error *err)
         colony_options_complain(&colony_check_usage, "%s", err->message);
 }
 
-int colony_check_front_ends(const struct colony_settings *settings, struct colony_error *err)
-{
-    int rc = colony_http_check(&settings->http, err);
-
-    if (rc == 0)
-        rc = colony_daemon_check(settings, err);
-    if (rc == 0)
-        rc = colony_inbox_check(settings, err);
-    if (rc == 0)
-        rc = colony_webhooks_check(settings, err);
-    if (rc == 0)
-        rc = colony_juggler_check(settings, err);
-    if (rc == 0)
-        rc = colony_session_check(&settings->session, err);
-    return rc < 0 ? rc : colony_rpc_check(&settings->rpc, err);
-}
-
 /* With the certificates, tokens and webhooks it names, as serve reads them; NULL if one fails. */
 static int load(struct colony_settings **out, const char *file, struct colony_error *err)
 {
@@ -138,7 +115,7 @@ static int load(struct colony_settings **out, const char *file, struct colony_er
 
     if (rc < 0)
         return rc;
-    rc = colony_check_front_ends(settings, &reason);
+    rc = colony__built_in_check(settings, &reason);
     if (rc == 0) {
         *out = settings;
         return 0;

@@ -30,12 +30,6 @@ int colony_cmd_serve(int argc, char **argv);
 int colony_cmd_session(int argc, char **argv);
 int colony_cmd_top(int argc, char **argv);
 
-/* check.c: what the sections of front-ends name (certificates, tokens, addresses) is as it must be.
- */
-struct colony_error;
-struct colony_settings;
-int colony_check_front_ends(const struct colony_settings *settings, struct colony_error *err);
-
 /* What completion knows of them. */
 extern const struct colony_usage colony_usage; /* of `colony` itself */
 extern const struct colony_usage colony_app_usage;

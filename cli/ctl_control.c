@@ -14,6 +14,7 @@
 
 enum {
     POLL_MS = 50,
+    UPGRADE_WAIT_MS = 15000,
 };
 
 /* From `-s SIG NAME`, `NAME SIG` and, where only that makes sense, `SIG NAME`. */
@@ -123,19 +124,49 @@ int colony__ctl_shutdown(struct ctl *ctl, int argc, char **argv)
     return exit_code;
 }
 
+/* The engine that answered is gone with its connection; the next one answers, or there is none. */
+static int wait_until_back(const struct ctl *ctl, int connection)
+{
+    const struct colony_request ping = {
+        .method = "GET", .path = "/ping", .timeout_ms = UPGRADE_WAIT_MS};
+    uint64_t until_ms = colony_target_now_ms() + UPGRADE_WAIT_MS;
+    struct colony_reply reply;
+    struct colony_error err = {0};
+    int rc;
+
+    while (!reaches_end(connection, POLL_MS) && colony_target_now_ms() < until_ms)
+        ;
+    do {
+        rc = colony_client_request(&ctl->target, &ping, &reply, &err);
+        if (rc == 0 && reply.status / 100 != 2)
+            rc = colony_fail(&err, -EIO, "it answers with status %d", reply.status);
+        colony_client_clear(&reply);
+        if (rc == 0)
+            return EXIT_OK;
+        (void)poll(NULL, 0, POLL_MS);
+    } while (colony_target_now_ms() < until_ms);
+    return colony__ctl_fail(EXIT_FAILED,
+                            "cannot tell that colony at %s goes on: %s: its processes run; see its "
+                            "log, then install a colony that works and start it",
+                            ctl->target.text, err.message);
+}
+
 int colony__ctl_upgrade(struct ctl *ctl, int argc, char **argv)
 {
     struct ctl_question question = {.method = "POST",
                                     .path = "/_upgrade",
                                     .doing = "upgrade colony",
-                                    .timeout_ms = COLONY_CLIENT_TIMEOUT_MS};
-    struct cJSON *json;
-    int exit_code = colony__ctl_ask_json(ctl, &question, &json);
+                                    .timeout_ms = COLONY_CLIENT_TIMEOUT_MS,
+                                    .keeps_connection = true};
+    struct colony_reply reply;
+    int exit_code = colony__ctl_ask(ctl, &question, &reply);
 
     (void)argc;
     (void)argv;
-    cJSON_Delete(json);
     if (exit_code == EXIT_OK)
-        printf("colony at %s: upgrading\n", ctl->target.text);
+        exit_code = wait_until_back(ctl, reply.connection);
+    if (exit_code == EXIT_OK)
+        printf("colony at %s: upgraded\n", ctl->target.text);
+    colony_client_clear(&reply);
     return exit_code;
 }

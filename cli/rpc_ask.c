@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include "core/value.h"
 #include "rpc/client.h"
 #include "rpc/curve.h"
+#include "rpc/registry.h"
 #include "rpc_internal.h"
 
 /* --- words and JSON --------------------------------------------------------------------------- */
@@ -120,6 +122,12 @@ static int print_value(const struct rpc *rpc, const cJSON *value)
 
 /* --- asking ----------------------------------------------------------------------------------- */
 
+/* Milliseconds until the deadline, for poll(2); -1: there is none. */
+static int left_ms(const struct rpc *rpc)
+{
+    return rpc->deadline_ms == UINT64_MAX ? -1 : colony_target_until_ms(rpc->deadline_ms);
+}
+
 static int exit_code_of(const struct colony_rpc_answer *answer)
 {
     static const struct {
@@ -203,7 +211,7 @@ static int ask(struct rpc *rpc, const char *text, const char *method, cJSON *par
         exit_code = tell_failure(rpc, &err);
     if (exit_code == EXIT_OK) {
         if (rpc->deadline_ms != UINT64_MAX)
-            question.timeout_ms = (uint64_t)rpc_left_ms(rpc);
+            question.timeout_ms = (uint64_t)left_ms(rpc);
         if (colony_rpc_client_call(client, &question, answer, &err) < 0)
             exit_code = tell_failure(rpc, &err);
     }
@@ -308,19 +316,59 @@ static int watch(pid_t pid)
     return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 }
 
-/* The exit code. */
-static int wait_for_end(const struct rpc *rpc, const char *text, int pidfd)
+/* A daemon without a keeper may be a part of a program that goes on. -1: it has one. */
+static int watch_registry(const struct rpc *rpc)
 {
-    struct pollfd end = {.fd = pidfd, .events = POLLIN};
+    char folder[PATH_MAX];
+    int fd;
+
+    if (rpc->daemon.pid == 0 || rpc->daemon.keeper != 0 ||
+        colony_rpc_registry_folder(folder, sizeof folder) < 0)
+        return -1;
+    fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (fd >= 0 && inotify_add_watch(fd, folder, IN_DELETE) >= 0)
+        return fd;
+    if (fd >= 0)
+        (void)close(fd);
+    return -1;
+}
+
+/* Reads what the watch has told. True: the daemon is not in the registry any more. */
+static bool has_left(const struct rpc *rpc, int watch_fd)
+{
+    struct colony_rpc_entry *entries = NULL;
+    size_t count = 0;
+    bool is_there = false;
+    char events[4096];
+
+    while (read(watch_fd, events, sizeof events) > 0)
+        ;
+    if (colony_rpc_registry_list(&entries, &count, NULL) < 0)
+        return false;
+    for (size_t i = 0; i < count && !is_there; i++)
+        is_there =
+            entries[i].pid == rpc->daemon.pid &&
+            strcmp(strrchr(entries[i].endpoint, ':'), strrchr(rpc->daemon.endpoint, ':')) == 0;
+    free(entries);
+    return !is_there;
+}
+
+/* The exit code. Both descriptors are closed; -1: there is none. */
+static int wait_for_end(const struct rpc *rpc, const char *text, int pidfd, int watch_fd)
+{
+    struct pollfd ends[] = {{.fd = pidfd, .events = POLLIN}, {.fd = watch_fd, .events = POLLIN}};
+    bool has_ended = pidfd < 0;
     int rc = 1;
 
-    if (pidfd < 0)
-        return EXIT_OK;
-    do {
-        rc = poll(&end, 1, rpc_left_ms(rpc));
-    } while (rc < 0 && errno == EINTR);
-    (void)close(pidfd);
-    if (rc > 0)
+    while (!has_ended && rc != 0) {
+        rc = poll(ends, 2, left_ms(rpc));
+        has_ended = rc > 0 && (ends[0].revents != 0 || has_left(rpc, watch_fd));
+    }
+    if (pidfd >= 0)
+        (void)close(pidfd);
+    if (watch_fd >= 0)
+        (void)close(watch_fd);
+    if (has_ended)
         return EXIT_OK;
     return rpc_fail(EXIT_TIMED_OUT,
                     "cannot wait any longer for the end of %s: it still runs after "
@@ -334,14 +382,16 @@ int rpc_stop(struct rpc *rpc, int argc, char **argv)
     int exit_code = rpc_find(rpc, argv[1]);
     int keeper = -1;
     int engine = -1;
+    int left = -1;
 
     if (exit_code != EXIT_OK)
         return exit_code;
     engine = watch(rpc->daemon.pid);
     keeper = watch(rpc->daemon.keeper);
+    left = watch_registry(rpc);
     exit_code = ask(rpc, argv[1], "stop", list_words(argc, argv, argc), &answer);
     colony_rpc_answer_clear(&answer);
     if (exit_code == EXIT_OK)
-        exit_code = wait_for_end(rpc, argv[1], engine);
-    return exit_code == EXIT_OK ? wait_for_end(rpc, argv[1], keeper) : exit_code;
+        exit_code = wait_for_end(rpc, argv[1], engine, left);
+    return exit_code == EXIT_OK ? wait_for_end(rpc, argv[1], keeper, -1) : exit_code;
 }

@@ -13,21 +13,38 @@
 #include "core/error.h"
 #include "rpc/find.h"
 #include "rpc/registry.h"
+#include "rpc/ssh.h"
 #include "rpc_internal.h"
+
+/* A daemon that is not there has been told of by the other end. */
+static int tell_ssh(const struct rpc *rpc, const struct colony_error *err)
+{
+    if (err->code == -ENOENT)
+        return EXIT_NO_SUCH_NAME;
+    if (err->code == -ETIMEDOUT)
+        return rpc_fail(EXIT_TIMED_OUT, "%s: no answer in %g seconds", err->message,
+                        (double)rpc->timeout_ms / 1000);
+    return rpc_fail(EXIT_UNREACHABLE, "%s", err->message);
+}
 
 static int find_there(struct rpc *rpc, const struct colony_rpc_place *place)
 {
+    const struct colony_rpc_ssh ask = {
+        .host = place->host,
+        .name = place->name,
+        .options = rpc->ssh_options.items,
+        .option_count = rpc->ssh_options.count,
+        .deadline_ms = rpc->deadline_ms,
+    };
+    struct colony_error err = {0};
     char *text = NULL;
-    int exit_code = rpc_ssh_lookup(rpc, place->host, place->name, &text);
-    int rc = exit_code == EXIT_OK ? colony_rpc_find_told(&rpc->daemon, text, place->host, NULL) : 0;
+    int rc = colony_rpc_ssh_lookup(&ask, &text, &err);
 
-    free(text);
     if (rc < 0)
-        return rpc_fail(
-            EXIT_UNREACHABLE,
-            "cannot find %s on %s: what its colony says of it is no entry of a registry",
-            place->name, place->host);
-    return exit_code;
+        return tell_ssh(rpc, &err);
+    rc = colony_rpc_find_told(&rpc->daemon, text, place->host, &err);
+    free(text);
+    return rc < 0 ? rpc_fail(EXIT_UNREACHABLE, "%s", err.message) : EXIT_OK;
 }
 
 int rpc_find(struct rpc *rpc, const char *text)

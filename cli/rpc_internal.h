@@ -54,17 +54,6 @@ int rpc_fail(int exit_code, const char *format, ...) __attribute__((format(print
 /* Finds it, by the registry here or on its host, unless it is found already. EXIT_OK, or told. */
 int rpc_find(struct rpc *rpc, const char *text);
 
-/* --- rpc_ssh.c: another host is asked -----------------------------------------------------------
- */
-
-/*
- * `ssh HOST colony rpc lookup NAME`: what that printed, to be freed. EXIT_OK, or told.
- */
-int rpc_ssh_lookup(const struct rpc *rpc, const char *host, const char *name, char **out);
-
-/* Milliseconds until the deadline, for poll(2); -1: there is none. */
-int rpc_left_ms(const struct rpc *rpc);
-
 /* --- the actions --------------------------------------------------------------------------------
  */
 

@@ -11,11 +11,9 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "api/daemon.h"
-#include "api/endpoint.h"
 #include "api/events.h"
 #include "api/http.h"
 #include "api/juggler.h"
@@ -28,15 +26,13 @@
 #include "core/settings.h"
 #include "core/state_dir.h"
 #include "fsctl/files.h"
+#include "lib/built_in_internal.h"
+#include "lib/sockets_internal.h"
 #include "options.h"
 #include "rpc/rpc.h"
 #include "serve_internal.h"
 
 #define AT(member) offsetof(struct serve, member)
-
-enum {
-    LISTEN_PAUSE_MS = 10,
-};
 
 const struct colony_option serve_options[] = {
     {"config", 'c', "FILE", "read settings from FILE, YAML or gaffer's .ini; a directory: --conf",
@@ -84,7 +80,7 @@ const struct colony_option serve_options[] = {
      AT(name), NULL},
     {"daemon", 0, NULL, "go to the background once it serves", OPTION_FLAG, AT(daemon), NULL},
     {"pidfile", 0, "FILE", "write the keeper's pid to FILE", OPTION_TEXT, AT(pidfile), NULL},
-    {"exit-with", 0, "NAME", "end, with its exit code, when the process NAME ends", OPTION_TEXT,
+    {"exit-with", 0, "NAME", "end, with its exit code, when the process NAME ends", OPTION_LIST,
      AT(exit_with), NULL},
     {"verbose", 'v', NULL, "say more (log-level debug)", OPTION_COUNT, AT(verbose), NULL},
     {NULL, 0, NULL, NULL, OPTION_END, 0, NULL},
@@ -153,8 +149,8 @@ static int apply_options(struct colony_settings *settings, const struct serve *s
     rc = serve_apply_daemon(settings, serve, err);
     if (rc == 0 && serve->user)
         rc = serve_apply_user(settings, serve->user, err);
-    if (rc == 0 && serve->exit_with)
-        rc = colony_settings_set_exit_with(settings, serve->exit_with, err);
+    if (rc == 0 && serve->exit_with.count > 0)
+        rc = colony_settings_set_exit_with(settings, serve->exit_with.items[0], err);
     return rc;
 }
 
@@ -214,7 +210,7 @@ static int load_settings(struct serve *serve, struct colony_error *err)
     if (rc == 0)
         rc = check_roles(serve, err);
     if (rc == 0)
-        rc = colony_check_front_ends(serve->settings, err);
+        rc = colony__built_in_check(serve->settings, err);
     if (rc == 0)
         serve_tell_directories(serve);
     return rc;
@@ -274,71 +270,27 @@ static int open_state(struct serve *serve, struct colony_error *err)
     return rc;
 }
 
-void serve_pause(void)
-{
-    const struct timespec pause = {.tv_nsec = LISTEN_PAUSE_MS * 1000000L};
-
-    (void)nanosleep(&pause, NULL);
-}
-
-/*
- * The lock on the state folder may be free a moment before the sockets are: the kernel closes what
- * an engine had that was killed, one descriptor after the other, and not before its last thread has
- * come back from the disk.
- */
-static int listen_on(struct serve *serve, const char *bind, int tls, struct colony_error *err)
-{
-    const struct colony_endpoint endpoint = {.bind = bind, .passed = &serve->passed, .tls = tls};
-    struct colony_keeper_options *keeper = &serve->keeper;
-    struct colony_held_socket *held = &keeper->sockets[keeper->socket_count];
-    int rc = 0;
-
-    if (keeper->socket_count == KEEPER_SOCKETS_MAX)
-        return colony_fail(err, -E2BIG, "cannot listen on %s: %d addresses at most", bind,
-                           KEEPER_SOCKETS_MAX);
-    for (int i = 0; i < SERVE_LISTEN_TRIES; i++) {
-        rc = colony_endpoint_listen(&held->fd, held->name, sizeof held->name, &endpoint,
-                                    &serve->settings->http, err);
-        if (rc != -EADDRINUSE)
-            break;
-        serve_pause();
-    }
-    if (rc == 0) {
-        held->is_lent = colony_passed_has(&serve->passed, held->fd);
-        keeper->socket_count++;
-    }
-    return rc;
-}
-
 /* The control socket always; then what is asked for, else 127.0.0.1:5000; then the endpoints. */
-static int open_endpoints(struct serve *serve, struct colony_error *err)
+static int open_sockets(struct serve *serve, struct colony_error *err)
 {
-    const struct colony_http_settings *http = &serve->settings->http;
-    int tls = http->tls.certfile ? 0 : COLONY_ENDPOINT_PLAIN;
-    char **bind = http->bind;
     bool has_state = serve->settings->state_dir != NULL;
     char path[PATH_MAX];
-    char text[PATH_MAX + 8];
+    const struct colony__sockets_plan plan = {
+        .settings = serve->settings,
+        .control = path,
+        .has_default = !has_state,
+        .has_events = true,
+        .has_rpc = true,
+        .passed = &serve->passed,
+    };
     int rc = 0;
 
     if (has_state)
         (void)snprintf(path, sizeof path, "%.4000s/colony.sock", serve->state_dir.path);
     else
         rc = colony_default_socket(path, sizeof path);
-    if (rc < 0)
-        return colony_fail_os(err, rc, "cannot name the control socket");
-    (void)snprintf(text, sizeof text, "unix:%s", path);
-    rc = listen_on(serve, text, COLONY_ENDPOINT_PLAIN, err);
-    if (rc == 0 && !has_state && !(bind && bind[0]))
-        rc = listen_on(serve, "127.0.0.1:5000", tls, err);
-    for (; rc == 0 && bind && *bind; bind++)
-        if (strcmp(*bind, "none") != 0)
-            rc = listen_on(serve, *bind,
-                           strncmp(*bind, "unix:", 5) == 0 ? COLONY_ENDPOINT_PLAIN : tls, err);
-    for (size_t i = 0; rc == 0 && i < http->endpoint_count; i++)
-        rc = listen_on(serve, http->endpoints[i].bind,
-                       http->endpoints[i].tls.certfile ? (int)i + 1 : COLONY_ENDPOINT_PLAIN, err);
-    return rc < 0 ? rc : serve_open_daemon(serve, err);
+    return rc < 0 ? colony_fail_os(err, rc, "cannot name the control socket")
+                  : colony__sockets_open(&serve->keeper, &plan, err);
 }
 
 static void add_identity(struct colony_keeper_options *keeper,
@@ -426,10 +378,8 @@ static int prepare(struct serve *serve, struct colony_error *err)
         rc = serve_place_files(serve, err);
     if (rc == 0)
         rc = serve_open_log(serve, err);
-    if (rc == 0 && serve->settings->rpc.is_wanted)
-        rc = serve_listen_rpc(serve, err);
     if (rc == 0)
-        rc = open_endpoints(serve, err); /* last: what is made here others can see */
+        rc = open_sockets(serve, err); /* last: what is made here others can see */
     if (rc == 0)
         colony_passed_drop(&serve->passed);
     return rc;

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* serve_daemon.c - the endpoint of events and status, on the way to becoming the keeper. */
+/* serve_daemon.c - what makes a daemon of a colony: where it takes events, its name, its log. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/daemon.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/settings.h"
@@ -35,37 +33,6 @@ int serve_apply_daemon(struct colony_settings *settings, const struct serve *ser
     if (rc == 0 && serve->events)
         rc = colony_master_set_address(&settings->master, serve->events, err);
     return rc;
-}
-
-static void hold(struct colony_keeper_options *keeper, const char *name, int fd)
-{
-    struct colony_held_socket *held = &keeper->sockets[keeper->socket_count++];
-
-    (void)snprintf(held->name, sizeof held->name, "%s", name);
-    held->fd = fd;
-}
-
-int serve_open_daemon(struct serve *serve, struct colony_error *err)
-{
-    struct colony_keeper_options *keeper = &serve->keeper;
-    struct colony_daemon_sockets sockets;
-    int rc = -EADDRINUSE;
-
-    if (!serve->settings->master.is_wanted)
-        return 0;
-    if (keeper->socket_count + 2 > KEEPER_SOCKETS_MAX)
-        return colony_fail(err, -E2BIG, "cannot take events: %d addresses at most",
-                           KEEPER_SOCKETS_MAX);
-    for (int i = 0; i < SERVE_LISTEN_TRIES && rc == -EADDRINUSE; i++) {
-        if (i > 0)
-            serve_pause();
-        rc = colony_daemon_listen(&sockets, serve->settings, err);
-    }
-    if (rc < 0)
-        return rc;
-    hold(keeper, sockets.tcp_name, sockets.tcp);
-    hold(keeper, sockets.udp_name, sockets.udp);
-    return 0;
 }
 
 /* The first lines of a daemon of mtutils', for who reads such logs. */

@@ -14,10 +14,6 @@
 struct colony_error;
 struct colony_settings;
 
-enum {
-    SERVE_LISTEN_TRIES = 50, /* with a pause between them */
-};
-
 /* What is served: any mix, or one alone (serve_front.c). */
 enum serve_front { FRONT_ANY, FRONT_HTTP, FRONT_EVENTS, FRONT_FILES };
 
@@ -47,7 +43,7 @@ struct serve {
     const char *log_level;
     const char *log_format;
     const char *pidfile;
-    const char *exit_with;
+    struct colony_option_list exit_with; /* one at most */
     bool daemon;
     unsigned verbose;
     int log_fd; /* what descriptor 2 becomes; -1: it stays */
@@ -62,7 +58,6 @@ extern const struct colony_option serve_options[];
 /* Becomes the keeper of @serve, whose settings may be made already; messages begin as those of
  * @usage. Returns only when that failed, or in the process that the user started: the exit code. */
 int serve_run(struct serve *serve, const struct colony_usage *usage);
-void serve_pause(void);
 
 /* serve_check.c: before options are read, all empty; then what must be true of them alone. */
 void serve_init(struct serve *serve);
@@ -87,7 +82,6 @@ int serve_apply_session(struct colony_settings *settings, const struct serve *se
  * a daemon know it. */
 int serve_apply_daemon(struct colony_settings *settings, const struct serve *serve,
                        struct colony_error *err);
-int serve_open_daemon(struct serve *serve, struct colony_error *err);
 void serve_tell_start(const struct serve *serve);
 
 /* serve_front.c: what the settings ask for besides the one front-end is not served. */
@@ -98,8 +92,6 @@ int serve_apply_front(struct colony_settings *settings, const struct serve *serv
 int serve_apply_user(struct colony_settings *settings, const char *name, struct colony_error *err);
 /* The pid file and the configuration, as paths that are good in any folder. */
 int serve_place_files(struct serve *serve, struct colony_error *err);
-/* The socket of `rpc:`, for the keeper to hold. */
-int serve_listen_rpc(struct serve *serve, struct colony_error *err);
 int serve_open_log(struct serve *serve, struct colony_error *err);
 void serve_use_log(struct serve *serve);
 /* True in the process that the user started: return *exit_code. */

@@ -15,7 +15,6 @@
 #include "core/log.h"
 #include "core/settings.h"
 #include "core/state_dir.h"
-#include "rpc/listen.h"
 #include "serve_internal.h"
 
 int serve_apply_user(struct colony_settings *settings, const char *name, struct colony_error *err)
@@ -149,24 +148,4 @@ bool serve_go_to_background(struct serve *serve, int *exit_code)
         (void)dup2(null, STDOUT_FILENO);
     }
     return false;
-}
-
-int serve_listen_rpc(struct serve *serve, struct colony_error *err)
-{
-    const struct colony_rpc_settings *rpc = &serve->settings->rpc;
-    struct colony_keeper_options *keeper = &serve->keeper;
-    struct colony_held_socket *held = &keeper->sockets[keeper->socket_count];
-    struct colony_rpc_listening listening;
-    int rc;
-
-    if (keeper->socket_count == KEEPER_SOCKETS_MAX)
-        return colony_fail(err, -E2BIG, "cannot serve RPC: %d addresses at most",
-                           KEEPER_SOCKETS_MAX);
-    rc = colony_rpc_listen(&listening, rpc->bind, rpc->keys || rpc->insecure, err);
-    if (rc < 0)
-        return rc;
-    held->fd = listening.fd;
-    (void)snprintf(held->name, sizeof held->name, COLONY_RPC_PREFIX "%s", listening.address);
-    keeper->socket_count++;
-    return 0;
 }

@@ -48,6 +48,12 @@ struct uv_loop_s;
 /* The release of the library that runs: "0.1.0". Any thread. */
 COLONY_API const char *colony_version(void);
 
+/* The log of the library, all engines', which writes nothing by itself: @fn has each line, without
+ * its end, on whatever thread it comes from. @severity: 0 error, 1 warning, 2 info, 3 debug. NULL:
+ * no more. Not while anything of the library runs. */
+COLONY_API void colony_set_logger(void (*fn)(int severity, const char *text, void *data),
+                                  void *data);
+
 /* --- the engine: processes kept alive ----------------------------------------------------------
  *
  * A struct colony is one engine in this program, and a keeper beside it: a process (`colony
@@ -105,7 +111,9 @@ COLONY_API void colony_engine_stop(struct colony *colony, const char *why);
 COLONY_API void colony_engine_free(struct colony *colony, void (*cb)(void *data), void *data);
 /* For handles of the program's own. */
 COLONY_API struct uv_loop_s *colony_engine_loop(struct colony *colony);
-/* Calls @fn on the loop, soon. Any thread, until colony_engine_free(). -ENOMEM. */
+/* Calls @fn on the loop, in a later turn; what one thread posts is called in that order, and what
+ * still waits when @colony is freed before that is told. It keeps no loop running that has nothing
+ * else to do. Any thread, until colony_engine_free(). -ENOMEM. */
 COLONY_API int colony_engine_post(struct colony *colony,
                                   void (*fn)(struct colony *colony, void *arg), void *arg);
 
@@ -231,8 +239,8 @@ COLONY_API uint64_t colony_msg_id(const struct colony_msg *msg);
  * "exit", or "proc.NAME.exit" where the pattern begins with "proc".
  *
  * Any thread, also before the engine is started. What is published after its return is told, to
- * several in the order in which they came. *out is for colony_unsubscribe(). -EINVAL: no pattern;
- * -ENOMEM.
+ * several in the order in which they came. *out is set before @cb is called, and for
+ * colony_unsubscribe(). -EINVAL: no pattern; -ENOMEM.
  */
 COLONY_API int colony_subscribe(struct colony *colony, const char *pattern, colony_listen_cb cb,
                                 void *data, struct colony_listener **out, struct colony_error *err);
@@ -292,8 +300,8 @@ static inline void colony_unmonitor_io(struct colony_listener *listener)
 /* --- input: what processes read ---------------------------------------------------------------
  *
  * Any thread. Each write is copied and arrives as a whole, with nothing of others in it, or as much
- * of it as the process took before it ended. What cannot be written is told to `done`, or else
- * logged.
+ * of it as the process took before it ended. It waits while the engine is started, or its keeper
+ * replaced. What cannot be written is told to `done`, or else logged.
  */
 
 /* To its stdin, where its template has `redirect_input: true`. -EAGAIN: 16 MiB wait already;
@@ -320,10 +328,249 @@ COLONY_API int colony_write_to(struct colony *colony, const struct colony_input 
                                struct colony_error *err);
 
 /* --- controllers: parts of a program around an engine ------------------------------------------
+ *
+ * A controller begins, and ends, with an engine. Those of colony itself, here as functions, are
+ * what `colony serve` consists of; an engine in a program has those that were added to it. What the
+ * settings say of one (`http`, `files`, `master`, `webhooks`, `juggler`, `rpc`, `session`) that was
+ * not added keeps the engine from starting (-ENOTSUP, with which one to add).
  */
+struct colony_controller {
+    unsigned interface; /* COLONY_INTERFACE; another one is refused */
+    const char *name;   /* one of a name in an engine */
+    /* Makes one, which the others get: once an engine runs, before `ready`. @data is that of
+     * colony_engine_add_controller(), NULL in a shared object. */
+    int (*create)(void **out, struct colony *colony, void *data, struct colony_error *err);
+    /* These may be NULL. Start comes after create; each is followed by a stop, also one that fails.
+     * In an engine that has taken over processes it is tried again each second then, else nothing
+     * is run. */
+    int (*start)(void *controller, struct colony_error *err);
+    void (*stop)(void *controller);
+    /* NULL: a stop and a start. */
+    int (*restart)(void *controller, struct colony_error *err);
+    /* Frees it; calls @cb with @data once nothing of it is left, perhaps at once. */
+    void (*close)(void *controller, void (*cb)(void *data), void *data);
+};
+
+/* Has @controller in this engine whenever that runs; now, if it does. Both are kept until
+ * colony_engine_free(). -EEXIST: there is one of that name; -ENOTSUP: it is of another interface;
+ * -ENOSPC: above 64; and what its own functions say. */
+COLONY_API int colony_engine_add_controller(struct colony *colony,
+                                            const struct colony_controller *controller, void *data,
+                                            struct colony_error *err);
+/* -ENOENT: there is none of that name; -ESRCH: the engine does not run; and what it says. */
+COLONY_API int colony_engine_restart_controller(struct colony *colony, const char *name,
+                                                struct colony_error *err);
+
+/* Those of colony: "http" (the control endpoint: `colony.sock` in the state folder, and what `http`
+ * says), "files", "daemon" (events and status, `master`), "webhooks", "juggler", "rpc", "session".
+ * Any thread. They begin anew with a keeper, which those of programs do not notice. */
+COLONY_API const struct colony_controller *colony_http_controller(void);
+COLONY_API const struct colony_controller *colony_files_controller(void);
+COLONY_API const struct colony_controller *colony_daemon_controller(void);
+COLONY_API const struct colony_controller *colony_webhooks_controller(void);
+COLONY_API const struct colony_controller *colony_juggler_controller(void);
+COLONY_API const struct colony_controller *colony_rpc_controller(void);
+COLONY_API const struct colony_controller *colony_session_controller(void);
+
+/* What a shared object defines that `controllers: [./x.so]` in the settings names. It, and the
+ * folder it is in, must belong to root or to the user who runs the engine, and be writable by
+ * nobody else: it is code. Nothing of it is called before its interface was looked at, but its
+ * constructors. */
+COLONY_API extern const struct colony_controller colony_controller_main;
+
+/* A request to a route of the program's. It is there until it is answered, also when the client has
+ * gone. Texts are decoded; NULL: there is none. */
+struct colony_http_request;
+COLONY_API const char *colony_http_request_method(const struct colony_http_request *request);
+/* What stands for the upper-case parts of the pattern, from 0. */
+COLONY_API const char *colony_http_request_argument(const struct colony_http_request *request,
+                                                    size_t number);
+/* Of `?name=value`; "": it has no value. */
+COLONY_API const char *colony_http_request_query(const struct colony_http_request *request,
+                                                 const char *name);
+/* Whatever the case of @name. */
+COLONY_API const char *colony_http_request_header(const struct colony_http_request *request,
+                                                  const char *name);
+/* A NUL follows its bytes. */
+COLONY_API const char *colony_http_request_body(const struct colony_http_request *request,
+                                                size_t *size);
+/* Answers it and frees it: now or later, once. @type of the content, NULL: none. Copies @body.
+ * A @status that is none (200 to 599) is 500. On the loop. */
+COLONY_API void colony_http_request_answer(struct colony_http_request *request, int status,
+                                           const char *type, const void *body, size_t size);
+
+/*
+ * Has @fn answer @method ("GET", which is HEAD too, "POST", "PUT", "DELETE") of paths that fit
+ * @pattern, "/greet/NAME": a part that begins with an upper-case letter stands for any. It stays
+ * until it is removed, or the engine has ended. Reading (GET) takes the right to read, all else the
+ * right to control, as with colony's own, which come first. Not in /openapi.json.
+ *
+ * -EINVAL; -EEXIST: it is there, or colony's own; -ENOSPC: above 256; -ENOMEM.
+ */
+COLONY_API int colony_http_add_route(struct colony *colony, const char *method, const char *pattern,
+                                     void (*fn)(struct colony_http_request *request, void *data),
+                                     void *data, struct colony_error *err);
+/* -ENOENT. */
+COLONY_API int colony_http_remove_route(struct colony *colony, const char *method,
+                                        const char *pattern, struct colony_error *err);
 
 /* --- daemon: events, status and ping over HTTP and UDP -----------------------------------------
+ *
+ * A struct colony_daemon is a program that is a daemon itself: work of its own (`run`, and slaves
+ * beside it), events that others send it, and what it tells of itself, over HTTP and UDP just as
+ * `colony serve` does with `master:` (docs/events.md). It has neither keeper nor processes.
+ *
+ * Threads: colony_daemon_start() runs the loop, which serves, on the thread that calls it. `run`,
+ * each slave, `process_event`, `status` (with those of slaves) and `ping` have a thread of their
+ * own each: none holds up the server or another one, and each is called once at a time.
  */
+struct colony_daemon;
+struct colony_daemon_ping;
+
+/* Any may be NULL. */
+struct colony_daemon_callbacks {
+    /* The daemon's work. When it returns the daemon ends; it is to return soon after
+     * colony_daemon_is_stopping(). NULL: the daemon ends by colony_daemon_stop(). */
+    void (*run)(struct colony_daemon *daemon, void *data);
+    /* An event, any JSON value, borrowed; in the order in which they came, one at a time.
+     * `events_queue` counts it until this returns. NULL: the daemon logs it. */
+    void (*process_event)(struct colony_daemon *daemon, const struct cJSON *event, void *data);
+    /* Adds to what /status answers, or changes it. */
+    void (*status)(struct colony_daemon *daemon, struct cJSON *status, void *data);
+    /* Whether all is well: colony_daemon_answer_ping(). NULL: it is. */
+    void (*ping)(struct colony_daemon *daemon, struct colony_daemon_ping *ping, void *data);
+    void *data;
+};
+
+/* One slave. */
+struct colony_daemon_slave {
+    const char *name; /* copied. In logs it is NAME-1, NAME-2, …; in /status NAME alone, unless
+                         there are several */
+    void (*run)(struct colony_daemon *daemon, void *data);
+    /* Adds to the object of the slave in /status. May be NULL. */
+    void (*status)(struct colony_daemon *daemon, struct cJSON *status, void *data);
+    /* Called once `run` has returned, and nobody uses @data any more. May be NULL. */
+    void (*end)(void *data);
+    void *data;
+};
+
+enum colony_daemon_level {
+    COLONY_DAEMON_ERROR,
+    COLONY_DAEMON_WARNING,
+    COLONY_DAEMON_INFO,
+    COLONY_DAEMON_DEBUG,
+};
+
+/* A daemon that does nothing yet; @name is what logs and /status call it, 64 bytes at most. Copies
+ * both. -EINVAL, -ENOMEM, -EMFILE. */
+COLONY_API int colony_daemon_open(struct colony_daemon **out, const char *name,
+                                  const struct colony_daemon_callbacks *callbacks,
+                                  struct colony_error *err);
+/*
+ * Settings of a file or of memory (YAML, which JSON is, too), once; without any it has all
+ * defaults, and says so in its log. `master` (host, port, hidden_opts), `events` (limits, handlers
+ * beside process_event: log, webhook and zmq; tokens) and `juggler` (where
+ * colony_daemon_send_event_to_juggler() sends to) are as in docs/configuration.md; all else is the
+ * program's. A program with a key of such a name has colony's under `colony:`. -EINVAL, and what
+ * reading says; -EBUSY: it has settings.
+ */
+COLONY_API int colony_daemon_load(struct colony_daemon *daemon, const char *path,
+                                  struct colony_error *err);
+COLONY_API int colony_daemon_load_text(struct colony_daemon *daemon, const char *text, size_t size,
+                                       struct colony_error *err);
+/* The folder in which `events: {durable: true}` keeps them; made if it is not there, and nobody
+ * else's. Copied. -ENOMEM. */
+COLONY_API int colony_daemon_set_state(struct colony_daemon *daemon, const char *path,
+                                       struct colony_error *err);
+
+/* The program's own settings, an object, secrets and all; and host, port and hidden_opts. Borrowed,
+ * and never changed after loading: any thread then. NULL before. */
+COLONY_API const struct cJSON *colony_daemon_config(const struct colony_daemon *daemon);
+COLONY_API const struct cJSON *colony_daemon_master_config(const struct colony_daemon *daemon);
+/* That it listens on, once `run` is called; 0 before. Any thread. */
+COLONY_API unsigned colony_daemon_port(const struct colony_daemon *daemon);
+
+/*
+ * Listens, begins `run` and serves until the daemon has ended: `run` has returned or somebody has
+ * called colony_daemon_stop(), and `run` and all slaves are back. Then events that wait are handled
+ * for 3 s at most. Once. 0; -EADDRINUSE, -EACCES, … (docs/events.md); -ENOTSUP: a handler of
+ * `events` takes an engine (exec, stdin, bus); -EALREADY.
+ */
+COLONY_API int colony_daemon_start(struct colony_daemon *daemon, struct colony_error *err);
+/* Any thread until colony_daemon_free(), and signal handlers. Returns at once. */
+COLONY_API void colony_daemon_stop(struct colony_daemon *daemon);
+/* Has SIGTERM and SIGINT stop it from colony_daemon_start() on: handlers of signals that are
+ * installed. The second one does what it does to a program without. */
+COLONY_API void colony_daemon_stop_on_signals(struct colony_daemon *daemon);
+/* Not while it runs. NULL is fine. */
+COLONY_API void colony_daemon_free(struct colony_daemon *daemon);
+
+/* For threads of the program's, any of them. */
+COLONY_API bool colony_daemon_is_stopping(const struct colony_daemon *daemon);
+/* Waits so long, or until the daemon stops, or, in a slave, until colony_daemon_wake(). False: it
+ * stops. */
+COLONY_API bool colony_daemon_sleep(struct colony_daemon *daemon, uint64_t ms);
+/* Has the slaves called @name wake up, or not fall asleep the next time. */
+COLONY_API void colony_daemon_wake(struct colony_daemon *daemon, const char *name);
+/* Begins a slave on a thread of its own; once colony_daemon_start() was called, any thread.
+ * -EINVAL; -ESHUTDOWN: the daemon stops; -EAGAIN, -ENOMEM. On failure @slave->end is not called. */
+COLONY_API int colony_daemon_run_slave(struct colony_daemon *daemon,
+                                       const struct colony_daemon_slave *slave,
+                                       struct colony_error *err);
+
+/* What /ping answers, 1,023 bytes at most: @status 200 and a text ("OK\n" unless something is
+ * said), or another status (400…599) and why: {"message": TEXT, "result": false}. Inside `ping`. */
+COLONY_API void colony_daemon_answer_ping(struct colony_daemon_ping *ping, int status,
+                                          const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 3, 4)))
+#endif
+    ;
+
+/*
+ * Has one line for each event from @least upwards written to @fd (1: stdout), which is borrowed:
+ * time, thread, name, level and text, in columns. Before colony_daemon_start(); without this
+ * nothing is written anywhere.
+ */
+COLONY_API void colony_daemon_log_to(struct colony_daemon *daemon, int fd,
+                                     enum colony_daemon_level least);
+/* Adds a line of the program's, 1,023 bytes at most. Any thread. */
+COLONY_API void colony_daemon_log(struct colony_daemon *daemon, enum colony_daemon_level level,
+                                  const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 3, 4)))
+#endif
+    ;
+
+/*
+ * Sends an event to Juggler, soon, and again until it has it; the daemon waits 3 s for that when it
+ * ends. @host NULL: this machine, or what `juggler: host` says; @status: "OK", "WARN", "CRIT" or
+ * "INFO". All is copied. Any thread, once there are settings. 0; -EINVAL: another status; -ENOENT:
+ * there is no `juggler: url`; -EMSGSIZE: over 16 KiB in all; -EAGAIN: 1,000 wait; -ESHUTDOWN,
+ * -ENOMEM.
+ */
+COLONY_API int colony_daemon_send_event_to_juggler(struct colony_daemon *daemon, const char *host,
+                                                   const char *service, const char *status,
+                                                   const char *description);
+
+enum colony_daemonize_flags {
+    COLONY_DAEMONIZE_WAIT = 1, /* the calling process ends only at colony_daemonize_ready() */
+};
+
+/*
+ * Has the program go on in a process of its own, away from its terminal: a session of its own, / as
+ * working folder, umask 022, and /dev/null as standard input, output and error. The process that
+ * calls ends by _exit(0), and that is the point; so call it before there are threads, loops and
+ * anything else of colony's. @pid_file (may be NULL) gets its pid, is locked as long as the new
+ * process lives, and is left behind.
+ *
+ * 0: in the new process. Errors are told in the calling one, which goes on: -EBUSY: there are
+ * threads; -EEXIST: a process holds @pid_file, with its pid; what writing that and forking say;
+ * -ECHILD: with WAIT, it ended before it was ready.
+ */
+COLONY_API int colony_daemonize(const char *pid_file, unsigned flags, struct colony_error *err);
+/* After COLONY_DAEMONIZE_WAIT: the calling process may end now. Any thread. */
+COLONY_API void colony_daemonize_ready(void);
 
 /* --- RPC: methods and attributes over ZeroMQ ---------------------------------------------------
  *
@@ -488,10 +735,11 @@ struct colony_rpc_access {
 };
 /*
  * A proxy of the daemon at @place: NAME or NAME:PORT of this machine's registry; NAME:HOST, found
- * by ssh(1), a child of the program's as long as that takes; HOST:PORT. @access may be NULL. It may
+ * by ssh(1), which asks nobody for anything and is a child of the program's for 30 s at most;
+ * HOST:PORT. @access may be NULL. It may
  * begin to connect only. -ENOENT: there is no such daemon, with the nearest name; -EINVAL; -EACCES:
- * the keys; -EHOSTUNREACH: the other host did not tell. Any thread; each proxy is used by one at a
- * time, and blocks.
+ * the keys; -EHOSTUNREACH, -ETIMEDOUT: the other host did not tell. Any thread; each proxy is used
+ * by one at a time, and blocks.
  */
 COLONY_API int colony_rpc_connect(struct colony_rpc_proxy **out, const char *place,
                                   const struct colony_rpc_access *access, struct colony_error *err);
@@ -662,8 +910,9 @@ COLONY_API int colony_session_update(struct colony_session *session, const char 
 /* Forgets it, with all dependences on it, and leaves it running. */
 COLONY_API int colony_session_detach(struct colony_session *session, const char *who,
                                      struct colony_error *err);
-/* Stops @who (NULL: all, who waits for others first), and waits until all is gone. @ended (may be
- * NULL) is filled also when some could not be stopped: -EPERM, -ETIMEDOUT. */
+/* Stops @who (NULL: all, who waits for others first), and waits until all is gone; each takes a
+ * descriptor meanwhile. @ended (may be NULL) is filled also when some could not be stopped: -EPERM,
+ * -ETIMEDOUT, -EMFILE. */
 COLONY_API int colony_session_stop(struct colony_session *session, const char *who,
                                    struct colony_session_ended *ended, struct colony_error *err);
 

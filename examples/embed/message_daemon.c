@@ -5,7 +5,7 @@
  *     cc -o message_daemon message_daemon.c $(pkg-config --cflags --libs colony libcjson)
  *     ./message_daemon &
  *     colony rpc call MessageDaemon insert_message 'hello world'
- *     ./message_daemon insert 'hello again'       # the same by a proxy
+ *     ./message_daemon insert 'hello again'       # the same by a proxy; [PLACE [KEY-FILE]]
  *     colony rpc stop MessageDaemon
  */
 #include <errno.h>
@@ -147,13 +147,14 @@ static int serve(const char *settings, struct colony_error *err)
 }
 
 /* What the README does in Python: d = get('MessageDaemon'); d.insert_message(…); d.pst_counter */
-static int ask(const char *place, const char *text, struct colony_error *err)
+static int ask(const char *place, const char *text, const char *key_file, struct colony_error *err)
 {
+    const struct colony_rpc_access access = {key_file, NULL};
     struct colony_rpc_proxy *proxy;
     cJSON *params = cJSON_CreateArray();
     cJSON *answer = NULL;
     cJSON *count = NULL;
-    int rc = colony_rpc_connect(&proxy, place, NULL, err);
+    int rc = colony_rpc_connect(&proxy, place, &access, err);
 
     cJSON_AddItemToArray(params, cJSON_CreateString(text));
     if (!rc) {
@@ -179,7 +180,7 @@ int main(int argc, char **argv)
 
     signal(SIGPIPE, SIG_IGN);
     if (argc > 2 && strcmp(text, "insert") == 0)
-        rc = ask(argc > 3 ? argv[3] : "MessageDaemon", argv[2], &err);
+        rc = ask(argc > 3 ? argv[3] : "MessageDaemon", argv[2], argc > 4 ? argv[4] : NULL, &err);
     else
         rc = serve(text, &err);
     if (rc < 0)

@@ -6,12 +6,10 @@
 
 #include "api/connection_internal.h"
 #include "api/daemon_internal.h"
-#include "api/events.h"
 #include "api/json_internal.h"
 #include "api/response_internal.h"
 #include "api/server_internal.h"
 #include "core/error.h"
-#include "core/settings.h"
 
 enum {
     STORE_MS_MAX = 25000, /* a disk that hangs: the client learns it before it gives up itself */
@@ -175,11 +173,12 @@ static int post_event(struct colony__connection *connection, const struct colony
 
 /* --- GET /status and /ping -------------------------------------------------------------------- */
 
-void colony__daemon_respond_status(struct colony__connection *connection, const struct cJSON *more)
+void colony__daemon_respond_status(struct colony__connection *connection,
+                                   const struct cJSON *status)
 {
     struct colony__buffer text = {0};
 
-    if (colony__daemon_status(&text, daemon_of(connection), more) == 0)
+    if (status && colony__daemon_write_status(&text, status) == 0)
         colony__respond_text(connection, 200, JSON_TYPE, text.data, text.size);
     else
         colony__respond_failure(connection, 503, "unavailable",
@@ -196,30 +195,20 @@ static int get_status(struct colony__connection *connection, const struct colony
                       struct colony_error *err)
 {
     struct colony__daemon *daemon = daemon_of(connection);
-    const struct colony_status_settings *settings = &colony_engine_settings(daemon->engine)->status;
-    const struct colony__probe_command command = {settings->argv, settings->timeout_ms};
 
     (void)request;
-    if (settings->argv)
-        return colony__probe_ask(&daemon->status, &command, connection, err);
-    colony__daemon_respond_status(connection, NULL);
-    return 0;
+    return daemon->host->ask_status(daemon, connection, err);
 }
 
 static int get_ping(struct colony__connection *connection, const struct colony__request *request,
                     struct colony_error *err)
 {
     struct colony__daemon *daemon = daemon_of(connection);
-    const struct colony_ping_settings *settings = &colony_engine_settings(daemon->engine)->ping;
-    const struct colony__probe_command command = {settings->argv, settings->timeout_ms};
 
     (void)request;
     if (colony__daemon_check(daemon, err) < 0)
         return err->code; /* which is told as a 500 */
-    if (settings->argv)
-        return colony__probe_ask(&daemon->ping, &command, connection, err);
-    colony__daemon_respond_pong(connection);
-    return 0;
+    return daemon->host->ask_ping(daemon, connection, err);
 }
 
 /* clang-format off */

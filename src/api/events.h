@@ -16,8 +16,11 @@
 
 struct colony_engine;
 struct colony_error;
+struct colony_events_settings;
 struct colony_inbox;
 struct colony_settings;
+struct colony_store;
+struct uv_loop_s;
 
 enum colony_inbox_via {
     INBOX_VIA_HTTP,
@@ -53,12 +56,32 @@ struct colony_inbox_counts {
  * runs. */
 int colony_inbox_check(const struct colony_settings *settings, struct colony_error *err);
 
+/* A handler that is a function, before all others. */
+struct colony_inbox_program {
+    /* @json, in one line, is borrowed for the call. There is no other before
+     * colony_inbox_program_done(). NULL: what it has is given up, and not to be told as done.
+     * Negative errno: it cannot take it. */
+    int (*handle)(uint64_t id, const char *json, size_t size, void *data);
+    void *data;
+};
+
+/* All of it is borrowed for the life of the inbox. */
+struct colony_inbox_options {
+    struct uv_loop_s *loop;
+    struct colony_engine *engine; /* NULL: handlers that take one are refused */
+    struct colony_store *store;   /* of `events.durable`; NULL: there is none */
+    const struct colony_events_settings *settings;
+    const struct colony_inbox_program *program; /* NULL: none */
+};
+
 /*
- * A queue for the engine, with the handlers of `settings->events`. Borrows both. -ENOMEM, and what
+ * A queue with the handlers of the settings. -ENOMEM; -ENOTSUP: a handler takes an engine; and what
  * the handlers need and do not find (a library, a secret).
  */
-int colony_inbox_new(struct colony_inbox **out, struct colony_engine *engine,
-                     const struct colony_settings *settings, struct colony_error *err);
+int colony_inbox_new(struct colony_inbox **out, const struct colony_inbox_options *options,
+                     struct colony_error *err);
+/* The program is done with the event that it was handed. Not inside `handle`. */
+void colony_inbox_program_done(struct colony_inbox *inbox);
 /* From now on events are handled; those that an engine before this one left in the store too. */
 int colony_inbox_start(struct colony_inbox *inbox, struct colony_error *err);
 /* Offers are refused; what was accepted is still handled. */

@@ -38,5 +38,6 @@ static int handle(struct colony__stage *stage, struct colony__incoming *event)
 }
 
 const struct colony__handler_kind colony__handler_bus = {
+    .takes_engine = true,
     .handle = handle,
 };

@@ -98,6 +98,7 @@ static void cancel(struct colony__stage *stage, struct colony__incoming *event)
 }
 
 const struct colony__handler_kind colony__handler_exec = {
+    .takes_engine = true,
     .handle = handle,
     .cancel = cancel,
 };

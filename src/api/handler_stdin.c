@@ -179,6 +179,7 @@ static void close_handler(struct colony__stage *stage)
 }
 
 const struct colony__handler_kind colony__handler_stdin = {
+    .takes_engine = true,
     .open = open_handler,
     .handle = hand_over,
     .cancel = cancel,

@@ -114,8 +114,7 @@ static int open_handler(struct colony__stage *stage, struct colony_error *err)
     if (!own)
         return colony_fail(err, -ENOMEM, "cannot handle events: out of memory");
     own->stage = stage;
-    rc = colony__webhook_new(&own->hook, &stage->settings->hook, "handler",
-                             (size_t)(stage - stage->inbox->stages) + 1, err);
+    rc = colony__webhook_new(&own->hook, &stage->settings->hook, "handler", stage->place, err);
     if (rc == 0)
         rc = start_hook(own, err);
     if (rc < 0) {

@@ -33,12 +33,14 @@ int colony_http_check(const struct colony_http_settings *settings, struct colony
     return rc;
 }
 
-static int create(void **out, struct colony_engine *engine, const struct colony_settings *settings,
-                  struct colony_error *err)
+int colony_http_create(void **out, struct colony_engine *engine,
+                       const struct colony_settings *settings, const struct colony_extras *extras,
+                       struct colony_error *err)
 {
     struct colony__server_options options = {.loop = colony_engine_uv_loop(engine),
                                              .engine = engine,
                                              .routes = &colony__control_routes,
+                                             .extras = extras,
                                              .settings = &settings->http};
     struct colony__credentials credentials = {0};
     struct http *http = calloc(1, sizeof *http);
@@ -61,6 +63,12 @@ static int create(void **out, struct colony_engine *engine, const struct colony_
     colony__server_set_credentials(http->server, &credentials);
     *out = http;
     return 0;
+}
+
+static int create(void **out, struct colony_engine *engine, const struct colony_settings *settings,
+                  struct colony_error *err)
+{
+    return colony_http_create(out, engine, settings, NULL, err);
 }
 
 static void listen_on(const char *name, int fd, void *data)

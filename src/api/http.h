@@ -8,11 +8,19 @@
 #ifndef COLONY_API_HTTP_H
 #define COLONY_API_HTTP_H
 
-struct colony_front;
+struct colony_engine;
 struct colony_error;
+struct colony_extras;
+struct colony_front;
 struct colony_http_settings;
+struct colony_settings;
 
 extern const struct colony_front colony_http_front;
+
+/* Its create(), with routes beside its own (extras.h). */
+int colony_http_create(void **out, struct colony_engine *engine,
+                       const struct colony_settings *settings, const struct colony_extras *extras,
+                       struct colony_error *err);
 
 /*
  * Reads what the endpoints of @settings need, to tell before anything runs whether they can be

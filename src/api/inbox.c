@@ -57,7 +57,7 @@ static void finish(struct colony_inbox *inbox, struct colony__incoming *event)
 static struct colony__stage *next_stage(struct colony_inbox *inbox,
                                         const struct colony__incoming *event, uint32_t from)
 {
-    while (from < inbox->stage_count && !(event->wanted & (uint32_t)1 << from))
+    while (from < inbox->stage_count && !(event->wanted & (uint64_t)1 << from))
         from++;
     return from < inbox->stage_count ? &inbox->stages[from] : NULL;
 }
@@ -176,7 +176,7 @@ void colony__stage_failed(struct colony__stage *stage, const struct colony__inco
         (void)snprintf(others, sizeof others, " (and %" PRIu64 " others before it)",
                        stage->silent_count);
     colony_log(SEVERITY_WARNING, "event %" PRIu64 ": handler %" PRIu32 " (%s): %s%s", event->id,
-               stage->number + 1, colony_handler_kind_name(stage->settings->kind), reason, others);
+               stage->place, colony_handler_kind_name(stage->settings->kind), reason, others);
     stage->silent_count = 0;
     stage->silent_until_ms = now_ms + SILENT_MS;
 }
@@ -228,13 +228,13 @@ static int check_room(struct colony_inbox *inbox, const struct colony_inbox_offe
                        inbox->length);
 }
 
-static uint32_t find_wanted(const struct colony_inbox *inbox, const struct colony_value *value)
+static uint64_t find_wanted(const struct colony_inbox *inbox, const struct colony_value *value)
 {
-    uint32_t wanted = 0;
+    uint64_t wanted = 0;
 
     for (uint32_t i = 0; i < inbox->stage_count; i++)
         if (colony__event_has(value, inbox->stages[i].settings->when))
-            wanted |= (uint32_t)1 << i;
+            wanted |= (uint64_t)1 << i;
     return wanted;
 }
 

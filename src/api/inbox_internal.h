@@ -25,10 +25,12 @@ struct colony__stage;
 struct colony_engine;
 struct colony_http_client;
 struct colony_meters;
+struct colony_store;
 struct colony_value;
 
 enum {
     INBOX_PEER_MAX = 64,
+    INBOX_STAGES_MAX = COLONY_HANDLERS_MAX + 1, /* and the program */
 };
 
 /* One event that was accepted. */
@@ -39,7 +41,7 @@ struct colony__incoming {
     struct colony__stage *stage;   /* where it is; NULL: in none */
     uint64_t id;
     uint64_t at_ms;  /* wall clock */
-    uint32_t wanted; /* a bit for each stage that is to have it */
+    uint64_t wanted; /* a bit for each stage that is to have it */
     bool is_storing; /* the store has not answered yet */
     bool is_stored;
     bool is_in_hand; /* of its stage, which is not done with it */
@@ -62,6 +64,7 @@ struct colony__stage_counts {
 
 /* All but `handle` may be NULL. */
 struct colony__handler_kind {
+    bool takes_engine;
     /* Whether it could be had at all: libraries, secrets. */
     int (*check)(const struct colony_handler_settings *settings, struct colony_error *err);
     /* What it needs; told before anything is handed to it. */
@@ -81,7 +84,8 @@ struct colony__stage {
     const struct colony__handler_kind *kind;
     const struct colony_handler_settings *settings;
     struct colony_inbox *inbox;
-    uint32_t number;               /* in the order of the settings, from 0 */
+    uint32_t number;               /* in the order of stages, from 0 */
+    uint32_t place;                /* in the settings, from 1; 0: in none */
     struct colony__incoming *head; /* that wait for it */
     struct colony__incoming **end;
     uint32_t busy; /* events it has in hand */
@@ -93,10 +97,12 @@ struct colony__stage {
 };
 
 struct colony_inbox {
-    struct colony_engine *engine;
+    struct colony_engine *engine; /* NULL: there is none, nor are there meters */
+    struct colony_store *store;   /* NULL: there is none */
+    const struct colony_inbox_program *program;
     struct uv_loop_s *loop;
     const struct colony_events_settings *settings;
-    struct colony__stage stages[COLONY_HANDLERS_MAX];
+    struct colony__stage stages[INBOX_STAGES_MAX];
     uint32_t stage_count;
     struct colony__incomings all; /* in the order in which they came */
     uint64_t last_id;
@@ -122,6 +128,7 @@ extern const struct colony__handler_kind colony__handler_stdin;
 extern const struct colony__handler_kind colony__handler_webhook;
 extern const struct colony__handler_kind colony__handler_bus;
 extern const struct colony__handler_kind colony__handler_zmq;
+extern const struct colony__handler_kind colony__handler_program;
 
 /* --- inbox.c ---------------------------------------------------------------------------------- */
 
@@ -161,10 +168,6 @@ int colony__inbox_restore(struct colony_inbox *inbox, struct colony_error *err);
 
 /* --- inbox_life.c ----------------------------------------------------------------------------- */
 
-/* As colony_inbox_new; without @engine handlers that need none can be tried. */
-int colony__inbox_make(struct colony_inbox **out, struct uv_loop_s *loop,
-                       struct colony_engine *engine, const struct colony_events_settings *settings,
-                       struct colony_error *err);
 void colony__inbox_part_closed(void *inbox);
 /* Nothing is left: if it is to end, it does. */
 void colony__inbox_idle(struct colony_inbox *inbox);

@@ -5,7 +5,6 @@
 #include <time.h>
 
 #include "api/inbox_internal.h"
-#include "core/engine.h"
 #include "core/error.h"
 #include "core/http_client.h"
 #include "core/log.h"
@@ -15,9 +14,10 @@ enum {
 };
 
 static const struct colony__handler_kind *const kinds[HANDLER_KIND_COUNT] = {
-    [HANDLER_LOG] = &colony__handler_log,     [HANDLER_EXEC] = &colony__handler_exec,
-    [HANDLER_STDIN] = &colony__handler_stdin, [HANDLER_WEBHOOK] = &colony__handler_webhook,
-    [HANDLER_BUS] = &colony__handler_bus,     [HANDLER_ZMQ] = &colony__handler_zmq,
+    [HANDLER_LOG] = &colony__handler_log,         [HANDLER_EXEC] = &colony__handler_exec,
+    [HANDLER_STDIN] = &colony__handler_stdin,     [HANDLER_WEBHOOK] = &colony__handler_webhook,
+    [HANDLER_BUS] = &colony__handler_bus,         [HANDLER_ZMQ] = &colony__handler_zmq,
+    [HANDLER_PROGRAM] = &colony__handler_program,
 };
 
 int colony_inbox_check(const struct colony_settings *settings, struct colony_error *err)
@@ -115,37 +115,52 @@ static uint64_t wall_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-static int open_stages(struct colony_inbox *inbox, struct colony_error *err)
+static int open_stage(struct colony_inbox *inbox, const struct colony_handler_settings *settings,
+                      uint32_t place, struct colony_error *err)
 {
-    int rc = 0;
+    struct colony__stage *stage = &inbox->stages[inbox->stage_count];
+    int rc;
 
-    for (size_t i = 0; i < inbox->settings->handler_count && rc == 0; i++) {
-        struct colony__stage *stage = &inbox->stages[i];
-
-        stage->settings = &inbox->settings->handlers[i];
-        stage->kind = kinds[stage->settings->kind];
-        stage->inbox = inbox;
-        stage->number = (uint32_t)i;
-        stage->end = &stage->head;
-        stage->busy_max = stage->settings->kind == HANDLER_EXEC ? stage->settings->concurrency : 1;
-        rc = stage->kind->open ? stage->kind->open(stage, err) : 0;
-        inbox->stage_count += rc == 0;
-    }
+    stage->settings = settings;
+    stage->kind = kinds[settings->kind];
+    stage->inbox = inbox;
+    stage->number = inbox->stage_count;
+    stage->place = place;
+    stage->end = &stage->head;
+    stage->busy_max = settings->kind == HANDLER_EXEC ? settings->concurrency : 1;
+    if (stage->kind->takes_engine && !inbox->engine)
+        return colony_fail(err, -ENOTSUP,
+                           "cannot handle events by `%s`: that is the engine's, and here is none",
+                           colony_handler_kind_name(settings->kind));
+    rc = stage->kind->open ? stage->kind->open(stage, err) : 0;
+    inbox->stage_count += rc == 0;
     return rc;
 }
 
-int colony__inbox_make(struct colony_inbox **out, struct uv_loop_s *loop,
-                       struct colony_engine *engine, const struct colony_events_settings *settings,
-                       struct colony_error *err)
+/* What a program does is not held up by a webhook that nobody answers. */
+static int open_stages(struct colony_inbox *inbox, struct colony_error *err)
+{
+    static const struct colony_handler_settings program = {.kind = HANDLER_PROGRAM};
+    int rc = inbox->program ? open_stage(inbox, &program, 0, err) : 0;
+
+    for (size_t i = 0; i < inbox->settings->handler_count && rc == 0; i++)
+        rc = open_stage(inbox, &inbox->settings->handlers[i], (uint32_t)i + 1, err);
+    return rc;
+}
+
+int colony_inbox_new(struct colony_inbox **out, const struct colony_inbox_options *options,
+                     struct colony_error *err)
 {
     struct colony_inbox *inbox = calloc(1, sizeof *inbox);
     int rc;
 
     if (!inbox)
         return colony_fail(err, -ENOMEM, "cannot take events: out of memory");
-    inbox->engine = engine;
-    inbox->loop = loop;
-    inbox->settings = settings;
+    inbox->engine = options->engine;
+    inbox->store = options->store;
+    inbox->program = options->program;
+    inbox->loop = options->loop;
+    inbox->settings = options->settings;
     inbox->last_id = wall_us(); /* above all that an engine before this one gave */
     TAILQ_INIT(&inbox->all);
     (void)uv_timer_init(inbox->loop, &inbox->timer);
@@ -158,12 +173,6 @@ int colony__inbox_make(struct colony_inbox **out, struct uv_loop_s *loop,
     }
     *out = inbox;
     return 0;
-}
-
-int colony_inbox_new(struct colony_inbox **out, struct colony_engine *engine,
-                     const struct colony_settings *settings, struct colony_error *err)
-{
-    return colony__inbox_make(out, colony_engine_uv_loop(engine), engine, settings->events, err);
 }
 
 int colony_inbox_start(struct colony_inbox *inbox, struct colony_error *err)

@@ -86,6 +86,8 @@ static const struct colony_meter meters[] = {
 
 int colony__inbox_add_meters(struct colony_inbox *inbox)
 {
+    if (!inbox->engine)
+        return 0;
     if (!inbox->meters)
         inbox->meters = calloc(1, sizeof *inbox->meters);
     if (!inbox->meters)

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "api/inbox_internal.h"
-#include "core/engine.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/store.h"
@@ -39,7 +38,7 @@ static void on_stored(int rc, void *data)
 
 int colony__inbox_store(struct colony_inbox *inbox, struct colony__incoming *event)
 {
-    struct colony_store *store = colony_engine_store(inbox->engine);
+    struct colony_store *store = inbox->store;
     const struct colony_store_spooled row = {.id = event->id,
                                              .at_ms = event->at_ms,
                                              .via = colony__inbox_via_name(event->via),
@@ -54,7 +53,7 @@ int colony__inbox_store(struct colony_inbox *inbox, struct colony__incoming *eve
 
 void colony__inbox_forget(struct colony_inbox *inbox, const struct colony__incoming *event)
 {
-    int rc = colony_store_unspool(colony_engine_store(inbox->engine), event->id);
+    int rc = colony_store_unspool(inbox->store, event->id);
 
     if (rc < 0)
         colony_log(SEVERITY_WARNING,
@@ -119,7 +118,7 @@ static void drop_all(struct colony_inbox *inbox)
 
 int colony__inbox_restore(struct colony_inbox *inbox, struct colony_error *err)
 {
-    struct colony_store *store = colony_engine_store(inbox->engine);
+    struct colony_store *store = inbox->store;
     struct restoring restoring = {.inbox = inbox};
     int rc;
 

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+
 #include "api/connection_internal.h"
 #include "api/handlers_internal.h"
 #include "api/json_internal.h"
 #include "api/response_internal.h"
 #include "api/server_internal.h"
 #include "core/engine.h"
+#include "core/error.h"
 #include "core/log.h"
 
 int colony__get_welcome(struct colony__connection *connection,
@@ -69,14 +73,52 @@ static void on_upgrade_answered(void *data)
 
 static const struct colony__source upgrade_source = {.closed = on_upgrade_answered};
 
+/* A check under way. It belongs to the engine's callback; the connection only knows it. */
+struct check {
+    struct colony__connection *connection; /* NULL: it has gone, and nobody wants it any more */
+};
+
+static void on_check_closed(void *data)
+{
+    struct check *check = data;
+
+    check->connection = NULL;
+}
+
+static const struct colony__source check_source = {.closed = on_check_closed};
+
+static void on_checked(int rc, const struct colony_error *err, void *data)
+{
+    struct check *check = data;
+    struct colony__connection *connection = check->connection;
+
+    free(check);
+    if (!connection)
+        return;
+    colony__connection_set_source(connection, NULL, NULL);
+    if (rc < 0) {
+        colony__respond_error(connection, err);
+        return;
+    }
+    colony__connection_set_source(connection, &upgrade_source, connection);
+    (void)colony__respond_ok(connection);
+}
+
 int colony__post_upgrade(struct colony__connection *connection,
                          const struct colony__request *request, struct colony_error *err)
 {
-    int rc = colony_engine_check_upgrade(colony__connection_engine(connection), err);
+    struct check *check = calloc(1, sizeof *check);
+    int rc;
 
     (void)request;
-    if (rc < 0)
-        return rc;
-    colony__connection_set_source(connection, &upgrade_source, connection);
-    return colony__respond_ok(connection);
+    if (!check)
+        return colony_fail_os(err, -ENOMEM, "cannot upgrade");
+    check->connection = connection;
+    colony__connection_set_source(connection, &check_source, check);
+    rc = colony_engine_check_upgrade(colony__connection_engine(connection), on_checked, check, err);
+    if (rc == 0)
+        return 0;
+    colony__connection_set_source(connection, NULL, NULL);
+    free(check);
+    return rc;
 }

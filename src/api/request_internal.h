@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct colony__route;
 struct colony_error;
 
 enum {
@@ -48,6 +49,7 @@ struct colony__request {
     const char *body;
     size_t body_size;
     const char *args[COLONY__ARGS_MAX]; /* what stands for the upper-case parts of the route */
+    const struct colony__route *route;  /* during its handler's call, where that is one of many */
 };
 
 /*

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/response_internal.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,12 +62,17 @@ static void put_status(struct colony__connection *connection, int status)
         {505, HEAD("505 HTTP Version Not Supported")},
     };
 #undef HEAD
-    size_t i = 0;
+    char other[64];
 
-    while (i + 1 < sizeof heads / sizeof heads[0] && heads[i].status != status)
-        i++;
-    assert(heads[i].status == status);
-    put(connection, heads[i].head);
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
+        if (heads[i].status == status) {
+            put(connection, heads[i].head);
+            return;
+        }
+    /* Of a choice of a program around us: the phrase may be empty (RFC 9112 §4). */
+    (void)snprintf(other, sizeof other, "HTTP/1.1 %d \r\nServer: colony/" COLONY_VERSION "\r\n",
+                   status);
+    put(connection, other);
 }
 
 static void put_methods(struct colony__connection *connection, const char *name)

@@ -10,6 +10,7 @@
 
 #include "api/access_internal.h"
 #include "api/connection_internal.h"
+#include "api/extras_internal.h"
 #include "api/response_internal.h"
 #include "api/route_internal.h"
 #include "core/error.h"
@@ -220,6 +221,7 @@ int colony__server_new(struct colony__server **out, const struct colony__server_
     server->loop = options->loop;
     server->engine = options->engine;
     server->routes = options->routes;
+    server->extras = options->extras;
     server->access = options->access;
     server->owner = options->owner;
     server->head_max = settings->header_bytes_max;
@@ -401,6 +403,8 @@ static int call_route(struct colony__server *server, struct colony__connection *
     unsigned allowed;
 
     route = colony__route_find(server->routes, request, &allowed);
+    if (!route)
+        route = colony__extras_find(server->extras, request, &allowed);
     if (request->method == METHOD_OPTIONS) {
         connection->allowed = allowed | METHOD_OPTIONS;
         colony__respond_nothing(connection);

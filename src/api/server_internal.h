@@ -22,6 +22,7 @@ struct colony__connection;
 struct colony__listener;
 struct colony__routes;
 struct colony_engine;
+struct colony_extras;
 struct colony_error;
 struct colony_http_settings;
 
@@ -44,6 +45,7 @@ struct colony__server_options {
     const struct colony_http_settings *settings; /* its limits are copied */
     struct colony__access *access;               /* becomes the server's, on success */
     void *owner;                                 /* for the handlers; may be NULL */
+    const struct colony_extras *extras;          /* after those of @routes; may be NULL */
 };
 
 /* The fields are for the files of this folder. */
@@ -51,6 +53,7 @@ struct colony__server {
     uv_loop_t *loop;
     struct colony_engine *engine;
     const struct colony__routes *routes;
+    const struct colony_extras *extras;
     struct colony__access *access;
     void *owner;
     const char *plugins;                    /* folder of site plugins, borrowed; NULL: none */

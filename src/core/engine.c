@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -124,6 +123,12 @@ void engine_give_up(struct colony_engine *engine, const char *why)
     colony_log(SEVERITY_ERROR, "begins anew: %s", why);
     if (engine->callbacks.fatal)
         engine->callbacks.fatal(engine->callbacks.data);
+}
+
+void colony_engine_tell_stuck(struct colony_engine *engine)
+{
+    if (engine->callbacks.stuck)
+        engine->callbacks.stuck(engine->callbacks.data);
 }
 
 static void on_keeper_poll(uv_poll_t *poll, int status, int events)
@@ -269,6 +274,15 @@ static void hurry_all(struct colony_engine *engine)
             engine_slot_hurry(entry->slots[i]);
 }
 
+/* Said before anything is stopped: notes tell of a slot what it was, and not what for. */
+static void tell_ending(struct colony_engine *engine)
+{
+    struct colony_message message = {.type = MESSAGE_ENDING, .value = engine->exit_code};
+
+    if (engine->keeper_version >= COLONY_PROTOCOL_ENDING)
+        (void)colony_link_send(engine->link, &message, NULL, 0);
+}
+
 void colony_engine_shutdown(struct colony_engine *engine, const char *why)
 {
     if (engine->is_stopping) {
@@ -277,6 +291,7 @@ void colony_engine_shutdown(struct colony_engine *engine, const char *why)
         hurry_all(engine); /* asked twice: no more grace */
         return;
     }
+    tell_ending(engine);
     if (engine->leaves) {
         colony_log(SEVERITY_INFO, "ends, and leaves its processes running: asked by %s", why);
         engine->is_stopping = true;
@@ -394,34 +409,6 @@ void colony_engine_close(struct colony_engine *engine, int exit_code, colony_eng
         on_logs_closed(engine);
 }
 
-/* The keeper runs it: under `user:` that is root, who may run what anybody may. */
-static int find_program(const struct colony_keeper_options *keeper)
-{
-    struct stat info;
-
-    if (stat(keeper->program, &info) < 0)
-        return keeper->has_user && errno == EACCES ? 0 : -errno;
-    if (!S_ISREG(info.st_mode))
-        return -EACCES;
-    if (keeper->has_user)
-        return info.st_mode & 0111 ? 0 : -EACCES;
-    return access(keeper->program, X_OK) < 0 ? -errno : 0;
-}
-
-int colony_engine_check_upgrade(const struct colony_engine *engine, struct colony_error *err)
-{
-    const char *program = engine->keeper->program;
-    int rc;
-
-    if (engine->is_stopping)
-        return colony_fail(err, -ESHUTDOWN, "cannot upgrade: colony is ending");
-    rc = find_program(engine->keeper);
-    if (rc < 0)
-        return colony_fail(err, -EIO, "cannot upgrade: cannot run %s: %s: install colony there",
-                           program, strerror(-rc));
-    return 0;
-}
-
 /* What was told and waits to be written would go with us. */
 static void flush_store(struct colony_engine *engine)
 {
@@ -443,8 +430,6 @@ void colony_engine_upgrade(struct colony_engine *engine)
 
 void colony_engine_each_fd(struct colony_engine *engine, void (*cb)(int fd, void *data), void *data)
 {
-    for (size_t i = 0; i < engine->socket_count; i++)
-        cb(engine->sockets[i].fd, data);
     colony_logs_each_pipe(engine->logs, cb, data);
     for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
         for (uint32_t i = 0; i < entry->slot_count; i++) {
@@ -476,8 +461,10 @@ int colony_engine_become_keeper(struct colony_engine *engine, struct colony_erro
                            "ends with the keeper: whoever started colony starts it again");
     options.link_fd = -1;
     options.socket_count = engine->socket_count;
-    for (size_t i = 0; i < engine->socket_count; i++)
+    for (size_t i = 0; i < engine->socket_count; i++) {
         options.sockets[i] = engine->sockets[i];
+        keep_over_exec(engine->sockets[i].fd, NULL);
+    }
     keep_over_exec(options.lock_fd, NULL);
     colony_engine_each_fd(engine, keep_over_exec, NULL); /* what was not read yet goes on with us */
     argv = colony_keeper_options_argv(&options, "keeper");

@@ -74,6 +74,8 @@ struct colony_engine_callbacks {
     void (*reload)(void *data);  /* colony got SIGHUP */
     void (*lost)(void *data);    /* the keeper is gone: colony_engine_become_keeper(), or end */
     void (*fatal)(void *data);   /* it cannot go on: end, another one carries on */
+    void (*stuck)(void *data);   /* a thread of libuv's may never come back: it waits for them when
+                                    the program ends */
     void *data;
 };
 
@@ -116,8 +118,11 @@ void colony_engine_close(struct colony_engine *engine, int exit_code, colony_eng
  */
 int colony_engine_become_keeper(struct colony_engine *engine, struct colony_error *err);
 
-/* Calls @cb for its listening sockets and its ends of pipes: what a keeper that takes the place of
- * one that is gone gets, so that nothing is lost that is in them. */
+/* For a front-end that does not wait for a thread of its. */
+void colony_engine_tell_stuck(struct colony_engine *engine);
+
+/* Calls @cb for its ends of pipes: what a keeper that takes the place of one that is gone gets, so
+ * that nothing is lost that is in them. */
 void colony_engine_each_fd(struct colony_engine *engine, void (*cb)(int fd, void *data),
                            void *data);
 
@@ -479,11 +484,17 @@ void colony_engine_unmonitor(struct colony_engine *engine, struct colony_monitor
  * ends with status 0. */
 void colony_engine_shutdown(struct colony_engine *engine, const char *why);
 
+/* 0: there is something to upgrade to; -EIO: not, with the reason in @err; -ESHUTDOWN. */
+typedef void (*colony_upgrade_check_cb)(int rc, const struct colony_error *err, void *data);
+
 /*
- * Whether there is something to upgrade to: 0; -EIO: what is installed cannot be run; -ESHUTDOWN.
- * Under `user:` a folder the engine may not look into passes: only the keeper can tell.
+ * Asks what is installed whether it can go on with the options and settings of this colony, for 5
+ * seconds at most, and calls @cb once, on the loop. Under `user:` a program in a folder that the
+ * engine may not look into passes, inside this call: only the keeper can tell. -EIO: it cannot be
+ * run at all; -ESHUTDOWN, -ENOMEM, -EMFILE: then @cb is not called.
  */
-int colony_engine_check_upgrade(const struct colony_engine *engine, struct colony_error *err);
+int colony_engine_check_upgrade(struct colony_engine *engine, colony_upgrade_check_cb cb,
+                                void *data, struct colony_error *err);
 
 /*
  * Replaces keeper and engine by what is installed now; no process is restarted. The keeper kills

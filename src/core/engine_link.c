@@ -212,7 +212,10 @@ static void on_hello(struct inbox *in)
 
     in->engine->hello = in->message->u.hello;
     in->engine->keeper_version = in->message->version;
-    in->engine->is_stopping = in->engine->hello.is_ending;
+    if (in->engine->hello.is_ending) { /* it may have been asked before */
+        in->engine->is_stopping = true;
+        in->engine->exit_code = in->engine->hello.exit_code;
+    }
     if (colony_table_map(&in->engine->table, fd, &err) == 0 &&
         colony_notes_map(&in->engine->notes, notes_fd, &err) == 0)
         return;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* engine_policy.c - what comes after an end: again, later, or no more (restart.h). */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #include "core/engine_internal.h"
 #include "core/log.h"
+#include "core/spawn.h"
 
 enum {
     SLACK_DIVISOR = 32,
@@ -163,11 +165,19 @@ bool engine_policy_holds(struct slot *slot)
     return true;
 }
 
+static bool is_not_found(const struct slot *slot)
+{
+    const struct colony_record *record = engine_slot_record(slot);
+
+    return record && colony_record_state(record) == RECORD_FAILED &&
+           record->failed_step == STEP_EXEC && record->failed_errno == ENOENT;
+}
+
 /* As a shell tells it, and 1 for what nobody can tell. */
 static int exit_code_of(const struct slot *slot)
 {
     if (slot->failure)
-        return 127;
+        return is_not_found(slot) ? 127 : 126;
     if (!slot->has_exit || !slot->exit_known)
         return EXIT_FAILED;
     return WIFSIGNALED(slot->wait_status) ? 128 + WTERMSIG(slot->wait_status)

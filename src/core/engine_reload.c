@@ -240,8 +240,6 @@ static void apply_rest(struct reload *reload)
     now->webhooks = next->webhooks;
     next->webhooks = webhooks;
     apply_daemon(now, next);
-    if (!next->exit_with)
-        return; /* the command line may have said it */
     now->exit_with = next->exit_with;
     next->exit_with = exit_with;
 }
@@ -376,8 +374,17 @@ static void choose_saved(struct reload *reload)
     reload->saved.ping = next->ping;
     reload->saved.status = next->status;
     reload->saved.master.hidden_opts = next->master.hidden_opts;
-    if (next->exit_with)
-        reload->saved.exit_with = next->exit_with;
+    reload->saved.exit_with = next->exit_with;
+}
+
+/* What colony ends with stays unless the file says otherwise: the command line may have said it. */
+static int keep_exit_with(struct reload *reload)
+{
+    const char *exit_with = reload->engine->settings->exit_with;
+
+    if (!exit_with || !reload->settings || reload->settings->exit_with)
+        return 0;
+    return colony_settings_set_exit_with(reload->settings, exit_with, &reload->err);
 }
 
 static void load(uv_work_t *work)
@@ -388,6 +395,8 @@ static void load(uv_work_t *work)
 
     if (config[0] != '\0')
         reload->rc = colony_settings_load(&reload->settings, config, &reload->err);
+    if (reload->rc == 0)
+        reload->rc = keep_exit_with(reload);
     choose_saved(reload);
     for (size_t i = 0; i < RELOAD_PARTS_MAX && reload->rc == 0; i++)
         if (reload->parts[i])

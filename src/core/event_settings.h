@@ -21,6 +21,7 @@ enum colony_handler_kind {
     HANDLER_WEBHOOK, /* a POST to a URL */
     HANDLER_BUS,     /* published to whoever watches events */
     HANDLER_ZMQ,     /* published on a ZeroMQ socket */
+    HANDLER_PROGRAM, /* a function of the program that embeds colony; no settings say so */
     HANDLER_KIND_COUNT,
 };
 

@@ -51,10 +51,21 @@ int keeper_watch(struct keeper *keeper, int fd, enum keeper_source source, uint3
 
 /* Starting. */
 
+void colony_keeper_signals(sigset_t *out)
+{
+    (void)sigemptyset(out);
+    (void)sigaddset(out, SIGTERM);
+    (void)sigaddset(out, SIGINT);
+    (void)sigaddset(out, SIGQUIT);
+    (void)sigaddset(out, SIGHUP);
+}
+
 /* Children inherit nothing: no handler, no ignored signal, no mask (signals come by signalfd). */
 static int take_signals(struct keeper *keeper)
 {
     static const unsigned long default_action[8]; /* the kernel's struct sigaction: SIG_DFL */
+    /* That we are broken: a watchdog says so with SIGABRT, and must be able to end us. */
+    static const int fatal[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
     sigset_t all;
     sigset_t watched;
 
@@ -62,12 +73,10 @@ static int take_signals(struct keeper *keeper)
     for (int signo = 1; signo < NSIG; signo++)
         (void)syscall(SYS_rt_sigaction, signo, default_action, NULL, sizeof(uint64_t));
     (void)sigfillset(&all);
+    for (size_t i = 0; i < sizeof fatal / sizeof fatal[0]; i++)
+        (void)sigdelset(&all, fatal[i]);
     (void)sigprocmask(SIG_SETMASK, &all, NULL);
-    (void)sigemptyset(&watched);
-    (void)sigaddset(&watched, SIGTERM);
-    (void)sigaddset(&watched, SIGINT);
-    (void)sigaddset(&watched, SIGQUIT);
-    (void)sigaddset(&watched, SIGHUP);
+    colony_keeper_signals(&watched);
     keeper->signal_fd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
     (void)sigemptyset(&watched);
     (void)sigaddset(&watched, SIGCHLD);
@@ -258,6 +267,7 @@ static int start(struct keeper *keeper, struct colony_error *err)
 static void ask_engine_to_end(struct keeper *keeper, int signo)
 {
     keeper->ended_requests++;
+    keeper->is_asked_to_end = true;
     keeper->requests |= 1U << signo;
     keeper_tell_ending(keeper);
     if (keeper->ended_requests == 3) {

@@ -8,6 +8,8 @@
 #ifndef COLONY_CORE_KEEPER_H
 #define COLONY_CORE_KEEPER_H
 
+#include <signal.h>
+
 struct colony_error;
 struct colony_keeper_options;
 
@@ -17,5 +19,8 @@ struct colony_keeper_options;
  * single-threaded. Returns the exit code of the command.
  */
 int colony_keeper_run(struct colony_keeper_options *options);
+
+/* Those it acts on. Who blocks them before exec loses none that comes before the keeper looks. */
+void colony_keeper_signals(sigset_t *out);
 
 #endif

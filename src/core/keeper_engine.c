@@ -204,6 +204,8 @@ void keeper_on_engine_exit(struct keeper *keeper)
     char how[64];
     int status = 0;
 
+    if (keeper->link_fd >= 0)
+        keeper_on_link(keeper, 0); /* its last words */
     if (waitpid(keeper->engine_pid, &status, WNOHANG) != keeper->engine_pid)
         return;
     (void)close(keeper->engine_pidfd);
@@ -254,7 +256,8 @@ static int send_hello(struct keeper *keeper)
         .capacity = keeper->capacity,
         .record_count = keeper->table.used,
         .has_cgroups = keeper->cgroups.base_fd >= 0,
-        .is_ending = keeper->ended_requests > 0,
+        .is_ending = keeper->is_asked_to_end,
+        .exit_code = keeper->exit_code,
         .nofile_soft = keeper->options->nofile_soft,
         .nofile_hard = limit.rlim_max,
     };

@@ -52,7 +52,7 @@ static void lose_host(struct keeper *keeper)
     }
     colony_log(SEVERITY_WARNING, "the program is gone: stops its processes");
     options->is_orphaned = true;
-    keeper->ended_requests = 1;
+    keeper->is_asked_to_end = true;
     keeper->engine_restart_at_ms = keeper_now_ms();
 }
 

@@ -126,7 +126,8 @@ struct keeper {
 
     uint64_t stray_check_at_ms;  /* 0: not due */
     uint64_t status_check_at_ms; /* 0: not due; adopted ones that ended */
-    uint32_t ended_requests;     /* how often the user asked it to end */
+    uint32_t ended_requests;     /* how many signals asked it to end */
+    bool is_asked_to_end;        /* by them, or by the engine: with exit_code */
     bool is_ending;              /* all is stopped; the engine is leaving */
     int exit_code;
 };

@@ -32,9 +32,9 @@ void keeper_open_manager(struct keeper *keeper)
 /* @first, lines that end with a newline, then what runs. */
 static void tell(struct keeper *keeper, const char *first)
 {
-    const char *how = keeper->ended_requests > 0 ? "stops: "
-                      : keeper->engine_is_ready  ? ""
-                                                 : "the engine starts: ";
+    const char *how = keeper->is_asked_to_end   ? "stops: "
+                      : keeper->engine_is_ready ? ""
+                                                : "the engine starts: ";
     const char *problem = keeper->reload_problem;
     char text[TEXT_SIZE];
 
@@ -75,7 +75,7 @@ void keeper_tell_reloading(struct keeper *keeper)
 void keeper_on_reloaded(struct keeper *keeper, const char *problem)
 {
     (void)snprintf(keeper->reload_problem, sizeof keeper->reload_problem, "%s", problem);
-    if (keeper->ended_requests == 0)
+    if (!keeper->is_asked_to_end)
         tell(keeper, "READY=1\n");
 }
 

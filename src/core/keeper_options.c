@@ -55,6 +55,7 @@ static const struct option option_table[] = {
     {"managed",   TYPE_BOOL, AT(is_managed)},
     {"leaves",    TYPE_BOOL, AT(leaves)},
     {"temporary", TYPE_BOOL, AT(is_temporary)},
+    {"check",     TYPE_BOOL, AT(is_check)},
     {"orphaned",  TYPE_BOOL, AT(is_orphaned)},
     {"user",      TYPE_BOOL, AT(has_user)},
     {"grants",    TYPE_U32,  AT(grants)},

@@ -60,6 +60,7 @@ struct colony_keeper_options {
     bool is_managed;      /* a service manager restarts us: an engine without keeper just ends */
     bool leaves;          /* keeper: when its host is gone, what runs goes on */
     bool is_temporary;    /* keeper: the state folder is removed at the end */
+    bool is_check;        /* keeper: tells whether it could go on with all of this, and ends */
     bool is_orphaned;     /* engine: its keeper's host is gone; it stops what runs, no more */
     bool has_user;        /* the engine runs as identities[0]; others may only be spawned as */
     uint32_t grants;      /* enum colony_grant */

@@ -160,6 +160,17 @@ static int on_release(struct keeper *keeper, const struct colony_message *messag
     return 0;
 }
 
+/* An engine after this one must not take what it stops for something to be started. */
+static int on_ending(struct keeper *keeper, const struct colony_message *message, const int *fds,
+                     size_t fd_count)
+{
+    (void)fds, (void)fd_count;
+    keeper->is_asked_to_end = true;
+    keeper->exit_code = message->value;
+    keeper_tell_ending(keeper);
+    return 0;
+}
+
 static int on_shutdown(struct keeper *keeper, const struct colony_message *message, const int *fds,
                        size_t fd_count)
 {
@@ -215,7 +226,7 @@ static const struct handler handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_RELEASE] = {on_release, false},   [MESSAGE_SHUTDOWN] = {on_shutdown, false},
     [MESSAGE_UPGRADE] = {on_upgrade, false},   [MESSAGE_ADOPT] = {on_adopt, false},
     [MESSAGE_LET_GO] = {on_let_go, true},      [MESSAGE_ALIVE] = {on_alive, false},
-    [MESSAGE_RELOADED] = {on_reloaded, false},
+    [MESSAGE_RELOADED] = {on_reloaded, false}, [MESSAGE_ENDING] = {on_ending, false},
 };
 
 static bool names_its_record(const struct keeper *keeper, const struct colony_message *message)

@@ -12,6 +12,7 @@
 
 enum {
     LINE_MAX_BYTES = 2048,
+    STAMP_SIZE = 32,
 };
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
@@ -26,6 +27,11 @@ static struct {
     colony_log_sink sink;
     void *sink_data;
 } logger = {"colony", SEVERITY_INFO, LOG_STYLE_TEXT, "colony", false, NULL, NULL};
+
+static _Thread_local struct {
+    colony_log_sink cb;
+    void *data;
+} diverted;
 
 static _Thread_local bool is_holding;
 static struct {
@@ -87,22 +93,45 @@ static void blank_control_bytes(char *text)
             *text = '?';
 }
 
+static struct timespec stamp_now(char stamp[STAMP_SIZE])
+{
+    struct timespec now = {0};
+    struct tm local = {0};
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    (void)localtime_r(&now.tv_sec, &local);
+    (void)strftime(stamp, STAMP_SIZE, "%Y-%m-%d %H:%M:%S", &local);
+    return now;
+}
+
 /* As a daemon that logged by threads had it: the engine is its main one. */
 static const char *thread_name(void)
 {
     return strcmp(logger.part, "keeper") == 0 ? "Keeper" : "MainThread";
 }
 
+size_t colony_log_format_columns(char *line, size_t size, const char *const columns[2],
+                                 enum colony_log_severity severity, char *message)
+{
+    char stamp[STAMP_SIZE];
+    struct timespec now = stamp_now(stamp);
+    int length;
+
+    blank_control_bytes(message);
+    length = snprintf(line, size, "%s,%03ld %-24s%-32s%-12s%s\n", stamp, now.tv_nsec / 1000000,
+                      columns[0], columns[1], classic_names[severity], message);
+    if (length > 0 && (size_t)length >= size)
+        line[size - 2] = '\n';
+    return length > 0 && (size_t)length < size ? (size_t)length : size - 1;
+}
+
 static int format_line(char *line, size_t size, enum colony_log_severity severity, char *message)
 {
-    char stamp[32];
+    const char *const columns[] = {thread_name(), logger.name};
+    char stamp[STAMP_SIZE];
     char quoted[LINE_MAX_BYTES];
-    struct timespec now;
-    struct tm local;
+    struct timespec now = stamp_now(stamp);
 
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    (void)localtime_r(&now.tv_sec, &local);
-    (void)strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", &local);
     if (logger.style == LOG_STYLE_JSON) {
         quote_json(quoted, sizeof quoted, message);
         return snprintf(line, size,
@@ -110,12 +139,11 @@ static int format_line(char *line, size_t size, enum colony_log_severity severit
                         "\"message\": \"%s\"}\n",
                         stamp, now.tv_nsec / 1000000, level_names[severity], logger.part, quoted);
     }
+    if (logger.style == LOG_STYLE_CLASSIC)
+        return (int)colony_log_format_columns(line, size, columns, severity, message);
     blank_control_bytes(message);
     if (logger.style == LOG_STYLE_PIPE)
         return snprintf(line, size, "%d%s\n", (int)severity, message);
-    if (logger.style == LOG_STYLE_CLASSIC)
-        return snprintf(line, size, "%s,%03ld %-24s%-32s%-12s%s\n", stamp, now.tv_nsec / 1000000,
-                        thread_name(), logger.name, classic_names[severity], message);
     return snprintf(line, size, "%s.%03ld %-7s %s: %s\n", stamp, now.tv_nsec / 1000000,
                     level_names[severity], logger.part, message);
 }
@@ -158,6 +186,12 @@ void colony_log_flush(void)
     is_holding = false;
 }
 
+void colony_log_divert(colony_log_sink cb, void *data)
+{
+    diverted.cb = cb;
+    diverted.data = data;
+}
+
 static void write_line(enum colony_log_severity severity, char *message)
 {
     char line[LINE_MAX_BYTES + 256];
@@ -179,12 +213,14 @@ void colony_log(enum colony_log_severity severity, const char *format, ...)
     va_list args;
     int length;
 
-    if (!logger.sink && (!logger.is_written || severity > logger.level))
+    if (!diverted.cb && !logger.sink && (!logger.is_written || severity > logger.level))
         return;
     va_start(args, format);
     length = vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    if (length >= 0 && logger.sink)
+    if (length >= 0 && diverted.cb)
+        diverted.cb(severity, message, diverted.data);
+    else if (length >= 0 && logger.sink)
         logger.sink(severity, message, logger.sink_data);
     else if (length >= 0)
         write_line(severity, message);

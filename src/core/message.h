@@ -17,8 +17,9 @@
 #include "core/table.h"
 
 enum {
-    COLONY_PROTOCOL_VERSION = 2,
+    COLONY_PROTOCOL_VERSION = 3,
     COLONY_PROTOCOL_ADOPTS = 2, /* a keeper from this one on knows ADOPT and LET_GO */
+    COLONY_PROTOCOL_ENDING = 3, /* and ENDING */
     COLONY_CHILD_FDS_MAX = 8,   /* descriptors 0…7 of a child */
     COLONY_MESSAGE_FDS_MAX = 10,
     COLONY_FDS_A_PROCESS = 5,      /* keeper and engine have no more of one, custom streams aside */
@@ -62,6 +63,8 @@ enum colony_message_type {
     MESSAGE_ALIVE,    /* engine → keeper */
     MESSAGE_RELOADED, /* engine → keeper; name: why not, "": it did */
     MESSAGE_LINK,     /* host → keeper, which has no engine of its own: + the link of another */
+    MESSAGE_ENDING, /* engine → keeper; value: exit code; colony is to end: the next engine hears it
+                     */
     MESSAGE_TYPE_COUNT,
 };
 
@@ -132,6 +135,7 @@ struct colony_hello {
     uint32_t is_ending;   /* colony was asked to end: nothing is to be started */
     uint64_t nofile_soft; /* what children are given back */
     uint64_t nofile_hard;
+    int32_t exit_code; /* of colony, where is_ending; an older keeper sends 0 */
 };
 
 struct colony_swept {

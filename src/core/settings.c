@@ -30,6 +30,11 @@ static uint64_t make_load_id(void)
     return ((uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec) ^ (uint64_t)getpid() << 48;
 }
 
+void colony_settings_renew(struct colony_settings *settings)
+{
+    settings->load_id = make_load_id();
+}
+
 int colony_settings_new(struct colony_settings **out, struct colony_error *err)
 {
     const struct colony__reading reading = {.strict = true, .err = err};
@@ -41,7 +46,7 @@ int colony_settings_new(struct colony_settings **out, struct colony_error *err)
         (void)colony_fail(err, rc, "cannot make settings: out of memory");
         return rc;
     }
-    settings->load_id = make_load_id();
+    colony_settings_renew(settings);
     *out = settings;
     return 0;
 }
@@ -58,6 +63,7 @@ void colony_settings_free(struct colony_settings *settings)
     colony__webhooks_clear(&settings->webhooks);
     colony__files_clear(&settings->directories);
     colony__session_clear(&settings->session);
+    colony__controllers_clear(settings);
     colony__daemon_clear(settings);
     colony__events_free(settings->events);
     colony__juggler_free(settings->juggler);

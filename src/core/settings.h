@@ -216,6 +216,7 @@ struct colony_settings {
     struct colony_juggler_settings *juggler;
     struct colony_rpc_settings rpc;
     struct colony_session_settings session;
+    char **controllers;                 /* shared objects, absolute; NULL-terminated; NULL: none */
     struct colony_template **templates; /* in file order */
     size_t template_count;
     struct colony_settings_file *files; /* that was read first, then what it includes */
@@ -227,6 +228,9 @@ struct colony_settings {
 /* Of which endpoint: 0 is those of `bind`, others are one more than their place in `endpoints`. */
 const struct colony_tls_settings *colony_http_tls(const struct colony_http_settings *http,
                                                   size_t number);
+
+/* {"hidden_opts", "host", "port"}. NULL: out of memory. */
+struct cJSON *colony_master_to_json(const struct colony_master_settings *master);
 
 /* Whether the value of the user's key @key is not to be shown. */
 bool colony_master_hides(const struct colony_master_settings *master, const char *key);
@@ -261,9 +265,14 @@ void colony_settings_each_fixed(const struct colony_settings *left,
                                 const struct colony_settings *right,
                                 void (*cb)(const char *section, void *data), void *data);
 
+/* Whether the files they come from have the section @name. */
+bool colony_settings_has(const struct colony_settings *settings, const char *name);
+
 /* Settings with all defaults and no template. */
 int colony_settings_new(struct colony_settings **out, struct colony_error *err);
 void colony_settings_free(struct colony_settings *settings);
+/* As if they had been read anew: what was changed while colony ran on them is of another load. */
+void colony_settings_renew(struct colony_settings *settings);
 
 /*
  * Reads a file, gaffer's INI when its name ends in `.ini` and YAML else, and what it includes: a
@@ -281,6 +290,15 @@ void colony_settings_free(struct colony_settings *settings);
  * `user:`, -EFBIG above 16 MiB, or what opening and reading says (-EACCES, -EISDIR, …).
  */
 int colony_settings_load(struct colony_settings **out, const char *path, struct colony_error *err);
+
+/*
+ * Settings of a program that is a daemon of its own, from @tree (value.h), which it takes over also
+ * when it fails; @path stands in messages. Its sections are `master`, `events` and `juggler`, at
+ * the top or below `colony:`, where a key of that name is the program's then; so is all else.
+ * -EINVAL, -ENOMEM.
+ */
+int colony_settings_of_program(struct colony_settings **out, struct colony_value *tree,
+                               const char *path, struct colony_error *err);
 
 /* The same of YAML (which JSON is, too) in memory, which messages call `settings`: what it includes
  * is found from the working directory. @name: what it is called unless it says so. */

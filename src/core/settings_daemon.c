@@ -115,11 +115,16 @@ int colony__status_read(struct colony_settings *settings, const struct colony_va
     return rc < 0 ? rc : split(settings->status.exec, &settings->status.argv);
 }
 
+cJSON *colony_master_to_json(const struct colony_master_settings *master)
+{
+    return colony__settings_write(colony__master_settings, master);
+}
+
 cJSON *colony__master_write(const struct colony_settings *settings)
 {
     if (!settings->master.is_wanted)
         return cJSON_CreateNull();
-    return colony__settings_write(colony__master_settings, &settings->master);
+    return colony_master_to_json(&settings->master);
 }
 
 cJSON *colony__ping_write(const struct colony_settings *settings)

@@ -25,7 +25,7 @@ bool colony_events_has_power(const struct colony_events_settings *events)
     return false;
 }
 
-static void clear_handlers(struct colony_events_settings *events)
+void colony__events_clear_handlers(struct colony_events_settings *events)
 {
     for (size_t i = 0; i < events->handler_count; i++)
         colony__handler_clear(&events->handlers[i]);
@@ -50,7 +50,7 @@ static int read_handlers(const struct colony__reading *reading, const struct col
         return colony__setting_fail(reading, value, -EINVAL,
                                     "cannot use `%s`: there are more than %d", row->name,
                                     COLONY_HANDLERS_MAX);
-    clear_handlers(events);
+    colony__events_clear_handlers(events);
     events->handlers = calloc(count + 1, sizeof *events->handlers);
     if (!events->handlers)
         return -ENOMEM;
@@ -153,7 +153,7 @@ void colony__events_free(struct colony_events_settings *events)
 {
     if (!events)
         return;
-    clear_handlers(events);
+    colony__events_clear_handlers(events);
     free(events->tokens);
     free(events);
 }

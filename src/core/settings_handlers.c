@@ -36,7 +36,7 @@ const char *colony_handler_kind_name(enum colony_handler_kind kind)
 
     while (ways[i].name && ways[i].kind != (int)kind)
         i++;
-    return ways[i].name;
+    return ways[i].name ? ways[i].name : "program";
 }
 
 static int read_when(const struct colony__reading *reading, const struct colony__setting *row,

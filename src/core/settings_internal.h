@@ -99,6 +99,11 @@ int colony__processes_read(struct colony_settings *settings, const struct colony
                            const struct colony__reading *reading);
 struct cJSON *colony__processes_write(const struct colony_settings *settings);
 
+int colony__controllers_read(struct colony_settings *settings, const struct colony_value *value,
+                             const struct colony__reading *reading);
+struct cJSON *colony__controllers_write(const struct colony_settings *settings);
+void colony__controllers_clear(struct colony_settings *settings);
+
 int colony__http_read(struct colony_settings *settings, const struct colony_value *value,
                       const struct colony__reading *reading);
 struct cJSON *colony__http_write(const struct colony_settings *settings);
@@ -146,6 +151,8 @@ struct cJSON *colony__events_write(const struct colony_settings *settings);
  */
 int colony__events_check(const struct colony_settings *settings,
                          const struct colony__reading *reading);
+/* From now on there are none. */
+void colony__events_clear_handlers(struct colony_events_settings *events);
 void colony__events_free(struct colony_events_settings *events);
 
 int colony__juggler_default(struct colony_settings *settings,

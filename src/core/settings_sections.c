@@ -144,7 +144,7 @@ const struct colony__section colony__sections[COLONY_SECTIONS_MAX] = {
     {"rpc",         colony__rpc_read,       colony__rpc_write,       "control over ZeroMQ", colony__rpc_settings, true},
     {"exit_with",   read_exit_with,         write_exit_with,         "whose end ends colony", NULL, false},
     {"cluster",     NULL, NULL, "several machines as one", NULL, false},
-    {"controllers", NULL, NULL, "front-ends loaded from files", NULL, false},
+    {"controllers", colony__controllers_read, colony__controllers_write, "controllers that are loaded from shared objects", NULL, true},
     {"events",      colony__events_read,    colony__events_write,    "what becomes of events that are sent to it", colony__events_settings, true},
     {"juggler",     colony__juggler_read,   colony__juggler_write,   "states reported to Juggler", colony__juggler_settings, true},
     {"master",      colony__master_read,    colony__master_write,    "the endpoint of events and status", colony__master_settings, true},
@@ -173,6 +173,13 @@ void colony_settings_each_fixed(const struct colony_settings *left,
     for (size_t i = 0; colony__sections[i].name; i++)
         if (colony__sections[i].is_fixed && left->section_hashes[i] != right->section_hashes[i])
             cb(colony__sections[i].name, data);
+}
+
+bool colony_settings_has(const struct colony_settings *settings, const char *name)
+{
+    const struct colony__section *section = colony__section_find(name);
+
+    return section && settings->section_hashes[section - colony__sections] != 0;
 }
 
 const struct colony__section *colony__section_find(const char *name)

@@ -40,20 +40,13 @@ void files_close_handles(struct files *files)
         uv_close((uv_handle_t *)&files->poll, on_handle_closed);
 }
 
-/* libuv waits for its threads when the program ends, and one of them may never come back. */
-static void leave_at_once(int exit_code, void *data)
-{
-    (void)data;
-    _exit(exit_code);
-}
-
 static void on_patience_over(uv_timer_t *timer)
 {
     struct files *files = timer->data;
 
     colony_log(SEVERITY_WARNING, "does not wait for %s, which does not answer",
                files->job->settings.config);
-    (void)on_exit(leave_at_once, NULL);
+    colony_engine_tell_stuck(files->engine);
     files->job->owner = NULL;
     files->job = NULL; /* the thread's, or what is left of it */
     files_close_handles(files);

@@ -13,6 +13,8 @@
 struct colony__calls {
     struct colony *colony;
     uv_async_t async;
+    struct colony__call *put_off; /* the loop's */
+    struct colony__call **put_off_end;
     uv_mutex_t lock; /* of what follows */
     struct colony__call *first;
     struct colony__call **end;
@@ -71,6 +73,7 @@ int colony__calls_new(struct colony__calls **out, struct colony *colony, struct 
     calls->async.data = calls;
     calls->colony = colony;
     calls->end = &calls->first;
+    calls->put_off_end = &calls->put_off;
     *out = calls;
     return 0;
 }
@@ -107,6 +110,30 @@ void colony__calls_add(struct colony__calls *calls, struct colony__call *call)
     if (!calls->is_closing)
         (void)uv_async_send(&calls->async);
     uv_mutex_unlock(&calls->lock);
+}
+
+void colony__calls_put_off(struct colony__calls *calls, struct colony__call *call)
+{
+    call->next = NULL;
+    *calls->put_off_end = call;
+    calls->put_off_end = &call->next;
+}
+
+/* They come before what was asked for since. */
+void colony__calls_go_on(struct colony__calls *calls)
+{
+    if (!calls->put_off)
+        return;
+    uv_mutex_lock(&calls->lock);
+    *calls->put_off_end = calls->first;
+    if (!calls->first)
+        calls->end = calls->put_off_end;
+    calls->first = calls->put_off;
+    if (!calls->is_closing)
+        (void)uv_async_send(&calls->async);
+    uv_mutex_unlock(&calls->lock);
+    calls->put_off = NULL;
+    calls->put_off_end = &calls->put_off;
 }
 
 int colony__calls_hold(struct colony__calls *calls, size_t size, size_t max)

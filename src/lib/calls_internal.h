@@ -18,6 +18,10 @@ struct colony__call {
 /* Any thread; cannot fail. */
 void colony__calls_add(struct colony__calls *calls, struct colony__call *call);
 
+/* For later, when the engine that it needs is there (colony__calls_go_on): on the loop, by its @fn.
+ */
+void colony__calls_put_off(struct colony__calls *calls, struct colony__call *call);
+
 /* Counts @size bytes that wait: -EAGAIN when there would be more than @max, unless they are the
  * only ones. Any thread. */
 int colony__calls_hold(struct colony__calls *calls, size_t size, size_t max);

@@ -5,14 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/extras.h"
 #include "core/error.h"
-#include "core/log.h"
 #include "core/settings.h"
+#include "lib/controllers_internal.h"
 #include "lib/life_internal.h"
 
 struct colony_engine *colony__engine(const struct colony *colony)
 {
     return colony->phase == PHASE_RUNS && colony->is_welcomed ? colony->engine : NULL;
+}
+
+bool colony__is_to_run(const struct colony *colony)
+{
+    return (colony->phase == PHASE_RUNS && !colony->is_welcomed) || colony->phase == PHASE_RENEWS;
 }
 
 struct colony__calls *colony__calls_of(const struct colony *colony)
@@ -41,7 +47,10 @@ static void free_loop(struct colony *colony)
 
 static void discard(struct colony *colony)
 {
+    colony__controllers_free(colony->controllers);
+    colony_extras_free(colony->extras);
     colony_settings_free(colony->given);
+    free(colony->config);
     free(colony->state);
     free(colony->program);
     free(colony->name);
@@ -70,7 +79,7 @@ static int make_loop(struct colony *colony)
     return 0;
 }
 
-static void on_asked_closed(uv_handle_t *handle)
+static void on_handle_closed(uv_handle_t *handle)
 {
     struct colony *colony = handle->data;
     void (*cb)(void *data) = colony->freed_cb;
@@ -87,9 +96,10 @@ static void on_asked_closed(uv_handle_t *handle)
 
 static void close_handles(struct colony *colony)
 {
-    colony->handle_count = 2;
-    uv_close((uv_handle_t *)&colony->asked, on_asked_closed);
-    uv_close((uv_handle_t *)&colony->retry, on_asked_closed);
+    colony->handle_count = 3;
+    uv_close((uv_handle_t *)&colony->asked, on_handle_closed);
+    uv_close((uv_handle_t *)&colony->retry, on_handle_closed);
+    uv_close((uv_handle_t *)&colony->serve_again, on_handle_closed);
 }
 
 static int make_handles(struct colony *colony)
@@ -101,9 +111,13 @@ static int make_handles(struct colony *colony)
     colony->asked.data = colony;
     uv_unref((uv_handle_t *)&colony->asked); /* a loop with nothing to do may end */
     colony__life_init(colony);
-    rc = colony__calls_new(&colony->calls, colony, colony->loop);
+    rc = colony__controllers_new(&colony->controllers, colony);
     if (rc == 0)
-        rc = colony__listeners_new(&colony->listeners, colony);
+        rc = colony_extras_new(&colony->extras);
+    if (rc == 0)
+        rc = colony__calls_new(&colony->calls, colony, colony->loop);
+    if (rc == 0)
+        rc = colony__listeners_new(&colony->listeners);
     return rc;
 }
 
@@ -132,6 +146,18 @@ int colony_engine_open(struct colony **out, struct uv_loop_s *loop,
         return colony_fail(err, rc, "cannot make an engine: %s", uv_strerror(rc));
     }
     *out = colony;
+    return 0;
+}
+
+int colony__child_open(struct colony **out, const struct colony__child *child,
+                       const struct colony_callbacks *callbacks, struct colony_error *err)
+{
+    int rc = colony_engine_open(out, NULL, callbacks, err);
+
+    if (rc < 0)
+        return rc;
+    (*out)->child = child;
+    (*out)->options = *child->options;
     return 0;
 }
 
@@ -195,8 +221,19 @@ static int check_load(const struct colony *colony, struct colony_error *err)
 int colony_engine_load(struct colony *colony, const char *path, struct colony_error *err)
 {
     int rc = check_load(colony, err);
+    char *config;
 
-    return rc < 0 ? rc : colony_settings_load(&colony->given, path, err);
+    if (rc < 0)
+        return rc;
+    config = realpath(path, NULL); /* a reload finds it wherever the program stands then */
+    rc = colony_settings_load(&colony->given, path, err);
+    if (rc < 0) {
+        free(config);
+        return rc;
+    }
+    free(colony->config);
+    colony->config = config;
+    return 0;
 }
 
 int colony_engine_load_text(struct colony *colony, const char *text, size_t size,
@@ -275,4 +312,22 @@ void colony_engine_free(struct colony *colony, void (*cb)(void *data), void *dat
         (void)uv_run(colony->loop, UV_RUN_ONCE);
     free_loop(colony);
     discard(colony);
+}
+
+/* Controllers. */
+
+int colony_engine_add_controller(struct colony *colony, const struct colony_controller *controller,
+                                 void *data, struct colony_error *err)
+{
+    int rc = colony__controllers_add(colony->controllers, controller, data, err);
+
+    if (rc == 0 && colony->phase == PHASE_RUNS && colony->is_welcomed)
+        rc = colony__controllers_start_last(colony->controllers, err);
+    return rc;
+}
+
+int colony_engine_restart_controller(struct colony *colony, const char *name,
+                                     struct colony_error *err)
+{
+    return colony__controllers_restart(colony->controllers, name, err);
 }

@@ -18,6 +18,9 @@ struct colony_engine *colony__engine(const struct colony *colony);
 /* The same, with the error that callers get (-EAGAIN) where there is none. */
 struct colony_engine *colony__running(const struct colony *colony, struct colony_error *err);
 
+/* There is none now, and will be: it is being started, or replaced. */
+bool colony__is_to_run(const struct colony *colony);
+
 #define COLONY__WHO "the program" /* who asked, as causes have it */
 
 /* calls.c: what other threads ask for (colony_engine_post). */
@@ -25,12 +28,14 @@ struct colony__calls;
 int colony__calls_new(struct colony__calls **out, struct colony *colony, struct uv_loop_s *loop);
 /* What was posted is called before @cb. */
 void colony__calls_close(struct colony__calls *calls, void (*cb)(void *data), void *data);
+/* When there is an engine again, or will be none: what waited for it is asked for. */
+void colony__calls_go_on(struct colony__calls *calls);
 struct colony__calls *colony__calls_of(const struct colony *colony);
 
 /* listeners.c: who has subscribed (to events, samples, output) through the library. They outlive an
  * engine: when another takes its place they follow that. */
 struct colony__listeners;
-int colony__listeners_new(struct colony__listeners **out, struct colony *colony);
+int colony__listeners_new(struct colony__listeners **out);
 /* When it is made, so that no event is missed. -ENOMEM. */
 int colony__listeners_attach(struct colony__listeners *listeners, struct colony_engine *engine);
 /* At its welcome, when all that lives is known: those who follow processes follow them again. */

@@ -71,7 +71,13 @@ static void on_writing(struct colony *colony, struct colony__call *call)
     };
     struct colony_engine *engine = colony__running(colony, NULL);
     struct colony_input_write *job;
-    int rc = engine ? colony_engine_write_input(engine, &wish, &job) : -EAGAIN;
+    int rc;
+
+    if (!engine && colony__is_to_run(colony)) {
+        colony__calls_put_off(writing->calls, call);
+        return;
+    }
+    rc = engine ? colony_engine_write_input(engine, &wish, &job) : -EAGAIN;
 
     if (rc != 0) /* else it waits for room, and is told by itself */
         finish(rc, NULL, writing);

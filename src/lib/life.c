@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * life.c - an engine in this program from its start to its end, and those that take its place.
+ * life.c - an engine from its start to its end, and those that take its place.
  *
- * The engine ends, too, when its keeper does, or when it could not keep what it was told: then it
- * is closed, and another one goes on with the table of processes, beside another keeper if need be.
+ * In a program it ends, too, when its keeper does, or when it could not keep what it was told: then
+ * it is closed, and another one goes on with the table of processes, beside another keeper if need
+ * be.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "core/array.h"
+#include "api/extras.h"
 #include "core/engine.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/settings.h"
+#include "lib/controllers_internal.h"
 #include "lib/keeper_internal.h"
 #include "lib/life_internal.h"
 
@@ -22,20 +24,24 @@ enum {
     SETTLE_MS = 10, /* for the end of a keeper to be seen on all its sockets */
     RETRY_FIRST_MS = 50,
     RETRY_MAX_MS = 10000,
+    SERVE_AGAIN_MS = 1000,
 };
 
 static void begin_again(uv_timer_t *timer);
 
 /* The end. */
 
+/* As it was before it started. */
 static void rest(struct colony *colony)
 {
-    if (colony->keeper)
-        colony__keeper_close(colony->keeper);
-    colony->keeper = NULL;
+    (void)uv_timer_stop(&colony->retry);
+    colony__controllers_drop_files(colony->controllers);
+    colony_extras_clear(colony->extras);
+    colony__connect_close(colony);
     colony__place_close(colony);
     colony->phase = PHASE_IDLE;
     colony->was_ready = false;
+    colony__calls_go_on(colony->calls); /* they are told that it does not run */
 }
 
 static void finish(struct colony *colony)
@@ -47,85 +53,25 @@ static void finish(struct colony *colony)
         colony__finish_free(colony);
 }
 
-/* Nothing is to be started, also when it was to be renewed. */
-static void give_up(struct colony *colony)
+void colony__life_keeper_ended(struct colony *colony)
 {
-    colony->phase = PHASE_ENDS;
-    (void)uv_timer_stop(&colony->retry);
-    finish(colony);
-}
-
-/* Its keeper. */
-
-static void on_keeper_ended(void *data)
-{
-    struct colony *colony = data;
-
-    colony__keeper_close(colony->keeper);
-    colony->keeper = NULL;
     if (colony->phase == PHASE_ENDS && !colony->engine)
         finish(colony);
     else if (colony->phase == PHASE_RENEWS && uv_is_active((uv_handle_t *)&colony->retry))
         (void)uv_timer_start(&colony->retry, begin_again, 0, 0);
 }
 
-struct fds {
-    int *items;
-    size_t count;
-    size_t capacity;
-};
-
-static void add_fd(int fd, void *data)
+int colony__exit_code_of(int rc)
 {
-    struct fds *fds = data;
-    int *items = colony_array_room(fds->items, fds->count, &fds->capacity, sizeof *fds->items);
-
-    if (!items)
-        return; /* what it holds is lost, what runs is not */
-    fds->items = items;
-    fds->items[fds->count++] = fd;
+    if (rc == -EINVAL || rc == -EBADMSG) /* what is wrong here was wrong in the settings */
+        return EXIT_BAD_CONFIG;
+    return (int)colony_error_info(rc)->exit_code;
 }
 
-static int start_keeper(struct colony *colony, struct colony_error *err)
+int colony__exit_code(const struct colony *colony)
 {
-    struct fds fds = {0};
-    struct colony__keeper_plan plan = {
-        .options = &colony->options,
-        .ended = on_keeper_ended,
-        .data = colony,
-    };
-    int rc;
-
-    if (colony->engine)
-        colony_engine_each_fd(colony->engine, add_fd, &fds);
-    plan.pipes = fds.items;
-    plan.pipe_count = fds.count;
-    rc = colony__keeper_new(&colony->keeper, colony->loop, &plan, err);
-    free(fds.items);
-    return rc;
+    return colony->why.code ? colony__exit_code_of(colony->why.code) : colony->exit_code;
 }
-
-/* A link to the keeper, which is started if there is none. */
-static int connect_keeper(struct colony *colony, struct colony_error *err)
-{
-    int *link_fd = &colony->options.link_fd;
-    int rc = colony->keeper ? colony__keeper_link(colony->keeper, link_fd) : -EPIPE;
-
-    if (rc != -EPIPE && rc != -ECONNRESET)
-        return rc < 0 ? colony_fail_os(err, rc, "cannot talk to the keeper") : 0;
-    if (colony->keeper)
-        colony__keeper_close(colony->keeper);
-    colony->keeper = NULL;
-    rc = start_keeper(colony, err);
-    if (rc < 0)
-        return rc;
-    rc = colony__keeper_link(colony->keeper, link_fd);
-    return rc < 0 ? colony_fail_os(err, rc, "cannot talk to the keeper") : 0;
-}
-
-/* Its engine. */
-
-static int begin(struct colony *colony, struct colony_error *err);
 
 static void on_engine_closed(void *data)
 {
@@ -141,61 +87,87 @@ static void on_engine_closed(void *data)
         (void)uv_timer_start(&colony->retry, begin_again, colony->retry_ms, 0);
 }
 
+static void on_controllers_closed(void *data)
+{
+    struct colony *colony = data;
+
+    colony__listeners_detach(colony->listeners);
+    colony_engine_close(colony->engine, colony__exit_code(colony), on_engine_closed, colony);
+}
+
+/* Controllers first, so that nobody asks for anything any more; then the engine. */
 static void close_engine(struct colony *colony)
 {
     if (colony->is_closing)
         return;
     colony->is_closing = true;
     colony->is_welcomed = false;
-    colony__listeners_detach(colony->listeners);
-    colony_engine_close(colony->engine, 0, on_engine_closed, colony);
+    (void)uv_timer_stop(&colony->serve_again);
+    colony__controllers_close(colony->controllers, colony->phase == PHASE_ENDS,
+                              on_controllers_closed, colony);
 }
 
-/*
- * It has an engine whose keeper is gone or does not listen to it any more, or has none. A new
- * keeper starts while the engine still has its ends of the pipes: they go along.
- */
-static void begin_again(uv_timer_t *timer)
-{
-    struct colony *colony = timer->data;
-    struct colony_error err;
-    int rc;
+/* What any thread may ask for. */
 
-    if (colony->engine) {
-        if (!colony->keeper)
-            (void)start_keeper(colony, NULL); /* else it is tried again with the engine */
-        close_engine(colony);
-        return;
-    }
-    rc = begin(colony, &err);
-    if (rc == 0)
-        return;
-    if (colony->stops > 0) {
-        colony->why = err;
-        give_up(colony);
-        return;
-    }
-    colony->retry_ms = colony->retry_ms == 0 ? RETRY_FIRST_MS : colony->retry_ms * 2;
-    if (colony->retry_ms > RETRY_MAX_MS)
-        colony->retry_ms = RETRY_MAX_MS;
-    colony_log(SEVERITY_ERROR, "%s: is tried again in %llu ms", err.message,
-               (unsigned long long)colony->retry_ms);
-    (void)uv_timer_start(&colony->retry, begin_again, colony->retry_ms, 0);
-}
-
-static void shut_down(struct colony *colony)
+static unsigned count_stops(struct colony *colony, char why[COLONY__WHY_SIZE])
 {
-    char why[COLONY__WHY_SIZE];
     unsigned stops;
 
     (void)pthread_mutex_lock(&colony->lock);
-    memcpy(why, colony->stop_why, sizeof why);
+    memcpy(why, colony->stop_why, COLONY__WHY_SIZE);
     stops = colony->stops;
     (void)pthread_mutex_unlock(&colony->lock);
-    if (colony->phase != PHASE_RUNS)
-        return;
-    for (; colony->stops_done < stops && colony->phase == PHASE_RUNS; colony->stops_done++)
+    return stops;
+}
+
+void colony__life_stop(struct colony *colony)
+{
+    char why[COLONY__WHY_SIZE];
+    unsigned stops = count_stops(colony, why);
+
+    /* One that is to come is told when it knows what there is to stop. */
+    while (colony->phase == PHASE_RUNS && colony->is_welcomed && colony->stops_done < stops) {
+        colony->stops_done++;
         colony_engine_shutdown(colony->engine, why);
+    }
+    if (colony->phase == PHASE_RUNS && !colony->is_welcomed && stops > 1) {
+        colony->phase = PHASE_ENDS; /* a keeper that says nothing: it sees that nobody listens */
+        colony__connect_close(colony);
+        close_engine(colony);
+    }
+}
+
+/* Serving. */
+
+static void serve_again(uv_timer_t *timer)
+{
+    struct colony *colony = timer->data;
+
+    if (colony__controllers_start(colony->controllers, NULL) < 0)
+        return;
+    (void)uv_timer_stop(timer);
+    colony_log(SEVERITY_INFO, "serves at last");
+}
+
+/*
+ * A controller that cannot start keeps a new colony from starting; where processes were taken over
+ * they matter more, and it is tried again.
+ */
+static bool serve(struct colony *colony)
+{
+    struct colony_error err = {0};
+
+    if (colony__controllers_start(colony->controllers, &err) == 0)
+        return true;
+    if (colony->was_ready || colony_engine_has_history(colony->engine)) {
+        colony_log(SEVERITY_ERROR, "%s; it is tried again each second", err.message);
+        (void)uv_timer_start(&colony->serve_again, serve_again, SERVE_AGAIN_MS, SERVE_AGAIN_MS);
+        return true;
+    }
+    colony_log(SEVERITY_ERROR, "%s", err.message);
+    colony->why = err;
+    colony_engine_shutdown(colony->engine, "a front-end that cannot start");
+    return false;
 }
 
 static void on_welcome(void *data)
@@ -205,12 +177,37 @@ static void on_welcome(void *data)
     colony->retry_ms = 0;
     colony->is_welcomed = true;
     colony__listeners_resume(colony->listeners);
-    colony_engine_ready(colony->engine);
-    if (colony->was_ready)
+    colony__calls_go_on(colony->calls);
+    if (!serve(colony))
         return;
-    colony->was_ready = true;
-    if (colony->callbacks.ready)
+    colony_engine_ready(colony->engine);
+    colony_log(SEVERITY_INFO, "serves");
+    if (!colony->was_ready && colony->callbacks.ready)
         colony->callbacks.ready(colony, colony->callbacks.data);
+    colony->was_ready = true;
+    colony__life_stop(colony);
+}
+
+static void on_reloaded(int rc, const struct colony_error *err,
+                        const struct colony_reload_step *steps, size_t count, void *data)
+{
+    (void)data;
+    if (rc < 0)
+        colony_log(SEVERITY_ERROR, "keeps the settings it has: %s", err->message);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        colony_log(SEVERITY_INFO, "%s %s: %s", colony_reload_action_name(steps[i].action),
+                   steps[i].name, steps[i].text);
+}
+
+static void on_reload(void *data)
+{
+    struct colony *colony = data;
+    struct colony_error err;
+
+    if (colony_engine_reload(colony->engine, false, "SIGHUP", on_reloaded, NULL, &err) == 0)
+        return;
+    colony_log(SEVERITY_ERROR, "%s", err.message);
+    colony_engine_tell_reloaded(colony->engine, err.message);
 }
 
 /* All that it had to stop is stopped. */
@@ -219,64 +216,159 @@ static void on_stopped(void *data)
     struct colony *colony = data;
 
     colony->phase = PHASE_ENDS;
+    colony->exit_code = colony_engine_exit_code(colony->engine);
     close_engine(colony);
+}
+
+static void renew(struct colony *colony)
+{
+    colony->phase = PHASE_RENEWS;
+    (void)uv_timer_start(&colony->retry, begin_again, SETTLE_MS, 0);
 }
 
 static void on_lost(void *data)
 {
     struct colony *colony = data;
 
+    if (colony->child)
+        colony->child->lost(colony->engine);
     if (colony->phase != PHASE_RUNS)
         return;
-    if (!colony->was_ready) {
-        (void)colony_fail(&colony->why, -EPROTO, "cannot work with %s as keeper: it ended at once",
-                          colony->options.program);
-        on_stopped(colony);
+    if (colony->was_ready) {
+        colony_log(SEVERITY_ERROR,
+                   "the keeper is gone: another one takes its place, processes go on");
+        renew(colony);
         return;
     }
-    colony_log(SEVERITY_ERROR, "the keeper is gone: another one takes its place, processes go on");
-    colony->phase = PHASE_RENEWS;
-    (void)uv_timer_start(&colony->retry, begin_again, SETTLE_MS, 0);
+    (void)colony_fail(&colony->why, -EPROTO, "cannot work with %s as keeper: it ended at once",
+                      colony->options.program);
+    on_stopped(colony);
 }
 
 static void on_fatal(void *data)
 {
     struct colony *colony = data;
 
-    colony->phase = PHASE_RENEWS;
-    (void)uv_timer_start(&colony->retry, begin_again, SETTLE_MS, 0);
+    if (colony->child)
+        colony->child->fatal();
+    if (colony->phase == PHASE_RUNS)
+        renew(colony);
+}
+
+static void on_stuck(void *data)
+{
+    struct colony *colony = data;
+
+    if (colony->child)
+        colony->child->stuck();
+}
+
+/* The beginning. */
+
+/* What was applied last; should that be damaged, the file it came from is better than no engine. */
+static int load_settings(struct colony *colony, struct colony_error *err)
+{
+    const char *state = colony->options.state_dir;
+    const char *file = colony->options.config;
+    int rc = colony_state_dir_load_settings(state, &colony->settings, err);
+
+    if (rc == 0 || rc == -ENOMEM || !file[0])
+        return rc;
+    colony_log(SEVERITY_ERROR, "cannot go on with %s/settings.json: %s: reads %s again", state,
+               err->message, file);
+    return colony_settings_load(&colony->settings, file, err);
+}
+
+static int make_engine(struct colony *colony, struct colony_error *err)
+{
+    const struct colony_engine_options options = {
+        .settings = colony->settings,
+        .keeper = &colony->options,
+        .leaves = colony->options.leaves || colony->settings->session.dir,
+        .callbacks = {.welcome = on_welcome,
+                      .stopped = on_stopped,
+                      .reload = on_reload,
+                      .lost = on_lost,
+                      .fatal = on_fatal,
+                      .stuck = on_stuck,
+                      .data = colony},
+    };
+    int rc = colony->child ? 0 : colony__connect(colony, err);
+
+    return rc < 0 ? rc : colony_engine_new(&colony->engine, colony->loop, &options, err);
 }
 
 static int begin(struct colony *colony, struct colony_error *err)
 {
-    struct colony_engine_options options = {
-        .keeper = &colony->options,
-        .leaves = colony->leaves,
-        .callbacks = {.welcome = on_welcome,
-                      .stopped = on_stopped,
-                      .lost = on_lost,
-                      .fatal = on_fatal,
-                      .data = colony},
-    };
-    int rc = colony_state_dir_load_settings(colony->place.path, &colony->settings, err);
+    int rc = load_settings(colony, err);
 
     if (rc < 0)
         return rc;
-    options.settings = colony->settings;
-    rc = connect_keeper(colony, err);
-    if (rc == 0)
-        rc = colony_engine_new(&colony->engine, colony->loop, &options, err);
+    rc = make_engine(colony, err);
     if (rc < 0) {
         colony_settings_free(colony->settings);
         colony->settings = NULL;
         return rc;
     }
     colony->phase = PHASE_RUNS;
+    colony->is_welcomed = false;
     colony->stops_done = 0;
     if (colony__listeners_attach(colony->listeners, colony->engine) < 0)
         on_fatal(colony); /* no memory: rather another engine than one that nobody hears of */
-    shut_down(colony);
     return 0;
+}
+
+static void try_later(struct colony *colony, const struct colony_error *err)
+{
+    colony->retry_ms = colony->retry_ms == 0 ? RETRY_FIRST_MS : colony->retry_ms * 2;
+    if (colony->retry_ms > RETRY_MAX_MS)
+        colony->retry_ms = RETRY_MAX_MS;
+    colony_log(SEVERITY_ERROR, "%s: is tried again in %llu ms", err->message,
+               (unsigned long long)colony->retry_ms);
+    (void)uv_timer_start(&colony->retry, begin_again, colony->retry_ms, 0);
+}
+
+static void on_given_up(void *data)
+{
+    finish(data);
+}
+
+/*
+ * There is an engine whose keeper is gone or listens to it no more, or there is none. A new keeper
+ * starts while the engine still has its ends of the pipes: they go along.
+ */
+static void begin_again(uv_timer_t *timer)
+{
+    struct colony *colony = timer->data;
+    struct colony_error err;
+    char why[COLONY__WHY_SIZE];
+
+    if (colony->engine) {
+        colony__connect_prepare(colony);
+        close_engine(colony);
+        return;
+    }
+    if (begin(colony, &err) == 0)
+        return;
+    if (count_stops(colony, why) == 0) {
+        try_later(colony, &err);
+        return;
+    }
+    colony->why = err;
+    colony->phase = PHASE_ENDS;
+    colony__controllers_close(colony->controllers, true, on_given_up, colony);
+}
+
+static int prepare(struct colony *colony, struct colony_error *err)
+{
+    int rc = colony->child ? load_settings(colony, err) : colony__place_open(colony, err);
+
+    if (rc == 0)
+        rc = colony__controllers_add_files(colony->controllers,
+                                           colony->child ? colony->settings : colony->given, err);
+    colony_settings_free(colony->settings);
+    colony->settings = NULL;
+    return rc;
 }
 
 int colony__life_start(struct colony *colony, struct colony_error *err)
@@ -284,8 +376,11 @@ int colony__life_start(struct colony *colony, struct colony_error *err)
     int rc;
 
     memset(&colony->why, 0, sizeof colony->why);
+    colony->exit_code = EXIT_OK;
+    (void)pthread_mutex_lock(&colony->lock);
     colony->stops = 0;
-    rc = colony__place_open(colony, err);
+    (void)pthread_mutex_unlock(&colony->lock);
+    rc = prepare(colony, err);
     if (rc == 0)
         rc = begin(colony, err);
     if (rc < 0)
@@ -293,15 +388,9 @@ int colony__life_start(struct colony *colony, struct colony_error *err)
     return rc;
 }
 
-void colony__life_stop(struct colony *colony)
-{
-    if (colony->phase == PHASE_RENEWS && !colony->engine && colony->stops > 0)
-        return; /* the next one is told */
-    shut_down(colony);
-}
-
 void colony__life_init(struct colony *colony)
 {
     (void)uv_timer_init(colony->loop, &colony->retry);
-    colony->retry.data = colony;
+    (void)uv_timer_init(colony->loop, &colony->serve_again);
+    colony->retry.data = colony->serve_again.data = colony;
 }

@@ -12,7 +12,9 @@
 #include "core/state_dir.h"
 #include "lib/colony_internal.h"
 
+struct colony__controllers;
 struct colony__keeper;
+struct colony_extras;
 struct colony_settings;
 
 enum colony__phase {
@@ -33,11 +35,15 @@ struct colony {
     pthread_t thread; /* that made it, and runs its loop */
     struct colony__calls *calls;
     struct colony__listeners *listeners;
+    struct colony__controllers *controllers;
+    struct colony_extras *extras;      /* routes of the program's */
+    const struct colony__child *child; /* NULL: the engine is in a program */
 
     /* what is said before it starts (colony.c) */
     char *state;   /* NULL: one of its own */
     char *program; /* NULL: COLONY_PREFIX/bin/colony */
     char *name;    /* NULL: as the settings have it */
+    char *config;  /* the file that they were read from; NULL: none */
     bool leaves;
     struct colony_settings *given; /* NULL: nothing was loaded */
 
@@ -49,7 +55,9 @@ struct colony {
     bool is_closing;  /* the engine */
     bool was_ready;
     struct colony_error why; /* it ends */
-    uv_timer_t retry;
+    int exit_code;           /* of the engine */
+    uv_timer_t retry;        /* a beginning that failed, or is to wait */
+    uv_timer_t serve_again;  /* controllers that could not start */
     uint64_t retry_ms;
     struct colony__keeper *keeper; /* NULL: it has ended */
     struct colony_keeper_options options;
@@ -74,6 +82,30 @@ struct colony {
 int colony__life_start(struct colony *colony, struct colony_error *err);
 void colony__life_stop(struct colony *colony);
 void colony__life_init(struct colony *colony);
+void colony__life_keeper_ended(struct colony *colony);
+
+/* connect.c: the keeper, and colony->options.link_fd to it, which is the engine's to close. */
+int colony__connect(struct colony *colony, struct colony_error *err);
+/* Starts the next one, unless there is one, while there is an engine whose pipes go along. */
+void colony__connect_prepare(struct colony *colony);
+void colony__connect_close(struct colony *colony);
+
+/*
+ * The engine of `colony serve`, whose keeper has started it: the same life, but for what is done
+ * where its keeper is gone (@lost), or it cannot go on (@fatal): neither comes back.
+ */
+struct colony__child {
+    const struct colony_keeper_options *options;
+    void (*lost)(struct colony_engine *engine);
+    void (*fatal)(void);
+    void (*stuck)(void); /* the process must end without waiting for threads; this comes back */
+};
+/* Both are kept. */
+int colony__child_open(struct colony **out, const struct colony__child *child,
+                       const struct colony_callbacks *callbacks, struct colony_error *err);
+/* Of the process: why it could not begin, else what the engine ended with. */
+int colony__exit_code(const struct colony *colony);
+int colony__exit_code_of(int rc);
 
 /* colony.c: nothing of it runs any more, after the last callback. */
 void colony__finish_free(struct colony *colony);

@@ -31,12 +31,11 @@ struct colony__listeners {
     struct colony_subscription *subscription;
 };
 
-int colony__listeners_new(struct colony__listeners **out, struct colony *colony)
+int colony__listeners_new(struct colony__listeners **out)
 {
     struct colony__listeners *listeners = calloc(1, sizeof *listeners);
     int rc = listeners ? uv_mutex_init(&listeners->lock) : -ENOMEM;
 
-    (void)colony;
     if (rc < 0) {
         free(listeners);
         return rc;
@@ -202,8 +201,8 @@ int colony_subscribe(struct colony *colony, const char *pattern, colony_listen_c
     listener = colony__listener_new(colony, pattern, cb, data);
     if (!listener)
         return colony_fail_os(err, -ENOMEM, "cannot subscribe to %s", pattern);
+    *out = listener; /* before it can be called, perhaps by another thread */
     colony__listener_add(listener);
-    *out = listener;
     return 0;
 }
 

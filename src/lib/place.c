@@ -10,7 +10,10 @@
 
 #include "core/error.h"
 #include "core/settings.h"
+#include "lib/built_in_internal.h"
+#include "lib/controllers_internal.h"
 #include "lib/life_internal.h"
+#include "lib/sockets_internal.h"
 
 enum {
     FIRST_FD = 3, /* where the program has closed these, what is opened is not to be one of them */
@@ -74,6 +77,7 @@ static int settle_settings(struct colony *colony, struct colony_error *err)
         rc = colony_settings_load_text(&colony->given, "", 0, program_invocation_short_name, err);
     if (rc < 0)
         return rc;
+    colony_settings_renew(colony->given); /* it may run a second time */
     if (colony->given->user.name)
         return colony_fail(err, -ENOTSUP,
                            "cannot use section `user`: the engine is in this program, and runs as "
@@ -104,6 +108,28 @@ static int open_folder(struct colony *colony, struct colony_error *err)
     return rc;
 }
 
+/* Those of the controllers that were added. */
+static int open_sockets(struct colony *colony, struct colony_error *err)
+{
+    struct colony_keeper_options *options = &colony->options;
+    const struct colony__controllers *controllers = colony->controllers;
+    char path[PATH_MAX];
+    const struct colony__sockets_plan plan = {
+        .settings = colony->given,
+        .control = colony__controllers_has(controllers, colony_http_controller()) ? path : NULL,
+        .has_events = colony__controllers_has(controllers, colony_daemon_controller()),
+        .has_rpc = colony__controllers_has(controllers, colony_rpc_controller()),
+    };
+    int rc;
+
+    (void)snprintf(path, sizeof path, "%.4000s/colony.sock", colony->place.path);
+    rc = colony__sockets_open(options, &plan, err);
+    for (size_t i = 0; rc == 0 && i < options->socket_count; i++)
+        if (lift(&options->sockets[i].fd) < 0)
+            rc = colony_fail_os(err, -errno, "cannot start");
+    return rc;
+}
+
 int colony__place_open(struct colony *colony, struct colony_error *err)
 {
     struct colony_keeper_options *options = &colony->options;
@@ -114,17 +140,28 @@ int colony__place_open(struct colony *colony, struct colony_error *err)
     if (rc == 0)
         rc = settle_settings(colony, err);
     if (rc == 0)
+        rc = colony__built_in_check_added(colony->controllers, colony->given, err);
+    if (rc == 0)
+        rc = colony__built_in_check(colony->given, err);
+    if (rc == 0)
         rc = open_folder(colony, err);
     if (rc < 0)
         return rc;
     options->lock_fd = colony->place.lock_fd;
-    options->leaves = colony->leaves;
+    options->leaves = colony->leaves || colony->given->session.dir;
     (void)snprintf(options->state_dir, sizeof options->state_dir, "%s", colony->place.path);
     (void)snprintf(options->name, sizeof options->name, "%s", colony->given->name);
-    return 0;
+    if (colony->config)
+        (void)snprintf(options->config, sizeof options->config, "%s", colony->config);
+    return open_sockets(colony, err);
 }
 
 void colony__place_close(struct colony *colony)
 {
+    if (colony->child)
+        return; /* its keeper has all of that */
+    for (size_t i = 0; i < colony->options.socket_count; i++)
+        (void)close(colony->options.sockets[i].fd);
+    colony->options.socket_count = 0;
     colony_state_dir_close(&colony->place);
 }

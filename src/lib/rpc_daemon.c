@@ -10,6 +10,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "core/utf8.h"
 #include "core/value.h"
 #include "rpc/server.h"
 #include "rpc_internal.h"
@@ -124,6 +125,10 @@ int colony_rpc_describe(struct colony_rpc_daemon *daemon, const char *doc, struc
 
     if (rc < 0)
         return rc;
+    if (copy && colony_utf8_length(copy, strlen(copy)) < strlen(copy)) {
+        free(copy);
+        return colony_fail(err, -EINVAL, "cannot describe %s: that is no UTF-8", daemon->name);
+    }
     if (!copy)
         return colony_fail_os(err, -ENOMEM, "cannot describe %s", daemon->name);
     free(daemon->doc);

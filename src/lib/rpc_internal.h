@@ -80,7 +80,7 @@ struct colony__rpcd_workers {
     pthread_cond_t has_jobs;         /* the lock's, and so is the rest */
     struct colony__rpcd_queue queue; /* that wait for a worker */
     struct colony__rpcd_queue done;  /* that wait for the loop */
-    unsigned idle;
+    unsigned busy;
     bool is_ending;
 };
 
@@ -103,6 +103,7 @@ enum colony__rpcd_state {
     RPCD_CLOSING,
 };
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): by who owns what */
 struct colony_rpc_daemon {
     char name[COLONY_NAME_MAX + 1];
     struct colony_settings *settings; /* of which `rpc` counts */

@@ -7,6 +7,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "core/utf8.h"
 #include "core/value.h"
 #include "rpc/attributes_internal.h"
 #include "rpc_internal.h"
@@ -67,15 +68,32 @@ static int check_name(const struct colony_rpc_daemon *daemon, const char *name,
     return 0;
 }
 
-static size_t count_words(const char *text)
+/* Names, perhaps with a `?` behind them. */
+static bool are_params(const char *text)
 {
     size_t count = 0;
 
     for (text += strspn(text, " "); *text != '\0'; text += strspn(text, " ")) {
-        text += strcspn(text, " ");
-        count++;
+        size_t size = strcspn(text, " ");
+        char name[COLONY_RPC_NAME_MAX + 2] = "";
+
+        if (size >= sizeof name || ++count > COLONY_RPC_PARAMS_MAX)
+            return false;
+        memcpy(name, text, size);
+        if (name[size - 1] == '?')
+            name[size - 1] = '\0';
+        if (!colony_rpc_is_name(name))
+            return false;
+        text += size;
     }
-    return count;
+    return true;
+}
+
+static int check_doc(const char *doc, const char *name, struct colony_error *err)
+{
+    if (!doc || colony_utf8_length(doc, strlen(doc)) == strlen(doc))
+        return 0;
+    return colony_fail(err, -EINVAL, "cannot expose %s: its `doc` is no UTF-8", name);
 }
 
 static int copy(char **out, const char *text)
@@ -115,11 +133,14 @@ int colony_rpc_expose_method(struct colony_rpc_daemon *daemon,
     struct colony__rpcd_member *member;
     int rc = check_name(daemon, method->name, err);
 
+    if (rc == 0)
+        rc = check_doc(method->doc, method->name, err);
     if (rc < 0)
         return rc;
-    if (!method->call || (method->params && count_words(method->params) > COLONY_RPC_PARAMS_MAX))
+    if (!method->call || (method->params && !are_params(method->params)))
         return colony_fail(err, -EINVAL,
-                           "cannot expose %s: it needs a function, and has 8 parameters at most",
+                           "cannot expose %s: it needs a function, and 8 parameters at most, which "
+                           "are names",
                            method->name);
     member = make_member(method->name, method->params, method->doc);
     if (!member)
@@ -176,6 +197,8 @@ int colony_rpc_expose_attr(struct colony_rpc_daemon *daemon,
     struct colony__rpcd_member *member;
     int rc = check_name(daemon, attribute->name, err);
 
+    if (rc == 0)
+        rc = check_doc(attribute->doc, attribute->name, err);
     if (rc == 0)
         rc = check_attribute(attribute, is_saved, err);
     if (rc < 0)
@@ -347,15 +370,24 @@ static void each(void *data, colony_rpc_each_cb cb, void *cb_data)
             cb(own_members[i].name, own_members[i].member.kind, cb_data);
 }
 
+/* As much of @text as is UTF-8: a letter may have been cut at its end. NULL: there is nothing. */
+static const char *take_text(char *out, size_t size, const char *text)
+{
+    (void)snprintf(out, size, "%.*s", (int)colony_utf8_length(text, strlen(text)), text);
+    return out[0] != '\0' ? out : NULL;
+}
+
 static void raise_error(const struct colony__rpcd_job *job)
 {
     const struct colony_rpc_error *error = &job->error;
+    char type[sizeof error->type];
+    char message[sizeof error->message];
+    const char *told = take_text(message, sizeof message, error->message);
     struct colony_error err = {0};
 
     (void)colony_fail_os(&err, job->rc, "cannot do %s", job->member->name);
     colony_rpc_raise(job->call, error->code ? error->code : colony_error_info(job->rc)->rpc_code,
-                     error->type[0] != '\0' ? error->type : NULL,
-                     error->message[0] != '\0' ? error->message : err.message);
+                     take_text(type, sizeof type, error->type), told ? told : err.message);
 }
 
 static void answer(struct colony_rpc_daemon *daemon, struct colony__rpcd_job *job)

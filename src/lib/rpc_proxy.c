@@ -11,9 +11,15 @@
 #include <colony.h>
 
 #include "core/error.h"
+#include "core/target.h"
 #include "rpc/client.h"
 #include "rpc/curve.h"
 #include "rpc/find.h"
+#include "rpc/ssh.h"
+
+enum {
+    SSH_MS = 30000,
+};
 
 struct colony_rpc_proxy {
     struct colony_rpc_client *client;
@@ -24,6 +30,25 @@ struct colony_rpc_proxy {
 /* --- beginning and end -------------------------------------------------------------------------
  */
 
+/* By ssh, which nobody sees. */
+static int find_there(struct colony_rpc_found *found, const struct colony_rpc_place *place,
+                      struct colony_error *err)
+{
+    const struct colony_rpc_ssh ask = {.host = place->host,
+                                       .name = place->name,
+                                       .deadline_ms = colony_target_now_ms() + SSH_MS,
+                                       .is_quiet = true};
+    struct colony_error reason = {0};
+    char *text = NULL;
+    int rc = colony_rpc_ssh_lookup(&ask, &text, err);
+
+    if (rc < 0)
+        return rc;
+    rc = colony_rpc_find_told(found, text, place->host, &reason);
+    free(text);
+    return rc < 0 ? colony_fail(err, -EHOSTUNREACH, "%s", reason.message) : 0;
+}
+
 static int find(struct colony_rpc_found *found, const char *text,
                 const struct colony_rpc_access *access, struct colony_error *err)
 {
@@ -32,6 +57,8 @@ static int find(struct colony_rpc_found *found, const char *text,
 
     if (rc == 0)
         rc = colony_rpc_find(found, &place, err);
+    if (rc == -EREMOTE)
+        return find_there(found, &place, err);
     if (rc < 0 || found->pid || !access->server_key)
         return rc;
     if (!colony_rpc_is_key(access->server_key))
@@ -52,12 +79,28 @@ static int load_keys(struct colony_rpc_keys *keys, const char *file, struct colo
     return colony_fail(err, -EACCES, "%s", reason.message);
 }
 
+static int make_proxy(struct colony_rpc_proxy **out, const struct colony_rpc_target *target,
+                      struct colony_error *err)
+{
+    struct colony_rpc_proxy *proxy = calloc(1, sizeof *proxy);
+    int rc;
+
+    if (!proxy)
+        return colony_fail_os(err, -ENOMEM, "cannot connect to %s", target->place);
+    proxy->timeout_ms = UINT64_MAX;
+    rc = colony_rpc_client_new(&proxy->client, target, err);
+    if (rc < 0)
+        free(proxy);
+    else
+        *out = proxy;
+    return rc;
+}
+
 int colony_rpc_connect(struct colony_rpc_proxy **out, const char *place,
                        const struct colony_rpc_access *access, struct colony_error *err)
 {
-    struct colony_rpc_proxy *proxy = NULL;
     struct colony_rpc_keys keys = {0};
-    struct colony_rpc_found found;
+    struct colony_rpc_found found = {0};
     struct colony_rpc_target target = {.place = found.endpoint};
     int rc = find(&found, place, access ? access : &(struct colony_rpc_access){0}, err);
 
@@ -67,19 +110,10 @@ int colony_rpc_connect(struct colony_rpc_proxy **out, const char *place,
         target.public_key = keys.public;
         target.secret_key = keys.secret;
     }
-    if (rc == 0) {
-        proxy = calloc(1, sizeof *proxy);
-        rc = proxy ? colony_rpc_client_new(&proxy->client, &target, err)
-                   : colony_fail_os(err, -ENOMEM, "cannot connect to %s", place);
-    }
+    if (rc == 0)
+        rc = make_proxy(out, &target, err);
     explicit_bzero(&keys, sizeof keys);
-    if (rc < 0) {
-        free(proxy);
-        return rc;
-    }
-    proxy->timeout_ms = UINT64_MAX;
-    *out = proxy;
-    return 0;
+    return rc;
 }
 
 void colony_rpc_disconnect(struct colony_rpc_proxy *proxy)

@@ -4,6 +4,7 @@
  * colony__rpcd_state`).
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,8 @@
 static int make_server(struct colony_rpc_daemon *daemon, struct colony_error *err)
 {
     const uid_t me = geteuid();
-    char folder[] = "/tmp/colony-rpc-XXXXXX";
+    const char *given = getenv("TMPDIR");
+    char folder[PATH_MAX];
     const struct colony_rpc_server_options options = {
         .loop = &daemon->loop,
         .object = &daemon->object,
@@ -34,8 +36,10 @@ static int make_server(struct colony_rpc_daemon *daemon, struct colony_error *er
     };
     int rc;
 
+    (void)snprintf(folder, sizeof folder, "%s/colony-rpc-XXXXXX",
+                   given && given[0] == '/' ? given : "/tmp");
     if (!mkdtemp(folder))
-        return colony_fail_os(err, -errno, "cannot make a folder in /tmp");
+        return colony_fail_os(err, -errno, "cannot make a folder %s", folder);
     rc = colony_rpc_server_new(&daemon->server, &options, err);
     (void)rmdir(folder);
     if (rc < 0)
@@ -235,6 +239,9 @@ static void on_attributes_closed(const struct colony_error *err, void *data)
     daemon->attributes = NULL;
     if (err)
         set_failure(daemon, err);
+    if (daemon->is_registered) /* `colony rpc stop` waits for that */
+        colony_rpc_registry_remove(&daemon->entry);
+    daemon->is_registered = false;
     for (size_t i = daemon->handle_count - 1; i > 0; i--)
         uv_close((uv_handle_t *)&daemon->signal_handles[i - 1], on_handle_closed);
     uv_close((uv_handle_t *)&daemon->look_timer, on_handle_closed);
@@ -272,9 +279,6 @@ static void begin_to_end(struct colony_rpc_daemon *daemon)
     daemon->state = RPCD_ENDING;
     tell(daemon, false);
     (void)uv_timer_stop(&daemon->look_timer);
-    if (daemon->is_registered)
-        colony_rpc_registry_remove(&daemon->entry);
-    daemon->is_registered = false;
     if (daemon->server)
         colony_rpc_server_stop(daemon->server);
     if (daemon->listening.fd >= 0)

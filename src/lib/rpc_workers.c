@@ -21,10 +21,13 @@ static void push(struct colony__rpcd_queue *queue, struct colony__rpcd_job *job)
     queue->count++;
 }
 
+/* NULL: it is empty. */
 static struct colony__rpcd_job *pop(struct colony__rpcd_queue *queue)
 {
     struct colony__rpcd_job *job = queue->first;
 
+    if (!job)
+        return NULL;
     queue->first = job->next;
     if (!queue->first)
         queue->last = NULL;
@@ -100,16 +103,16 @@ static void *work(void *arg)
 
     (void)pthread_mutex_lock(&daemon->lock);
     for (;;) {
-        workers->idle++;
         while (!workers->queue.first && !workers->is_ending)
             (void)pthread_cond_wait(&workers->has_jobs, &daemon->lock);
-        workers->idle--;
-        if (!workers->queue.first)
-            break;
         job = pop(&workers->queue);
+        if (!job)
+            break;
+        workers->busy++;
         (void)pthread_mutex_unlock(&daemon->lock);
         carry_out(job);
         (void)pthread_mutex_lock(&daemon->lock);
+        workers->busy--;
         push(&workers->done, job);
         (void)uv_async_send(&daemon->async);
     }
@@ -158,31 +161,30 @@ static void finish(struct colony_rpc_daemon *daemon, struct colony__rpcd_job *jo
 /* Takes those out of the queue whose clients are gone; under the lock. */
 static void sort_out(struct colony__rpcd_queue *queue, struct colony__rpcd_queue *unwanted)
 {
-    size_t count = queue->count;
+    struct colony__rpcd_queue all = *queue;
+    struct colony__rpcd_job *job;
 
-    for (size_t i = 0; i < count; i++) {
-        struct colony__rpcd_job *job = pop(queue);
-
+    *queue = (struct colony__rpcd_queue){0};
+    while ((job = pop(&all)))
         push(job->call && !colony_rpc_call_is_wanted(job->call) ? unwanted : queue, job);
-    }
 }
 
 /* Nobody hears it. */
 static void drop(struct colony_rpc_daemon *daemon, struct colony__rpcd_queue *unwanted)
 {
-    while (unwanted->first) {
-        struct colony__rpcd_job *job = pop(unwanted);
+    struct colony__rpcd_job *job;
 
+    while ((job = pop(unwanted))) {
         daemon->workers.under_way--;
         colony_rpc_refuse(job->call, "cannot do this: whoever asked for it is gone");
         colony__rpcd_free_job(job);
     }
 }
 
-/* A worker that is idle and has been woken still counts, and so does the job that it will take. */
+/* What a worker that has nothing to do will take does not wait. */
 static bool is_full(const struct colony__rpcd_workers *workers)
 {
-    return workers->queue.count >= (size_t)workers->waiting_max + workers->idle;
+    return workers->queue.count >= (size_t)workers->waiting_max + workers->wanted - workers->busy;
 }
 
 static bool queue_up(struct colony_rpc_daemon *daemon, struct colony__rpcd_job *job)
@@ -217,14 +219,13 @@ bool colony__rpcd_submit(struct colony_rpc_daemon *daemon, struct colony__rpcd_j
 void colony__rpcd_take_done(struct colony_rpc_daemon *daemon)
 {
     struct colony__rpcd_queue done;
+    struct colony__rpcd_job *job;
 
     (void)pthread_mutex_lock(&daemon->lock);
     done = daemon->workers.done;
     daemon->workers.done = (struct colony__rpcd_queue){0};
     (void)pthread_mutex_unlock(&daemon->lock);
-    while (done.first) {
-        struct colony__rpcd_job *job = pop(&done);
-
+    while ((job = pop(&done))) {
         daemon->workers.under_way--;
         finish(daemon, job);
     }

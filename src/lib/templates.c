@@ -207,7 +207,7 @@ int colony_template_state(struct colony *colony, const char *name,
 int colony_template_scale_by(struct colony *colony, const char *name, int change_by,
                              struct colony_error *err)
 {
-    struct colony_template_state now;
+    struct colony_template_state now = {0};
     int rc;
 
     if (change_by != 0)

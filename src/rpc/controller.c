@@ -15,6 +15,7 @@
 #include "core/log.h"
 #include "core/settings.h"
 #include "core/state_dir.h"
+#include "core/zmq.h"
 #include "rpc/attributes_internal.h"
 #include "rpc/curve.h"
 #include "rpc/engine_internal.h"
@@ -45,13 +46,15 @@ struct rpc {
 
 int colony_rpc_check(const struct colony_rpc_settings *settings, struct colony_error *err)
 {
+    const struct colony_zmq *zmq;
     struct colony_rpc_curve *curve;
     struct colony_rpc_pst *pst = NULL;
-    int rc = 0;
+    int rc;
 
     if (!settings->is_wanted)
         return 0;
-    if (settings->keys) {
+    rc = colony_zmq_get(&zmq, err); /* without it no engine could ever begin */
+    if (rc == 0 && settings->keys) {
         curve = calloc(1, sizeof *curve);
         rc = curve ? colony_rpc_curve_load(curve, settings->keys, settings->allow, err)
                    : colony_fail_os(err, -ENOMEM, "cannot read the keys");

@@ -148,6 +148,7 @@ static void write_input(struct rpc_engine *rpc, struct colony_rpc_call *call)
 struct upgrading {
     uv_timer_t timer;
     struct colony_engine *engine;
+    struct colony_rpc_call *call; /* until it is answered */
 };
 
 static void on_upgrade_closed(uv_handle_t *handle)
@@ -163,25 +164,37 @@ static void on_upgrade_due(uv_timer_t *timer)
     uv_close((uv_handle_t *)timer, on_upgrade_closed);
 }
 
-static void upgrade(struct rpc_engine *rpc, struct colony_rpc_call *call)
+static void on_checked(int rc, const struct colony_error *err, void *data)
 {
-    struct upgrading *upgrading;
-    struct colony_error err = {0};
+    struct upgrading *upgrading = data;
+    struct colony_rpc_call *call = upgrading->call;
 
-    if (colony_engine_check_upgrade(rpc->engine, &err) < 0) {
-        colony_rpc_fail(call, &err);
+    if (rc < 0) {
+        free(upgrading);
+        colony_rpc_fail(call, err);
         return;
     }
-    upgrading = calloc(1, sizeof *upgrading);
+    (void)uv_timer_init(colony_engine_uv_loop(upgrading->engine), &upgrading->timer);
+    upgrading->timer.data = upgrading;
+    (void)uv_timer_start(&upgrading->timer, on_upgrade_due, UPGRADE_MS, 0);
+    colony_rpc_answer(call, cJSON_CreateTrue());
+}
+
+static void upgrade(struct rpc_engine *rpc, struct colony_rpc_call *call)
+{
+    struct upgrading *upgrading = calloc(1, sizeof *upgrading);
+    struct colony_error err = {0};
+
     if (!upgrading) {
         colony_rpc_answer(call, NULL);
         return;
     }
     upgrading->engine = rpc->engine;
-    (void)uv_timer_init(colony_engine_uv_loop(rpc->engine), &upgrading->timer);
-    upgrading->timer.data = upgrading;
-    (void)uv_timer_start(&upgrading->timer, on_upgrade_due, UPGRADE_MS, 0);
-    colony_rpc_answer(call, cJSON_CreateTrue());
+    upgrading->call = call;
+    if (colony_engine_check_upgrade(rpc->engine, on_checked, upgrading, &err) == 0)
+        return;
+    free(upgrading);
+    colony_rpc_fail(call, &err);
 }
 
 /* clang-format off */

@@ -57,6 +57,7 @@ static int find_here(struct colony_rpc_found *out, const struct colony_rpc_place
     localize(entry.endpoint, entry.port, out->endpoint, sizeof out->endpoint);
     (void)snprintf(out->public_key, sizeof out->public_key, "%s", entry.public_key);
     out->message_bytes_max = entry.message_bytes_max;
+    out->port = entry.port;
     out->pid = entry.pid;
     out->keeper = entry.keeper;
     return 0;

@@ -23,6 +23,7 @@ struct colony_rpc_found {
     char endpoint[COLONY_RPC_PLACE_MAX];  /* "HOST:PORT", "tcp://HOST:PORT" */
     char public_key[COLONY_RPC_KEY_SIZE]; /* "": it wants no keys */
     uint64_t message_bytes_max;           /* 0: unknown */
+    int port;                             /* of the entry in the registry here */
     pid_t pid;                            /* who serves it, on this machine; 0: it is elsewhere */
     pid_t keeper;                         /* its keeper; 0: it has none */
     bool is_private;                      /* it says that only its own machine reaches it */

@@ -11,8 +11,8 @@ struct colony_rpc_settings;
 
 extern const struct colony_front colony_rpc_front;
 
-/* Reads the files that the settings name, as the front-end will: `colony serve` and `check` tell of
- * what is wrong with them. */
+/* Opens libzmq and reads the files that the settings name, as the front-end will: `colony serve`
+ * and `check` tell of what is wrong with them. */
 int colony_rpc_check(const struct colony_rpc_settings *settings, struct colony_error *err);
 
 #endif

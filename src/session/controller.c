@@ -79,20 +79,13 @@ void controller_close_handles(struct controller *controller)
         uv_close((uv_handle_t *)&controller->poll, on_handle_closed);
 }
 
-/* libuv waits for its threads when the program ends, and one of them may never come back. */
-static void leave_at_once(int exit_code, void *data)
-{
-    (void)data;
-    _exit(exit_code);
-}
-
 static void on_patience_over(uv_timer_t *timer)
 {
     struct controller *controller = timer->data;
 
     colony_log(SEVERITY_WARNING, "does not wait for %s, which does not answer",
                controller->job->dir);
-    (void)on_exit(leave_at_once, NULL);
+    colony_engine_tell_stuck(controller->engine);
     controller->job->owner = NULL;
     controller->job = NULL; /* the thread's, or what is left of it */
     controller_close_handles(controller);

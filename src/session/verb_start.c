@@ -124,10 +124,9 @@ static int find(struct colony_session_process *out, const struct colony_session 
 {
     struct colony_session_list list = {0};
     const struct colony_session_process *known;
+    bool is_known;
     int rc =
         colony_session_list_read(&list, session->workspace, session->problem, session->data, err);
-
-    bool is_known;
 
     if (rc < 0)
         return rc;

@@ -34,7 +34,11 @@ static void fixture_init(struct fixture *f, const char *events)
     (void)snprintf(json, sizeof json, "{\"events\": %s}", events);
     assert_int_equal(uv_loop_init(&f->loop), 0);
     assert_int_equal(colony_settings_parse_json(&f->settings, json, strlen(json), NULL), 0);
-    assert_int_equal(colony__inbox_make(&f->inbox, &f->loop, NULL, f->settings->events, NULL), 0);
+    assert_int_equal(colony_inbox_new(&f->inbox,
+                                      &(const struct colony_inbox_options){
+                                          .loop = &f->loop, .settings = f->settings->events},
+                                      NULL),
+                     0);
     f->inbox->is_open = true;
 }
 

@@ -251,6 +251,17 @@ TEST(test_a_request_to_end_is_told_to_the_engine_and_to_the_next)
     assert_true(kept.hello.is_ending);
 }
 
+TEST(test_an_engine_that_ends_colony_is_followed_by_one_that_does_so)
+{
+    kept_begin(&kept);
+    assert_int_equal(kept.hello.is_ending, 0);
+    say_simple(&kept, MESSAGE_ENDING, 7);
+    leave_engine(&kept);
+    (void)meet_next_engine();
+    assert_int_equal(kept.hello.is_ending, 1);
+    assert_int_equal(kept.hello.exit_code, 7);
+}
+
 TEST(test_an_engine_that_cannot_begin_ends_the_keeper)
 {
     (void)close(kept.listener);
@@ -324,6 +335,16 @@ TEST(test_a_new_keeper_adopts_what_lives_and_its_output)
     assert_int_equal(colony_record_state(&kept.table.records[0]), RECORD_EXITED);
     if (kept.table.records[0].flags & RECORD_STATUS_KNOWN)
         assert_int_equal(kept.table.records[0].wait_status, SIGUSR2);
+}
+
+TEST(test_what_says_that_it_is_broken_ends_it_though_it_hangs)
+{
+    int status;
+
+    kept_begin(&kept);
+    assert_int_equal(kill(kept.keeper, SIGABRT), 0);
+    assert_int_equal(waitpid(kept.keeper, &status, 0), kept.keeper);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
 
 /* It had taken over the slot's pipe from the process before, and had not come to clone. */
@@ -433,9 +454,11 @@ int main(int argc, char **argv)
         KEEPER_TEST(test_a_note_is_there_for_the_next_engine),
         KEEPER_TEST(test_shutdown_ends_with_the_code_and_leaves_the_living_alone),
         KEEPER_TEST(test_a_request_to_end_is_told_to_the_engine_and_to_the_next),
+        KEEPER_TEST(test_an_engine_that_ends_colony_is_followed_by_one_that_does_so),
         KEEPER_TEST(test_an_engine_that_cannot_begin_ends_the_keeper),
         KEEPER_TEST(test_a_held_socket_is_given_back_to_the_next_engine),
         KEEPER_TEST(test_a_new_keeper_adopts_what_lives_and_its_output),
+        KEEPER_TEST(test_what_says_that_it_is_broken_ends_it_though_it_hangs),
         KEEPER_TEST(
             test_what_was_in_the_pipe_of_a_slot_that_was_about_to_be_filled_is_told_as_lost),
         KEEPER_TEST(test_an_upgrade_keeps_children_and_pipes),

@@ -182,7 +182,7 @@ TEST(test_unknown_keys_of_sections_name_the_nearest)
 
 TEST(test_sections_of_later_versions_are_refused)
 {
-    static const char *const names[] = {"cluster", "controllers"};
+    static const char *const names[] = {"cluster"};
     char text[64];
     char why[64];
 

@@ -91,7 +91,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (!settings)
         make_settings();
-    CHECK(colony__inbox_make(&inbox, &loop, NULL, settings->events, &err) == 0);
+    CHECK(colony_inbox_new(
+              &inbox,
+              &(const struct colony_inbox_options){.loop = &loop, .settings = settings->events},
+              &err) == 0);
     inbox->is_open = true;
     rc = colony_inbox_offer(inbox,
                             &(const struct colony_inbox_offer){.json = (const char *)data,

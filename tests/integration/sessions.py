@@ -50,12 +50,17 @@ class Session:
         return found
 
     def end(self):
-        for pid in self.marked():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        eventually(lambda: not self.marked(), what="the end of the session's processes")
+        """Again and again: what is killed may just have begun another one."""
+        def are_gone():
+            marked = self.marked()
+            for pid in marked:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            return not marked
+
+        eventually(are_gone, what="the end of the session's processes")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -45,6 +46,17 @@ def test_a_container_that_is_stopped_says_what_became_of_its_process(colony):
         eventually(lambda: colony.output("main") == b"ready\n")
         os.kill(children(colony.process.pid)[0], signal.SIGTERM)
         assert colony.process.wait(20) == 0  # it was asked for
+
+
+@needs_root
+def test_a_container_that_is_stopped_before_it_serves_does_not_begin(colony):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = "127.0.0.1:%d" % taken.getsockname()[1]
+        with container(colony, {"processes": {"main": {"cmd": "sleep", "args": ["1000"]}}}, "--bind", address):
+            eventually(colony.socket.exists)  # now it waits for the address
+            os.kill(children(colony.process.pid)[0], signal.SIGTERM)
+            taken.close()
+            assert colony.process.wait(20) == 0
 
 
 @needs_root

@@ -4,6 +4,8 @@
 import os
 import signal
 
+import pytest
+
 from conftest import alive, eventually
 
 SLEEP = {"cmd": "sleep", "args": "1000"}
@@ -72,6 +74,39 @@ def test_colony_ends_with_the_process_it_was_started_for(make_colony):
         colony.start({"processes": {"main": {"shell": True, "cmd": f"sleep 0.2; {cmd}"},
                                     "side": SLEEP}}, "--exit-with", "main", wait=False)
         assert colony.process.wait(20) == status
+
+
+def test_what_colony_ends_with_does_not_run_again_when_the_engine_is_killed_meanwhile(colony):
+    runs = colony.folder / "runs"
+    main = {"shell": True, "cmd": f"echo run >> {runs}; sleep 0.2; exit 7", "restart": "never"}
+    side = {"shell": True, "cmd": "trap '' TERM; while :; do sleep 0.1; done", "graceful_timeout": 2}
+    colony.start({"processes": {"main": main, "side": side}}, "--exit-with", "main", wait=False)
+    eventually(lambda: "stops all processes" in colony.log.read_text())
+    os.kill(colony.engine, signal.SIGKILL)
+    assert colony.process.wait(20) == 7
+    assert runs.read_text() == "run\n"
+
+
+@pytest.mark.parametrize("cmd, status", [("/nonexistent/program", 127), ("/etc/passwd", 126), ("/etc", 126)])
+def test_what_cannot_be_run_ends_colony_as_it_would_a_shell(colony, cmd, status):
+    colony.start({"processes": {"main": {"cmd": cmd, "restart": "never"}}}, "--exit-with", "main", wait=False)
+    assert colony.process.wait(20) == status
+
+
+def test_settings_without_what_colony_ends_with_are_refused(colony):
+    colony.start({"processes": {"main": SLEEP, "side": SLEEP}}, "--exit-with", "main")
+    colony.write({"processes": {"side": SLEEP}})
+    told = colony.ctl("reload", check=False)
+    assert told.returncode == 78 and "cannot end with `main`: there is no such process" in told.stderr
+    colony.write({"exit_with": "side", "processes": {"side": {"shell": True, "cmd": "exit 3"}}})
+    colony.ctl("reload", check=False)
+    assert colony.process.wait(20) == 3
+
+
+def test_colony_can_end_with_one_process_only(colony):
+    colony.start({"processes": {"a": SLEEP, "b": SLEEP}}, "--exit-with", "a", "--exit-with", "b", wait=False)
+    assert colony.process.wait(20) == 2
+    assert "cannot end with two processes, a and b" in colony.log.read_text()
 
 
 def test_a_restart_by_a_user_is_no_end_for_exit_with(colony):

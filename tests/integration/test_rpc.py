@@ -27,6 +27,17 @@ def test_libzmq_is_opened_by_those_who_ask_for_it_only(colony):
         assert "libzmq" not in pathlib.Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("ask", ["check", "serve"])
+def test_where_libzmq_is_missing_settings_that_want_it_cannot_be_used(colony, ask):
+    (colony.folder / "libzmq.so.5").write_text("no library")
+    settings = colony.write("rpc: true")
+    where = [settings] if ask == "check" else ["--config", settings, "--state", colony.state]
+    told = subprocess.run([BINARY, ask, *where], capture_output=True, text=True, check=False, timeout=20,
+                          env={**os.environ, "LD_LIBRARY_PATH": str(colony.folder)})
+    assert told.returncode == 78
+    assert "cannot use ZeroMQ: install the package libzmq5" in told.stderr
+
+
 def test_attributes_methods_and_docs(served):
     with served.start(PROCESSES).client() as rpc:
         eventually(lambda: rpc.get("processes") == 2)

@@ -123,7 +123,7 @@ def test_nobody_notices_thirty_upgrades(colony):
     changes = [("scale", "web=3"), ("kill", "web", "CONT")]
     with asked_all_the_time(colony, *looks, *changes):
         for _ in range(30):
-            assert colony.ctl("upgrade").stdout.endswith("upgrading\n")
+            assert colony.ctl("upgrade").stdout.endswith("upgraded\n")
     assert pids(colony) == before
 
 
@@ -201,7 +201,7 @@ def test_a_request_under_way_is_answered_before_an_upgrade(colony):
     engine = colony.engine
     with connect(colony) as slow:
         slow.sendall(b"POST /processes/web/_add HTTP/1.1\r\nHost: localhost\r\n")
-        colony.ctl("upgrade")
+        assert colony.http("POST", "/_upgrade").status == 200
         slow.sendall(b"Content-Length: 0\r\n\r\n")
         answer = read_to_end(slow)
     assert b'"numprocesses":4' in answer
@@ -280,19 +280,45 @@ def test_an_upgrade_to_what_cannot_be_run_is_refused_and_changes_nothing(colony,
     assert colony.engine == engine and colony.answers()
 
 
-def test_an_upgrade_to_what_only_exec_finds_wrong_goes_on_as_it_was(colony, installed):
+@pytest.mark.parametrize("content, why", [
+    (b"\x7fELF, but not for long", "Exec format error"),
+    (b"#!/bin/sh\necho it cannot begin >&2; exit 3\n", "ended with status 3: it cannot begin: install one that can\n"),
+    (b"#!/bin/sh\nkill -SEGV $$\n", "was ended by SIGSEGV"),
+    (b"#!/bin/sh\nexec sleep 1000\n", "took too long"),
+], ids=["no program", "an exit", "a crash", "a hang"])
+def test_an_upgrade_to_what_cannot_go_on_is_refused_before_it_is_too_late(colony, installed, content, why):
     before = pids(colony)
     keeper, engine = colony.keeper, colony.engine
-    put(installed, b"\x7fELF, but not for long")
-    colony.ctl("upgrade")
-    eventually(lambda: f"cannot upgrade: cannot run {installed}" in colony.log.read_text())
-    eventually(lambda: colony.engine != engine and colony.answers())
-    assert pids(colony) == before
+    put(installed, content)
+    result = colony.ctl("upgrade", check=False)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"colony ctl: cannot upgrade: {installed} cannot go on here: ")
+    assert why in result.stderr
+    assert (colony.keeper, colony.engine) == (keeper, engine)
     put(installed, pathlib.Path(BINARY).read_bytes())
-    engine = colony.engine
     colony.ctl("upgrade")
-    eventually(lambda: colony.engine != engine and colony.answers())
-    assert colony.keeper == keeper == colony.process.pid
+    assert colony.engine != engine and colony.keeper == keeper == colony.process.pid
+    assert pids(colony) == before
+
+
+def test_an_upgrade_to_what_cannot_read_the_settings_in_force_is_refused(colony):
+    colony.start(SETTINGS)
+    engine = colony.engine
+    (colony.state / "settings.json").write_text("what another version wrote")
+    assert f"cannot read the settings in force, in {colony.state}: " in colony.ctl("upgrade", check=False).stderr
+    assert colony.engine == engine
+
+
+def test_who_asks_for_an_upgrade_is_told_that_nobody_is_back(colony, installed):
+    before = pids(colony)
+    put(installed, b"#!/bin/sh\ncase $* in *--check=1*) exit 0; esac\nexit 1\n")
+    result = colony.ctl("upgrade", check=False)
+    assert result.returncode == 1
+    assert result.stderr.startswith("colony ctl: cannot tell that colony at ")
+    assert "its processes run" in result.stderr
+    assert colony.process.wait(20) == 1
+    assert all(alive(pid) for pid in before)
+    colony.start(SETTINGS)
     assert pids(colony) == before
 
 
@@ -316,7 +342,6 @@ def test_an_engine_that_may_not_look_leaves_it_to_the_keeper(colony):
 def test_under_user_what_nobody_may_run_is_refused(colony):
     colony.folder.chmod(0o711)
     installed = start_installed(colony, {"user": "nobody", **SETTINGS})
-    installed.chmod(0o600)
-    assert "Permission denied: install colony there" in colony.ctl("upgrade", check=False).stderr
-    installed.chmod(0o700)  # the engine may not run it, the keeper may
-    colony.ctl("upgrade")
+    for mode in (0o600, 0o700):  # the keeper may run that, no engine
+        installed.chmod(mode)
+        assert "Permission denied: install colony there" in colony.ctl("upgrade", check=False).stderr

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rpc_ssh.c - asks another host by ssh(1) where a daemon is. */
+#include "rpc/ssh.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -14,7 +15,6 @@
 #include "core/error.h"
 #include "core/target.h"
 #include "core/words_internal.h"
-#include "rpc_internal.h"
 
 enum {
     ANSWER_BYTES_MAX = 16 << 10,
@@ -26,19 +26,12 @@ extern char **environ;
 
 /* A run of ssh. */
 struct run {
-    const struct rpc *rpc;
-    const char *host;
-    const char *name;
+    const struct colony_rpc_ssh *ask;
     pid_t pid;
     int fd; /* of its output */
     char *text;
     size_t size;
 };
-
-int rpc_left_ms(const struct rpc *rpc)
-{
-    return rpc->deadline_ms == UINT64_MAX ? -1 : colony_target_until_ms(rpc->deadline_ms);
-}
 
 /* For the shell at the other end: a name may have quotes and blanks in it. */
 static int quote(char *out, size_t size, const char *name)
@@ -64,23 +57,41 @@ static int add(struct colony__words *words, const char *text)
     return colony__words_add(words, text, strlen(text), NULL);
 }
 
+static int add_option(struct colony__words *words, const char *option)
+{
+    int rc = add(words, "-o");
+
+    return rc == 0 ? add(words, option) : rc;
+}
+
 /* $COLONY_SSH is a command, with its options if it needs some. */
-static int make_command(const struct run *run, struct colony__words *words)
+static int make_command(const struct colony_rpc_ssh *ask, struct colony__words *words)
 {
     const char *program = getenv("COLONY_SSH");
     char command[2048];
-    int rc = quote(command, sizeof command, run->name);
+    int rc = quote(command, sizeof command, ask->name);
 
     if (rc == 0)
         rc = colony__words_split(words, program && program[0] ? program : "ssh", WORDS_SHELL, NULL);
-    for (size_t i = 0; rc == 0 && i < run->rpc->ssh_options.count; i++) {
-        rc = add(words, "-o");
-        if (rc == 0)
-            rc = add(words, run->rpc->ssh_options.items[i]);
-    }
+    if (rc == 0 && ask->is_quiet)
+        rc = add_option(words, "BatchMode=yes");
+    for (size_t i = 0; rc == 0 && i < ask->option_count; i++)
+        rc = add_option(words, ask->options[i]);
     if (rc == 0)
-        rc = add(words, run->host);
+        rc = add(words, ask->host);
     return rc == 0 ? add(words, command) : rc;
+}
+
+static int set_streams(posix_spawn_file_actions_t *actions, const struct run *run, int output)
+{
+    static const char null[] = "/dev/null";
+    int rc = -posix_spawn_file_actions_adddup2(actions, output, STDOUT_FILENO);
+
+    if (rc == 0 && run->ask->is_quiet)
+        rc = -posix_spawn_file_actions_addopen(actions, STDIN_FILENO, null, O_RDONLY, 0);
+    if (rc == 0 && run->ask->is_quiet)
+        rc = -posix_spawn_file_actions_addopen(actions, STDERR_FILENO, null, O_WRONLY, 0);
+    return rc;
 }
 
 static int spawn(struct run *run, char *const *argv)
@@ -93,7 +104,7 @@ static int spawn(struct run *run, char *const *argv)
         return -errno;
     rc = -posix_spawn_file_actions_init(&actions);
     if (rc == 0) {
-        rc = -posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+        rc = set_streams(&actions, run, ends[1]);
         if (rc == 0)
             rc = -posix_spawnp(&run->pid, argv[0], &actions, NULL, argv, environ);
         (void)posix_spawn_file_actions_destroy(&actions);
@@ -109,11 +120,13 @@ static int spawn(struct run *run, char *const *argv)
 /* -ETIMEDOUT; -EFBIG: that is no entry of a registry. */
 static int read_all(struct run *run)
 {
+    uint64_t deadline_ms = run->ask->deadline_ms;
     struct pollfd ready = {.fd = run->fd, .events = POLLIN};
     ssize_t count = 1;
 
     while (count != 0) {
-        int polled = poll(&ready, 1, rpc_left_ms(run->rpc));
+        int polled =
+            poll(&ready, 1, deadline_ms == UINT64_MAX ? -1 : colony_target_until_ms(deadline_ms));
 
         if (polled == 0)
             return -ETIMEDOUT;
@@ -133,26 +146,30 @@ static int read_all(struct run *run)
 }
 
 /* What is told of a run that came to an end. */
-static int judge(const struct run *run, int status)
+static int judge(const struct run *run, int status, struct colony_error *err)
 {
+    const char *host = run->ask->host;
+    const char *name = run->ask->name;
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : SSH_FAILED;
 
     if (code == EXIT_OK)
-        return EXIT_OK;
-    if (code == EXIT_NO_SUCH_NAME) /* the other end has told it */
-        return code;
+        return 0;
+    if (code == EXIT_NO_SUCH_NAME)
+        return colony_fail(err, -ENOENT, "cannot find %s on %s: no daemon of that name runs there",
+                           name, host);
     if (code == NOT_FOUND)
-        return rpc_fail(EXIT_UNREACHABLE,
-                        "cannot find %s on %s: colony is not installed there, or not on the PATH "
-                        "that ssh has",
-                        run->name, run->host);
-    return rpc_fail(EXIT_UNREACHABLE, "cannot find %s on %s: ssh failed (status %d)", run->name,
-                    run->host, code);
+        return colony_fail(
+            err, -EHOSTUNREACH,
+            "cannot find %s on %s: colony is not installed there, or not on the PATH "
+            "that ssh has",
+            name, host);
+    return colony_fail(err, -EHOSTUNREACH, "cannot find %s on %s: ssh failed (status %d)", name,
+                       host, code);
 }
 
-static int finish(const struct run *run, int rc)
+static int finish(const struct run *run, int rc, struct colony_error *err)
 {
-    int status = 0;
+    int status = 0; /* unknown where a program has its children reaped; the text tells then */
 
     (void)close(run->fd);
     if (rc < 0)
@@ -160,33 +177,32 @@ static int finish(const struct run *run, int rc)
     while (waitpid(run->pid, &status, 0) < 0 && errno == EINTR)
         ;
     if (rc == -ETIMEDOUT)
-        return rpc_fail(EXIT_TIMED_OUT, "cannot wait any longer for %s: no answer in %g seconds",
-                        run->host, (double)run->rpc->timeout_ms / 1000);
+        return colony_fail(err, rc, "cannot wait any longer for %s", run->ask->host);
     if (rc < 0)
-        return rpc_fail(EXIT_UNREACHABLE, "cannot read what ssh says of %s: %s", run->host,
-                        strerror(-rc));
-    return judge(run, status);
+        return colony_fail(err, -EHOSTUNREACH, "cannot read what ssh says of %s: %s",
+                           run->ask->host, strerror(-rc));
+    return judge(run, status, err);
 }
 
-int rpc_ssh_lookup(const struct rpc *rpc, const char *host, const char *name, char **out)
+int colony_rpc_ssh_lookup(const struct colony_rpc_ssh *ask, char **out, struct colony_error *err)
 {
-    struct run run = {.rpc = rpc, .host = host, .name = name, .fd = -1};
+    struct run run = {.ask = ask, .fd = -1};
     struct colony__words words = {0};
-    int rc = make_command(&run, &words);
-    int exit_code;
+    int rc = make_command(ask, &words);
 
     run.text = malloc(ANSWER_BYTES_MAX + 1);
     if (rc == 0)
         rc = run.text ? spawn(&run, words.items) : -ENOMEM;
-    if (rc < 0 || !run.text)
-        exit_code = rpc_fail(EXIT_UNREACHABLE, "cannot run %s to find %s on %s: %s",
-                             words.count > 0 ? words.items[0] : "ssh", name, host, strerror(-rc));
+    if (rc < 0)
+        rc = colony_fail(err, -EHOSTUNREACH, "cannot run %s to find %s on %s: %s",
+                         words.count > 0 ? words.items[0] : "ssh", ask->name, ask->host,
+                         strerror(-rc));
     else
-        exit_code = finish(&run, read_all(&run));
+        rc = finish(&run, read_all(&run), err);
     colony__words_free(words.items);
-    if (exit_code == EXIT_OK)
+    if (rc == 0)
         *out = run.text;
     else
         free(run.text);
-    return exit_code;
+    return rc;
 }

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* built_in.c - colony's own front-ends as controllers. One more is one more row. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "api/daemon.h"
+#include "api/events.h"
+#include "api/http.h"
+#include "api/juggler.h"
+#include "api/webhooks.h"
+#include "core/engine.h"
+#include "core/error.h"
+#include "core/front.h"
+#include "core/settings.h"
+#include "fsctl/files.h"
+#include "lib/built_in_internal.h"
+#include "lib/controllers_internal.h"
+#include "lib/life_internal.h"
+#include "rpc/rpc.h"
+#include "session/session.h"
+
+struct running {
+    const struct colony_front *front;
+    void *controller;
+};
+
+static int create(void **out, struct colony *colony, void *data, struct colony_error *err)
+{
+    const struct colony_front *front = data;
+    struct running *running = calloc(1, sizeof *running);
+    int rc;
+
+    if (!running)
+        return colony_fail(err, -ENOMEM, "cannot start: out of memory");
+    running->front = front;
+    if (front == &colony_http_front)
+        rc = colony_http_create(&running->controller, colony->engine, colony->settings,
+                                colony->extras, err);
+    else
+        rc = front->create(&running->controller, colony->engine, colony->settings, err);
+    if (rc < 0)
+        free(running);
+    else
+        *out = running;
+    return rc;
+}
+
+static int start(void *controller, struct colony_error *err)
+{
+    struct running *running = controller;
+
+    return running->front->start(running->controller, err);
+}
+
+static void stop(void *controller)
+{
+    struct running *running = controller;
+
+    running->front->stop(running->controller);
+}
+
+static void close_controller(void *controller, void (*cb)(void *data), void *data)
+{
+    struct running running = *(struct running *)controller;
+
+    free(controller);
+    running.front->close(running.controller, cb, data);
+}
+
+#define CONTROLLER(its_name)                                                                       \
+    {                                                                                              \
+        .interface = COLONY_INTERFACE, .name = (its_name), .create = create, .start = start,       \
+        .stop = stop, .close = close_controller                                                    \
+    }
+
+enum { HTTP, FILES, DAEMON, WEBHOOKS, JUGGLER, RPC, SESSION, BUILT_IN_COUNT };
+
+static const struct {
+    const struct colony_front *front;
+    const char *section; /* of the settings, which asks for it */
+    struct colony_controller controller;
+} rows[BUILT_IN_COUNT] = {
+    [HTTP] = {&colony_http_front, "http", CONTROLLER("http")},
+    [FILES] = {&colony_files_front, "files", CONTROLLER("files")},
+    [DAEMON] = {&colony_daemon_front, "master", CONTROLLER("daemon")},
+    [WEBHOOKS] = {&colony_webhooks_front, "webhooks", CONTROLLER("webhooks")},
+    [JUGGLER] = {&colony_juggler_front, "juggler", CONTROLLER("juggler")},
+    [RPC] = {&colony_rpc_front, "rpc", CONTROLLER("rpc")},
+    [SESSION] = {&colony_session_front, "session", CONTROLLER("session")},
+};
+
+const struct colony_controller *colony_http_controller(void)
+{
+    return &rows[HTTP].controller;
+}
+
+const struct colony_controller *colony_files_controller(void)
+{
+    return &rows[FILES].controller;
+}
+
+const struct colony_controller *colony_daemon_controller(void)
+{
+    return &rows[DAEMON].controller;
+}
+
+const struct colony_controller *colony_webhooks_controller(void)
+{
+    return &rows[WEBHOOKS].controller;
+}
+
+const struct colony_controller *colony_juggler_controller(void)
+{
+    return &rows[JUGGLER].controller;
+}
+
+const struct colony_controller *colony_rpc_controller(void)
+{
+    return &rows[RPC].controller;
+}
+
+const struct colony_controller *colony_session_controller(void)
+{
+    return &rows[SESSION].controller;
+}
+
+const struct colony_front *colony__built_in_front(const struct colony_controller *controller)
+{
+    for (size_t i = 0; i < BUILT_IN_COUNT; i++)
+        if (controller == &rows[i].controller)
+            return rows[i].front;
+    return NULL;
+}
+
+int colony__built_in_add_all(struct colony__controllers *controllers, struct colony_error *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < BUILT_IN_COUNT && rc == 0; i++)
+        rc = colony__controllers_add(controllers, &rows[i].controller, NULL, err);
+    return rc;
+}
+
+int colony__built_in_check_added(const struct colony__controllers *controllers,
+                                 const struct colony_settings *settings, struct colony_error *err)
+{
+    for (size_t i = 0; i < BUILT_IN_COUNT; i++)
+        if (colony_settings_has(settings, rows[i].section) &&
+            !colony__controllers_has(controllers, &rows[i].controller))
+            return colony_fail(err, -ENOTSUP,
+                               "cannot use section `%s`: add colony_%s_controller() to the engine, "
+                               "which has it",
+                               rows[i].section, rows[i].controller.name);
+    return 0;
+}
+
+static int check_files(const struct colony_settings *settings, struct colony_error *err)
+{
+    int rc = 0;
+
+    for (char **path = settings->controllers; path && *path && rc == 0; path++) {
+        const struct colony_controller *controller;
+        void *library;
+
+        rc = colony__object_open(&library, &controller, *path, err);
+        if (rc == 0)
+            colony__object_close(library);
+    }
+    return rc;
+}
+
+int colony__built_in_check(const struct colony_settings *settings, struct colony_error *err)
+{
+    int rc = colony_http_check(&settings->http, err);
+
+    if (rc == 0)
+        rc = colony_daemon_check(settings, err);
+    if (rc == 0)
+        rc = colony_inbox_check(settings, err);
+    if (rc == 0)
+        rc = colony_webhooks_check(settings, err);
+    if (rc == 0)
+        rc = colony_juggler_check(settings, err);
+    if (rc == 0)
+        rc = colony_session_check(&settings->session, err);
+    if (rc == 0)
+        rc = colony_rpc_check(&settings->rpc, err);
+    return rc < 0 ? rc : check_files(settings, err);
+}

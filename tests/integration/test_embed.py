@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Engines in a program (tests/integration/embedded.c): its keeper, who dies, what is left."""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+
+import pytest
+
+from conftest import BINARY, alive, eventually
+
+PROGRAM = pathlib.Path(BINARY).parent / "embed/embedded"
+
+
+class Embedded:
+    def __init__(self, *args, log=False, tmp=None):
+        env = dict(os.environ, TMPDIR=str(tmp or tempfile.gettempdir()))
+        env.update({"EMBEDDED_LOG": "1"} if log else {})
+        self.process = subprocess.Popen([PROGRAM, *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True, env=env)
+        self.lines = []
+
+    def wait(self, *beginnings):
+        """Reads on until there was a line for each."""
+        missing = [text for text in beginnings if not any(line.startswith(text) for line in self.lines)]
+        while missing:
+            line = self.process.stdout.readline()
+            assert line, f"{missing} missing after {self.lines}: {self.process.stderr.read()}"
+            self.lines.append(line.rstrip("\n"))
+            missing = [text for text in missing if not self.lines[-1].startswith(text)]
+
+    def say(self, word):
+        self.process.stdin.write(word + "\n")
+        self.process.stdin.flush()
+
+    def finish(self):
+        """Stops all; what it has said, sorted."""
+        self.say("stop")
+        out, err = self.process.communicate("end\n", timeout=20)
+        assert (self.process.returncode, err) == (0, "")
+        return sorted(self.lines + out.splitlines())
+
+
+@pytest.fixture(name="embedded")
+def embedded_fixture():
+    with contextlib.ExitStack() as stack:
+        def start(*args, **options):
+            program = Embedded(*args, **options)
+            stack.callback(program.process.wait)
+            stack.callback(program.process.kill)
+            return program
+        yield start
+
+
+def settings(*commands):
+    return "text=" + json.dumps({"processes": [
+        {"name": f"p{i}", "cmd": command, "redirect_input": True, "graceful_timeout": 1}
+        for i, command in enumerate(commands)]})
+
+
+
+def keeper_of(state):
+    """The pid that the lock names, once it lives."""
+    pid = int((state / "lock").read_text())
+    return pid if alive(pid) else 0
+
+
+def children(pid):
+    return sorted(int(child) for path in pathlib.Path(f"/proc/{pid}/task").glob("*/children")
+                  for child in path.read_text().split())
+
+
+def running(state, count=1):
+    """The pids of what the keeper has started."""
+    keeper = eventually(lambda: keeper_of(state))
+    return eventually(lambda: len(children(keeper)) == count and children(keeper), what="processes")
+
+
+@pytest.mark.parametrize("mode", ["own", "shared"])
+def test_several_engines_run_in_one_program(embedded, tmp_path, mode):
+    states = [tmp_path / "a", tmp_path / "b"]
+    program = embedded(mode, f"program={BINARY}", f"state={states[0]}", settings("sleep 1000"),
+                       "--", f"program={BINARY}", f"state={states[1]}", settings("sleep 1001", "sleep 1002"))
+    program.wait("ready 0", "ready 1")
+    pids = running(states[0]) + running(states[1], 2)
+    assert not children(program.process.pid), "a keeper is nobody's child"
+    said = program.finish()
+    assert "SIGCHLD" not in said and "children 0" in said
+    assert {"stopped 0 0 ", "stopped 1 0 "} <= set(said)
+    assert not [pid for pid in pids if alive(pid)]
+    if mode == "shared":
+        assert {"freed 0", "freed 1", "loop 0"} <= set(said)
+
+
+def test_it_says_nothing_by_itself(embedded, tmp_path):
+    program = embedded("own", f"program={BINARY}", f"state={tmp_path / 's'}", settings("sleep 1000"))
+    program.wait("ready 0")
+    assert program.finish() == ["children 0", "ran 0 0 ", "ready 0", "stopped 0 0 "]
+
+
+def test_the_logger_has_what_engine_and_keeper_say(embedded, tmp_path):
+    state = tmp_path / "s"
+    program = embedded("own", f"program={BINARY}", f"state={state}", settings("sleep 1000"), log=True)
+    program.wait("ready 0")
+    running(state)
+    os.kill(keeper_of(state), signal.SIGKILL)
+    program.wait("log 0 the keeper is gone", "log 2 took over 1 running process")
+    program.finish()
+
+
+def test_a_state_folder_of_its_own_is_gone_at_the_end(embedded, tmp_path):
+    program = embedded("own", f"program={BINARY}", settings("sleep 1000"), tmp=tmp_path)
+    program.wait("ready 0")
+    assert len(list(tmp_path.glob("colony-*"))) == 1
+    program.finish()
+    assert not list(tmp_path.iterdir())
+
+
+def test_settings_come_from_a_file(embedded, tmp_path):
+    file = tmp_path / "colony.yaml"
+    file.write_text("processes: [{name: one, cmd: sleep 1000}]\n")
+    program = embedded("own", f"program={BINARY}", f"state={tmp_path / 's'}", f"load={file}")
+    program.wait("ready 0")
+    running(tmp_path / "s")
+    program.finish()
+
+
+@pytest.mark.parametrize("wrong, reason", [
+    ("text=processes: [{name: a}]", "settings:1:"),
+    ("load=/nowhere/colony.yaml", "/nowhere/colony.yaml"),
+    ("program=/nowhere/colony", "cannot run /nowhere/colony as keeper: No such file or directory"),
+    ("leaves=yes", "what is left running needs a state folder"),
+    ("text=http: {bind: 127.0.0.1:0}", "add colony_http_controller()"),
+])
+def test_what_is_wrong_is_told_before_anything_runs(embedded, wrong, reason):
+    program = embedded("shared", f"program={BINARY}", wrong)
+    program.wait("failed 0")
+    assert reason in program.lines[-1]
+    assert "ready 0" not in program.finish()
+
+
+def test_a_program_that_is_no_colony_is_told(embedded, tmp_path):
+    program = embedded("own", "program=/bin/true", f"state={tmp_path / 's'}")
+    program.wait("stopped 0 -71 cannot work with /bin/true as keeper")
+    program.finish()
+
+
+def test_a_state_folder_that_is_held_is_told_with_its_holder(embedded, tmp_path):
+    state = tmp_path / "s"
+    first = embedded("own", f"program={BINARY}", f"state={state}")
+    first.wait("ready 0")
+    second = embedded("shared", f"program={BINARY}", f"state={state}")
+    second.wait("failed 0 -16")
+    assert f"pid {keeper_of(state)}" in second.lines[-1]
+    second.finish()
+    first.finish()
+
+
+def test_a_killed_keeper_is_replaced_and_the_processes_go_on(embedded, tmp_path):
+    state = tmp_path / "s"
+    program = embedded("own", f"program={BINARY}", f"state={state}", "http=1", settings("sleep 1000", "cat"))
+    program.wait("ready 0")
+    pids = running(state, 2)
+    keeper = keeper_of(state)
+    for _ in range(3):
+        os.kill(keeper, signal.SIGKILL)
+        keeper = eventually(lambda old=keeper: keeper_of(state) not in (0, old) and keeper_of(state))
+        ctl = eventually(lambda: subprocess.run(
+            [BINARY, "ctl", "--state", state, "ps", "--json"], capture_output=True, text=True,
+            timeout=20, check=False).stdout)
+        assert sorted(slot["os_pid"] for slot in json.loads(ctl)) == pids
+    assert all(alive(pid) for pid in pids), "cat did not even see the end of its input"
+    said = program.finish()
+    assert said.count("ready 0") == 1 and "SIGCHLD" not in said
+    assert not [pid for pid in pids if alive(pid)]
+
+
+def test_nothing_is_left_of_a_program_that_was_killed(embedded, tmp_path):
+    program = embedded("own", f"program={BINARY}", settings("sleep 1000", "sh -c 'trap \"\" TERM; sleep 1000'"),
+                       tmp=tmp_path)
+    program.wait("ready 0")
+    state = next(tmp_path.glob("colony-*"))
+    keeper = keeper_of(state)
+    pids = running(state, 2)
+    program.process.kill()
+    eventually(lambda: not alive(keeper) and not [pid for pid in pids if alive(pid)], seconds=20)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_leaves_outlives_its_program_and_is_taken_over(embedded, tmp_path):
+    state = tmp_path / "s"
+    args = ("own", f"program={BINARY}", f"state={state}", "leaves=yes", settings("sleep 1000"))
+    first = embedded(*args)
+    first.wait("ready 0")
+    pids = running(state)
+    keeper = keeper_of(state)
+    first.process.kill()
+    eventually(lambda: not alive(keeper), what="the end of the keeper")
+    second = embedded(*args, log=True)
+    second.wait("log 2 took over 1 running process", "ready 0")
+    second.finish()
+    assert all(alive(pid) for pid in pids)
+    last = embedded(*args[:3], settings("sleep 1000"))
+    last.wait("ready 0")
+    last.finish()
+    assert not [pid for pid in pids if alive(pid)]
+
+
+def test_a_keeper_has_none_of_the_programs_descriptors(embedded, tmp_path):
+    (tmp_path / "secret").write_text("x")
+    reading = os.open(tmp_path / "secret", os.O_RDONLY)
+    os.set_inheritable(reading, True)
+    process = subprocess.Popen([PROGRAM, "own", f"program={BINARY}", f"state={tmp_path / 's'}"], pass_fds=[reading],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "ready 0\n"
+        keeper = keeper_of(tmp_path / "s")
+        links = [os.readlink(path) for path in pathlib.Path(f"/proc/{keeper}/fd").iterdir()]
+        assert str(tmp_path / "secret") not in links
+        assert str(tmp_path / "s" / "lock") in links
+    finally:
+        process.communicate("stop\nend\n", timeout=20)
+        os.close(reading)

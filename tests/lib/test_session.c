@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <pthread.h>
+#include <spawn.h>
+
+#include <cjson/cJSON.h>
+#include <colony.h>
+
+#include "../scratch.h"
+
+/* A workspace in a folder of its own, whose stops are quick; what runs in it ends with it. */
+struct place {
+    struct scratch scratch;
+    struct colony_session *session;
+    char problem[COLONY_ERROR_TEXT_MAX];
+    struct colony_error err;
+};
+
+static void note_problem(const char *line, void *data)
+{
+    struct place *place = data;
+
+    (void)snprintf(place->problem, sizeof place->problem, "%s", line);
+}
+
+static void place_write(struct place *place, const char *path, const char *text)
+{
+    int fd = openat(place->scratch.fd, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    (void)close(fd);
+}
+
+static bool place_says(struct place *place, const char *path, const char *part)
+{
+    char text[4096] = "";
+    int fd = openat(place->scratch.fd, path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return false;
+    assert_true(read(fd, text, sizeof text - 1) >= 0);
+    (void)close(fd);
+    return strstr(text, part) != NULL;
+}
+
+static void place_init(struct place *place)
+{
+    *place = (struct place){0};
+    scratch_init(&place->scratch);
+    assert_true(colony_session_init(place->scratch.path, &place->err) > 0);
+    assert_int_equal(colony_session_open(&place->session, place->scratch.path, &place->err), 0);
+    colony_session_on_problem(place->session, note_problem, place);
+    place_write(place, "etc/session.yaml", "stop: {signals: [TERM], wait: 5s}\nperiod: 100ms\n");
+}
+
+static void place_clear(struct place *place)
+{
+    if (colony_session_stop(place->session, NULL, NULL, &place->err) < 0)
+        fail_msg("%s", place->err.message);
+    colony_session_close(place->session);
+    scratch_clear(&place->scratch);
+}
+
+static struct colony_session_started start(struct place *place, const char *what, const char *alias)
+{
+    const struct colony_session_change change = {.alias = alias};
+    struct colony_session_started started = {0};
+
+    if (colony_session_start(place->session, what, &change, &started, &place->err) < 0)
+        fail_msg("%s", place->err.message);
+    return started;
+}
+
+static void expect(struct place *place, int rc, int code, const char *part)
+{
+    if (rc != code || place->err.code != code || !strstr(place->err.message, part))
+        fail_msg("%d, %d: %s", rc, place->err.code, place->err.message);
+    place->err = (struct colony_error){0};
+}
+
+static const char *text_of(const cJSON *json, const char *key)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItem(json, key));
+}
+
+static cJSON *find(struct place *place, const char *who)
+{
+    cJSON *json = NULL;
+
+    if (colony_session_find(place->session, who, &json, &place->err) < 0)
+        fail_msg("%s", place->err.message);
+    return json;
+}
+
+/* --- the workspace ------------------------------------------------------------------------------
+ */
+
+TEST(test_a_workspace_is_made_once_and_opened)
+{
+    struct place place;
+
+    place_init(&place);
+    assert_int_equal(colony_session_init(place.scratch.path, &place.err), 0);
+    assert_string_equal(colony_session_path(place.session), place.scratch.path);
+    assert_int_equal(colony_session_supervisor(place.session), 0);
+    assert_int_equal(place.err.code, 0);
+    place_clear(&place);
+}
+
+TEST(test_a_folder_that_is_none_is_not_opened)
+{
+    struct colony_session *session = NULL;
+    struct colony_error err = {0};
+
+    assert_int_equal(colony_session_open(&session, "/proc", &err), -ENOENT);
+    assert_int_equal(err.code, -ENOENT);
+    assert_non_null(strstr(err.message, "/proc"));
+    assert_null(session);
+    colony_session_close(NULL);
+}
+
+/* --- processes ----------------------------------------------------------------------------------
+ */
+
+TEST(test_what_an_uri_says_runs_and_is_nobodys_child)
+{
+    struct colony_session_ended ended = {0};
+    struct colony_session_started one;
+    struct place place;
+    cJSON *json;
+
+    place_init(&place);
+    one = start(&place, "exec:///bin/sleep?60", "one");
+    assert_int_equal(kill(one.pid, 0), 0);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* ECHILD */
+    json = find(&place, one.name);
+    assert_string_equal(text_of(json, "alias"), "one");
+    assert_int_equal(cJSON_GetNumberValue(cJSON_GetObjectItem(json, "pid")), one.pid);
+    cJSON_Delete(json);
+    assert_int_equal(colony_session_stop(place.session, "one", &ended, &place.err), 0);
+    assert_int_equal(ended.stopped, 1);
+    assert_int_equal(ended.killed, 0);
+    json = find(&place, "one");
+    assert_string_equal(text_of(json, "state"), "stopped");
+    assert_true(cJSON_IsNull(cJSON_GetObjectItem(json, "pid")));
+    cJSON_Delete(json);
+    assert_int_equal(start(&place, "one", NULL).pid > 0, 1); /* again, as it is known */
+    place_clear(&place);
+}
+
+TEST(test_what_runs_is_not_started_twice)
+{
+    struct place place;
+
+    place_init(&place);
+    (void)start(&place, "exec:///bin/sleep?60", "one");
+    expect(&place, colony_session_start(place.session, "one", NULL, NULL, &place.err), -EBUSY,
+           "cannot start one: it runs already");
+    place_clear(&place);
+}
+
+TEST(test_a_program_that_is_not_there_leaves_nothing)
+{
+    cJSON *json = NULL;
+    struct place place;
+
+    place_init(&place);
+    expect(&place, colony_session_start(place.session, "exec:///no/such", NULL, NULL, &place.err),
+           -EIO, "/no/such");
+    expect(&place, colony_session_find(place.session, "no-such", &json, &place.err), -ENOENT,
+           "no-such");
+    assert_null(json);
+    expect(&place, colony_session_start(place.session, "what:else", NULL, NULL, &place.err),
+           -EINVAL, "");
+    expect(&place, colony_session_start(place.session, "nobody", NULL, NULL, &place.err), -ENOENT,
+           "nobody");
+    place_clear(&place);
+}
+
+TEST(test_what_runs_is_attached_and_detached_and_runs_on)
+{
+    const struct colony_session_change change = {.alias = "mine", .shutdown = COLONY_YES};
+    char *const argv[] = {(char *)"sleep", (char *)"61", NULL};
+    struct colony_session_started taken = {0};
+    struct place place;
+    pid_t child;
+    cJSON *json;
+
+    place_init(&place);
+    assert_int_equal(posix_spawn(&child, "/bin/sleep", NULL, NULL, argv, NULL), 0);
+    assert_int_equal(colony_session_attach(place.session, child, &change, &taken, &place.err), 0);
+    assert_int_equal(taken.pid, child);
+    json = find(&place, "mine");
+    assert_true(cJSON_IsTrue(cJSON_GetObjectItem(json, "shutdown")));
+    assert_true(cJSON_IsFalse(cJSON_GetObjectItem(json, "restart")));
+    cJSON_Delete(json);
+    assert_int_equal(colony_session_detach(place.session, "mine", &place.err), 0);
+    expect(&place, colony_session_detach(place.session, "mine", &place.err), -ENOENT, "mine");
+    assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
+    (void)kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    expect(&place, colony_session_attach(place.session, child, NULL, NULL, &place.err), -ESRCH, "");
+    place_clear(&place);
+}
+
+/* --- changes ------------------------------------------------------------------------------------
+ */
+
+TEST(test_an_update_is_written_and_counts_at_the_next_start)
+{
+    const char *const cmdline[] = {"/bin/sh", "-c", "echo \"$GREETING from $PWD\"; exec sleep 60",
+                                   NULL};
+    const char *const env[] = {"GREETING=hello", NULL};
+    const char *const nothing[] = {NULL};
+    struct colony_session_change change = {
+        .restart = COLONY_YES, .cmdline = cmdline, .env = env, .cwd = "/"};
+    struct colony_session_started one;
+    struct place place;
+    char path[300];
+
+    place_init(&place);
+    one = start(&place, "exec:///bin/sleep?60", "one");
+    assert_int_equal(colony_session_update(place.session, "one", &change, &place.err), 0);
+    assert_int_equal(kill(one.pid, 0), 0);
+    assert_true(place_says(&place, "etc/one.yaml", "restart: 1"));
+    assert_true(place_says(&place, "etc/one.yaml", "GREETING: \"hello\""));
+    assert_int_equal(colony_session_stop(place.session, "one", NULL, &place.err), 0);
+    one = start(&place, "one", NULL);
+    assert_int_equal(
+        colony_session_wait(place.session, "one", "'sleep' in fp['cmdline']", 20000, &place.err),
+        0);
+    (void)snprintf(path, sizeof path, "out/%s.out", one.name);
+    assert_true(place_says(&place, path, "hello from /\n"));
+    change = (struct colony_session_change){.restart = COLONY_NO, .env = nothing, .cwd = ""};
+    assert_int_equal(colony_session_update(place.session, "one", &change, &place.err), 0);
+    assert_true(place_says(&place, "etc/one.yaml", "restart: 0"));
+    assert_false(place_says(&place, "etc/one.yaml", "GREETING: "));
+    assert_false(place_says(&place, "etc/one.yaml", "cwd"));
+    place_clear(&place);
+}
+
+TEST(test_an_update_that_could_not_be_read_again_changes_nothing)
+{
+    const char *const empty[] = {"", NULL};
+    const char *const loose[] = {"LOOSE", NULL};
+    const char *const nameless[] = {"=x", NULL};
+    const char *const binary[] = {"A=\xff", NULL};
+    const struct {
+        struct colony_session_change change;
+        const char *why;
+    } cases[] = {
+        {{.cwd = "not/absolute"}, "cwd"},
+        {{.cmdline = empty}, "cmdline"},
+        {{.cmdline = empty + 1}, "empty"},
+        {{.env = loose}, "LOOSE"},
+        {{.env = nameless}, "a name is not empty"},
+        {{.env = binary}, "UTF-8"},
+        {{.alias = "../x"}, "../x"},
+        {{.alias = ""}, ""},
+    };
+    struct place place;
+
+    place_init(&place);
+    (void)start(&place, "exec:///bin/sleep?60", "one");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        expect(&place, colony_session_update(place.session, "one", &cases[i].change, &place.err),
+               -EINVAL, cases[i].why);
+    assert_true(place_says(&place, "etc/one.yaml", "cmdline:\n  - \"/bin/sleep\""));
+    cJSON_Delete(find(&place, "one"));
+    assert_string_equal(place.problem, "");
+    place_clear(&place);
+}
+
+TEST(test_a_new_alias_is_that_of_dependences_too_and_another_ones_is_not)
+{
+    const struct colony_session_change taken = {.alias = "two"};
+    const struct colony_session_change fresh = {.alias = "uno"};
+    struct place place;
+
+    place_init(&place);
+    (void)start(&place, "exec:///bin/sleep?60", "one");
+    (void)start(&place, "exec:///bin/sleep?61", "two");
+    assert_int_equal(colony_session_dependence_add(place.session, "one", "two", "stop", &place.err),
+                     1);
+    expect(&place, colony_session_update(place.session, "one", &taken, &place.err), -EEXIST, "two");
+    assert_true(place_says(&place, "etc/session.yaml", "parent: \"one\""));
+    assert_int_equal(colony_session_update(place.session, "one", &fresh, &place.err), 0);
+    assert_true(place_says(&place, "etc/session.yaml", "parent: \"uno\""));
+    place_clear(&place);
+}
+
+TEST(test_a_file_that_cannot_be_used_is_told_and_what_it_said_counts)
+{
+    struct place place;
+    cJSON *json;
+
+    place_init(&place);
+    (void)start(&place, "exec:///bin/sleep?60", "one");
+    place_write(&place, "etc/one.yaml", "cmdline: [");
+    json = find(&place, "one");
+    assert_string_equal(
+        cJSON_GetStringValue(cJSON_GetArrayItem(cJSON_GetObjectItem(json, "cmdline"), 1)), "60");
+    cJSON_Delete(json);
+    if (!strstr(place.problem, "/etc/one.yaml:"))
+        fail_msg("%s", place.problem);
+    place_clear(&place);
+}
+
+/* --- what they are like -------------------------------------------------------------------------
+ */
+
+TEST(test_a_wait_ends_when_it_holds_or_time_is_over_or_nothing_can_come_of_it)
+{
+    struct place place;
+
+    place_init(&place);
+    (void)start(&place, "exec:///bin/sleep?60", "one");
+    assert_int_equal(colony_session_wait(place.session, "one", "alive and pid > 1",
+                                         COLONY_SESSION_FOREVER, &place.err),
+                     0);
+    assert_int_equal(place.err.code, 0);
+    expect(&place, colony_session_wait(place.session, "one", "not alive", 50, &place.err),
+           -ETIMEDOUT, "one: not so after 0.05 seconds");
+    expect(&place, colony_session_wait(place.session, "one", "alive and", 50, &place.err), -EINVAL,
+           "column 10");
+    assert_int_equal(colony_session_stop(place.session, "one", NULL, &place.err), 0);
+    expect(&place,
+           colony_session_wait(place.session, "one", "len(fp['listen']) > 0", 60000, &place.err),
+           -ESRCH, "it is not running");
+    place_clear(&place);
+}
+
+TEST(test_a_state_is_saved_and_known_again)
+{
+    const struct colony_session_look save = {.state = "idle", .saves = true};
+    const struct colony_session_look compare = {.state = "idle", .compares = true};
+    const struct colony_session_look other = {.state = "busy"};
+    cJSON *json = NULL;
+    const cJSON *idle;
+    struct place place;
+
+    place_init(&place);
+    (void)start(&place, "exec:///bin/sleep?60", "one");
+    assert_int_equal(colony_session_fingerprint(place.session, "one", &save, NULL, &place.err), 0);
+    expect(&place, colony_session_fingerprint(place.session, "one", &other, &json, &place.err),
+           -ENOENT, "busy");
+    assert_int_equal(colony_session_fingerprint(place.session, "one", &compare, &json, &place.err),
+                     0);
+    assert_string_equal(text_of(json, "state"), "idle");
+    idle = cJSON_GetObjectItem(cJSON_GetObjectItem(json, "states"), "idle");
+    assert_true(cJSON_GetNumberValue(cJSON_GetObjectItem(idle, "score")) == 1.0);
+    assert_int_equal(
+        cJSON_GetNumberValue(cJSON_GetObjectItem(
+            cJSON_GetObjectItem(cJSON_GetObjectItem(idle, "changes"), "cmdline"), "kept")),
+        2);
+    cJSON_Delete(json);
+    assert_int_equal(colony_session_stop(place.session, "one", NULL, &place.err), 0);
+    json = NULL;
+    expect(&place, colony_session_fingerprint(place.session, "one", &compare, &json, &place.err),
+           -ESRCH, "not running");
+    assert_int_equal(colony_session_fingerprint(place.session, "one", NULL, &json, &place.err), 0);
+    assert_true(cJSON_IsNull(cJSON_GetObjectItem(json, "fingerprint")));
+    cJSON_Delete(json);
+    place_clear(&place);
+}
+
+static int count_one(const struct cJSON *process, void *data)
+{
+    int *left = data;
+
+    assert_non_null(text_of(process, "name"));
+    return --*left == 0 ? 7 : 0;
+}
+
+TEST(test_each_is_told_until_that_is_enough)
+{
+    struct place place;
+    int left = 3;
+
+    place_init(&place);
+    (void)start(&place, "exec:///bin/sleep?60", "one");
+    (void)start(&place, "exec:///bin/sleep?61", "two");
+    assert_int_equal(colony_session_each(place.session, count_one, &left, &place.err), 0);
+    assert_int_equal(left, 1);
+    assert_int_equal(colony_session_each(place.session, count_one, &left, &place.err), 7);
+    place_clear(&place);
+}
+
+TEST(test_dependences_are_added_listed_and_removed_and_circles_refused)
+{
+    struct colony_session_started three;
+    struct place place;
+    cJSON *list = NULL;
+
+    place_init(&place);
+    (void)start(&place, "exec:///bin/sleep?60", "one");
+    (void)start(&place, "exec:///bin/sleep?61", "two");
+    assert_int_equal(
+        colony_session_dependence_add(place.session, "one:idle", "two", NULL, &place.err), 1);
+    assert_int_equal(
+        colony_session_dependence_add(place.session, "one:idle", "two", "keep", &place.err), 0);
+    expect(&place, colony_session_dependence_add(place.session, "two", "one", NULL, &place.err),
+           -ELOOP, "one");
+    expect(&place, colony_session_dependence_add(place.session, "one", "two", "weep", &place.err),
+           -EINVAL, "weep");
+    assert_int_equal(colony_session_dependence_list(place.session, &list, &place.err), 0);
+    assert_int_equal(cJSON_GetArraySize(list), 1);
+    assert_string_equal(text_of(cJSON_GetArrayItem(list, 0), "state"), "idle");
+    cJSON_Delete(list);
+    assert_int_equal(colony_session_stop(place.session, "two", NULL, &place.err), 0);
+    expect(&place, colony_session_start(place.session, "two", NULL, NULL, &place.err), -EBUSY,
+           "idle");
+    assert_int_equal(colony_session_dependence_remove(place.session, "one", "two", &place.err), 1);
+    expect(&place, colony_session_dependence_remove(place.session, "one", "two", &place.err),
+           -ENOENT, "two does not wait for one");
+    three = start(&place, "two", NULL);
+    assert_true(three.pid > 0);
+    place_clear(&place);
+}
+
+/* --- threads ------------------------------------------------------------------------------------
+ */
+
+enum { ROUNDS = 5 };
+
+struct worker {
+    pthread_t thread;
+    const char *folder;
+    const char *uri;
+    int rc;
+};
+
+static void *work(void *data)
+{
+    struct worker *worker = data;
+    struct colony_session *session = NULL;
+    struct colony_session_started started;
+
+    worker->rc = colony_session_open(&session, worker->folder, NULL);
+    for (int i = 0; worker->rc == 0 && i < ROUNDS; i++) {
+        worker->rc = colony_session_start(session, worker->uri, NULL, &started, NULL);
+        if (worker->rc == 0)
+            worker->rc = colony_session_stop(session, started.name, NULL, NULL);
+    }
+    colony_session_close(session);
+    return NULL;
+}
+
+TEST(test_threads_have_sessions_of_one_workspace_at_once)
+{
+    struct worker workers[] = {{.uri = "exec:///bin/sleep?60"}, {.uri = "exec:///bin/sleep?61"}};
+    struct place place;
+
+    place_init(&place);
+    for (size_t i = 0; i < 2; i++) {
+        workers[i].folder = place.scratch.path;
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
+        assert_int_equal(workers[i].rc, 0);
+    }
+    place_clear(&place);
+}
+
+/* --- a supervisor that cannot begin -------------------------------------------------------------
+ */
+
+TEST(test_a_supervisor_that_cannot_begin_is_told_with_its_last_line)
+{
+    struct place place;
+    char path[128];
+
+    place_init(&place);
+    assert_int_equal(colony_session_set_program(place.session, "/no/such", &place.err), 0);
+    expect(&place, colony_session_activate(place.session, &place.err), -ENOENT, "/no/such");
+    place_write(&place, "bin/fake",
+                "#!/bin/sh\necho more >&2\necho 'colony serve: broken' >&2\nexit 78\n");
+    assert_int_equal(fchmodat(place.scratch.fd, "bin/fake", 0700, 0), 0);
+    (void)snprintf(path, sizeof path, "%s/bin/fake", place.scratch.path);
+    assert_int_equal(colony_session_set_program(place.session, path, &place.err), 0);
+    expect(&place, colony_session_activate(place.session, &place.err), -EILSEQ, "broken");
+    assert_int_equal(colony_session_set_program(place.session, "/bin/false", &place.err), 0);
+    expect(&place, colony_session_activate(place.session, &place.err), -EIO,
+           "its program ended with the code 1");
+    place_clear(&place);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_workspace_is_made_once_and_opened),
+        cmocka_unit_test(test_a_folder_that_is_none_is_not_opened),
+        cmocka_unit_test(test_what_an_uri_says_runs_and_is_nobodys_child),
+        cmocka_unit_test(test_what_runs_is_not_started_twice),
+        cmocka_unit_test(test_a_program_that_is_not_there_leaves_nothing),
+        cmocka_unit_test(test_what_runs_is_attached_and_detached_and_runs_on),
+        cmocka_unit_test(test_an_update_is_written_and_counts_at_the_next_start),
+        cmocka_unit_test(test_an_update_that_could_not_be_read_again_changes_nothing),
+        cmocka_unit_test(test_a_new_alias_is_that_of_dependences_too_and_another_ones_is_not),
+        cmocka_unit_test(test_a_file_that_cannot_be_used_is_told_and_what_it_said_counts),
+        cmocka_unit_test(test_a_wait_ends_when_it_holds_or_time_is_over_or_nothing_can_come_of_it),
+        cmocka_unit_test(test_a_state_is_saved_and_known_again),
+        cmocka_unit_test(test_each_is_told_until_that_is_enough),
+        cmocka_unit_test(test_dependences_are_added_listed_and_removed_and_circles_refused),
+        cmocka_unit_test(test_threads_have_sessions_of_one_workspace_at_once),
+        cmocka_unit_test(test_a_supervisor_that_cannot_begin_is_told_with_its_last_line),
+    };
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
