@@ -303,11 +303,11 @@ def test_bash_gets_what_follows_its_word_breaks(colony, tmp_path, words, replies
 def test_install_puts_scripts_where_shells_look(tmp_path):
     source = pathlib.Path(__file__).parents[2]
     subprocess.run(["make", "-s", "-C", source, "install", f"BUILD={pathlib.Path(COLONY).parent}",
-                    f"DESTDIR={tmp_path}", "prefix=/usr"], check=True, timeout=300)
+                    f"DESTDIR={tmp_path}"], check=True, timeout=300)
     for shell, place in (("bash", "bash-completion/completions/colony"),
                          ("zsh", "zsh/site-functions/_colony"),
                          ("fish", "fish/vendor_completions.d/colony.fish")):
-        assert (tmp_path / "usr/share" / place).read_text() == script(shell, tmp_path).read_text()
+        assert (tmp_path / "usr/local/share" / place).read_text() == script(shell, tmp_path).read_text()
 
 
 @pytest.mark.parametrize("args, says", [

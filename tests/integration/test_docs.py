@@ -384,17 +384,26 @@ def make(*arguments):
     env = {name: value for name, value in os.environ.items() if name != "MAKELEVEL"}
     flags = [word for word in env.pop("MAKEFLAGS", "").split(" -- ")[-1].split()
              if "=" in word and not word.startswith(("P=", "T=", "-"))]
-    return run("make", "-s", "-C", ROOT, *flags, f"BUILD={BUILD}", *arguments, env=env)
+    return run("make", "-s", "-C", ROOT, *flags, f"BUILD={BUILD}", *arguments, env=env, umask=0o077)
 
 
 @needs_scdoc
 def test_make_install_installs_man_pages(tmp_path):
-    made = make(f"DESTDIR={tmp_path}", "prefix=/usr", "install")
+    made = make(f"DESTDIR={tmp_path}/to", "install")
     assert made.returncode == 0, made.stderr
-    installed = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    assert {"usr/bin/colony", "usr/share/man/man1/colony.1", "usr/share/man/man1/colony-ctl.1",
-            "usr/share/man/man1/colony-serve.1", "usr/share/man/man1/colony-app.1",
-            "usr/share/man/man1/colony-top.1", "usr/share/man/man5/colony.yaml.5"} <= installed
+    local = tmp_path / "to/usr/local"
+    installed = {str(path.relative_to(local)) for path in local.rglob("*") if path.is_file()}
+    assert {"bin/colony", "share/man/man1/colony.1", "share/man/man1/colony-ctl.1",
+            "share/man/man1/colony-serve.1", "share/man/man1/colony-app.1",
+            "share/man/man1/colony-top.1", "share/man/man5/colony.yaml.5"} <= installed
+    assert [path for path in (tmp_path / "to").rglob("*") if path.stat().st_mode & 0o044 != 0o044] == []
+
+
+def test_what_names_the_prefix_is_made_again_for_another(tmp_path):
+    for prefix in ("/usr", "/opt/colony", "/opt/colony"):
+        made = make(f"BUILD={tmp_path}", f"prefix={prefix}", f"{tmp_path}/src/lib/place.o")
+        assert made.returncode == 0, made.stderr
+        assert f"{prefix}/bin/colony".encode() in (tmp_path / "src/lib/place.o").read_bytes()
 
 
 def test_make_install_works_without_scdoc(tmp_path):
