@@ -38,6 +38,7 @@ static void rest(struct colony *colony)
     colony__controllers_drop_files(colony->controllers);
     colony_extras_clear(colony->extras);
     colony__connect_close(colony);
+    colony__connect_release(colony);
     colony__place_close(colony);
     colony->phase = PHASE_IDLE;
     colony->was_ready = false;
@@ -176,6 +177,7 @@ static void on_welcome(void *data)
 
     colony->retry_ms = 0;
     colony->is_welcomed = true;
+    colony__connect_release(colony);
     colony__listeners_resume(colony->listeners);
     colony__calls_go_on(colony->calls);
     if (!serve(colony))
@@ -333,10 +335,7 @@ static void on_given_up(void *data)
     finish(data);
 }
 
-/*
- * There is an engine whose keeper is gone or listens to it no more, or there is none. A new keeper
- * starts while the engine still has its ends of the pipes: they go along.
- */
+/* There is an engine whose keeper is gone or listens to it no more, or there is none. */
 static void begin_again(uv_timer_t *timer)
 {
     struct colony *colony = timer->data;
@@ -344,7 +343,7 @@ static void begin_again(uv_timer_t *timer)
     char why[COLONY__WHY_SIZE];
 
     if (colony->engine) {
-        colony__connect_prepare(colony);
+        colony__connect_hold(colony);
         close_engine(colony);
         return;
     }
