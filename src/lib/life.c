@@ -281,12 +281,13 @@ static int load_settings(struct colony *colony, struct colony_error *err)
     return colony_settings_load(&colony->settings, file, err);
 }
 
-static int make_engine(struct colony *colony, struct colony_error *err)
+static int make_engine(struct colony *colony, struct colony_settings *settings,
+                       struct colony_error *err)
 {
     const struct colony_engine_options options = {
-        .settings = colony->settings,
+        .settings = settings,
         .keeper = &colony->options,
-        .leaves = colony->options.leaves || colony->settings->session.dir,
+        .leaves = colony->options.leaves || settings->session.dir,
         .callbacks = {.welcome = on_welcome,
                       .stopped = on_stopped,
                       .reload = on_reload,
@@ -304,9 +305,9 @@ static int begin(struct colony *colony, struct colony_error *err)
 {
     int rc = load_settings(colony, err);
 
-    if (rc < 0)
+    if (rc < 0 || !colony->settings)
         return rc;
-    rc = make_engine(colony, err);
+    rc = make_engine(colony, colony->settings, err);
     if (rc < 0) {
         colony_settings_free(colony->settings);
         colony->settings = NULL;
