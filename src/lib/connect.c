@@ -71,6 +71,12 @@ static int start_keeper(struct colony *colony, struct colony_error *err)
     return colony__keeper_new(&colony->keeper, colony->loop, &plan, err);
 }
 
+int colony__connect_fail(const struct colony *colony, struct colony_error *err)
+{
+    return colony_fail(err, -EPROTO, "cannot work with %s as keeper: it ended at once",
+                       colony->options.program);
+}
+
 /* The keeper there is, or a new one. */
 int colony__connect(struct colony *colony, struct colony_error *err)
 {
@@ -83,6 +89,8 @@ int colony__connect(struct colony *colony, struct colony_error *err)
         if (rc < 0)
             return rc;
         rc = colony__keeper_link(colony->keeper, link_fd);
+        if (rc == -EPIPE || rc == -ECONNRESET)
+            return colony__connect_fail(colony, err);
     }
     return rc < 0 ? colony_fail_os(err, rc, "cannot talk to the keeper") : 0;
 }

@@ -242,8 +242,7 @@ static void on_lost(void *data)
         renew(colony);
         return;
     }
-    (void)colony_fail(&colony->why, -EPROTO, "cannot work with %s as keeper: it ended at once",
-                      colony->options.program);
+    (void)colony__connect_fail(colony, &colony->why);
     on_stopped(colony);
 }
 

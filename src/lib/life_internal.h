@@ -97,6 +97,8 @@ int colony__connect(struct colony *colony, struct colony_error *err);
 void colony__connect_hold(struct colony *colony);
 void colony__connect_release(struct colony *colony);
 void colony__connect_close(struct colony *colony);
+/* It ended before it said a word. -EPROTO. */
+int colony__connect_fail(const struct colony *colony, struct colony_error *err);
 
 /*
  * The engine of `colony serve`, whose keeper has started it: the same life, but for what is done

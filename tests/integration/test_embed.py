@@ -152,7 +152,7 @@ def test_what_is_wrong_is_told_before_anything_runs(embedded, wrong, reason):
 
 def test_a_program_that_is_no_colony_is_told(embedded, tmp_path):
     program = embedded("own", "program=/bin/true", f"state={tmp_path / 's'}")
-    program.wait("stopped 0 -71 cannot work with /bin/true as keeper")
+    program.wait("ran 0 -71 cannot work with /bin/true as keeper")
     program.finish()
 
 
