@@ -98,7 +98,8 @@ COLONY_API int colony_engine_load_text(struct colony *colony, const char *text, 
                                        struct colony_error *err);
 /*
  * Starts the keeper, and with it all there is; `ready` tells when. -EBUSY: another engine holds its
- * state folder; -ENOENT: there is no program to be run as keeper.
+ * state folder; -ENOENT: there is no program to be run as keeper; -EPROTO: it is no colony (or
+ * `stopped` tells that).
  */
 COLONY_API int colony_engine_start(struct colony *colony, struct colony_error *err);
 /* Starts it unless it is, and runs its loop until `stopped`. Not inside a callback. 0, or why. */

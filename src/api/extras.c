@@ -138,6 +138,7 @@ static int append(struct colony_extras *extras, const struct extra *extra)
     return 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): one parameter more than elsewhere, as colony.h says */
 int colony_extras_add(struct colony_extras *extras, const char *method, const char *pattern,
                       colony_extra_cb cb, void *data, struct colony_error *err)
 {

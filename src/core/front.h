@@ -2,7 +2,7 @@
 /*
  * front.h - what a front-end is to the engine (DESIGN §3).
  *
- * Front-ends are rows in one table (cli/engine.c); core calls none of them. `close` ends in a
+ * Front-ends are rows in one table (lib/built_in.c); core calls none of them. `close` ends in a
  * callback, because only then are libuv's handles gone.
  */
 #ifndef COLONY_CORE_FRONT_H

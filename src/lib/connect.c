@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* connect.c - an engine in this program and its keeper: which there is, and the link to it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "core/array.h"
 #include "core/engine.h"
@@ -24,46 +26,55 @@ static void on_keeper_ended(void *data)
     colony__life_keeper_ended(colony);
 }
 
-struct fds {
-    int *items;
-    size_t count;
-    size_t capacity;
-};
+/*
+ * Pipes of processes, which must not be without an end of ours at any moment: one that reads would
+ * see the end of its input, and what was written and not read would be lost.
+ */
 
-static void add_fd(int fd, void *data)
+static void hold(int fd, void *data)
 {
-    struct fds *fds = data;
-    int *items = colony_array_room(fds->items, fds->count, &fds->capacity, sizeof *fds->items);
+    struct colony__held *held = data;
+    int *fds = colony_array_room(held->fds, held->count, &held->capacity, sizeof *fds);
+    int copy = fds ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
 
-    if (!items)
-        return; /* what it holds is lost, what runs is not */
-    fds->items = items;
-    fds->items[fds->count++] = fd;
+    if (fds)
+        held->fds = fds;
+    if (copy >= 0) /* else what is in it is lost, and what runs is not */
+        held->fds[held->count++] = copy;
+}
+
+void colony__connect_hold(struct colony *colony)
+{
+    colony_engine_each_fd(colony->engine, hold, &colony->held);
+}
+
+void colony__connect_release(struct colony *colony)
+{
+    struct colony__held *held = &colony->held;
+
+    while (held->count > 0)
+        (void)close(held->fds[--held->count]);
+    free(held->fds);
+    *held = (struct colony__held){0};
 }
 
 static int start_keeper(struct colony *colony, struct colony_error *err)
 {
-    struct fds fds = {0};
-    struct colony__keeper_plan plan = {
+    const struct colony__keeper_plan plan = {
         .options = &colony->options,
+        .pipes = colony->held.fds,
+        .pipe_count = colony->held.count,
         .ended = on_keeper_ended,
         .data = colony,
     };
-    int rc;
 
-    if (colony->engine)
-        colony_engine_each_fd(colony->engine, add_fd, &fds);
-    plan.pipes = fds.items;
-    plan.pipe_count = fds.count;
-    rc = colony__keeper_new(&colony->keeper, colony->loop, &plan, err);
-    free(fds.items);
-    return rc;
+    return colony__keeper_new(&colony->keeper, colony->loop, &plan, err);
 }
 
-void colony__connect_prepare(struct colony *colony)
+int colony__connect_fail(const struct colony *colony, struct colony_error *err)
 {
-    if (!colony->keeper)
-        (void)start_keeper(colony, NULL);
+    return colony_fail(err, -EPROTO, "cannot work with %s as keeper: it ended at once",
+                       colony->options.program);
 }
 
 /* The keeper there is, or a new one. */
@@ -78,6 +89,8 @@ int colony__connect(struct colony *colony, struct colony_error *err)
         if (rc < 0)
             return rc;
         rc = colony__keeper_link(colony->keeper, link_fd);
+        if (rc == -EPIPE || rc == -ECONNRESET)
+            return colony__connect_fail(colony, err);
     }
     return rc < 0 ? colony_fail_os(err, rc, "cannot talk to the keeper") : 0;
 }

@@ -3,6 +3,7 @@
 #include "api/extras.h"
 #include "lib/life_internal.h"
 
+/* NOLINTNEXTLINE(readability-function-size): one parameter more than elsewhere, as colony.h says */
 int colony_http_add_route(struct colony *colony, const char *method, const char *pattern,
                           void (*fn)(struct colony_http_request *request, void *data), void *data,
                           struct colony_error *err)

@@ -38,6 +38,7 @@ static void rest(struct colony *colony)
     colony__controllers_drop_files(colony->controllers);
     colony_extras_clear(colony->extras);
     colony__connect_close(colony);
+    colony__connect_release(colony);
     colony__place_close(colony);
     colony->phase = PHASE_IDLE;
     colony->was_ready = false;
@@ -176,6 +177,7 @@ static void on_welcome(void *data)
 
     colony->retry_ms = 0;
     colony->is_welcomed = true;
+    colony__connect_release(colony);
     colony__listeners_resume(colony->listeners);
     colony__calls_go_on(colony->calls);
     if (!serve(colony))
@@ -240,8 +242,7 @@ static void on_lost(void *data)
         renew(colony);
         return;
     }
-    (void)colony_fail(&colony->why, -EPROTO, "cannot work with %s as keeper: it ended at once",
-                      colony->options.program);
+    (void)colony__connect_fail(colony, &colony->why);
     on_stopped(colony);
 }
 
@@ -279,12 +280,13 @@ static int load_settings(struct colony *colony, struct colony_error *err)
     return colony_settings_load(&colony->settings, file, err);
 }
 
-static int make_engine(struct colony *colony, struct colony_error *err)
+static int make_engine(struct colony *colony, struct colony_settings *settings,
+                       struct colony_error *err)
 {
     const struct colony_engine_options options = {
-        .settings = colony->settings,
+        .settings = settings,
         .keeper = &colony->options,
-        .leaves = colony->options.leaves || colony->settings->session.dir,
+        .leaves = colony->options.leaves || settings->session.dir,
         .callbacks = {.welcome = on_welcome,
                       .stopped = on_stopped,
                       .reload = on_reload,
@@ -302,9 +304,9 @@ static int begin(struct colony *colony, struct colony_error *err)
 {
     int rc = load_settings(colony, err);
 
-    if (rc < 0)
+    if (rc < 0 || !colony->settings)
         return rc;
-    rc = make_engine(colony, err);
+    rc = make_engine(colony, colony->settings, err);
     if (rc < 0) {
         colony_settings_free(colony->settings);
         colony->settings = NULL;
@@ -333,10 +335,7 @@ static void on_given_up(void *data)
     finish(data);
 }
 
-/*
- * There is an engine whose keeper is gone or listens to it no more, or there is none. A new keeper
- * starts while the engine still has its ends of the pipes: they go along.
- */
+/* There is an engine whose keeper is gone or listens to it no more, or there is none. */
 static void begin_again(uv_timer_t *timer)
 {
     struct colony *colony = timer->data;
@@ -344,7 +343,7 @@ static void begin_again(uv_timer_t *timer)
     char why[COLONY__WHY_SIZE];
 
     if (colony->engine) {
-        colony__connect_prepare(colony);
+        colony__connect_hold(colony);
         close_engine(colony);
         return;
     }

@@ -28,6 +28,12 @@ enum {
     COLONY__WHY_SIZE = 128,
 };
 
+struct colony__held {
+    int *fds;
+    size_t count;
+    size_t capacity;
+};
+
 struct colony {
     struct colony_callbacks callbacks;
     uv_loop_t *loop;
@@ -60,6 +66,7 @@ struct colony {
     uv_timer_t serve_again;  /* controllers that could not start */
     uint64_t retry_ms;
     struct colony__keeper *keeper; /* NULL: it has ended */
+    struct colony__held held;      /* while one engine takes the place of another */
     struct colony_keeper_options options;
     struct colony_state_dir place;
 
@@ -86,9 +93,12 @@ void colony__life_keeper_ended(struct colony *colony);
 
 /* connect.c: the keeper, and colony->options.link_fd to it, which is the engine's to close. */
 int colony__connect(struct colony *colony, struct colony_error *err);
-/* Starts the next one, unless there is one, while there is an engine whose pipes go along. */
-void colony__connect_prepare(struct colony *colony);
+/* Keeps the pipes of an engine that is going to be closed for keepers to come, until released. */
+void colony__connect_hold(struct colony *colony);
+void colony__connect_release(struct colony *colony);
 void colony__connect_close(struct colony *colony);
+/* It ended before it said a word. -EPROTO. */
+int colony__connect_fail(const struct colony *colony, struct colony_error *err);
 
 /*
  * The engine of `colony serve`, whose keeper has started it: the same life, but for what is done

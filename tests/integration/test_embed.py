@@ -80,6 +80,13 @@ def running(state, count=1):
     return eventually(lambda: len(children(keeper)) == count and children(keeper), what="processes")
 
 
+def living(state):
+    """The pids that its control endpoint tells; nothing while that does not answer."""
+    said = subprocess.run([BINARY, "ctl", "--state", state, "ps", "--json"], capture_output=True, text=True,
+                          timeout=20, check=False).stdout
+    return sorted(slot["os_pid"] or 0 for slot in json.loads(said or "[]"))
+
+
 @pytest.mark.parametrize("mode", ["own", "shared"])
 def test_several_engines_run_in_one_program(embedded, tmp_path, mode):
     states = [tmp_path / "a", tmp_path / "b"]
@@ -145,7 +152,7 @@ def test_what_is_wrong_is_told_before_anything_runs(embedded, wrong, reason):
 
 def test_a_program_that_is_no_colony_is_told(embedded, tmp_path):
     program = embedded("own", "program=/bin/true", f"state={tmp_path / 's'}")
-    program.wait("stopped 0 -71 cannot work with /bin/true as keeper")
+    program.wait("ran 0 -71 cannot work with /bin/true as keeper")
     program.finish()
 
 
@@ -166,13 +173,11 @@ def test_a_killed_keeper_is_replaced_and_the_processes_go_on(embedded, tmp_path)
     program.wait("ready 0")
     pids = running(state, 2)
     keeper = keeper_of(state)
+    eventually(lambda: living(state) == pids, what="the engine has their pipes")
     for _ in range(3):
         os.kill(keeper, signal.SIGKILL)
         keeper = eventually(lambda old=keeper: keeper_of(state) not in (0, old) and keeper_of(state))
-        ctl = eventually(lambda: subprocess.run(
-            [BINARY, "ctl", "--state", state, "ps", "--json"], capture_output=True, text=True,
-            timeout=20, check=False).stdout)
-        assert sorted(slot["os_pid"] for slot in json.loads(ctl)) == pids
+        assert eventually(lambda: living(state)) == pids
     assert all(alive(pid) for pid in pids), "cat did not even see the end of its input"
     said = program.finish()
     assert said.count("ready 0") == 1 and "SIGCHLD" not in said
