@@ -6,11 +6,13 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cjson/cJSON.h>
@@ -213,10 +215,23 @@ static bool parse_entry(struct colony_rpc_entry *out, const char *text, size_t s
     return is_good;
 }
 
+/* One that has ended serves nobody, also while its parent has yet to hear of it. */
+static bool runs(pid_t pid, uint64_t start)
+{
+    struct pollfd process = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
+    bool is_running;
+
+    if (process.fd < 0)
+        return false;
+    is_running = colony_proc_start_ticks(pid) == start && poll(&process, 1, 0) == 0;
+    (void)close(process.fd);
+    return is_running;
+}
+
 static bool is_living(const struct colony_rpc_entry *entry)
 {
-    return colony_proc_start_ticks(entry->pid) == entry->pid_start ||
-           (entry->keeper && colony_proc_start_ticks(entry->keeper) == entry->keeper_start);
+    return runs(entry->pid, entry->pid_start) ||
+           (entry->keeper && runs(entry->keeper, entry->keeper_start));
 }
 
 /* False: there is nothing of use. A file of a process that has ended is removed. */

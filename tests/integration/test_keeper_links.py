@@ -11,8 +11,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
 BUILD = pathlib.Path(os.environ.get("COLONY", ROOT / "build" / "colony")).parent
-# What a compiler may add by itself: hardening, position independence, variables of a thread.
-COMPILERS = {"_GLOBAL_OFFSET_TABLE_", "__stack_chk_fail", "__tls_get_addr"}
+# What a compiler may add by itself: hardening, position independence.
+COMPILERS = {"_GLOBAL_OFFSET_TABLE_", "__stack_chk_fail"}
 
 
 def keeper_objects():

@@ -232,6 +232,7 @@ def test_after_a_kill_of_all_they_are_no_older_than_the_frequency(daemon):
     for pid in reversed(pids):
         os.kill(pid, signal.SIGKILL)
     daemon.process.wait(10)
+    eventually(lambda: not any(map(alive, pids)), what="the end of all")
     daemon.start(COUNT + "hello()\ngo()", "--pst", f"file_path={daemon.folder}/saved.json")
     assert daemon.get("pst_turns") == 2
 
