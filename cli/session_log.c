@@ -139,7 +139,7 @@ static off_t find_lines(struct logs *logs, int fd, off_t size, uint64_t lines)
 static int begin(struct logs *logs, struct file *file)
 {
     uint64_t lines = logs->session->lines == UINT64_MAX ? LINES : logs->session->lines;
-    struct stat info;
+    struct stat info = {0}; /* for the analyzer: open_file() has filled it */
     int fd = open_file(logs, file, &info);
     int rc;
 
@@ -157,7 +157,7 @@ static int begin(struct logs *logs, struct file *file)
 /* It has grown, was cut short, or another stands in its place: that is read from its beginning. */
 static int go_on(struct logs *logs, struct file *file)
 {
-    struct stat info;
+    struct stat info = {0}; /* for the analyzer: open_file() has filled it */
     int fd = open_file(logs, file, &info);
     int rc;
 
