@@ -463,28 +463,35 @@ static int connect_again(struct colony_rpc_client *client, struct asked *asked,
     return rc < 0 ? retry(client, asked, rc) : 0;
 }
 
+/* The last thing that came over it may be the answer. */
+static int lose(struct colony_rpc_client *client, struct asked *asked, struct colony_error *err)
+{
+    int rc = receive(client, asked, err);
+
+    begin_again(client);
+    if (rc == 0 && !asked->is_answered)
+        rc = count_hang_up(client, asked, err);
+    if (rc < 0)
+        client->give_up_ms = 0; /* it is no matter of the connection */
+    return retry(client, asked, rc);
+}
+
+/* Something happened before there was a connection. */
 static int follow_event(struct colony_rpc_client *client, struct asked *asked, unsigned event,
                         struct colony_error *err)
 {
-    bool was_connected = client->is_connected;
-    bool is_made = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
-    int rc;
+    bool is_his = is_there(client, asked);
 
-    if (!was_connected && is_there(client, asked)) {
-        if (!is_made)
-            return retry(client, asked, fail_to_connect(client, event, err));
+    if (is_his && event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
         client->is_connected = true;
         client->connected_ms = now_ms();
         client->give_up_ms = 0;
         client->retry_ms = RETRY_MS;
         return 0;
     }
-    begin_again(client);
-    rc = was_connected ? count_hang_up(client, asked, err) : 0;
-    if (rc < 0)
-        client->give_up_ms = 0;
-    return retry(client, asked,
-                 rc < 0 ? rc : fail_to_connect(client, ZMQ_EVENT_CONNECT_RETRIED, err));
+    if (!is_his)
+        begin_again(client);
+    return retry(client, asked, fail_to_connect(client, event, err));
 }
 
 static int follow_connection(struct colony_rpc_client *client, struct asked *asked,
@@ -495,8 +502,9 @@ static int follow_connection(struct colony_rpc_client *client, struct asked *ask
 
     if (!client->socket && now_ms() >= client->next_ms)
         rc = connect_again(client, asked, err);
-    while (rc == 0 && client->monitor && (event = next_event(client)) != 0)
-        rc = follow_event(client, asked, event, err);
+    while (rc == 0 && client->monitor && !asked->is_answered && (event = next_event(client)) != 0)
+        rc = client->is_connected ? lose(client, asked, err)
+                                  : follow_event(client, asked, event, err);
     return rc;
 }
 
@@ -511,7 +519,7 @@ static int say(struct colony_rpc_client *client, struct asked *asked, struct col
     if (client->zmq->zmq_send(client->socket, asked->text, asked->size, ZMQ_DONTWAIT) < 0) {
         if (errno != EAGAIN)
             return colony_zmq_fail(client->zmq, err, "cannot ask");
-        return follow_event(client, asked, ZMQ_EVENT_DISCONNECTED, err);
+        return lose(client, asked, err);
     }
     asked->is_said = true;
     return 0;
