@@ -660,8 +660,8 @@ COLONY_API int colony_rpc_open(struct colony_rpc_daemon **out, const char *name,
 
 /* These say what it has and are called before it starts (-EBUSY). Names are a letter, then letters,
  * digits and `_`, 64 bytes at most, each once (-EEXIST), and 1,000 in all (-ENOSPC); `stop`,
- * `getattr`, `setattr`, `dir` and `doc` are taken (-EEXIST), a `running` or `uptime` of the program's hides
- * the library's. -EINVAL; -ENOMEM. @data is kept. */
+ * `getattr`, `setattr`, `dir` and `doc` are taken (-EEXIST), a `running` or `uptime` of the
+ * program's hides the library's. -EINVAL; -ENOMEM. @data is kept. */
 COLONY_API int colony_rpc_expose_method(struct colony_rpc_daemon *daemon,
                                         const struct colony_rpc_method *method, void *data,
                                         struct colony_error *err);

@@ -21,8 +21,8 @@ enum {
     ANSWER_BYTES_MAX = 64 << 20,
     RETRY_MS = 100, /* then twice as long each time */
     RETRY_MS_MAX = 1000,
-    NEVER_MS = 24 * 3600 * 1000, /* libzmq must not connect by itself: we close before that */
-    HEARTBEAT_MS = 5000,         /* finds a connection that is dead at the other end only */
+    NEVER_MS = 1000000000, /* libzmq must not connect by itself: the socket is closed before */
+    HEARTBEAT_MS = 5000,   /* finds a connection that is dead at the other end only */
     HEARTBEAT_PATIENCE_MS = 15000,
     HANG_UPS_MAX = 3,   /* one after the other on the same question: it is none that is taken */
     HANG_UP_MS = 1000,  /* after the handshake at most, to be one of these */
@@ -119,7 +119,6 @@ static int set_options(struct colony_rpc_client *client)
     } numbers[] = {
         {ZMQ_LINGER, 0},
         {ZMQ_IPV6, 1},
-        {ZMQ_IMMEDIATE, 1}, /* what is not sent is lost with the connection */
         {ZMQ_RECONNECT_IVL, NEVER_MS},
         {ZMQ_CONNECT_TIMEOUT, client->give_up_ms ? COLONY_RPC_RESTART_MS : 0},
         {ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS},
@@ -511,11 +510,6 @@ static int follow_connection(struct colony_rpc_client *client, struct asked *ask
 /* Only whoever the connection was made to gets it: libzmq makes no other one. */
 static int say(struct colony_rpc_client *client, struct asked *asked, struct colony_error *err)
 {
-    int events;
-    size_t size = sizeof events;
-
-    /* It takes notice of its connections by this. */
-    (void)client->zmq->zmq_getsockopt(client->socket, ZMQ_EVENTS, &events, &size);
     if (client->zmq->zmq_send(client->socket, asked->text, asked->size, ZMQ_DONTWAIT) < 0) {
         if (errno != EAGAIN)
             return colony_zmq_fail(client->zmq, err, "cannot ask");
