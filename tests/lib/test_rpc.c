@@ -901,6 +901,18 @@ TEST(test_a_proxy_goes_on_when_its_daemon_is_started_again)
     fixture_clear(&f);
 }
 
+/* On an address of this test's own, whose ports nobody else takes when they are free again. */
+static void start_pot(struct fixture *f)
+{
+    char settings[32];
+
+    (void)snprintf(settings, sizeof settings, "bind: 127.%d.%d.9", getpid() / 200 % 200 + 1,
+                   getpid() % 200);
+    fixture_init(f, settings);
+    expose(f, "echo", NULL, echo, 0);
+    start(f);
+}
+
 static void open_kettle(struct fixture *f, const char *settings)
 {
     memset(f, 0, sizeof *f);
@@ -917,9 +929,7 @@ static void check_taken_place(bool is_used)
     char settings[160];
     cJSON *figures;
 
-    fixture_init(&pot, NULL);
-    expose(&pot, "echo", NULL, echo, 0);
-    start(&pot);
+    start_pot(&pot);
     (void)snprintf(settings, sizeof settings, "bind: %s",
                    colony_rpc_endpoint(pot.daemon) + strlen("tcp://"));
     proxy = connected("Pot");
@@ -927,9 +937,7 @@ static void check_taken_place(bool is_used)
         assert_string_equal(called(proxy, "echo", "[1]"), "[1]");
     fixture_clear(&pot);
     open_kettle(&kettle, settings);
-    fixture_init(&pot, NULL);
-    expose(&pot, "echo", NULL, echo, 0);
-    start(&pot);
+    start_pot(&pot);
     assert_string_equal(called(proxy, "echo", "[2]"), "[2]");
     assert_string_equal(called(proxy, "stop", NULL), "true");
     assert_int_equal(colony_rpc_wait(pot.daemon, NULL), 0);
@@ -972,9 +980,7 @@ TEST(test_a_daemon_that_does_not_come_back_is_given_up_after_ten_seconds)
     pthread_t thread;
     void *code;
 
-    fixture_init(&f, NULL);
-    expose(&f, "echo", NULL, echo, 0);
-    start(&f);
+    start_pot(&f);
     by_name = connected("Pot");
     by_address = connected(colony_rpc_endpoint(f.daemon) + strlen("tcp://"));
     assert_string_equal(called(by_name, "echo", "[1]"), "[1]");
