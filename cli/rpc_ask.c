@@ -16,7 +16,7 @@
 #include "core/target.h"
 #include "core/value.h"
 #include "rpc/client.h"
-#include "rpc/curve.h"
+#include "rpc/look.h"
 #include "rpc/registry.h"
 #include "rpc_internal.h"
 
@@ -168,17 +168,21 @@ static int tell_failure(const struct rpc *rpc, const struct colony_error *err)
                         : "");
 }
 
-/* Our keys, when the daemon has one. The exit code. */
-static int load_keys(const struct rpc *rpc, struct colony_rpc_keys *keys)
+/* As it was found, and how it is found again should the connection be lost. The exit code. */
+static int aim(const struct rpc *rpc, const char *text, struct colony_rpc_look *look,
+               struct colony_rpc_target *target)
 {
-    struct colony_error err;
-    char path[PATH_MAX];
+    struct colony_error err = {0};
 
-    if (rpc->daemon.public_key[0] == '\0')
-        return EXIT_OK;
-    if (!rpc->key_file && colony_rpc_default_key(path, sizeof path) < 0)
-        return rpc_fail(EXIT_USAGE, "cannot find our keys: say --key FILE");
-    if (colony_rpc_keys_load(keys, rpc->key_file ? rpc->key_file : path, &err) == 0)
+    *look = (struct colony_rpc_look){
+        .place = text,
+        .server_key = rpc->server_key,
+        .key_file = rpc->key_file,
+        .ssh = {.options = rpc->ssh_options.items, .option_count = rpc->ssh_options.count},
+        .ssh_ms = UINT64_MAX,
+        .found = rpc->daemon,
+    };
+    if (colony_rpc_look_aim(look, target, &err) == 0)
         return EXIT_OK;
     return rpc_fail(EXIT_NOT_ALLOWED, "%s: colony rpc keygen makes some", err.message);
 }
@@ -191,22 +195,16 @@ static int ask(struct rpc *rpc, const char *text, const char *method, cJSON *par
                struct colony_rpc_answer *answer)
 {
     static struct colony_rpc_client *client;
-    struct colony_rpc_keys keys = {0};
+    static struct colony_rpc_look look;
     struct colony_error err = {0};
-    const struct colony_rpc_found *daemon = &rpc->daemon;
-    struct colony_rpc_target target = {.place = daemon->endpoint};
+    struct colony_rpc_target target;
     int exit_code = params ? EXIT_OK : rpc_fail(EXIT_FAILED, "cannot ask: out of memory");
     struct colony_rpc_question question = {method, params, UINT64_MAX};
 
     if (exit_code == EXIT_OK)
         exit_code = rpc_find(rpc, text);
     if (exit_code == EXIT_OK)
-        exit_code = load_keys(rpc, &keys);
-    if (exit_code == EXIT_OK && daemon->public_key[0] != '\0') {
-        target.server_key = daemon->public_key;
-        target.public_key = keys.public;
-        target.secret_key = keys.secret;
-    }
+        exit_code = aim(rpc, text, &look, &target);
     if (exit_code == EXIT_OK && colony_rpc_client_new(&client, &target, &err) < 0)
         exit_code = tell_failure(rpc, &err);
     if (exit_code == EXIT_OK) {

@@ -587,10 +587,11 @@ struct colony_rpc_proxy;
 
 /* What a method or an attribute is refused with, as clients see it. */
 struct colony_rpc_error {
-    int code;          /* JSON-RPC's; 0: the one of the errno that was returned */
+    int code;          /* JSON-RPC's, or one of the program's own; 0: that of the errno that was
+                          returned */
     char type[64];     /* the name of an exception: Python's, or one of the program's own; "": the
                           code's */
-    char message[512]; /* one line; "": that of the errno */
+    char message[512]; /* one line; "": that of the errno. `?` for what is no UTF-8, as in type */
 };
 /* Fills @error by a format of printf's (@type may be NULL) and returns @code, a negative errno.
  * Any thread. */
@@ -617,8 +618,9 @@ struct colony_rpc_method {
     const char *params;
     const char *doc; /* "insert_message(msg): …"; NULL: none */
     unsigned flags;
-    /* @params is borrowed; *result becomes the library's (NULL stays null). Returns 0, or a
-     * negative errno with *error, which begins empty. */
+    /* @params is borrowed; *result becomes the library's (NULL stays null; numbers that JSON does
+     * not have, infinite ones, become null). Returns 0 (or more, which is the same), or a negative
+     * errno with *error, which begins empty. */
     int (*call)(const struct cJSON *params, struct cJSON **result, struct colony_rpc_error *error,
                 void *data);
 };
@@ -650,20 +652,21 @@ struct colony_rpc_persister {
  * in docs/configuration.md, but `name` and `program` ("pst: {class_name: sqlite, frequency: 10}");
  * NULL: all defaults. So it listens on the first free port of 51000 to 51100 of 127.0.0.1, or of
  * 0.0.0.0 where there are keys, and `pst` is saved each minute into STATE/rpc/NAME.json (.db:
- * sqlite), STATE being the user's state folder of colony. -EINVAL with the reason; -ENOMEM.
+ * sqlite), STATE being the user's state folder of colony. @name is one of processes', without `:`
+ * and with neither `.` nor `-` at its beginning. -EINVAL with the reason; -ENOMEM.
  */
 COLONY_API int colony_rpc_open(struct colony_rpc_daemon **out, const char *name,
                                const char *settings, struct colony_error *err);
 
 /* These say what it has and are called before it starts (-EBUSY). Names are a letter, then letters,
  * digits and `_`, 64 bytes at most, each once (-EEXIST), and 1,000 in all (-ENOSPC); `stop`,
- * `getattr`, `setattr`, `dir` and `doc` are taken, a `running` or `uptime` of the program's hides
- * the library's. -EINVAL; -ENOMEM. @data is kept. */
+ * `getattr`, `setattr`, `dir` and `doc` are taken (-EEXIST), a `running` or `uptime` of the
+ * program's hides the library's. -EINVAL; -ENOMEM. @data is kept. */
 COLONY_API int colony_rpc_expose_method(struct colony_rpc_daemon *daemon,
                                         const struct colony_rpc_method *method, void *data,
                                         struct colony_error *err);
-/* @value is the first one where the library keeps it (else NULL), and copied; saved ones replace
- * it. */
+/* @value is the first one where the library keeps it (else NULL, or it is -EINVAL), and copied;
+ * saved ones replace it. */
 COLONY_API int colony_rpc_expose_attr(struct colony_rpc_daemon *daemon,
                                       const struct colony_rpc_attribute *attribute,
                                       const struct cJSON *value, void *data,
@@ -686,7 +689,7 @@ COLONY_API int colony_rpc_set_persister(struct colony_rpc_daemon *daemon,
                                         const struct colony_rpc_persister *persister,
                                         struct colony_error *err);
 /* SIGTERM, say, ends it from its start to its end: the one signal handler there is. Eight at most.
- */
+ * -EINVAL: there is no such signal, or nothing can catch it. */
 COLONY_API int colony_rpc_stop_on_signal(struct colony_rpc_daemon *daemon, int signum,
                                          struct colony_error *err);
 
@@ -747,8 +750,12 @@ COLONY_API int colony_rpc_connect(struct colony_rpc_proxy **out, const char *pla
 /* For each question from now on; UINT64_MAX, as in the beginning: as long as it takes. */
 COLONY_API void colony_rpc_set_timeout(struct colony_rpc_proxy *proxy, uint64_t timeout_ms);
 /*
- * These three ask and wait. A connection that is lost is made again, and what was asked is carried
- * out once. @params is a list, an object or NULL; results are the caller's.
+ * These three ask and wait. When the connection was lost, the daemon is looked for as
+ * colony_rpc_connect() did, and nobody is asked but the one who is found. One that has ended has 10
+ * seconds to come back; then it is -ENOENT for a name and -ECONNREFUSED for HOST:PORT, and the next
+ * question looks once, without waiting. What was asked is carried out once, by one life of the
+ * daemon: one that ends before it has answered is asked again in its next. @params is a list, an
+ * object or NULL; results are the caller's. A method is no attribute: to get one is -EINVAL.
  *
  * -ETIMEDOUT; -ECONNREFUSED: nothing listens there; -EACCES: our key is not taken; -EPROTO,
  * -EMSGSIZE, -ECONNRESET. What the daemon answered as an error is "TYPE: message": -ENOENT (there

@@ -16,15 +16,6 @@ bool colony__utf8_is_valid(const char *text)
     return colony_utf8_length(text, size) == size;
 }
 
-void colony__utf8_repair(char *text)
-{
-    size_t size = strlen(text);
-
-    for (size_t good = colony_utf8_length(text, size); good < size;
-         good += colony_utf8_length(text + good, size - good))
-        text[good] = '?';
-}
-
 static int hex_digit(char c)
 {
     if (c >= '0' && c <= '9')

@@ -76,7 +76,4 @@ int colony__parse_number(const char *text, unsigned long long max, unsigned long
 
 bool colony__utf8_is_valid(const char *text);
 
-/* Replaces the bytes that are not UTF-8 by '?'. */
-void colony__utf8_repair(char *text);
-
 #endif

@@ -2,6 +2,7 @@
 #include "core/utf8.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 /* Lengths, and what the second byte may be, by the first one: table 3-7 of the Unicode standard. */
 static const struct sequence {
@@ -75,4 +76,13 @@ void colony_utf8_locate(const char *text, size_t offset, struct colony_utf8_plac
             out->column++;
         }
     }
+}
+
+void colony_utf8_repair(char *text)
+{
+    size_t size = strlen(text);
+
+    for (size_t good = colony_utf8_length(text, size); good < size;
+         good += colony_utf8_length(text + good, size - good))
+        text[good] = '?';
 }

@@ -17,6 +17,9 @@ struct colony_utf8_place {
  */
 size_t colony_utf8_length(const char *text, size_t size);
 
+/* Replaces the bytes that are not UTF-8 by '?'. */
+void colony_utf8_repair(char *text);
+
 /* Line and column of the byte at @offset; what stands before it is well-formed. */
 void colony_utf8_locate(const char *text, size_t offset, struct colony_utf8_place *out);
 

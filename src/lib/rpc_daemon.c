@@ -82,6 +82,10 @@ static int check_name(const char *name, struct colony_error *err)
     if (rc == 0 && strchr(name, ':'))
         return colony_fail(err, -EINVAL, "cannot use the name `%s`: it has a `:`, as NAME:HOST has",
                            name);
+    if (rc == 0 && (name[0] == '.' || name[0] == '-'))
+        return colony_fail(err, -EINVAL,
+                           "cannot use the name `%s`: it begins with `%c`, and could not be found",
+                           name, name[0]);
     return rc;
 }
 
@@ -172,7 +176,8 @@ int colony_rpc_stop_on_signal(struct colony_rpc_daemon *daemon, int signum,
 
     if (rc < 0)
         return rc;
-    if (signum < 1 || signum >= NSIG || daemon->signal_count == COLONY__RPCD_SIGNALS_MAX)
+    if (signum < 1 || signum >= NSIG || signum == SIGKILL || signum == SIGSTOP ||
+        daemon->signal_count == COLONY__RPCD_SIGNALS_MAX)
         return colony_fail(err, -EINVAL, "cannot stop on signal %d", signum);
     daemon->signals[daemon->signal_count++] = signum;
     return 0;
@@ -344,16 +349,31 @@ struct cJSON *colony_rpc_figures(struct colony_rpc_daemon *daemon)
     return json;
 }
 
+/* A text that was cut may end with a part of a character. */
+static void drop_half(char *text)
+{
+    char *last = text + strlen(text);
+
+    while (last > text && ((unsigned char)last[-1] & 0xc0) == 0x80)
+        last--;
+    if (last > text && (unsigned char)last[-1] >= 0xc0 &&
+        colony_utf8_length(last - 1, strlen(last - 1)) == 0)
+        last[-1] = '\0';
+}
+
 int colony_rpc_throw(struct colony_rpc_error *error, int code, const char *type, const char *format,
                      ...)
 {
     struct colony_error line = {0};
     va_list args;
     char text[sizeof error->message];
+    int size;
 
     va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
+    size = vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    if (size >= (int)sizeof text)
+        drop_half(text);
     (void)colony_fail(&line, code, "%s", text); /* one line of it */
     (void)snprintf(error->message, sizeof error->message, "%s", line.message);
     (void)snprintf(error->type, sizeof error->type, "%s", type ? type : "");

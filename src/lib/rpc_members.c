@@ -58,7 +58,7 @@ static int check_name(const struct colony_rpc_daemon *daemon, const char *name,
                            name ? name : "");
     for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
         if (strcmp(taken[i], name) == 0)
-            return colony_fail(err, -EINVAL, "cannot expose %s: every daemon has that already",
+            return colony_fail(err, -EEXIST, "cannot expose %s: every daemon has that already",
                                name);
     if (colony__rpcd_find(daemon, name))
         return colony_fail(err, -EEXIST, "cannot expose %s: there is one already", name);
@@ -177,8 +177,11 @@ static int print_value(char **out, const char *name, const cJSON *value, struct 
 }
 
 static int check_attribute(const struct colony_rpc_attribute *attribute, bool is_saved,
-                           struct colony_error *err)
+                           bool has_value, struct colony_error *err)
 {
+    if (attribute->get && has_value)
+        return colony_fail(err, -EINVAL, "cannot expose %s: it has `get`, which knows its value",
+                           attribute->name);
     if (attribute->set && !attribute->get)
         return colony_fail(err, -EINVAL, "cannot expose %s: it has `set` and no `get`",
                            attribute->name);
@@ -200,7 +203,7 @@ int colony_rpc_expose_attr(struct colony_rpc_daemon *daemon,
     if (rc == 0)
         rc = check_doc(attribute->doc, attribute->name, err);
     if (rc == 0)
-        rc = check_attribute(attribute, is_saved, err);
+        rc = check_attribute(attribute, is_saved, value != NULL, err);
     if (rc < 0)
         return rc;
     member = make_member(attribute->name, NULL, attribute->doc);
@@ -370,10 +373,11 @@ static void each(void *data, colony_rpc_each_cb cb, void *cb_data)
             cb(own_members[i].name, own_members[i].member.kind, cb_data);
 }
 
-/* As much of @text as is UTF-8: a letter may have been cut at its end. NULL: there is nothing. */
+/* NULL: there is nothing. */
 static const char *take_text(char *out, size_t size, const char *text)
 {
-    (void)snprintf(out, size, "%.*s", (int)colony_utf8_length(text, strlen(text)), text);
+    (void)snprintf(out, size, "%s", text);
+    colony_utf8_repair(out);
     return out[0] != '\0' ? out : NULL;
 }
 

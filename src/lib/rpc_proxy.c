@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rpc_proxy.c - the other end: asks a daemon by its name. */
 #include <errno.h>
-#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +10,8 @@
 #include <colony.h>
 
 #include "core/error.h"
-#include "core/target.h"
 #include "rpc/client.h"
-#include "rpc/curve.h"
-#include "rpc/find.h"
-#include "rpc/ssh.h"
+#include "rpc/look.h"
 
 enum {
     SSH_MS = 30000,
@@ -23,6 +19,10 @@ enum {
 
 struct colony_rpc_proxy {
     struct colony_rpc_client *client;
+    struct colony_rpc_look look;
+    char *place;
+    char *key_file;
+    char *server_key;
     uint64_t timeout_ms;
     struct colony_rpc_error raised; /* code 0: none */
 };
@@ -30,89 +30,53 @@ struct colony_rpc_proxy {
 /* --- beginning and end -------------------------------------------------------------------------
  */
 
-/* By ssh, which nobody sees. */
-static int find_there(struct colony_rpc_found *found, const struct colony_rpc_place *place,
-                      struct colony_error *err)
+/* Copies of the texts, which are needed for as long as the proxy lives. */
+static int copy_texts(struct colony_rpc_proxy *proxy, const char *place,
+                      const struct colony_rpc_access *access, struct colony_error *err)
 {
-    const struct colony_rpc_ssh ask = {.host = place->host,
-                                       .name = place->name,
-                                       .deadline_ms = colony_target_now_ms() + SSH_MS,
-                                       .is_quiet = true};
-    struct colony_error reason = {0};
-    char *text = NULL;
-    int rc = colony_rpc_ssh_lookup(&ask, &text, err);
+    const struct {
+        char **to;
+        const char *from;
+    } texts[] = {
+        {&proxy->place, place},
+        {&proxy->key_file, access ? access->key_file : NULL},
+        {&proxy->server_key, access ? access->server_key : NULL},
+    };
 
-    if (rc < 0)
-        return rc;
-    rc = colony_rpc_find_told(found, text, place->host, &reason);
-    free(text);
-    return rc < 0 ? colony_fail(err, -EHOSTUNREACH, "%s", reason.message) : 0;
-}
-
-static int find(struct colony_rpc_found *found, const char *text,
-                const struct colony_rpc_access *access, struct colony_error *err)
-{
-    struct colony_rpc_place place;
-    int rc = colony_rpc_place_parse(&place, text, err);
-
-    if (rc == 0)
-        rc = colony_rpc_find(found, &place, err);
-    if (rc == -EREMOTE)
-        return find_there(found, &place, err);
-    if (rc < 0 || found->pid || !access->server_key)
-        return rc;
-    if (!colony_rpc_is_key(access->server_key))
-        return colony_fail(err, -EINVAL, "cannot use the server's key: it is 40 characters of Z85");
-    (void)snprintf(found->public_key, sizeof found->public_key, "%s", access->server_key);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        *texts[i].to = texts[i].from ? strdup(texts[i].from) : NULL;
+        if (texts[i].from && !*texts[i].to)
+            return colony_fail_os(err, -ENOMEM, "cannot connect to %s", place);
+    }
+    proxy->look = (struct colony_rpc_look){.place = proxy->place,
+                                           .key_file = proxy->key_file,
+                                           .server_key = proxy->server_key,
+                                           .ssh = {.is_quiet = true},
+                                           .ssh_ms = SSH_MS};
     return 0;
-}
-
-static int load_keys(struct colony_rpc_keys *keys, const char *file, struct colony_error *err)
-{
-    char path[PATH_MAX];
-    struct colony_error reason = {0};
-
-    if (!file && colony_rpc_default_key(path, sizeof path) < 0)
-        return colony_fail(err, -EACCES, "cannot find our keys: there is no home");
-    if (colony_rpc_keys_load(keys, file ? file : path, &reason) == 0)
-        return 0;
-    return colony_fail(err, -EACCES, "%s", reason.message);
-}
-
-static int make_proxy(struct colony_rpc_proxy **out, const struct colony_rpc_target *target,
-                      struct colony_error *err)
-{
-    struct colony_rpc_proxy *proxy = calloc(1, sizeof *proxy);
-    int rc;
-
-    if (!proxy)
-        return colony_fail_os(err, -ENOMEM, "cannot connect to %s", target->place);
-    proxy->timeout_ms = UINT64_MAX;
-    rc = colony_rpc_client_new(&proxy->client, target, err);
-    if (rc < 0)
-        free(proxy);
-    else
-        *out = proxy;
-    return rc;
 }
 
 int colony_rpc_connect(struct colony_rpc_proxy **out, const char *place,
                        const struct colony_rpc_access *access, struct colony_error *err)
 {
-    struct colony_rpc_keys keys = {0};
-    struct colony_rpc_found found = {0};
-    struct colony_rpc_target target = {.place = found.endpoint};
-    int rc = find(&found, place, access ? access : &(struct colony_rpc_access){0}, err);
+    struct colony_rpc_proxy *proxy = calloc(1, sizeof *proxy);
+    struct colony_rpc_target target;
+    int rc;
 
-    if (rc == 0 && found.public_key[0] != '\0') {
-        rc = load_keys(&keys, access ? access->key_file : NULL, err);
-        target.server_key = found.public_key;
-        target.public_key = keys.public;
-        target.secret_key = keys.secret;
-    }
+    if (!proxy)
+        return colony_fail_os(err, -ENOMEM, "cannot connect to %s", place);
+    proxy->timeout_ms = UINT64_MAX;
+    rc = copy_texts(proxy, place, access, err);
     if (rc == 0)
-        rc = make_proxy(out, &target, err);
-    explicit_bzero(&keys, sizeof keys);
+        rc = colony_rpc_look_find(&proxy->look, UINT64_MAX, err);
+    if (rc == 0)
+        rc = colony_rpc_look_aim(&proxy->look, &target, err);
+    if (rc == 0)
+        rc = colony_rpc_client_new(&proxy->client, &target, err);
+    if (rc < 0)
+        colony_rpc_disconnect(proxy);
+    else
+        *out = proxy;
     return rc;
 }
 
@@ -121,6 +85,10 @@ void colony_rpc_disconnect(struct colony_rpc_proxy *proxy)
     if (!proxy)
         return;
     colony_rpc_client_free(proxy->client);
+    colony_rpc_look_clear(&proxy->look);
+    free(proxy->place);
+    free(proxy->key_file);
+    free(proxy->server_key);
     free(proxy);
 }
 

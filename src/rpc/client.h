@@ -3,14 +3,17 @@
  * client.h - asks an RPC server (docs/rpc-protocol.md), one question after the other.
  *
  * It blocks: for commands and threads of their own, never on a loop. A connection that is lost is
- * made again, and what was not answered is asked again under the same number, which the server
- * answers once.
+ * made again, to where the daemon is then, and what was not answered is asked again under the same
+ * number, which the server answers once. Whoever else has got the daemon's place is asked nothing.
  */
 #ifndef COLONY_RPC_CLIENT_H
 #define COLONY_RPC_CLIENT_H
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+#include "rpc/curve.h"
 
 struct cJSON;
 struct colony_error;
@@ -19,8 +22,15 @@ struct colony_rpc_client;
 enum {
     COLONY_RPC_TYPE_MAX = 64, /* of an error, as "AttributeError" */
     COLONY_RPC_TEXT_MAX = 512,
-    COLONY_RPC_PLACE_MAX = 300, /* "HOST:PORT" */
+    COLONY_RPC_PLACE_MAX = 300,    /* "HOST:PORT" */
+    COLONY_RPC_RESTART_MS = 10000, /* how long a daemon may be away */
 };
+
+struct colony_rpc_target;
+/* Where it is by now, whose texts live until the next call. Blocks until @deadline_ms of the
+ * monotonic clock at most. */
+typedef int (*colony_rpc_look_cb)(struct colony_rpc_target *out, uint64_t deadline_ms, void *data,
+                                  struct colony_error *err);
 
 /* Whom to ask; all is copied. */
 struct colony_rpc_target {
@@ -28,6 +38,10 @@ struct colony_rpc_target {
     const char *server_key; /* its public key in Z85; NULL: nothing is encrypted */
     const char *public_key; /* with server_key: our own two */
     const char *secret_key;
+    pid_t pid; /* whose place that is; 0: it is not told */
+    uint64_t pid_start;
+    colony_rpc_look_cb look; /* asked before each new connection; NULL: it is there for ever */
+    void *data;
 };
 
 /* What is asked; borrowed for the call. */
@@ -55,8 +69,10 @@ int colony_rpc_client_new(struct colony_rpc_client **out, const struct colony_rp
 /*
  * Asks and waits for the answer. colony_rpc_answer_clear() ends *answer.
  *
- * Returns 0 with an answer, which may be an error; -ETIMEDOUT; -ECONNREFUSED: nothing listens there
- * and never has for this client; -EACCES: it does not take our key; -EPROTO: what is there speaks
+ * When a connection was lost, another one is tried to be made for COLONY_RPC_RESTART_MS.
+ *
+ * Returns 0 with an answer, which may be an error; -ETIMEDOUT; -ECONNREFUSED: nothing listens
+ * there; what `look` said; -EACCES: it does not take our key; -EPROTO: what is there speaks
  * something else; -EMSGSIZE, -ECONNRESET: it hangs up whenever it is asked this; -ENOMEM.
  */
 int colony_rpc_client_call(struct colony_rpc_client *client,

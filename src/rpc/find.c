@@ -59,6 +59,7 @@ static int find_here(struct colony_rpc_found *out, const struct colony_rpc_place
     out->message_bytes_max = entry.message_bytes_max;
     out->port = entry.port;
     out->pid = entry.pid;
+    out->pid_start = entry.pid_start;
     out->keeper = entry.keeper;
     return 0;
 }

@@ -25,6 +25,7 @@ struct colony_rpc_found {
     uint64_t message_bytes_max;           /* 0: unknown */
     int port;                             /* of the entry in the registry here */
     pid_t pid;                            /* who serves it, on this machine; 0: it is elsewhere */
+    uint64_t pid_start;                   /* its start time (registry.h) */
     pid_t keeper;                         /* its keeper; 0: it has none */
     bool is_private;                      /* it says that only its own machine reaches it */
 };

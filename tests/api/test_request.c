@@ -6,6 +6,7 @@
 #include "api/request_internal.h"
 
 #include "../test.h"
+#include "core/utf8.h"
 
 static char target_text[2048]; /* parsed texts point into it */
 
@@ -141,7 +142,7 @@ TEST(test_broken_utf8_is_repaired)
     char text[] = "a\xff\xc3\xa9\xc3";
 
     assert_false(colony__utf8_is_valid(text));
-    colony__utf8_repair(text);
+    colony_utf8_repair(text);
     assert_string_equal(text, "a?\xc3\xa9?");
     assert_true(colony__utf8_is_valid(text));
 }

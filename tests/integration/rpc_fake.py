@@ -42,14 +42,16 @@ def register(runtime, name, port, host="127.0.0.1", pid=None, public_key=None):
 class Fake:
     """answers: {METHOD: result, exception to raise, None (silence) or a function of the params}."""
 
-    def __init__(self, answers=None, raw=None):
+    def __init__(self, answers=None, raw=None, port=None):
         self.answers = answers or {}
         self.raw = raw  # said to every question as it is
         self.asked = []
         self.context = zmq.Context()
         self.socket = self.context.socket(zmq.ROUTER)
         self.socket.linger = 0
-        self.port = self.socket.bind_to_random_port("tcp://127.0.0.1")
+        if port:
+            self.socket.bind(f"tcp://127.0.0.1:{port}")
+        self.port = port or self.socket.bind_to_random_port("tcp://127.0.0.1")
         self.place = f"127.0.0.1:{self.port}"
         self.ending = threading.Event()
         self.thread = threading.Thread(target=self.serve, daemon=True)
@@ -92,8 +94,8 @@ class Fake:
 
 
 @contextlib.contextmanager
-def fake(answers=None, raw=None):
-    server = Fake(answers, raw)
+def fake(answers=None, raw=None, port=None):
+    server = Fake(answers, raw, port)
     try:
         yield server
     finally:

@@ -197,6 +197,40 @@ def test_a_name_is_found_in_the_registry(runtime):
         assert rpc("lookup", "Pot", runtime=runtime).stdout == f"tcp://127.0.0.1:{daemon.port}\n"
 
 
+@pytest.fixture
+def asked(runtime):
+    """`colony rpc call Pot stir` that waits for a daemon which then ends; its place as it was."""
+    with fake({"stir": None}) as daemon:
+        entry = register(runtime, "Pot", daemon.port)
+        with subprocess.Popen([BINARY, "rpc", "call", "Pot", "stir"], text=True,
+                              env={**os.environ, "COLONY_RUNTIME_DIR": str(runtime)},
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as call:
+            eventually(lambda: daemon.asked, what="the question")
+            entry.unlink()
+            daemon.close()
+            call.port = daemon.port
+            try:
+                yield call
+            finally:
+                call.kill()
+        daemon.close = lambda: None
+
+
+def test_a_lost_question_goes_to_the_daemon_not_to_its_port(asked, runtime):
+    with fake({"stir": "wrong"}, port=asked.port) as other, fake({"stir": "stirred"}) as again:
+        register(runtime, "Kettle", other.port)
+        register(runtime, "Pot", again.port)
+        assert asked.communicate(timeout=15) == ("stirred\n", "")
+        assert not other.asked
+
+
+def test_a_daemon_that_does_not_come_back_is_told(asked):
+    start = time.monotonic()
+    out, told = asked.communicate(timeout=15)
+    assert (asked.returncode, out) == (4, "") and "none runs here" in told
+    assert 9 < time.monotonic() - start < 12
+
+
 def test_one_that_listens_everywhere_is_reached_here(runtime):
     with fake({"getattr": {"value": 7}}) as daemon:
         register(runtime, "Pot", daemon.port, host="0.0.0.0")

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cjson/cJSON.h>
@@ -152,6 +153,19 @@ static int refuse_at_length(const struct cJSON *params, struct cJSON **result,
     return colony_rpc_throw(error, -EIO, NULL, "%0510d\u00e9", 0); /* which is cut in two */
 }
 
+static int refuse_in_latin1(const struct cJSON *params, struct cJSON **result,
+                            struct colony_rpc_error *error, void *data)
+{
+    int rc = colony_rpc_throw(error, -EIO, "\xe9t\xe9",
+                              "caf\xe9 ferm\xe9"
+                              "e, %s",
+                              "so \u00e9");
+
+    (void)params, (void)result, (void)data;
+    error->code = 7;
+    return rc;
+}
+
 static int bad_text(const struct cJSON *params, struct cJSON **result,
                     struct colony_rpc_error *error, void *data)
 {
@@ -239,6 +253,7 @@ TEST(test_an_error_arrives_with_its_type_and_message)
     expose(&f, "refuse", NULL, refuse, 0);
     expose(&f, "shortly", NULL, refuse_shortly, 0);
     expose(&f, "bad", NULL, bad_text, 0);
+    expose(&f, "latin", NULL, refuse_in_latin1, 0);
     expose(&f, "long", NULL, refuse_at_length, 0);
     start(&f);
     proxy = connected("Pot");
@@ -250,6 +265,8 @@ TEST(test_an_error_arrives_with_its_type_and_message)
     assert_string_equal(called(proxy, "shortly", NULL),
                         "-2 LookupError: cannot do shortly: No such file or directory");
     assert_memory_equal(called(proxy, "bad", NULL), "-121 RuntimeError: cannot answer", 32);
+    assert_string_equal(called(proxy, "latin", NULL), "-121 ?t?: caf? ferm?e, so \u00e9");
+    assert_int_equal(colony_rpc_raised(proxy)->code, 7);
     assert_memory_equal(called(proxy, "long", NULL), "-121 RuntimeError: 0000", 23);
     assert_int_equal(strlen(colony_rpc_raised(proxy)->message), 510);
     assert_string_equal(called(proxy, "refus", NULL),
@@ -258,7 +275,7 @@ TEST(test_an_error_arrives_with_its_type_and_message)
     assert_string_equal(
         called(proxy, "dir", NULL),
         "{\"attributes\":[\"running\",\"uptime\"],\"methods\":[\"bad\",\"dir\","
-        "\"doc\",\"getattr\",\"long\",\"refuse\",\"setattr\",\"shortly\",\"stop\"]}");
+        "\"doc\",\"getattr\",\"latin\",\"long\",\"refuse\",\"setattr\",\"shortly\",\"stop\"]}");
     assert_null(colony_rpc_raised(proxy));
     colony_rpc_disconnect(proxy);
     fixture_clear(&f);
@@ -810,6 +827,8 @@ TEST(test_what_cannot_be_is_told_before_it_starts)
     static const struct colony_rpc_method odd = {"odd", "a b-c", NULL, 0, echo};
     static const struct colony_rpc_method many = {"many", "a b c d e f g h i", NULL, 0, echo};
     static const struct colony_rpc_method bytes = {"bytes", NULL, "\xff", 0, echo};
+    static const struct colony_rpc_attribute told = {.name = "told", .get = get_heat};
+    static const cJSON json_true = {.type = cJSON_True};
     static const struct colony_rpc_attribute half = {.name = "pst_half", .get = get_heat};
     struct colony_rpc_daemon *daemon;
     struct fixture f;
@@ -819,10 +838,12 @@ TEST(test_what_cannot_be_is_told_before_it_starts)
             assert_int_equal(colony_rpc_open(&daemon, "Pot", bad[i], NULL), -EINVAL);
     assert_int_equal(colony_rpc_open(&daemon, "a/b", NULL, NULL), -EINVAL);
     assert_int_equal(colony_rpc_open(&daemon, "a:b", NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_open(&daemon, ".a", NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_open(&daemon, "-a", NULL, NULL), -EINVAL);
     fixture_init(&f, "bind: 192.0.2.1:1\ninsecure: yes");
     assert_int_equal(colony_rpc_expose_method(f.daemon, &twice, NULL, NULL), 0);
     assert_int_equal(colony_rpc_expose_method(f.daemon, &twice, NULL, NULL), -EEXIST);
-    assert_int_equal(colony_rpc_expose_method(f.daemon, &taken, NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_expose_method(f.daemon, &taken, NULL, NULL), -EEXIST);
     assert_int_equal(colony_rpc_expose_method(f.daemon, &hidden, NULL, NULL), -EINVAL);
     assert_int_equal(colony_rpc_expose_method(f.daemon, &empty, NULL, NULL), -EINVAL);
     assert_int_equal(colony_rpc_expose_method(f.daemon, &odd, NULL, NULL), -EINVAL);
@@ -830,6 +851,9 @@ TEST(test_what_cannot_be_is_told_before_it_starts)
     assert_int_equal(colony_rpc_expose_method(f.daemon, &bytes, NULL, NULL), -EINVAL);
     assert_int_equal(colony_rpc_describe(f.daemon, "\xff", NULL), -EINVAL);
     assert_int_equal(colony_rpc_expose_attr(f.daemon, &half, NULL, NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_expose_attr(f.daemon, &told, &json_true, NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_stop_on_signal(f.daemon, SIGKILL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_stop_on_signal(f.daemon, SIGSTOP, NULL), -EINVAL);
     assert_int_equal(colony_rpc_wait(f.daemon, NULL), -EINVAL);
     assert_true(colony_rpc_start(f.daemon, &f.err) < 0); /* that address is not ours */
     fixture_clear(&f);
@@ -877,6 +901,104 @@ TEST(test_a_proxy_goes_on_when_its_daemon_is_started_again)
     fixture_clear(&f);
 }
 
+/* On an address of this test's own, whose ports nobody else takes when they are free again. */
+static void start_pot(struct fixture *f)
+{
+    char settings[32];
+
+    (void)snprintf(settings, sizeof settings, "bind: 127.%d.%d.9", getpid() / 200 % 200 + 1,
+                   getpid() % 200);
+    fixture_init(f, settings);
+    expose(f, "echo", NULL, echo, 0);
+    start(f);
+}
+
+static void open_kettle(struct fixture *f, const char *settings)
+{
+    memset(f, 0, sizeof *f);
+    assert_int_equal(colony_rpc_open(&f->daemon, "Kettle", settings, &f->err), 0);
+    start(f);
+}
+
+/* @is_used: it was asked before its daemon's place was taken. */
+static void check_taken_place(bool is_used)
+{
+    struct fixture pot;
+    struct fixture kettle;
+    struct colony_rpc_proxy *proxy;
+    char settings[160];
+    cJSON *figures;
+
+    start_pot(&pot);
+    (void)snprintf(settings, sizeof settings, "bind: %s",
+                   colony_rpc_endpoint(pot.daemon) + strlen("tcp://"));
+    proxy = connected("Pot");
+    if (is_used)
+        assert_string_equal(called(proxy, "echo", "[1]"), "[1]");
+    fixture_clear(&pot);
+    open_kettle(&kettle, settings);
+    start_pot(&pot);
+    assert_string_equal(called(proxy, "echo", "[2]"), "[2]");
+    assert_string_equal(called(proxy, "stop", NULL), "true");
+    assert_int_equal(colony_rpc_wait(pot.daemon, NULL), 0);
+    assert_true(colony_rpc_running(kettle.daemon));
+    figures = colony_rpc_figures(kettle.daemon);
+    assert_int_equal(cJSON_GetObjectItem(figures, "requests")->valueint, 0);
+    cJSON_Delete(figures);
+    colony_rpc_disconnect(proxy);
+    fixture_clear(&pot);
+    colony_rpc_close(kettle.daemon);
+}
+
+TEST(test_whoever_has_got_the_place_of_a_daemon_is_asked_nothing)
+{
+    check_taken_place(true);
+    check_taken_place(false);
+}
+
+/* Asks until its daemon, which has ended, is given up. */
+static void *give_up(void *data)
+{
+    struct colony_rpc_proxy *proxy = data;
+    struct colony_error err = {0};
+    static _Thread_local int code;
+
+    assert_true(colony_rpc_call(proxy, "echo", NULL, NULL, &err) < 0);
+    code = err.code;
+    colony_rpc_set_timeout(proxy, PATIENCE_MS);
+    assert_int_equal(colony_rpc_call(proxy, "echo", NULL, NULL, &err), code); /* at once */
+    return (void *)(intptr_t)code;
+}
+
+TEST(test_a_daemon_that_does_not_come_back_is_given_up_after_ten_seconds)
+{
+    struct fixture f;
+    struct colony_rpc_proxy *by_name;
+    struct colony_rpc_proxy *by_address;
+    struct timespec begun;
+    struct timespec ended;
+    pthread_t thread;
+    void *code;
+
+    start_pot(&f);
+    by_name = connected("Pot");
+    by_address = connected(colony_rpc_endpoint(f.daemon) + strlen("tcp://"));
+    assert_string_equal(called(by_name, "echo", "[1]"), "[1]");
+    assert_string_equal(called(by_address, "echo", "[1]"), "[1]");
+    colony_rpc_set_timeout(by_name, UINT64_MAX);
+    colony_rpc_set_timeout(by_address, UINT64_MAX);
+    fixture_clear(&f);
+    (void)clock_gettime(CLOCK_MONOTONIC, &begun);
+    assert_int_equal(pthread_create(&thread, NULL, give_up, by_address), 0);
+    assert_int_equal((intptr_t)give_up(by_name), -ENOENT);
+    assert_int_equal(pthread_join(thread, &code), 0);
+    assert_int_equal((intptr_t)code, -ECONNREFUSED);
+    (void)clock_gettime(CLOCK_MONOTONIC, &ended);
+    assert_in_range(ended.tv_sec - begun.tv_sec, 9, 12);
+    colony_rpc_disconnect(by_name);
+    colony_rpc_disconnect(by_address);
+}
+
 TEST(test_a_proxy_tells_where_nobody_is)
 {
     struct colony_rpc_proxy *proxy;
@@ -916,6 +1038,8 @@ int main(void)
         cmocka_unit_test(test_what_cannot_be_is_told_before_it_starts),
         cmocka_unit_test(test_it_may_be_told_to_stop_before_it_starts_or_never_start),
         cmocka_unit_test(test_a_proxy_goes_on_when_its_daemon_is_started_again),
+        cmocka_unit_test(test_whoever_has_got_the_place_of_a_daemon_is_asked_nothing),
+        cmocka_unit_test(test_a_daemon_that_does_not_come_back_is_given_up_after_ten_seconds),
         cmocka_unit_test(test_a_proxy_tells_where_nobody_is),
     };
     char command[96];

@@ -51,6 +51,8 @@ static const struct script scripts[] = {
       "\"data\":{\"type\":\"AttributeError\"}}}"}},
     {"refuses",
      {"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"m\"}}"}},
+    {"positive", {"{\"jsonrpc\":\"2.0\",\"id\":%s,\"error\":{\"code\":7,\"message\":\"m\"}}"}},
+    {"zero", {"{\"jsonrpc\":\"2.0\",\"id\":%s,\"error\":{\"code\":0,\"message\":\"m\"}}"}},
     {"odd_error", {"{\"jsonrpc\":\"2.0\",\"id\":%s,\"error\":\"boom\"}"}},
     {"junk", {"\x01\x02 no json"}},
     {"list", {"[]"}},
@@ -236,6 +238,8 @@ TEST(test_an_error_has_its_code_type_and_message)
     } cases[] = {
         {"fails", -32601, "AttributeError", "no such"},
         {"refuses", -32700, "", "m"},
+        {"positive", 7, "", "m"},
+        {"zero", -32603, "", "m"},
         {"odd_error", -32603, "", ""},
     };
     struct server *server = start_server();
