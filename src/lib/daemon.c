@@ -236,7 +236,7 @@ int colony_daemon_start(struct colony_daemon *daemon, struct colony_error *err)
     set_phase(daemon, DAEMON_RUNNING);
     rc = begin(daemon, err);
     if (rc < 0)
-        begin_end(daemon);
+        colony_daemon_stop(daemon); /* also for those who sleep, and slaves of other threads */
     (void)uv_run(&daemon->loop, UV_RUN_DEFAULT);
     for (int i = 0; i < WORKER_COUNT; i++)
         colony__worker_end(&daemon->workers[i]);

@@ -217,6 +217,30 @@ TEST(test_a_port_that_is_taken_is_told)
     fixture_clear(&f);
 }
 
+static void *sleep_until_it_stops(void *data)
+{
+    struct fixture *f = data;
+
+    (void)sem_post(&f->is_held);
+    while (colony_daemon_sleep(f->daemon, 1000000))
+        ;
+    return NULL;
+}
+
+TEST(test_a_start_that_fails_is_its_end_for_all_who_wait_for_that)
+{
+    struct fixture f;
+    pthread_t thread;
+
+    fixture_init(&f, NULL, "{master: {host: 127.0.0.1, port: 0}, events: {durable: true}}");
+    assert_int_equal(pthread_create(&thread, NULL, sleep_until_it_stops, &f), 0);
+    (void)sem_wait(&f.is_held);
+    assert_int_equal(colony_daemon_start(f.daemon, NULL), -EINVAL);
+    assert_true(colony_daemon_is_stopping(f.daemon));
+    (void)pthread_join(thread, NULL);
+    fixture_clear(&f);
+}
+
 TEST(test_handlers_that_take_an_engine_are_refused)
 {
     static const char *const handlers[] = {"exec: cat", "stdin: web", "bus: true"};
@@ -632,6 +656,7 @@ int main(void)
         cmocka_unit_test(test_it_ends_when_its_work_is_done),
         cmocka_unit_test(test_a_stop_before_the_start_counts),
         cmocka_unit_test(test_a_port_that_is_taken_is_told),
+        cmocka_unit_test(test_a_start_that_fails_is_its_end_for_all_who_wait_for_that),
         cmocka_unit_test(test_handlers_that_take_an_engine_are_refused),
         cmocka_unit_test(test_slaves_work_until_the_daemon_stops_and_can_be_woken),
         cmocka_unit_test(test_slaves_that_are_done_leave_nothing),
