@@ -19,6 +19,7 @@
 #include "core/error.h"
 #include "core/store.h"
 #include "core/template.h"
+#include "core/utf8.h"
 
 enum {
     REASONS_MAX = 100, /* of one check; more are only counted */
@@ -54,7 +55,7 @@ __attribute__((format(printf, 2, 3))) static void add_reason(struct readiness *r
     if (vsnprintf(line, sizeof line, format, args) < 0)
         line[0] = '\0';
     va_end(args);
-    colony__utf8_repair(line); /* it may be cut */
+    colony_utf8_repair(line, strlen(line)); /* it may be cut */
     append(readiness, readiness->mark);
     append(readiness, line);
     append(readiness, "\n");

@@ -9,20 +9,11 @@
 #include "core/error.h"
 #include "core/utf8.h"
 
-bool colony__utf8_is_valid(const char *text)
+static bool is_utf8(const char *text)
 {
     size_t size = strlen(text);
 
     return colony_utf8_length(text, size) == size;
-}
-
-void colony__utf8_repair(char *text)
-{
-    size_t size = strlen(text);
-
-    for (size_t good = colony_utf8_length(text, size); good < size;
-         good += colony_utf8_length(text + good, size - good))
-        text[good] = '?';
 }
 
 static int hex_digit(char c)
@@ -58,7 +49,7 @@ static int decode(char *text, bool is_query)
         in += 2;
     }
     *out = '\0';
-    if (!colony__utf8_is_valid(text))
+    if (!is_utf8(text))
         return -EINVAL;
     for (; *text != '\0' && !is_query; text++)
         if ((unsigned char)*text < 0x20 || *text == 0x7f)
