@@ -135,8 +135,8 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(OBJ)
 $(BUILD)/driven: $(BUILD)/tests/integration/driven.o $(OBJ) $(CLI_OBJ)
 	$(CC) $(ALL_LDFLAGS) -Wl,--wrap=colony_engine_new -o $@ $^ $(LIBS)
 
-# A program with an engine in it, for test_embed_calls.py, made as anybody's own.
-$(BUILD)/calls: tests/integration/calls.c include/colony.h $(BUILD)/libcolony.so.$(SONAME) Makefile
+# Programs with an engine (test_embed_calls.py) or a daemon in them (test_my_daemon.py), made as anybody's own.
+$(BUILD)/calls $(BUILD)/slave_reports: $(BUILD)/%: tests/integration/%.c include/colony.h $(BUILD)/libcolony.so.$(SONAME) Makefile
 	$(CC) $(BENCH_CFLAGS) -Iinclude -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -o $@ $< \
 	    -L$(BUILD) -lcolony -Wl,-rpath,'$$ORIGIN' $(shell pkg-config --cflags --libs libuv libcjson)
 
@@ -172,7 +172,7 @@ test: test-unit test-integration ## all tests; T=core/template picks one unit te
 test-unit: $(UNIT_BIN) ## the unit tests (cmocka), as any user
 	@rc=0; for t in $(UNIT_BIN); do echo "== $$t"; $$t || rc=1; done; exit $$rc
 
-test-integration: all lib $(EMBED) $(BUILD)/calls $(BUILD)/driven $(BENCH) $(BUILD)/docs/generate $(BUILD)/faults.so ## the whole binary, by pytest; P=NAME picks a file of tests/integration
+test-integration: all lib $(EMBED) $(BUILD)/calls $(BUILD)/slave_reports $(BUILD)/driven $(BENCH) $(BUILD)/docs/generate $(BUILD)/faults.so ## the whole binary, by pytest; P=NAME picks a file of tests/integration
 	COLONY=$(abspath $(BUILD))/colony $(PYTEST) $(PYTEST_FLAGS) $(if $(P),$(P:%=tests/integration/test_%.py),tests/integration)
 
 $(BUILD)/bench/%: tests/bench/%.c Makefile
