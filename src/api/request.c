@@ -9,7 +9,7 @@
 #include "core/error.h"
 #include "core/utf8.h"
 
-static bool is_utf8(const char *text)
+bool colony__utf8_is_valid(const char *text)
 {
     size_t size = strlen(text);
 
@@ -49,7 +49,7 @@ static int decode(char *text, bool is_query)
         in += 2;
     }
     *out = '\0';
-    if (!is_utf8(text))
+    if (!colony__utf8_is_valid(text))
         return -EINVAL;
     for (; *text != '\0' && !is_query; text++)
         if ((unsigned char)*text < 0x20 || *text == 0x7f)

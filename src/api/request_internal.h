@@ -74,4 +74,6 @@ int colony__request_query_bool(const struct colony__request *request, const char
 /* Digits only. -EINVAL, also above @max. */
 int colony__parse_number(const char *text, unsigned long long max, unsigned long long *number);
 
+bool colony__utf8_is_valid(const char *text);
+
 #endif
