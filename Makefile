@@ -47,7 +47,7 @@ THREADED := lib/daemon core/logs core/log_mark core/log_stalled core/store core/
             core/store_failures core/store_ids core/store_keep core/store_spool core/history core/ready core/ready_line \
             core/ready_tcp lib/calls lib/listeners lib/rpc
 # What the keeper is made of: libc only (tests/integration/test_keeper_links.py holds it to that).
-KEEPER := error log message keeper_options notes table table_instance spawn spawn_child spawn_plan spawner cgroup sweep adopt notify \
+KEEPER := error log utf8 message keeper_options notes table table_instance spawn spawn_child spawn_plan spawner cgroup sweep adopt notify \
           manager manager_scope keeper keeper_adopt keeper_engine keeper_host keeper_manager keeper_notify keeper_orders keeper_processes keeper_spawn \
           keeper_streams keeper_takeover
 UNIT := $(filter $(if $(T),$(foreach t,$(T),tests/$(dir $(t))test_$(notdir $(t)).c),%),$(wildcard tests/core/test_*.c tests/api/test_*.c tests/fsctl/test_*.c tests/rpc/test_*.c tests/session/test_*.c tests/lib/test_*.c))
@@ -135,8 +135,8 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(OBJ)
 $(BUILD)/driven: $(BUILD)/tests/integration/driven.o $(OBJ) $(CLI_OBJ)
 	$(CC) $(ALL_LDFLAGS) -Wl,--wrap=colony_engine_new -o $@ $^ $(LIBS)
 
-# A program with an engine in it, for test_embed_calls.py, made as anybody's own.
-$(BUILD)/calls: tests/integration/calls.c include/colony.h $(BUILD)/libcolony.so.$(SONAME) Makefile
+# Programs with an engine (test_embed_calls.py) or a daemon in them (test_my_daemon.py), made as anybody's own.
+$(BUILD)/calls $(BUILD)/slave_reports: $(BUILD)/%: tests/integration/%.c include/colony.h $(BUILD)/libcolony.so.$(SONAME) Makefile
 	$(CC) $(BENCH_CFLAGS) -Iinclude -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -o $@ $< \
 	    -L$(BUILD) -lcolony -Wl,-rpath,'$$ORIGIN' $(shell pkg-config --cflags --libs libuv libcjson)
 
@@ -172,7 +172,7 @@ test: test-unit test-integration ## all tests; T=core/template picks one unit te
 test-unit: $(UNIT_BIN) ## the unit tests (cmocka), as any user
 	@rc=0; for t in $(UNIT_BIN); do echo "== $$t"; $$t || rc=1; done; exit $$rc
 
-test-integration: all lib $(EMBED) $(BUILD)/calls $(BUILD)/driven $(BENCH) $(BUILD)/docs/generate $(BUILD)/faults.so ## the whole binary, by pytest; P=NAME picks a file of tests/integration
+test-integration: all lib $(EMBED) $(BUILD)/calls $(BUILD)/slave_reports $(BUILD)/driven $(BENCH) $(BUILD)/docs/generate $(BUILD)/faults.so ## the whole binary, by pytest; P=NAME picks a file of tests/integration
 	COLONY=$(abspath $(BUILD))/colony $(PYTEST) $(PYTEST_FLAGS) $(if $(P),$(P:%=tests/integration/test_%.py),tests/integration)
 
 $(BUILD)/bench/%: tests/bench/%.c Makefile

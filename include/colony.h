@@ -436,7 +436,7 @@ struct colony_daemon_callbacks {
     /* An event, any JSON value, borrowed; in the order in which they came, one at a time.
      * `events_queue` counts it until this returns. NULL: the daemon logs it. */
     void (*process_event)(struct colony_daemon *daemon, const struct cJSON *event, void *data);
-    /* Adds to what /status answers, or changes it. */
+    /* Adds to what /status answers, or changes it. What is no UTF-8 becomes '?' there. */
     void (*status)(struct colony_daemon *daemon, struct cJSON *status, void *data);
     /* Whether all is well: colony_daemon_answer_ping(). NULL: it is. */
     void (*ping)(struct colony_daemon *daemon, struct colony_daemon_ping *ping, void *data);
@@ -445,8 +445,8 @@ struct colony_daemon_callbacks {
 
 /* One slave. */
 struct colony_daemon_slave {
-    const char *name; /* copied. In logs it is NAME-1, NAME-2, …; in /status NAME alone, unless
-                         there are several */
+    const char *name; /* as a daemon's; copied. In logs it is NAME-1, NAME-2, …; in /status NAME
+                         alone, unless there are several */
     void (*run)(struct colony_daemon *daemon, void *data);
     /* Adds to the object of the slave in /status. May be NULL. */
     void (*status)(struct colony_daemon *daemon, struct cJSON *status, void *data);
@@ -462,8 +462,8 @@ enum colony_daemon_level {
     COLONY_DAEMON_DEBUG,
 };
 
-/* A daemon that does nothing yet; @name is what logs and /status call it, 64 bytes at most. Copies
- * both. -EINVAL, -ENOMEM, -EMFILE. */
+/* A daemon that does nothing yet; @name is what logs and /status call it, 64 bytes of UTF-8 at
+ * most, without control bytes. Copies both. -EINVAL, -ENOMEM, -EMFILE. */
 COLONY_API int colony_daemon_open(struct colony_daemon **out, const char *name,
                                   const struct colony_daemon_callbacks *callbacks,
                                   struct colony_error *err);
@@ -535,7 +535,8 @@ COLONY_API void colony_daemon_answer_ping(struct colony_daemon_ping *ping, int s
  */
 COLONY_API void colony_daemon_log_to(struct colony_daemon *daemon, int fd,
                                      enum colony_daemon_level least);
-/* Adds a line of the program's, 1,023 bytes at most. Any thread. */
+/* Adds a line of the program's, 1,023 bytes at most, with '?' for control bytes and what is no
+ * UTF-8. Any thread. */
 COLONY_API void colony_daemon_log(struct colony_daemon *daemon, enum colony_daemon_level level,
                                   const char *format, ...)
 #if defined(__GNUC__)
@@ -546,9 +547,9 @@ COLONY_API void colony_daemon_log(struct colony_daemon *daemon, enum colony_daem
 /*
  * Sends an event to Juggler, soon, and again until it has it; the daemon waits 3 s for that when it
  * ends. @host NULL: this machine, or what `juggler: host` says; @status: "OK", "WARN", "CRIT" or
- * "INFO". All is copied. Any thread, once there are settings. 0; -EINVAL: another status; -ENOENT:
- * there is no `juggler: url`; -EMSGSIZE: over 16 KiB in all; -EAGAIN: 1,000 wait; -ESHUTDOWN,
- * -ENOMEM.
+ * "INFO". All is copied; what is no UTF-8 is sent as '?'. Any thread, once there are settings. 0;
+ * -EINVAL: another status; -ENOENT: there is no `juggler: url`; -EMSGSIZE: over 16 KiB in all;
+ * -EAGAIN: 1,000 wait; -ESHUTDOWN, -ENOMEM.
  */
 COLONY_API int colony_daemon_send_event_to_juggler(struct colony_daemon *daemon, const char *host,
                                                    const char *service, const char *status,

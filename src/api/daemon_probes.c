@@ -76,7 +76,7 @@ static int begin_status(struct colony__probe *probe, struct colony_error *err)
 static void take_line(char line[LINE_MAX_BYTES], const struct colony_job_end *end)
 {
     (void)snprintf(line, LINE_MAX_BYTES, "%.*s", (int)strcspn(end->output, "\r\n"), end->output);
-    colony_utf8_repair(line);
+    colony_utf8_repair(line, strlen(line));
 }
 
 /* In one line: "`ping: exec` failed: exit status 3: no disk". False: it did not. */

@@ -55,7 +55,7 @@ __attribute__((format(printf, 2, 3))) static void add_reason(struct readiness *r
     if (vsnprintf(line, sizeof line, format, args) < 0)
         line[0] = '\0';
     va_end(args);
-    colony_utf8_repair(line); /* it may be cut */
+    colony_utf8_repair(line, strlen(line)); /* it may be cut */
     append(readiness, readiness->mark);
     append(readiness, line);
     append(readiness, "\n");

@@ -97,7 +97,7 @@ static const char *escape(char label[LABEL_MAX], const char *name)
     size_t used = 0;
 
     (void)snprintf(copy, sizeof copy, "%s", name);
-    colony_utf8_repair(copy);
+    colony_utf8_repair(copy, strlen(copy));
     for (const char *at = copy; *at != '\0' && used + 2 < LABEL_MAX; at++) {
         if (*at == '\\' || *at == '"')
             label[used++] = '\\';

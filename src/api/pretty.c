@@ -7,6 +7,8 @@
 
 #include <cjson/cJSON.h>
 
+#include "core/utf8.h"
+
 enum {
     INDENT = 4,
 };
@@ -31,8 +33,13 @@ static int put_line(struct colony__buffer *out, size_t depth)
 static int put_scalar(struct colony__buffer *out, const cJSON *json)
 {
     char *text = cJSON_PrintUnformatted(json);
-    int rc = text ? put(out, text, strlen(text)) : -ENOMEM;
+    size_t size = text ? strlen(text) : 0;
+    int rc = -ENOMEM;
 
+    if (text) {
+        colony_utf8_repair(text, size); /* a program may have added anything */
+        rc = put(out, text, size);
+    }
     cJSON_free(text);
     return rc;
 }

@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/utf8.h"
+
 enum {
     LINE_MAX_BYTES = 2048,
     STAMP_SIZE = 32,
@@ -86,11 +88,12 @@ static void quote_json(char *out, size_t size, const char *text)
     out[used] = '\0';
 }
 
-static void blank_control_bytes(char *text)
+static void make_line(char *text, size_t size)
 {
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+            text[i] = '?';
+    colony_utf8_repair(text, size);
 }
 
 static struct timespec stamp_now(char stamp[STAMP_SIZE])
@@ -111,18 +114,22 @@ static const char *thread_name(void)
 }
 
 size_t colony_log_format_columns(char *line, size_t size, const char *const columns[2],
-                                 enum colony_log_severity severity, char *message)
+                                 enum colony_log_severity severity, const char *message)
 {
     char stamp[STAMP_SIZE];
     struct timespec now = stamp_now(stamp);
     int length;
 
-    blank_control_bytes(message);
-    length = snprintf(line, size, "%s,%03ld %-24s%-32s%-12s%s\n", stamp, now.tv_nsec / 1000000,
+    length = snprintf(line, size - 1, "%s,%03ld %-24s%-32s%-12s%s", stamp, now.tv_nsec / 1000000,
                       columns[0], columns[1], classic_names[severity], message);
-    if (length > 0 && (size_t)length >= size)
-        line[size - 2] = '\n';
-    return length > 0 && (size_t)length < size ? (size_t)length : size - 1;
+    if (length < 0)
+        return 0;
+    if ((size_t)length > size - 2)
+        length = (int)size - 2;
+    make_line(line, (size_t)length);
+    line[length++] = '\n';
+    line[length] = '\0';
+    return (size_t)length;
 }
 
 static int format_line(char *line, size_t size, enum colony_log_severity severity, char *message)
@@ -133,6 +140,7 @@ static int format_line(char *line, size_t size, enum colony_log_severity severit
     struct timespec now = stamp_now(stamp);
 
     if (logger.style == LOG_STYLE_JSON) {
+        colony_utf8_repair(message, strlen(message));
         quote_json(quoted, sizeof quoted, message);
         return snprintf(line, size,
                         "{\"time\": \"%s.%03ld\", \"level\": \"%s\", \"part\": \"%s\", "
@@ -141,7 +149,7 @@ static int format_line(char *line, size_t size, enum colony_log_severity severit
     }
     if (logger.style == LOG_STYLE_CLASSIC)
         return (int)colony_log_format_columns(line, size, columns, severity, message);
-    blank_control_bytes(message);
+    make_line(message, strlen(message));
     if (logger.style == LOG_STYLE_PIPE)
         return snprintf(line, size, "%d%s\n", (int)severity, message);
     return snprintf(line, size, "%s.%03ld %-7s %s: %s\n", stamp, now.tv_nsec / 1000000,

@@ -52,9 +52,10 @@ void colony_log_flush(void);
 /* From now on what the calling thread logs goes to @cb instead, at any level; NULL: no more. */
 void colony_log_divert(colony_log_sink cb, void *data);
 
-/* One line in the style of columns, control bytes of @message blanked: its size without the NUL. */
+/* One line in the style of columns, '?' for control bytes and what is no UTF-8: its size without
+ * the NUL. */
 size_t colony_log_format_columns(char *line, size_t size, const char *const columns[2],
-                                 enum colony_log_severity severity, char *message);
+                                 enum colony_log_severity severity, const char *message);
 
 /* Passes on what another process of ours has written in LOG_STYLE_PIPE. */
 void colony_log_pass_on(const char *line);

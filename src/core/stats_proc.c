@@ -216,11 +216,7 @@ static void make_safe(char *text, size_t size)
             text[i] = ' ';
         else if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
             text[i] = '?';
-    for (size_t used = 0; used < size; used++) {
-        used += colony_utf8_length(text + used, size - used);
-        if (used < size)
-            text[used] = '?';
-    }
+    colony_utf8_repair(text, size);
 }
 
 /* How much of it there is; 0 also for what cannot be read. */

@@ -58,15 +58,12 @@ static const char *keep_valid(char **at, const char *text, size_t max)
 {
     char *copy = *at;
     size_t length = strnlen(text, max + 1);
-    size_t good;
 
     if (length > max)
         for (length = max; length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80;)
             length--;
     (void)keep(at, text, length);
-    for (good = colony_utf8_length(copy, length); good < length;
-         good += colony_utf8_length(copy + good, length - good))
-        copy[good] = '?';
+    colony_utf8_repair(copy, length);
     return copy;
 }
 

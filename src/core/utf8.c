@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/utf8.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 /* Lengths, and what the second byte may be, by the first one: table 3-7 of the Unicode standard. */
@@ -65,6 +64,23 @@ size_t colony_utf8_length(const char *text, size_t size)
     return used;
 }
 
+void colony_utf8_repair(char *text, size_t size)
+{
+    for (size_t good = colony_utf8_length(text, size); good < size;
+         good += colony_utf8_length(text + good, size - good))
+        text[good] = '?';
+}
+
+bool colony_utf8_is_line(const char *text)
+{
+    size_t size = strlen(text);
+
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+            return false;
+    return colony_utf8_length(text, size) == size;
+}
+
 void colony_utf8_locate(const char *text, size_t offset, struct colony_utf8_place *out)
 {
     *out = (struct colony_utf8_place){.offset = offset, .line = 1, .column = 1};
@@ -76,13 +92,4 @@ void colony_utf8_locate(const char *text, size_t offset, struct colony_utf8_plac
             out->column++;
         }
     }
-}
-
-void colony_utf8_repair(char *text)
-{
-    size_t size = strlen(text);
-
-    for (size_t good = colony_utf8_length(text, size); good < size;
-         good += colony_utf8_length(text + good, size - good))
-        text[good] = '?';
 }

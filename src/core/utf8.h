@@ -3,6 +3,7 @@
 #ifndef COLONY_CORE_UTF8_H
 #define COLONY_CORE_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct colony_utf8_place {
@@ -17,8 +18,11 @@ struct colony_utf8_place {
  */
 size_t colony_utf8_length(const char *text, size_t size);
 
-/* Replaces the bytes that are not UTF-8 by '?'. */
-void colony_utf8_repair(char *text);
+/* '?' instead of each byte of @text that is not part of that. */
+void colony_utf8_repair(char *text, size_t size);
+
+/* UTF-8 without a control byte: it may stand in a line of a log, and in JSON. */
+bool colony_utf8_is_line(const char *text);
 
 /* Line and column of the byte at @offset; what stands before it is well-formed. */
 void colony_utf8_locate(const char *text, size_t offset, struct colony_utf8_place *out);

@@ -15,6 +15,7 @@
 #include "core/log.h"
 #include "core/settings.h"
 #include "core/store.h"
+#include "core/utf8.h"
 #include "lib/daemon_internal.h"
 
 enum {
@@ -236,7 +237,7 @@ int colony_daemon_start(struct colony_daemon *daemon, struct colony_error *err)
     set_phase(daemon, DAEMON_RUNNING);
     rc = begin(daemon, err);
     if (rc < 0)
-        begin_end(daemon);
+        colony_daemon_stop(daemon); /* also for those who sleep, and slaves of other threads */
     (void)uv_run(&daemon->loop, UV_RUN_DEFAULT);
     for (int i = 0; i < WORKER_COUNT; i++)
         colony__worker_end(&daemon->workers[i]);
@@ -298,14 +299,23 @@ static int open_lock(struct colony_daemon *daemon)
     return -rc;
 }
 
+bool colony__daemon_is_name(const char *name)
+{
+    return name && *name != '\0' &&
+           strnlen(name, COLONY__DAEMON_NAME_MAX + 1) <= COLONY__DAEMON_NAME_MAX &&
+           colony_utf8_is_line(name);
+}
+
 int colony_daemon_open(struct colony_daemon **out, const char *name,
                        const struct colony_daemon_callbacks *callbacks, struct colony_error *err)
 {
     struct colony_daemon *daemon;
     int rc;
 
-    if (!name || *name == '\0' || strlen(name) > COLONY__DAEMON_NAME_MAX)
-        return colony_fail(err, -EINVAL, "cannot make a daemon: its name takes 1 to %d bytes",
+    if (!colony__daemon_is_name(name))
+        return colony_fail(err, -EINVAL,
+                           "cannot make a daemon: its name takes 1 to %d bytes of UTF-8, without "
+                           "control bytes",
                            COLONY__DAEMON_NAME_MAX);
     daemon = calloc(1, sizeof *daemon);
     if (!daemon)

@@ -11,6 +11,7 @@
 
 #include "api/hosted.h"
 #include "core/error.h"
+#include "core/utf8.h"
 #include "lib/daemon_internal.h"
 
 /* --- events ----------------------------------------------------------------------------------- */
@@ -114,6 +115,7 @@ void colony_daemon_answer_ping(struct colony_daemon_ping *ping, int status, cons
     va_start(args, format);
     (void)vsnprintf(ping->text, sizeof ping->text, format, args);
     va_end(args);
+    colony_utf8_repair(ping->text, strlen(ping->text)); /* it may be cut */
 }
 
 static void ask_ping(struct colony__worker *worker)

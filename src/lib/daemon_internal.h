@@ -130,6 +130,9 @@ void colony__daemon_wake_loop(struct colony_daemon *daemon);
 void colony__daemon_lock(struct colony_daemon *daemon);
 void colony__daemon_unlock(struct colony_daemon *daemon);
 
+/* Of a daemon or a slave: it stands in logs and in /status. */
+bool colony__daemon_is_name(const char *name);
+
 /* --- daemon_settings.c ------------------------------------------------------------------------ */
 
 /* Takes over @settings, also when it fails. */

@@ -44,7 +44,7 @@ static const char *label_of_thread(char name[16])
 
 /* One write: lines are not torn. A log that cannot be written has nowhere to be told. */
 static void write_line(const struct colony_daemon *daemon, enum colony_log_severity severity,
-                       char *message)
+                       const char *message)
 {
     char name[16] = "";
     char line[LINE_SIZE];
@@ -76,10 +76,7 @@ void colony_daemon_log(struct colony_daemon *daemon, enum colony_daemon_level le
 
 static void on_line(enum colony_log_severity severity, const char *message, void *data)
 {
-    char copy[MESSAGE_SIZE];
-
-    (void)snprintf(copy, sizeof copy, "%s", message);
-    write_line(data, severity, copy);
+    write_line(data, severity, message);
 }
 
 void colony__daemon_take_log(struct colony_daemon *daemon)

@@ -122,10 +122,10 @@ int colony_daemon_run_slave(struct colony_daemon *daemon, const struct colony_da
     struct colony__slave *made;
     int rc = -ESHUTDOWN;
 
-    if (!slave->run || !slave->name || *slave->name == '\0' ||
-        strlen(slave->name) > COLONY__DAEMON_NAME_MAX)
+    if (!slave->run || !colony__daemon_is_name(slave->name))
         return colony_fail(err, -EINVAL,
-                           "cannot run a slave: it needs a function, and a name of 1 to %d bytes",
+                           "cannot run a slave: it needs a function, and a name of 1 to %d bytes "
+                           "of UTF-8, without control bytes",
                            COLONY__DAEMON_NAME_MAX);
     made = make_slave(daemon, slave);
     if (!made)

@@ -20,6 +20,7 @@
 #include <colony.h>
 
 #include "core/error.h"
+#include "lib/fds_internal.h"
 
 static const char what[] = "cannot become a daemon";
 
@@ -44,18 +45,47 @@ static int fail_held(int fd, const char *path, struct colony_error *err)
                        *pid ? pid : "(unknown)");
 }
 
+/* None of ours may be where the standard streams will be, which the program may have closed. */
+static int open_lifted(int *out, const char *path, int flags)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC | flags, 0644);
+    int rc = fd < 0 ? -errno : colony__fd_lift(&fd);
+
+    if (rc == 0)
+        *out = fd;
+    else if (fd >= 0)
+        (void)close(fd);
+    return rc;
+}
+
+static int open_pair(int pair[2])
+{
+    int rc;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        return -errno;
+    rc = colony__fd_lift(&pair[0]);
+    if (rc == 0)
+        rc = colony__fd_lift(&pair[1]);
+    if (rc == 0)
+        return 0;
+    (void)close(pair[0]);
+    (void)close(pair[1]);
+    return rc;
+}
+
 /* Held as long as a process has it open. *out -1: no file is wanted. */
 static int open_pid_file(int *out, const char *path, struct colony_error *err)
 {
-    int fd;
+    int fd = -1;
     int rc;
 
     *out = -1;
     if (!path)
         return 0;
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-    if (fd < 0)
-        return colony_fail_os(err, -errno, "%s: cannot write %.200s", what, path);
+    rc = open_lifted(&fd, path, O_CREAT | O_NOFOLLOW);
+    if (rc < 0)
+        return colony_fail_os(err, rc, "%s: cannot write %.200s", what, path);
     if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
         *out = fd;
         return 0;
@@ -89,16 +119,18 @@ static int write_pid(int fd, struct colony_error *err)
 
 static int leave_terminal(struct colony_error *err)
 {
-    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int fd = -1;
+    int rc = open_lifted(&fd, "/dev/null", 0);
 
     (void)umask(022);
-    if (fd < 0 || chdir("/") < 0)
+    if (rc < 0)
+        return colony_fail_os(err, rc, "%s", what);
+    if (chdir("/") < 0)
         return colony_fail_os(err, -errno, "%s", what);
     for (int i = 0; i <= STDERR_FILENO; i++)
         if (dup2(fd, i) < 0)
             return colony_fail_os(err, -errno, "%s", what);
-    if (fd > STDERR_FILENO)
-        (void)close(fd);
+    (void)close(fd);
     return 0;
 }
 
@@ -157,10 +189,10 @@ static int fork_daemon(int pid_fd, unsigned flags, struct colony_error *err)
 {
     int pair[2];
     pid_t pid;
-    int rc;
+    int rc = open_pair(pair);
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-        return colony_fail_os(err, -errno, "%s", what);
+    if (rc < 0)
+        return colony_fail_os(err, rc, "%s", what);
     (void)fflush(NULL); /* what is buffered would be written by nobody, or twice */
     pid = fork();
     rc = -errno;

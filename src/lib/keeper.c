@@ -17,9 +17,9 @@
 #include "core/log.h"
 #include "core/message.h"
 #include "core/orphan.h"
+#include "lib/fds_internal.h"
 
 enum {
-    FIRST_FD = 3,
     LINE_SIZE = 2048,
     READS_A_TURN = 16,
 };
@@ -152,17 +152,11 @@ static void close_ends(struct ends *ends)
 static int lift_ends(struct ends *ends)
 {
     int *fds[] = {&ends->channel[1], &ends->log[1], &ends->host, &ends->null};
+    int rc = 0;
 
-    for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
-        int lifted = *fds[i] >= FIRST_FD ? *fds[i] : fcntl(*fds[i], F_DUPFD_CLOEXEC, FIRST_FD);
-
-        if (lifted < 0)
-            return -errno;
-        if (lifted != *fds[i])
-            (void)close(*fds[i]);
-        *fds[i] = lifted;
-    }
-    return 0;
+    for (size_t i = 0; rc == 0 && i < sizeof fds / sizeof fds[0]; i++)
+        rc = colony__fd_lift(fds[i]);
+    return rc;
 }
 
 static int run_keeper(const struct colony__keeper_plan *plan, const struct ends *ends)

@@ -12,12 +12,9 @@
 #include "core/settings.h"
 #include "lib/built_in_internal.h"
 #include "lib/controllers_internal.h"
+#include "lib/fds_internal.h"
 #include "lib/life_internal.h"
 #include "lib/sockets_internal.h"
-
-enum {
-    FIRST_FD = 3, /* where the program has closed these, what is opened is not to be one of them */
-};
 
 /* Of its own: the keeper removes it. */
 static int make_folder(struct colony *colony, char *path, size_t size, struct colony_error *err)
@@ -41,18 +38,6 @@ static int find_folder(struct colony *colony, char *path, size_t size, struct co
         return make_folder(colony, path, size, err);
     if ((size_t)snprintf(path, size, "%s", given) >= size)
         return colony_fail_os(err, -ENAMETOOLONG, "cannot use the state folder %s", given);
-    return 0;
-}
-
-static int lift(int *fd)
-{
-    int lifted = *fd >= FIRST_FD ? *fd : fcntl(*fd, F_DUPFD_CLOEXEC, FIRST_FD);
-
-    if (lifted < 0)
-        return -errno;
-    if (lifted != *fd)
-        (void)close(*fd);
-    *fd = lifted;
     return 0;
 }
 
@@ -99,10 +84,12 @@ static int open_folder(struct colony *colony, struct colony_error *err)
 
     if (rc == 0)
         rc = colony_state_dir_open(&colony->place, path, err);
-    if (rc == 0 && lift(&colony->place.lock_fd) < 0)
-        rc = colony_fail_os(err, -errno, "cannot start");
-    if (rc == 0)
-        rc = colony_state_dir_make_engines(&colony->place, geteuid(), getegid(), err);
+    if (rc < 0)
+        return rc;
+    rc = colony__fd_lift(&colony->place.lock_fd);
+    if (rc < 0)
+        return colony_fail_os(err, rc, "cannot start");
+    rc = colony_state_dir_make_engines(&colony->place, geteuid(), getegid(), err);
     if (rc == 0)
         rc = colony_state_dir_save_settings(&colony->place, colony->given, false, 0, err);
     return rc;
@@ -124,10 +111,11 @@ static int open_sockets(struct colony *colony, struct colony_error *err)
 
     (void)snprintf(path, sizeof path, "%.4000s/colony.sock", colony->place.path);
     rc = colony__sockets_open(options, &plan, err);
+    if (rc < 0)
+        return rc;
     for (size_t i = 0; rc == 0 && i < options->socket_count; i++)
-        if (lift(&options->sockets[i].fd) < 0)
-            rc = colony_fail_os(err, -errno, "cannot start");
-    return rc;
+        rc = colony__fd_lift(&options->sockets[i].fd);
+    return rc < 0 ? colony_fail_os(err, rc, "cannot start") : 0;
 }
 
 int colony__place_open(struct colony *colony, struct colony_error *err)

@@ -377,7 +377,7 @@ static void each(void *data, colony_rpc_each_cb cb, void *cb_data)
 static const char *take_text(char *out, size_t size, const char *text)
 {
     (void)snprintf(out, size, "%s", text);
-    colony_utf8_repair(out);
+    colony_utf8_repair(out, strlen(out));
     return out[0] != '\0' ? out : NULL;
 }
 

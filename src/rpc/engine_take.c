@@ -113,19 +113,15 @@ bool rpc_take_target(struct rpc_engine *rpc, struct colony_rpc_call *call, size_
 cJSON *rpc_text(const char *text)
 {
     size_t size = strlen(text);
-    size_t good = colony_utf8_length(text, size);
     char *copy;
     cJSON *json;
 
-    if (good == size)
+    if (colony_utf8_length(text, size) == size)
         return cJSON_CreateString(text);
     copy = strdup(text);
     if (!copy)
         return NULL;
-    while (good < size) {
-        copy[good++] = '?';
-        good += colony_utf8_length(copy + good, size - good);
-    }
+    colony_utf8_repair(copy, size);
     json = cJSON_CreateString(copy);
     free(copy);
     return json;

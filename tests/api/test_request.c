@@ -137,16 +137,6 @@ TEST(test_numbers_have_digits_and_a_limit)
     assert_int_equal(colony__parse_number("1x", 5, &number), -EINVAL);
 }
 
-TEST(test_broken_utf8_is_repaired)
-{
-    char text[] = "a\xff\xc3\xa9\xc3";
-
-    assert_false(colony__utf8_is_valid(text));
-    colony_utf8_repair(text);
-    assert_string_equal(text, "a?\xc3\xa9?");
-    assert_true(colony__utf8_is_valid(text));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,7 +148,6 @@ int main(void)
         cmocka_unit_test(test_an_absolute_target_has_an_authority),
         cmocka_unit_test(test_headers_are_found_in_any_case),
         cmocka_unit_test(test_numbers_have_digits_and_a_limit),
-        cmocka_unit_test(test_broken_utf8_is_repaired),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

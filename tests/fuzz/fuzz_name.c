@@ -114,7 +114,7 @@ static void check_utf8(char *text, size_t size)
     CHECK(good <= size && colony_utf8_length(text, good) == good);
     colony_utf8_locate(text, good, &place);
     CHECK(place.offset == good && place.line >= 1 && place.column >= 1);
-    colony_utf8_repair(text);
+    colony_utf8_repair(text, strlen(text));
     CHECK(colony__utf8_is_valid(text) && strlen(text) == size);
 }
 

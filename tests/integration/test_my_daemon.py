@@ -118,7 +118,8 @@ def test_the_curl_line_of_status_is_answered_as_there(start):
     result = shell(f"curl -v -g -6 '[::1]:{daemon.port}/status'")
     answer = json.loads(result.stdout)
     message = answer["message"]
-    assert result.stdout == json.dumps(answer, indent=4, sort_keys=True)
+    shown = re.sub(r'("uptime": \d+\.\d+?)0+$', r"\1", result.stdout, flags=re.MULTILINE)
+    assert shown == json.dumps(answer, indent=4, sort_keys=True)  # it drops zeros at the end
     moment = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}"
     assert re.fullmatch(moment, message["started"])
     assert re.fullmatch(moment, message["slaves"][0]["started"])
@@ -175,6 +176,41 @@ def test_juggler_is_told_of_what_a_thread_sends(start):
         daemons.send(daemon.port, '{"broken": false}')
         assert receiver.next().json()["events"][0]["status"] == "OK"
         assert "juggler" not in daemons.status(daemon.port)["config"]
+
+
+def test_juggler_is_told_of_what_a_slave_sends(tmp_path):
+    with Receiver(answer_with()) as receiver:
+        (tmp_path / "config.yaml").write_text(
+            f"{{master: {{host: '::1', port: 0}}, juggler: {{url: '{receiver.url('/juggler')}'}}}}")
+        process = subprocess.Popen([PROGRAM.parent.parent / "slave_reports", tmp_path / "config.yaml"])
+        try:
+            assert receiver.next().json()["events"] == [
+                {"host": "other.box", "service": "disk", "status": "WARN",
+                 "description": "90 %\nof \u00e9, ?", "tags": []}]
+            process.terminate()
+            assert process.wait(DEADLINE) == 0
+        finally:
+            process.kill()
+            process.wait(DEADLINE)
+
+
+def test_subscribers_of_zeromq_have_its_events(start, tmp_path):
+    zmq = pytest.importorskip("zmq")
+    context = zmq.Context()
+    try:
+        address = f"ipc://{tmp_path}/events.ipc"
+        daemon = start(SEED_CONFIG + f"events: {{handlers: [{{zmq: '{address}'}}]}}\n")
+        peer = context.socket(zmq.SUB)
+        peer.setsockopt(zmq.SUBSCRIBE, b"")
+        peer.connect(address)
+
+        def arrives():
+            daemons.send(daemon.port, '{"a": 1}')
+            return peer.poll(100) and peer.recv() == b'{"a":1}'
+        eventually(arrives, what="an event, once it has subscribed")
+        assert daemon.says('Event: {"a":1}')
+    finally:
+        context.destroy(linger=0)
 
 
 def test_handlers_of_the_settings_are_beside_the_program(start):

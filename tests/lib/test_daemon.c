@@ -164,6 +164,11 @@ TEST(test_a_name_is_needed)
     name[65] = '\0';
     assert_int_equal(colony_daemon_open(&daemon, "", NULL, NULL), -EINVAL);
     assert_int_equal(colony_daemon_open(&daemon, name, NULL, NULL), -EINVAL);
+    assert_int_equal(colony_daemon_open(&daemon, "a\nb", NULL, NULL), -EINVAL);
+    assert_int_equal(colony_daemon_open(&daemon, "\x7f", NULL, NULL), -EINVAL);
+    assert_int_equal(colony_daemon_open(&daemon, "\xff\xfe", NULL, NULL), -EINVAL);
+    assert_int_equal(colony_daemon_open(&daemon, "d\xc3\xa9mon", NULL, NULL), 0);
+    colony_daemon_free(daemon);
     assert_int_equal(colony_daemon_open(&daemon, name + 1, NULL, NULL), 0);
     colony_daemon_free(daemon);
     colony_daemon_free(NULL);
@@ -214,6 +219,30 @@ TEST(test_a_port_that_is_taken_is_told)
     assert_int_equal(colony_daemon_start(daemon, &err), -EADDRINUSE);
     assert_non_null(strstr(err.message, "Address already in use"));
     colony_daemon_free(daemon);
+    fixture_clear(&f);
+}
+
+static void *sleep_until_it_stops(void *data)
+{
+    struct fixture *f = data;
+
+    (void)sem_post(&f->is_held);
+    while (colony_daemon_sleep(f->daemon, 1000000))
+        ;
+    return NULL;
+}
+
+TEST(test_a_start_that_fails_is_its_end_for_all_who_wait_for_that)
+{
+    struct fixture f;
+    pthread_t thread;
+
+    fixture_init(&f, NULL, "{master: {host: 127.0.0.1, port: 0}, events: {durable: true}}");
+    assert_int_equal(pthread_create(&thread, NULL, sleep_until_it_stops, &f), 0);
+    (void)sem_wait(&f.is_held);
+    assert_int_equal(colony_daemon_start(f.daemon, NULL), -EINVAL);
+    assert_true(colony_daemon_is_stopping(f.daemon));
+    (void)pthread_join(thread, NULL);
     fixture_clear(&f);
 }
 
@@ -271,6 +300,10 @@ TEST(test_slaves_work_until_the_daemon_stops_and_can_be_woken)
     fixture_init(&f, NULL, FREE_PORT);
     assert_int_equal(colony_daemon_run_slave(f.daemon, &slave, NULL), -ESHUTDOWN);
     bad.name = "";
+    assert_int_equal(colony_daemon_run_slave(f.daemon, &bad, NULL), -EINVAL);
+    bad.name = "a\xff";
+    assert_int_equal(colony_daemon_run_slave(f.daemon, &bad, NULL), -EINVAL);
+    bad.name = "a\nb";
     assert_int_equal(colony_daemon_run_slave(f.daemon, &bad, NULL), -EINVAL);
     fixture_start(&f);
     assert_int_equal(colony_daemon_run_slave(f.daemon, &slave, NULL), 0);
@@ -471,6 +504,30 @@ TEST(test_a_ping_has_the_text_or_the_status_that_the_program_says)
     fixture_clear(&f);
 }
 
+static void add_bytes(struct colony_daemon *daemon, cJSON *status, void *data)
+{
+    (void)daemon, (void)data;
+    (void)cJSON_AddStringToObject(status, "\xff key", "a\xfe\xc3\xa9\x80z");
+}
+
+static void ping_bytes(struct colony_daemon *daemon, struct colony_daemon_ping *ping, void *data)
+{
+    (void)daemon, (void)data;
+    colony_daemon_answer_ping(ping, 200, "a\xfez");
+}
+
+TEST(test_what_a_program_says_is_sent_as_utf8)
+{
+    const struct colony_daemon_callbacks callbacks = {.status = add_bytes, .ping = ping_bytes};
+    struct fixture f;
+
+    fixture_init(&f, &callbacks, FREE_PORT);
+    fixture_start(&f);
+    assert_non_null(strstr(ask(&f, "GET", "/status", ""), "\"? key\": \"a?\xc3\xa9?z\""));
+    assert_non_null(strstr(ask(&f, "GET", "/ping", ""), "\r\n\r\na?z"));
+    fixture_clear(&f);
+}
+
 /* --- durable ---------------------------------------------------------------------------------- */
 
 #define DURABLE "{master: {host: 127.0.0.1, port: 0}, events: {durable: true}}"
@@ -517,7 +574,7 @@ TEST(test_events_that_are_kept_outlive_a_daemon_that_did_not_process_them)
 static void say(struct colony_daemon *daemon, void *data)
 {
     (void)data;
-    colony_daemon_log(daemon, COLONY_DAEMON_INFO, "I'm %s", "running\n");
+    colony_daemon_log(daemon, COLONY_DAEMON_INFO, "I'm %s", "r\xff\xc3\xa9nning\n");
     colony_daemon_log(daemon, COLONY_DAEMON_DEBUG, "not this");
 }
 
@@ -536,7 +593,7 @@ TEST(test_lines_are_in_columns_from_the_level_that_was_asked_for)
     assert_true(read(fds[0], text, sizeof text - 1) > 0);
     assert_int_equal(text[19], ',');
     assert_string_equal(text + 23, " MainThread              tested                          "
-                                   "INFO        I'm running?\n");
+                                   "INFO        I'm r?\xc3\xa9nning?\n");
     (void)close(fds[0]);
     (void)close(fds[1]);
 }
@@ -632,6 +689,7 @@ int main(void)
         cmocka_unit_test(test_it_ends_when_its_work_is_done),
         cmocka_unit_test(test_a_stop_before_the_start_counts),
         cmocka_unit_test(test_a_port_that_is_taken_is_told),
+        cmocka_unit_test(test_a_start_that_fails_is_its_end_for_all_who_wait_for_that),
         cmocka_unit_test(test_handlers_that_take_an_engine_are_refused),
         cmocka_unit_test(test_slaves_work_until_the_daemon_stops_and_can_be_woken),
         cmocka_unit_test(test_slaves_that_are_done_leave_nothing),
@@ -640,6 +698,7 @@ int main(void)
         cmocka_unit_test(test_an_event_that_takes_too_long_is_given_up_at_the_end),
         cmocka_unit_test(test_a_slow_status_is_told_so_and_holds_up_nobody_else),
         cmocka_unit_test(test_a_ping_has_the_text_or_the_status_that_the_program_says),
+        cmocka_unit_test(test_what_a_program_says_is_sent_as_utf8),
         cmocka_unit_test(test_events_that_are_kept_outlive_a_daemon_that_did_not_process_them),
         cmocka_unit_test(test_lines_are_in_columns_from_the_level_that_was_asked_for),
         cmocka_unit_test(test_nothing_is_printed_unless_it_is_asked_for),

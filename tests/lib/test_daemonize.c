@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <pthread.h>
+#include <sys/file.h>
 
 #include <colony.h>
 
@@ -10,10 +11,12 @@ struct fixture {
     struct scratch scratch;
     char pid_file[128];
     char facts[128];
+    unsigned closed; /* bits: which of its standard streams the program has closed */
 };
 
 static void fixture_init(struct fixture *f)
 {
+    *f = (struct fixture){0};
     scratch_init(&f->scratch);
     (void)snprintf(f->pid_file, sizeof f->pid_file, "%s/pid", f->scratch.path);
     (void)snprintf(f->facts, sizeof f->facts, "%s/facts", f->scratch.path);
@@ -57,8 +60,12 @@ static int run_program(const struct fixture *f, unsigned flags, int code,
     assert_true(pid >= 0);
     if (pid == 0) {
         struct colony_error err;
-        int rc = colony_daemonize(f->pid_file, flags, &err);
+        int rc;
 
+        for (int fd = 0; fd < 3; fd++)
+            if (f->closed & 1U << fd)
+                (void)close(fd);
+        rc = colony_daemonize(*f->pid_file ? f->pid_file : NULL, flags, &err);
         if (rc < 0)
             _exit(rc == code && *err.message ? 3 : 4);
         then(f);
@@ -130,6 +137,71 @@ TEST(test_a_pid_file_that_cannot_be_written_is_told_to_the_caller)
     fixture_clear(&f);
 }
 
+/* "PID" and what is at 0, 1 and 2, as children would have it. */
+static void note_streams_and_wait(const struct fixture *f)
+{
+    char note[256];
+    int used = snprintf(note, sizeof note, "%d", (int)getpid());
+    int file;
+
+    for (int fd = 0; fd < 3; fd++) {
+        char name[32];
+        char link[64] = "";
+
+        (void)snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+        CHECK(readlink(name, link, sizeof link - 1) > 0 && fcntl(fd, F_GETFD) == 0);
+        used += snprintf(note + used, sizeof note - (size_t)used, " %s", link);
+    }
+    file = open(f->facts, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    CHECK(file > 2 && write(file, note, (size_t)used) == used);
+    (void)close(file);
+    colony_daemonize_ready();
+    (void)pause();
+}
+
+/* The one process that runs then: its pid. */
+static pid_t run_with_closed(const struct fixture *f)
+{
+    char text[256];
+    char *end = NULL;
+    pid_t pid;
+
+    assert_int_equal(run_program(f, COLONY_DAEMONIZE_WAIT, 0, note_streams_and_wait), 0);
+    read_all(f->facts, text, sizeof text);
+    pid = (pid_t)strtol(text, &end, 10);
+    assert_true(pid > 1);
+    assert_string_equal(end, " /dev/null /dev/null /dev/null");
+    return pid;
+}
+
+static void wait_until_free(const char *pid_file)
+{
+    int fd = open(pid_file, O_RDWR | O_CLOEXEC);
+
+    assert_true(fd >= 0);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    (void)close(fd);
+}
+
+TEST(test_a_program_may_have_closed_its_standard_streams)
+{
+    struct fixture f;
+    pid_t pid;
+
+    fixture_init(&f);
+    for (f.closed = 0; f.closed < 8; f.closed++) {
+        pid = run_with_closed(&f);
+        assert_int_equal(daemon_of(&f), pid);
+        assert_int_equal(run_program(&f, 0, -EEXIST, end_at_once), 3); /* it holds the pid file */
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        wait_until_free(f.pid_file);
+    }
+    f.pid_file[0] = '\0';
+    for (f.closed = 0; f.closed < 8; f.closed++)
+        assert_int_equal(kill(run_with_closed(&f), SIGKILL), 0);
+    fixture_clear(&f);
+}
+
 static void *wait_for_end(void *data)
 {
     (void)pthread_mutex_lock(data);
@@ -157,6 +229,7 @@ int main(void)
         cmocka_unit_test(test_the_caller_ends_when_the_daemon_is_ready),
         cmocka_unit_test(test_a_daemon_that_ends_before_it_is_ready_is_told_to_the_caller),
         cmocka_unit_test(test_a_pid_file_that_cannot_be_written_is_told_to_the_caller),
+        cmocka_unit_test(test_a_program_may_have_closed_its_standard_streams),
         cmocka_unit_test(test_a_program_with_threads_is_refused),
     };
 
