@@ -775,12 +775,13 @@ COLONY_API void colony_rpc_disconnect(struct colony_rpc_proxy *proxy);
  * better not that of a loop.
  */
 
-/* Where they are. Both must be there; -ENOTDIR: one is not. */
+/* Where they are. Both must be there, whichever a call needs, also in a dry run; -ENOTDIR: one is
+ * not. */
 struct colony_places {
     const char *config;   /* a file for each process */
     const char *messages; /* a file for each message */
-    FILE *dry_run; /* not NULL: what would be written goes there, a line each, and the folders
-                      stay as they are */
+    FILE *dry_run; /* not NULL: what would be written, or "remove FILE", goes there, a line each,
+                      and the folders stay as they are */
 };
 
 /* A process. Lists end with NULL; what is NULL is not said in its file. */
@@ -791,17 +792,21 @@ struct colony_file {
     const char *const *env_inherit; /* names of variables of whoever runs it */
     const uid_t *uid;               /* who it runs as; else whoever runs it decides */
     const gid_t *gid;
-    const char *extras; /* more members of it: a JSON object, or the path of a file with one */
+    const char *extras; /* more members of it: a JSON object, or the path of a regular file with
+                           one */
 };
 
 /*
  * Writes the file of the process @name, which adds the process or changes it. 1: done; 0: that is
- * what stands there, and nothing was touched. -EINVAL: colony could not use it, or @name; -EBADMSG:
- * `extras` are no JSON; -ENOENT: they are in no file; -EFBIG: 1 MiB; -EACCES, -ENOSPC, … -ENOMEM.
+ * what stands there, and nothing was touched. -EINVAL: colony could not use it (also as it is more
+ * than a variable of an environment can hold, 128 KiB), or @name, or `extras` are no regular file;
+ * -EBADMSG: `extras` are no JSON; -ENOENT: they are in no file; -EFBIG: in one of more than 16 MiB;
+ * -EISDIR: a folder is called @name; -EACCES, -ENOSPC, … -ENOMEM.
  */
 COLONY_API int colony_files_add(const struct colony_places *places, const char *name,
                                 const struct colony_file *file, struct colony_error *err);
-/* Removes its file: the process is stopped. -ENOENT: there is none, and the nearest is named. */
+/* Removes its file: the process is stopped. -ENOENT: there is none, and the nearest is named;
+ * -EISDIR: it is a folder. */
 COLONY_API int colony_files_remove(const struct colony_places *places, const char *name,
                                    struct colony_error *err);
 /* Sends a message: restart it, all, or those whose `group` has @group. Messages of one program are
