@@ -149,6 +149,45 @@ TEST(test_what_an_uri_says_runs_and_is_nobodys_child)
     place_clear(&place);
 }
 
+static int told; /* of children */
+
+static void on_child(int signo)
+{
+    (void)signo;
+    told++;
+}
+
+static void on_fork(void)
+{
+    told++;
+}
+
+/* Also of one that cannot be started, and of a supervisor that ends. */
+TEST(test_the_program_is_told_of_no_children)
+{
+    struct sigaction before;
+    struct sigaction seen = {.sa_handler = on_child};
+    struct place place;
+
+    place_init(&place);
+    told = 0;
+    assert_int_equal(sigaction(SIGCHLD, &seen, &before), 0);
+    assert_int_equal(pthread_atfork(on_fork, on_fork, on_fork), 0);
+    (void)start(&place, "exec:///bin/sleep?60", "one");
+    expect(&place, colony_session_start(place.session, "exec:///no/such", NULL, NULL, &place.err),
+           -EIO, "/no/such");
+    assert_int_equal(colony_session_set_program(place.session, "false", &place.err), 0);
+    expect(&place, colony_session_activate(place.session, &place.err), -EIO, "the code 1");
+    assert_int_equal(colony_session_set_program(place.session, "/bin/true", &place.err), 0);
+    expect(&place, colony_session_activate(place.session, &place.err), -EIO,
+           "/bin/true has ended and left none");
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+    assert_int_equal(told, 0);
+    assert_int_equal(sigaction(SIGCHLD, &before, NULL), 0);
+    place_clear(&place);
+}
+
 TEST(test_what_runs_is_not_started_twice)
 {
     struct place place;
@@ -493,6 +532,7 @@ int main(void)
         cmocka_unit_test(test_a_workspace_is_made_once_and_opened),
         cmocka_unit_test(test_a_folder_that_is_none_is_not_opened),
         cmocka_unit_test(test_what_an_uri_says_runs_and_is_nobodys_child),
+        cmocka_unit_test(test_the_program_is_told_of_no_children),
         cmocka_unit_test(test_what_runs_is_not_started_twice),
         cmocka_unit_test(test_a_program_that_is_not_there_leaves_nothing),
         cmocka_unit_test(test_what_runs_is_attached_and_detached_and_runs_on),
