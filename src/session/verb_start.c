@@ -111,9 +111,9 @@ static int check_is_idle(const struct colony_session_process *process,
         return 0;
     if (change->restart || change->shutdown)
         return colony_fail(err, -EBUSY,
-                           "cannot start %s: it runs already, as pid %d; to change it as it runs: "
-                           "attach --alias %s --restart 0|1 --shutdown 0|1",
-                           title, (int)process->pid, title);
+                           "cannot start %s: it runs already, as pid %d; it can be changed as it "
+                           "runs, by its alias",
+                           title, (int)process->pid);
     return colony_fail(err, -EBUSY, "cannot start %s: it runs already, as pid %d", title,
                        (int)process->pid);
 }

@@ -451,8 +451,18 @@ TEST(test_dependences_are_added_listed_and_removed_and_circles_refused)
     expect(&place, colony_session_start(place.session, "two", NULL, NULL, &place.err), -EBUSY,
            "idle");
     assert_int_equal(colony_session_dependence_remove(place.session, "one", "two", &place.err), 1);
-    expect(&place, colony_session_dependence_remove(place.session, "one", "two", &place.err),
-           -ENOENT, "two does not wait for one");
+    assert_int_equal(colony_session_dependence_remove(place.session, "one", "two", &place.err), 0);
+    expect(&place, colony_session_dependence_remove(place.session, "one", "towt", &place.err),
+           -ENOENT, "no process towt");
+    expect(&place,
+           colony_session_dependence_add(place.session, "one:bad*", "two", NULL, &place.err),
+           -EINVAL, "`bad*`");
+    expect(&place,
+           colony_session_dependence_add(place.session, "one:x\ny", "two", NULL, &place.err),
+           -EINVAL, "");
+    assert_int_equal(
+        colony_session_dependence_add(place.session, "one:running", "two", NULL, &place.err), 1);
+    assert_int_equal(colony_session_dependence_remove(place.session, "one", "two", &place.err), 1);
     three = start(&place, "two", NULL);
     assert_true(three.pid > 0);
     place_clear(&place);
