@@ -468,6 +468,44 @@ TEST(test_dependences_are_added_listed_and_removed_and_circles_refused)
     place_clear(&place);
 }
 
+TEST(test_a_start_that_fails_changes_nothing)
+{
+    const struct colony_session_change new_one = {.alias = "newk", .restart = COLONY_YES};
+    const struct colony_session_change no_choice = {.restart = (enum colony_choice)7};
+    const char *const nothing[] = {"/no/such", NULL};
+    const struct colony_session_change broken = {.alias = "newk", .cmdline = nothing};
+    struct colony_session_started k;
+    struct place place;
+    char path[300];
+    cJSON *json;
+
+    place_init(&place);
+    (void)start(&place, "exec:///bin/sleep?60", "p");
+    k = start(&place, "exec:///bin/sleep?61", "k");
+    assert_int_equal(colony_session_stop(place.session, "k", NULL, &place.err), 0);
+    expect(&place, colony_session_start(place.session, "k", &no_choice, NULL, &place.err), -EINVAL,
+           "colony_choice");
+    expect(&place, colony_session_start(place.session, "k", &broken, NULL, &place.err), -EIO,
+           "/no/such");
+    assert_int_equal(colony_session_dependence_add(place.session, "p:no", "k", NULL, &place.err),
+                     1);
+    expect(&place, colony_session_start(place.session, "k", &new_one, NULL, &place.err), -EBUSY,
+           "p:no");
+    json = find(&place, "k");
+    assert_string_equal(text_of(json, "name"), k.name);
+    assert_string_equal(text_of(json, "state"), "stopped");
+    assert_true(cJSON_IsFalse(cJSON_GetObjectItem(json, "restart")));
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(json, "parents")), 1);
+    assert_string_equal(
+        cJSON_GetStringValue(cJSON_GetArrayItem(cJSON_GetObjectItem(json, "cmdline"), 0)),
+        "/bin/sleep");
+    cJSON_Delete(json);
+    assert_int_equal(colony_session_dependence_remove(place.session, "p", "k", &place.err), 1);
+    (void)snprintf(path, sizeof path, "out/%s.out", k.name);
+    assert_int_equal(faccessat(place.scratch.fd, path, F_OK, 0), 0);
+    place_clear(&place);
+}
+
 /* --- threads ------------------------------------------------------------------------------------
  */
 
@@ -554,6 +592,7 @@ int main(void)
         cmocka_unit_test(test_a_state_is_saved_and_known_again),
         cmocka_unit_test(test_each_is_told_until_that_is_enough),
         cmocka_unit_test(test_dependences_are_added_listed_and_removed_and_circles_refused),
+        cmocka_unit_test(test_a_start_that_fails_changes_nothing),
         cmocka_unit_test(test_threads_have_sessions_of_one_workspace_at_once),
         cmocka_unit_test(test_a_supervisor_that_cannot_begin_is_told_with_its_last_line),
     };
