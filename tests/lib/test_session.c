@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <spawn.h>
@@ -199,6 +200,18 @@ TEST(test_what_runs_is_not_started_twice)
     place_clear(&place);
 }
 
+static bool is_empty(struct place *place, const char *folder)
+{
+    DIR *dir = fdopendir(openat(place->scratch.fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    int count = 0;
+
+    assert_non_null(dir);
+    while (readdir(dir))
+        count++;
+    (void)closedir(dir);
+    return count == 2; /* itself and the one above */
+}
+
 TEST(test_a_program_that_is_not_there_leaves_nothing)
 {
     cJSON *json = NULL;
@@ -210,6 +223,7 @@ TEST(test_a_program_that_is_not_there_leaves_nothing)
     expect(&place, colony_session_find(place.session, "no-such", &json, &place.err), -ENOENT,
            "no-such");
     assert_null(json);
+    assert_true(is_empty(&place, "out") && is_empty(&place, "err"));
     expect(&place, colony_session_start(place.session, "what:else", NULL, NULL, &place.err),
            -EINVAL, "");
     expect(&place, colony_session_start(place.session, "nobody", NULL, NULL, &place.err), -ENOENT,
