@@ -48,7 +48,7 @@ int colony_session_start(struct colony_session *session, const char *what,
                          const struct colony_session_change *change,
                          struct colony_session_started *started, struct colony_error *err)
 {
-    struct colony_verb_change wish;
+    struct colony_verb_change wish = {0};
     struct colony_session_process process = {0};
     struct colony_error told = {0};
     int rc = translate(&wish, change, err);
@@ -70,7 +70,7 @@ int colony_session_attach(struct colony_session *session, pid_t pid,
                           const struct colony_session_change *change,
                           struct colony_session_started *taken, struct colony_error *err)
 {
-    struct colony_verb_change wish;
+    struct colony_verb_change wish = {0};
     struct colony_verb_attached attached = {0};
     struct colony_error told = {0};
     int rc = translate(&wish, change, &told);
@@ -86,7 +86,7 @@ int colony_session_attach(struct colony_session *session, pid_t pid,
 int colony_session_update(struct colony_session *session, const char *who,
                           const struct colony_session_change *change, struct colony_error *err)
 {
-    struct colony_verb_change wish;
+    struct colony_verb_change wish = {0};
     struct colony_session_process process = {0};
     struct colony_error told = {0};
     int rc = translate(&wish, change, &told);
