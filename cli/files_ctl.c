@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <cjson/cJSON.h>
@@ -19,6 +20,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "core/value.h"
+#include "core/value_internal.h"
 #include "ctl_internal.h"
 #include "options.h"
 
@@ -64,11 +66,30 @@ static const uint32_t *id_of(uint64_t given, uint32_t *id)
     return given == UINT64_MAX ? NULL : id;
 }
 
+/* A pipe of the shell, `<(...)`, which the library would not wait for; *text is to be freed. */
+static int read_pipe(const struct files_ctl *ctl, struct colony_file *file, char **text,
+                     struct colony_error *err)
+{
+    struct stat info;
+    size_t size = 0;
+    int rc;
+
+    if (!ctl->extras || stat(ctl->extras, &info) < 0 || !S_ISFIFO(info.st_mode))
+        return 0;
+    rc = colony__file_read(text, &size, ctl->extras, NULL, err);
+    if (rc < 0)
+        return rc;
+    if ((*text)[strspn(*text, " \t\r\n")] != '{')
+        return colony_fail(err, -EINVAL, "cannot use the extras: they must be an object");
+    file->extras = *text;
+    return 0;
+}
+
 static int add(const struct files_ctl *ctl)
 {
     uid_t uid;
     gid_t gid;
-    const struct colony_file file = {
+    struct colony_file file = {
         .cmd = ctl->cmd,
         .args = ctl->args.items,
         .env = ctl->env.items,
@@ -78,11 +99,15 @@ static int add(const struct files_ctl *ctl)
         .extras = ctl->extras,
     };
     struct colony_error err = {0};
+    char *text = NULL;
     int rc;
 
     if (!ctl->cmd)
         return colony__ctl_fail(EXIT_USAGE, "cannot add %s: say what to run: --cmd CMD", ctl->name);
-    rc = colony_files_add(&ctl->places, ctl->name, &file, &err);
+    rc = read_pipe(ctl, &file, &text, &err);
+    if (rc == 0)
+        rc = colony_files_add(&ctl->places, ctl->name, &file, &err);
+    free(text);
     return done(rc == -ENOENT ? -EIO : rc, &err); /* of extras: not the name */
 }
 

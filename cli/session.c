@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* session.c - `colony session ACTION`: a working directory of related processes. */
+#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -116,6 +117,13 @@ int session_fail_error(const struct colony_error *err)
     return session_fail(colony_error_info(err->code)->exit_code, "%s", err->message);
 }
 
+static int fail_place(const struct colony_error *err)
+{
+    return session_fail(EXIT_NO_SUCH_NAME,
+                        "%s: `colony session init` makes one, and -C DIR tells which",
+                        err->message);
+}
+
 int colony_cmd_session(int argc, char **argv)
 {
     static struct session session; /* options may be many */
@@ -123,6 +131,7 @@ int colony_cmd_session(int argc, char **argv)
     struct colony_error err = {0};
     int action;
     int exit_code;
+    int rc;
 
     (void)signal(SIGPIPE, SIG_IGN); /* noticed as a failed write */
     session.open.problem = warn;
@@ -140,8 +149,8 @@ int colony_cmd_session(int argc, char **argv)
                                     &exit_code))
         return exit_code;
     if (!actions[action].makes_workspace &&
-        colony_workspace_open(&session.open.workspace, session.folder, &err) < 0)
-        return session_fail_error(&err);
+        (rc = colony_workspace_open(&session.open.workspace, session.folder, &err)) < 0)
+        return rc == -ENOENT ? fail_place(&err) : session_fail_error(&err);
     exit_code = actions[action].run(&session, argc, argv);
     colony_workspace_close(session.open.workspace);
     return exit_code;

@@ -31,6 +31,11 @@ static int change_all(const struct session *session, bool is_removal)
     rc = colony_verb_bind(&session->open, &bonds, &err);
     if (rc < 0)
         return session_fail_error(&err);
+    if (rc == 0 && is_removal)
+        return session_fail(
+            EXIT_NO_SUCH_NAME,
+            "%s does not wait for %s (colony session dependence list has what there is)",
+            session->children.items[0], session->parents.items[0]);
     if (rc == 0)
         printf("that is so already\n");
     return EXIT_OK;

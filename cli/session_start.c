@@ -53,10 +53,22 @@ static void tell(const struct colony_session_process *process)
         printf(": it waits for others (colony session show)\n");
 }
 
+/* What runs and was to have other flags is changed by another command. */
+static int fail(const struct session *session, const struct colony_session_process *process, int rc,
+                const struct colony_error *err)
+{
+    if (rc != -EBUSY || process->pid <= 0 ||
+        (!session->change.restart && !session->change.shutdown))
+        return session_fail_error(err);
+    return session_fail(EXIT_CONFLICT, "%s: attach --alias %s --restart 0|1 --shutdown 0|1",
+                        err->message, colony_session_process_title(process));
+}
+
 int session_start(struct session *session, int argc, char **argv)
 {
     struct colony_session_process process = {0};
     struct colony_error err = {0};
+    int exit_code = EXIT_OK;
     int rc;
 
     if (!session->change.uri == (argc < 2))
@@ -65,6 +77,8 @@ int session_start(struct session *session, int argc, char **argv)
                            &err);
     if (rc == 0)
         tell(&process);
+    else
+        exit_code = fail(session, &process, rc, &err);
     colony_session_process_clear(&process);
-    return rc < 0 ? session_fail_error(&err) : EXIT_OK;
+    return exit_code;
 }

@@ -783,12 +783,13 @@ COLONY_API void colony_rpc_disconnect(struct colony_rpc_proxy *proxy);
  * better not that of a loop.
  */
 
-/* Where they are. Both must be there; -ENOTDIR: one is not. */
+/* Where they are. Both must be there, whichever a call needs, also in a dry run; -ENOTDIR: one is
+ * not. */
 struct colony_places {
     const char *config;   /* a file for each process */
     const char *messages; /* a file for each message */
-    FILE *dry_run; /* not NULL: what would be written goes there, a line each, and the folders
-                      stay as they are */
+    FILE *dry_run; /* not NULL: what would be written, or "remove FILE", goes there, a line each,
+                      and the folders stay as they are */
 };
 
 /* A process. Lists end with NULL; what is NULL is not said in its file. */
@@ -799,17 +800,21 @@ struct colony_file {
     const char *const *env_inherit; /* names of variables of whoever runs it */
     const uid_t *uid;               /* who it runs as; else whoever runs it decides */
     const gid_t *gid;
-    const char *extras; /* more members of it: a JSON object, or the path of a file with one */
+    const char *extras; /* more members of it: a JSON object, or the path of a regular file with
+                           one */
 };
 
 /*
  * Writes the file of the process @name, which adds the process or changes it. 1: done; 0: that is
- * what stands there, and nothing was touched. -EINVAL: colony could not use it, or @name; -EBADMSG:
- * `extras` are no JSON; -ENOENT: they are in no file; -EFBIG: 1 MiB; -EACCES, -ENOSPC, … -ENOMEM.
+ * what stands there, and nothing was touched. -EINVAL: colony could not use it (also as it is more
+ * than a variable of an environment can hold, 128 KiB), or @name, or `extras` are no regular file;
+ * -EBADMSG: `extras` are no JSON; -ENOENT: they are in no file; -EFBIG: in one of more than 16 MiB;
+ * -EISDIR: a folder is called @name; -EACCES, -ENOSPC, … -ENOMEM.
  */
 COLONY_API int colony_files_add(const struct colony_places *places, const char *name,
                                 const struct colony_file *file, struct colony_error *err);
-/* Removes its file: the process is stopped. -ENOENT: there is none, and the nearest is named. */
+/* Removes its file: the process is stopped. -ENOENT: there is none, and the nearest is named;
+ * -EISDIR: it is a folder. */
 COLONY_API int colony_files_remove(const struct colony_places *places, const char *name,
                                    struct colony_error *err);
 /* Sends a message: restart it, all, or those whose `group` has @group. Messages of one program are
@@ -847,7 +852,8 @@ struct colony_session;
 #define COLONY_SESSION_FOREVER UINT64_MAX
 
 /* Makes @folder (NULL: the current one) a workspace, or adds to one what is missing. How many
- * folders and files were made. -EPERM: somebody else's. */
+ * folders and files were made. -ENOENT: there is no folder to make it in; -EPERM: somebody else's.
+ */
 COLONY_API int colony_session_init(const char *folder, struct colony_error *err);
 /*
  * The workspace @folder, or with NULL the one of COLONY_SESSION, else the first from the current
@@ -886,7 +892,8 @@ struct colony_session_started {
     pid_t pid;      /* 0: it waits for others, and the supervisor will start it */
 };
 
-/* What a stop came to; left: how many of the session run on (deactivate). */
+/* What a stop came to. killed: had to be, also of what the stopped had left behind, which stopped
+ * does not count; left: how many of the session run on (deactivate). */
 struct colony_session_ended {
     size_t stopped;
     size_t killed;
@@ -894,10 +901,11 @@ struct colony_session_ended {
 };
 
 /*
- * Runs @what: an uri, or a process by its alias or name. @change and @started may be NULL. -EINVAL:
- * not an uri that can be run; -EEXIST: the alias is another's; -EBUSY: it runs, or waits for others
- * while no supervisor would start it later; -EIO: its program cannot be run (a new process is not
- * kept then).
+ * Runs @what: an uri, or a process by its alias or name. @change and @started may be NULL. When it
+ * fails nothing is changed, and a new process not kept. -EINVAL: not an uri that can be run, or
+ * @change has what cannot be; -ENOENT: no such process, or no such scheme in etc/session.yaml;
+ * -EEXIST: the alias is another's; -EBUSY: it runs, or waits for others while no supervisor would
+ * start it later; -EIO: its program cannot be run.
  */
 COLONY_API int colony_session_start(struct colony_session *session, const char *what,
                                     const struct colony_session_change *change,
@@ -905,14 +913,16 @@ COLONY_API int colony_session_start(struct colony_session *session, const char *
                                     struct colony_error *err);
 /*
  * Takes the running process @pid, whoever started it; one that is taken already is changed. @change
- * and @taken may be NULL. -ESRCH; -EPERM: another user's; -EEXIST: the alias is another's.
+ * and @taken may be NULL. -ESRCH; -EINVAL: it is the calling program, or a thread, or @change has
+ * what cannot be; -EPERM: another user's; -EEXIST: the alias is another's.
  */
 COLONY_API int colony_session_attach(struct colony_session *session, pid_t pid,
                                      const struct colony_session_change *change,
                                      struct colony_session_started *taken,
                                      struct colony_error *err);
 /* Changes what its file in etc says, and has the supervisor look at it; what runs is left as it is.
- * -ESRCH: it is down, and its state was to be named. */
+ * -ESRCH: it is down, and its state was to be named; -EINVAL: @change has what cannot be; -EEXIST:
+ * the alias is another's; -EILSEQ: a file in etc that is to be changed cannot be used. */
 COLONY_API int colony_session_update(struct colony_session *session, const char *who,
                                      const struct colony_session_change *change,
                                      struct colony_error *err);
@@ -943,22 +953,26 @@ struct colony_session_look {
 /*
  * What @who has open: {"name", "alias", "state", "pid", "fingerprint": {"files", "listen", "udp",
  * "established", "cmdline"}, "states": {STATE: {"fingerprint", "score", "changes": {"files":
- * {"kept", "gone", "added"}, …}}}}; pid and fingerprint are null while it is down. @how and @out
- * may be NULL. -ESRCH: it is down and was to be saved or compared; -ENOENT: no such state, either.
+ * {"kept", "gone", "added"}, …}}}}; pid and fingerprint are null while it is down, and no state has
+ * a score then; changes are there with compares. @how and @out may be NULL. -ESRCH: it is down and
+ * was to be saved or compared; -ENOENT: no such state, either.
  */
 COLONY_API int colony_session_fingerprint(struct colony_session *session, const char *who,
                                           const struct colony_session_look *how, struct cJSON **out,
                                           struct colony_error *err);
 
 /*
- * @child is to be started once @parent, "NAME:STATE" or "NAME" (any state but starting), is as it
- * says. @on_loss, when it leaves that state: "keep" (the child runs on), "stop" or "restart"; NULL:
- * as it is, at first keep. 1; 0: it was so. -ELOOP with the circle.
+ * @child is to be started once @parent, "NAME:STATE" or "NAME" (any state but stopped and
+ * starting), is as it says; each may be several with commas between them. STATE is one that was
+ * saved or can be, or colony's own: running, starting or stopped. @on_loss, when it leaves that
+ * state: "keep" (the child runs on), "stop" or "restart"; NULL: as it is, at first keep. How many
+ * are new or changed; 0: it was so. -EINVAL: STATE can be none's, or @on_loss is none; -ENOENT;
+ * -ELOOP with the circle.
  */
 COLONY_API int colony_session_dependence_add(struct colony_session *session, const char *parent,
                                              const char *child, const char *on_loss,
                                              struct colony_error *err);
-/* @parent without a state: in all states. How many there were. */
+/* @parent without a state: in all states. How many there were; -ENOENT: no such process. */
 COLONY_API int colony_session_dependence_remove(struct colony_session *session, const char *parent,
                                                 const char *child, struct colony_error *err);
 /* [{"child", "parent", "state" (or null), "on_loss"}, …]. */

@@ -4,8 +4,10 @@
  *
  *     session WORKSPACE SERVER CLIENT
  *
- * SERVER is the uri of what listens on a port, such as `exec:///usr/bin/python3?-m&http.server`,
- * CLIENT that of what needs it. Everything is as it was afterwards, but for the workspace.
+ * SERVER is the uri of what listens on a port, such as
+ * `exec:///usr/bin/python3?-m&http.server&8000` (the same one each time, as what is operative is
+ * told by that), CLIENT that of what needs it. Everything is as it was afterwards, but for the
+ * workspace.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -127,7 +129,10 @@ static int walk(struct colony_session *session, char **argv, struct colony_error
         rc = start_client(session, argv[3], err);
     if (rc == 0)
         rc = bring_back(session, err);
-    return rc < 0 ? rc : deactivate(session, err);
+    if (rc == 0)
+        return deactivate(session, err);
+    (void)colony_session_deactivate(session, NULL, NULL); /* what has failed is what is told */
+    return rc;
 }
 
 int main(int argc, char **argv)

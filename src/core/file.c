@@ -80,20 +80,11 @@ int colony__file_check(const char **text, size_t *size, const char *format, cons
                        (*text)[good] == '\0' ? "it has a NUL byte" : "it is not UTF-8");
 }
 
-int colony__file_read(char **text, size_t *size, const char *path, struct stat *st,
-                      struct colony_error *err)
+static int read_open(int fd, const char *path, char **text, size_t *size, struct colony_error *err)
 {
     struct buffer buffer = {0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    int rc = 0;
+    int rc = read_all(fd, &buffer);
 
-    if (fd < 0)
-        return colony_fail_os(err, -errno, "cannot open %s", path);
-    if (st && fstat(fd, st) < 0)
-        rc = -errno;
-    if (rc == 0)
-        rc = read_all(fd, &buffer);
-    (void)close(fd);
     if (rc < 0) {
         free(buffer.data);
         if (rc == -EFBIG)
@@ -103,4 +94,38 @@ int colony__file_read(char **text, size_t *size, const char *path, struct stat *
     *text = buffer.data;
     *size = buffer.size;
     return 0;
+}
+
+int colony__file_read(char **text, size_t *size, const char *path, struct stat *st,
+                      struct colony_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int rc;
+
+    if (fd < 0)
+        return colony_fail_os(err, -errno, "cannot open %s", path);
+    if (st && fstat(fd, st) < 0)
+        rc = colony_fail_os(err, -errno, "cannot read %s", path);
+    else
+        rc = read_open(fd, path, text, size, err);
+    (void)close(fd);
+    return rc;
+}
+
+int colony__file_read_regular(char **text, size_t *size, const char *path, struct colony_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    struct stat info;
+    int rc;
+
+    if (fd < 0)
+        return colony_fail_os(err, -errno, "cannot open %s", path);
+    if (fstat(fd, &info) < 0)
+        rc = colony_fail_os(err, -errno, "cannot read %s", path);
+    else if (!S_ISREG(info.st_mode))
+        rc = colony_fail(err, -EINVAL, "cannot read %s: it is not a regular file", path);
+    else
+        rc = read_open(fd, path, text, size, err);
+    (void)close(fd);
+    return rc;
 }

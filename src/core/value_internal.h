@@ -59,5 +59,8 @@ int colony__file_check(const char **text, size_t *size, const char *format, cons
 /* The whole file, NUL-terminated, at most 16 MiB; the caller frees *text. @st may be NULL. */
 int colony__file_read(char **text, size_t *size, const char *path, struct stat *st,
                       struct colony_error *err);
+/* The same of what can be read at once: -EINVAL of a pipe, a folder, a device. */
+int colony__file_read_regular(char **text, size_t *size, const char *path,
+                              struct colony_error *err);
 
 #endif

@@ -131,23 +131,17 @@ static int add_id(const struct builder *builder, const char *key, uint64_t id)
 
 /* --- extras ----------------------------------------------------------------------------------- */
 
-static int read_file(char **text, const char *path, struct colony_error *err)
-{
-    size_t size = 0;
-
-    return colony__file_read(text, &size, path, NULL, err);
-}
-
 static int parse_extras(struct colony_value **extras, const char *source, struct colony_error *err)
 {
     size_t blank = strspn(source, " \t\r\n");
+    size_t size = 0;
     struct colony_error reason = {0};
     char *read = NULL;
     const char *text = source;
     int rc = 0;
 
     if (source[blank] != '{' && source[blank] != '[') {
-        rc = read_file(&read, source, &reason);
+        rc = colony__file_read_regular(&read, &size, source, &reason);
         text = read;
     }
     if (rc < 0)

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -45,29 +46,39 @@ int colony_places_message(char **text, const char *type, const char *key, const 
     return colony_fail(err, -ENOMEM, "cannot send a message: out of memory");
 }
 
-/*
- * Readers go by names: within this process the number keeps the order. The time keeps apart what
- * another process of the same number has left there.
- */
-static void write_name(char name[NAME_MAX], unsigned number)
+/* The time in nanoseconds, of 19 digits until 2286; never the same twice, nor one before the last
+ * one, for all that the clock may be set back. */
+static uint64_t next_time(void)
 {
+    static uint64_t last;
+    uint64_t before = __atomic_load_n(&last, __ATOMIC_RELAXED);
     struct timespec now = {0};
+    uint64_t time;
 
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    (void)snprintf(name, NAME_MAX, "%03uMessage.%d.%lld%09ld", number, (int)getpid(),
-                   (long long)now.tv_sec, now.tv_nsec);
+    do {
+        time = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+        time = time > before ? time : before + 1;
+    } while (!__atomic_compare_exchange_n(&last, &before, time, false, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED));
+    return time;
+}
+
+/* ncolony's, and the time, as readers go by the order of names. */
+static void write_name(char name[NAME_MAX])
+{
+    (void)snprintf(name, NAME_MAX, "000Message.%d.%019" PRIu64, (int)getpid(), next_time());
 }
 
 /* Never over another message. */
 static int send_at(int folder, const char *text)
 {
-    static unsigned number; /* of the next message of this process */
     char new_name[NAME_MAX];
     char name[NAME_MAX];
     int rc = -EEXIST;
 
     for (unsigned i = 0; rc == -EEXIST && i < TRIES_MAX; i++) {
-        write_name(name, __atomic_fetch_add(&number, 1, __ATOMIC_RELAXED));
+        write_name(name);
         rc = colony__places_write_new(folder, name, text, NULL, new_name);
         if (rc < 0)
             return rc;

@@ -3,22 +3,35 @@
 #include <colony.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "core/error.h"
 #include "core/template.h"
 #include "fsctl/definition.h"
 #include "fsctl/places.h"
 
+/* A slip in one of them is told by the first call, whichever that needs. */
+static int check_places(const struct colony_places *places, struct colony_error *err)
+{
+    int rc = colony_places_check_folder(places->messages, err);
+
+    return rc < 0 ? rc : colony_places_check_folder(places->config, err);
+}
+
 /* --- names ------------------------------------------------------------------------------------ */
 
 int colony_files_list(const struct colony_places *places, char ***names, struct colony_error *err)
 {
     size_t count = 0;
-    int rc = colony_places_list(places->config, true, names, &count, err);
+    int rc = check_places(places, err);
 
+    if (rc == 0)
+        rc = colony_places_list(places->config, true, names, &count, err);
     return rc < 0 ? rc : (int)count;
 }
 
@@ -53,6 +66,8 @@ static int read_file(const struct colony_places *places, const char *name, const
     size_t size = 0;
     int rc = colony_places_check_name(name, err);
 
+    if (rc == 0)
+        rc = check_places(places, err);
     if (rc == 0)
         rc = colony_places_read(places->config, name, text, &size, err);
     if (rc == -ENOENT)
@@ -106,6 +121,8 @@ int colony_files_add(const struct colony_places *places, const char *name,
     int rc = colony_places_check_name(name, err);
 
     if (rc == 0)
+        rc = check_places(places, err);
+    if (rc == 0)
         rc = colony_definition_write(&text, &definition, err);
     if (rc == 0)
         rc = write_file(places, name, text, err);
@@ -113,11 +130,29 @@ int colony_files_add(const struct colony_places *places, const char *name,
     return rc;
 }
 
+static int would_remove(const struct colony_places *places, const char *name,
+                        struct colony_error *err)
+{
+    static const char doing[] = "remove ";
+    char text[PATH_MAX];
+    struct stat there;
+
+    (void)snprintf(text, sizeof text, "%s%.3800s/%s", doing, places->config, name);
+    if (lstat(text + strlen(doing), &there) < 0)
+        return colony_fail_os(err, -errno, "cannot %s", text);
+    return dry_run(places, text, err);
+}
+
 int colony_files_remove(const struct colony_places *places, const char *name,
                         struct colony_error *err)
 {
-    int rc = colony_places_remove(places->config, name, err);
+    int rc = colony_places_check_name(name, err);
 
+    if (rc == 0)
+        rc = check_places(places, err);
+    if (rc == 0)
+        rc = places->dry_run ? would_remove(places, name, err)
+                             : colony_places_remove(places->config, name, err);
     return rc == -ENOENT ? fail_no_name(places, name, "remove", err) : rc;
 }
 
@@ -127,8 +162,10 @@ static int send(const struct colony_places *places, const char *type, const char
                 const char *value, struct colony_error *err)
 {
     char *text = NULL;
-    int rc = colony_places_message(&text, type, key, value, err);
+    int rc = check_places(places, err);
 
+    if (rc == 0)
+        rc = colony_places_message(&text, type, key, value, err);
     if (rc == 0)
         rc = places->dry_run ? dry_run(places, text, err)
                              : colony_places_send(places->messages, text, err);

@@ -6,27 +6,32 @@
 
 #include "session_internal.h"
 
-static enum colony_switch wish_of(enum colony_choice choice)
-{
-    if (choice == COLONY_AS_IT_IS)
-        return SWITCH_AS_IT_IS;
-    return choice == COLONY_YES ? SWITCH_ON : SWITCH_OFF;
-}
+static const enum colony_switch wishes[] = {
+    [COLONY_AS_IT_IS] = SWITCH_AS_IT_IS,
+    [COLONY_NO] = SWITCH_OFF,
+    [COLONY_YES] = SWITCH_ON,
+};
 
 /* NULL: nothing is to be otherwise. */
-static struct colony_verb_change translate(const struct colony_session_change *change)
+static int translate(struct colony_verb_change *out, const struct colony_session_change *change,
+                     struct colony_error *err)
 {
-    if (!change)
-        return (struct colony_verb_change){0};
-    return (struct colony_verb_change){
+    static const struct colony_session_change none = {0};
+
+    change = change ? change : &none;
+    if ((unsigned)change->restart > COLONY_YES || (unsigned)change->shutdown > COLONY_YES)
+        return colony_fail(err, -EINVAL,
+                           "cannot change the process: restart and shutdown are a colony_choice");
+    *out = (struct colony_verb_change){
         .state = change->state,
         .alias = change->alias,
-        .restart = wish_of(change->restart),
-        .shutdown = wish_of(change->shutdown),
+        .restart = wishes[change->restart],
+        .shutdown = wishes[change->shutdown],
         .cmdline = change->cmdline,
         .cwd = change->cwd,
         .env = change->env,
     };
+    return 0;
 }
 
 static void describe(struct colony_session_started *out,
@@ -43,11 +48,13 @@ int colony_session_start(struct colony_session *session, const char *what,
                          const struct colony_session_change *change,
                          struct colony_session_started *started, struct colony_error *err)
 {
-    struct colony_verb_change wish = translate(change);
+    struct colony_verb_change wish = {0};
     struct colony_session_process process = {0};
     struct colony_error told = {0};
-    int rc;
+    int rc = translate(&wish, change, err);
 
+    if (rc < 0)
+        return rc;
     if (wish.state)
         return colony_fail(err, -EINVAL,
                            "cannot name the state of what has yet to be started: update does");
@@ -63,11 +70,13 @@ int colony_session_attach(struct colony_session *session, pid_t pid,
                           const struct colony_session_change *change,
                           struct colony_session_started *taken, struct colony_error *err)
 {
-    const struct colony_verb_change wish = translate(change);
+    struct colony_verb_change wish = {0};
     struct colony_verb_attached attached = {0};
     struct colony_error told = {0};
-    int rc = colony_verb_attach(session, pid, &wish, &attached, &told);
+    int rc = translate(&wish, change, &told);
 
+    if (rc == 0)
+        rc = colony_verb_attach(session, pid, &wish, &attached, &told);
     if (rc == 0)
         describe(taken, &attached.process);
     colony_session_process_clear(&attached.process);
@@ -77,11 +86,13 @@ int colony_session_attach(struct colony_session *session, pid_t pid,
 int colony_session_update(struct colony_session *session, const char *who,
                           const struct colony_session_change *change, struct colony_error *err)
 {
-    const struct colony_verb_change wish = translate(change);
+    struct colony_verb_change wish = {0};
     struct colony_session_process process = {0};
     struct colony_error told = {0};
-    int rc = colony_verb_update(session, who, &wish, &process, &told);
+    int rc = translate(&wish, change, &told);
 
+    if (rc == 0)
+        rc = colony_verb_update(session, who, &wish, &process, &told);
     colony_session_process_clear(&process);
     return colony__session_end(rc, &told, err);
 }

@@ -15,11 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/orphan.h"
 #include "core/table.h"
 #include "session/launch_internal.h"
 #include "session/process.h"
@@ -111,7 +111,7 @@ static int bear(struct birth *birth, struct colony_error *err)
 {
     const int parent_ends[2] = {birth->listen_fd, birth->go_fd};
     struct colony__launch_word word = {0};
-    pid_t middle = fork();
+    pid_t middle = colony_orphan_fork();
     int rc;
 
     if (middle < 0)
@@ -120,8 +120,7 @@ static int bear(struct birth *birth, struct colony_error *err)
         colony__launch_middle(&birth->plan, parent_ends);
     close_fd(&birth->plan.fds[LAUNCH_TELL]);
     close_fd(&birth->plan.fds[LAUNCH_GO]);
-    while (waitpid(middle, NULL, 0) < 0 && errno == EINTR)
-        continue;
+    colony_orphan_wait(middle);
     rc = hear(birth, &word, err);
     if (rc < 0)
         return rc;

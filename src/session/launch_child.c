@@ -5,14 +5,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <signal.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/orphan.h"
 #include "session/launch_internal.h"
 
 enum {
@@ -32,22 +29,6 @@ static __attribute__((noreturn)) void fail(int fd, int step)
 {
     tell(fd, step, errno);
     _exit(127);
-}
-
-/*
- * Handlers are gone with the old program, but what was ignored would stay so. By the kernel's own
- * call: libc's refuses two signals of its own, which posix_spawn(3) of whoever began us has
- * ignored.
- */
-static void reset_signals(void)
-{
-    static const uint64_t as_usual[4] = {0}; /* struct sigaction as the kernel has it: SIG_DFL */
-    sigset_t none;
-
-    for (int signo = 1; signo < NSIG; signo++) /* fails for KILL and STOP */
-        (void)syscall(SYS_rt_sigaction, signo, as_usual, NULL, sizeof(uint64_t));
-    (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 /* The lock of the workspace is among what goes. */
@@ -91,15 +72,16 @@ static bool may_go(void)
     return count == 1;
 }
 
-/* In this order: who is root no more can change no group. */
+/* In this order: who is root no more can change no group. By the kernel's own calls: libc would
+ * have the threads of the program do it, too, which are not here. */
 static int become(const struct colony_identity *identity)
 {
     if (!identity->is_set)
         return 0;
-    if (setgroups(identity->group_count, identity->groups) < 0 ||
-        setresgid(identity->gid, identity->gid, identity->gid) < 0)
+    if (syscall(SYS_setgroups, identity->group_count, identity->groups) < 0 ||
+        syscall(SYS_setresgid, identity->gid, identity->gid, identity->gid) < 0)
         return -1;
-    return setresuid(identity->uid, identity->uid, identity->uid);
+    return (int)syscall(SYS_setresuid, identity->uid, identity->uid, identity->uid);
 }
 
 static __attribute__((noreturn)) void run_program(const struct colony__launch_plan *plan)
@@ -108,7 +90,7 @@ static __attribute__((noreturn)) void run_program(const struct colony__launch_pl
         fail(plan->fds[LAUNCH_TELL], LAUNCH_STEP_SETSID);
     if (place_descriptors(plan) < 0)
         fail(plan->fds[LAUNCH_TELL], LAUNCH_STEP_DESCRIPTORS);
-    reset_signals();
+    colony_orphan_reset_signals();
     if (!may_go())
         _exit(127);
     if (become(&plan->identity) < 0)
@@ -126,7 +108,7 @@ void colony__launch_middle(const struct colony__launch_plan *plan, const int par
     /* While a child had these, it would not see that its parent is gone. */
     (void)close(parent_ends[0]);
     (void)close(parent_ends[1]);
-    pid = fork();
+    pid = colony_orphan_fork(); /* init is told of its end all the same */
     if (pid < 0)
         fail(plan->fds[LAUNCH_TELL], LAUNCH_STEP_FORK);
     if (pid == 0)

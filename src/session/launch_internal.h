@@ -39,6 +39,9 @@ struct colony__launch_plan {
     struct colony_identity identity; /* as whom; unset: as we are */
 };
 
+/* The path of the program @name, which the caller frees. NULL with errno; ENOENT: there is none on
+ * the PATH of @env. */
+char *colony__launch_find_program(const char *name, char *const *env);
 /* -ENOENT: no such program on PATH; errors of open(2) with the file. On failure it is clear. */
 int colony__launch_plan_init(struct colony__launch_plan *plan, struct colony_workspace *workspace,
                              const struct colony_session_process *process,

@@ -19,8 +19,7 @@ int colony__launch_instance(struct colony_workspace *workspace, char out[COLONY_
     int rc;
 
     if (fd < 0)
-        return colony_fail_os(err, -errno, "cannot open %s (make it with colony session init)",
-                              folder);
+        return colony_fail_os(err, -errno, "cannot open %s", folder);
     rc = colony_instance_settle(fd, out, err);
     (void)close(fd);
     return rc;

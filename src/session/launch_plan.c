@@ -105,6 +105,11 @@ static char *find_on_path(const char *name, char *const *env)
     return NULL;
 }
 
+char *colony__launch_find_program(const char *name, char *const *env)
+{
+    return strchr(name, '/') ? strdup(name) : find_on_path(name, env);
+}
+
 static int find_program(struct colony__launch_plan *plan, struct colony_error *err)
 {
     const char *name = plan->argv[0];
@@ -114,7 +119,7 @@ static int find_program(struct colony__launch_plan *plan, struct colony_error *e
                            "cannot start a program without a name (write its path "
                            "first in `cmdline` of its file in etc)");
     errno = ENOMEM;
-    plan->program = strchr(name, '/') ? strdup(name) : find_on_path(name, plan->env);
+    plan->program = colony__launch_find_program(name, plan->env);
     if (plan->program)
         return 0;
     if (errno == ENOENT)

@@ -80,7 +80,8 @@ static int check(const struct reading *reading)
                            "cannot attach process %d: it is not ours but of user %u",
                            (int)reading->pid, (unsigned)info.st_uid);
     if (reading->pid == getpid())
-        return colony_fail(reading->err, -EINVAL, "cannot attach process %d: that is this command",
+        return colony_fail(reading->err, -EINVAL,
+                           "cannot attach process %d: that is this program itself",
                            (int)reading->pid);
     return 0;
 }

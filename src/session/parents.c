@@ -84,7 +84,7 @@ static int check(struct colony_workspace *workspace, const struct colony_depende
     }
     rc = colony_fail(err, -EBUSY,
                      "cannot start %s: it waits for %s%s%s, which is %s (start that first, or "
-                     "have all of it started in order by colony session activate)%s%s",
+                     "activate the session, which has all of it started in order)%s%s",
                      dependence->child, dependence->parent, dependence->state ? ":" : "",
                      dependence->state ? dependence->state : "", state, problem ? "; " : "",
                      problem ? problem : "");

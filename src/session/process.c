@@ -206,10 +206,7 @@ int colony_session_list_complain(const struct colony_session_list *list, const c
     if (nearest)
         (void)colony_fail(err, -ENOENT, "there is no process %s: did you mean %s?", word, nearest);
     else
-        (void)colony_fail(err, -ENOENT,
-                          "there is no process %s in this session (colony session show has those "
-                          "there are)",
-                          word);
+        (void)colony_fail(err, -ENOENT, "there is no process %s in this session", word);
     free(names);
     return -ENOENT;
 }

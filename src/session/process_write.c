@@ -106,7 +106,7 @@ static int check_alias(const struct colony__rows *rows,
             continue;
         if (is_text(other->alias, process->alias) || is_text(other->name, process->alias))
             return colony_fail(err, -EEXIST,
-                               "cannot call %s %s: that is %s already (give another --alias)",
+                               "cannot call %s %s: that is %s already (choose another alias)",
                                process->name, process->alias, other->name);
         if (is_text(other->alias, process->name))
             return colony_fail(err, -EEXIST, "cannot add %s: that is the alias of %s already",

@@ -2,14 +2,15 @@
 /* supervisor_begin.c - the supervisor of a session begins, in the background. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/orphan.h"
+#include "session/launch_internal.h"
 #include "session/supervisor.h"
 #include "session/workspace.h"
 
@@ -53,86 +54,48 @@ static int fail_begin(int exit_code, int told_fd, struct colony_error *err)
     return colony_fail(err, code_of(exit_code), "%s", line);
 }
 
-/* Where somebody else reaps all children of this program the lock tells, soon. */
-static int wait_begun(pid_t pid, const struct colony_workspace *workspace, int told_fd,
-                      struct colony_error *err)
-{
-    int status = 0;
-    pid_t ended;
-
-    do
-        ended = waitpid(pid, &status, 0);
-    while (ended < 0 && errno == EINTR);
-    if (ended < 0)
-        status = colony_supervisor_pid(workspace) > 0 ? 0 : EXIT_FAILED << 8;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_OK)
-        return 0;
-    return fail_begin(WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED, told_fd, err);
-}
-
-/* Nothing of ours is its: descriptors, blocked and ignored signals. */
-static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, int told_fd)
-{
-    const short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
-    sigset_t none;
-    sigset_t usual;
-    int rc;
-
-    (void)sigemptyset(&none);
-    (void)sigemptyset(&usual);
-    (void)sigaddset(&usual, SIGCHLD);
-    (void)sigaddset(&usual, SIGPIPE);
-    rc = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    if (rc == 0)
-        rc = posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    if (rc == 0)
-        rc = posix_spawn_file_actions_adddup2(actions, told_fd, STDERR_FILENO);
-    if (rc == 0)
-        rc = posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
-    if (rc == 0)
-        rc = posix_spawnattr_setsigmask(attributes, &none);
-    if (rc == 0)
-        rc = posix_spawnattr_setsigdefault(attributes, &usual);
-    return rc == 0 ? posix_spawnattr_setflags(attributes, flags) : rc;
-}
-
-static int spawn(pid_t *pid, const struct colony_workspace *workspace, const char *program,
-                 int told_fd)
+/* With nothing of ours: no descriptors, no blocked and ignored signals. */
+static int run(const struct colony_workspace *workspace, const char *program, int told_fd,
+               int *status)
 {
     char *const argv[] = {(char *)"colony",    (char *)"serve",
                           (char *)"--session", (char *)colony_workspace_path(workspace),
                           (char *)"--daemon",  NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    int rc = posix_spawn_file_actions_init(&actions);
+    struct colony_orphan orphan = {.argv = argv, .envp = environ, .status = status};
+    char *path = colony__launch_find_program(program, environ);
+    int null_fd;
+    int rc;
 
-    if (rc != 0)
-        return -rc;
-    rc = posix_spawnattr_init(&attributes);
-    if (rc == 0) {
-        rc = prepare(&actions, &attributes, told_fd);
-        if (rc == 0)
-            rc = posix_spawnp(pid, program, &actions, &attributes, argv, environ);
-        (void)posix_spawnattr_destroy(&attributes);
-    }
-    (void)posix_spawn_file_actions_destroy(&actions);
-    return -rc;
+    if (!path)
+        return -errno;
+    null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    orphan.program = path;
+    orphan.stdio[0] = orphan.stdio[1] = null_fd;
+    orphan.stdio[2] = told_fd;
+    rc = null_fd < 0 ? -errno : colony_orphan_start(&orphan);
+    if (null_fd >= 0)
+        (void)close(null_fd);
+    free(path);
+    return rc;
 }
 
 int colony_supervisor_begin(const struct colony_workspace *workspace, const char *program,
                             struct colony_error *err)
 {
     int told_fd = memfd_create("colony-serve", MFD_CLOEXEC);
-    pid_t pid = 0;
+    int status = 0;
     int rc;
 
     if (told_fd < 0)
         return colony_fail_os(err, -errno, DOING);
-    rc = spawn(&pid, workspace, program, told_fd);
-    if (rc == 0)
-        rc = wait_begun(pid, workspace, told_fd, err);
-    else
+    rc = run(workspace, program, told_fd, &status);
+    if (rc < 0)
         (void)colony_fail_os(err, rc, DOING ": %s", program);
+    else if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_OK)
+        rc = fail_begin(WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED, told_fd, err);
+    else if (colony_supervisor_pid(workspace) == 0)
+        rc = colony_fail(err, -EIO, DOING ": %s has ended and left none (is it no colony?)",
+                         program);
     (void)close(told_fd);
     return rc;
 }

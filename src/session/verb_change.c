@@ -132,3 +132,35 @@ int colony__verb_put(const struct colony_session *session, struct colony_session
     free(old);
     return rc;
 }
+
+static void swap_texts(char **one, char **other)
+{
+    char *text = *one;
+
+    *one = *other;
+    *other = text;
+}
+
+static void swap_lists(char ***one, char ***other)
+{
+    char **list = *one;
+
+    *one = *other;
+    *other = list;
+}
+
+void colony__verb_put_back(const struct colony_session *session,
+                           struct colony_session_process *process,
+                           struct colony_session_process *before)
+{
+    swap_texts(&process->alias, &before->alias);
+    swap_texts(&process->cwd, &before->cwd);
+    swap_lists(&process->cmdline, &before->cmdline);
+    swap_lists(&process->env, &before->env);
+    process->restart = before->restart;
+    process->shutdown = before->shutdown;
+    if (process->alias && before->alias && strcmp(process->alias, before->alias) != 0)
+        (void)put_renamed(session, process, before->alias, NULL);
+    else
+        (void)colony_session_process_put(session->workspace, process, NULL);
+}

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/template.h"
 #include "session/dependences.h"
+#include "session/state.h"
 #include "session/verb_internal.h"
 #include "session/workspace.h"
 
@@ -52,6 +53,16 @@ static void settle_title(const struct change *change, char name[COLONY_NAME_MAX 
         (void)snprintf(name, COLONY_NAME_MAX + 1, "%s", colony_session_process_title(found));
 }
 
+/* A state that a parent can be in one day: colony's own, or one that can be saved. */
+static int check_state(struct change *change, const char *state)
+{
+    bool is_own = state && (strcmp(state, COLONY_STATE_RUNNING) == 0 ||
+                            strcmp(state, COLONY_STATE_STARTING) == 0 ||
+                            strcmp(state, COLONY_STATE_STOPPED) == 0);
+
+    return !state || is_own ? 0 : colony_session_state_check(state, change->err);
+}
+
 /* "NAME" of "NAME:STATE"; *state is within @word. */
 static int split(struct change *change, const char *word, char name[COLONY_NAME_MAX + 1],
                  const char **state)
@@ -80,7 +91,7 @@ static int read_on_loss(struct change *change, enum colony_on_loss *on_loss)
 
     if (word < 0)
         return colony_fail(change->err, -EINVAL,
-                           "cannot use --on-loss %s: it is keep, stop or restart",
+                           "cannot use `%.80s` on a loss: it is keep, stop or restart",
                            change->bonds->on_loss);
     *on_loss = (enum colony_on_loss)word;
     return 0;
@@ -97,6 +108,8 @@ static int add(struct change *change, const char *parent, const char *child)
     const char *state = NULL;
     int rc = split(change, parent, name, &state);
 
+    if (rc == 0)
+        rc = check_state(change, state);
     if (rc == 0 && change->bonds->on_loss)
         rc = read_on_loss(change, &on_loss);
     if (rc == 0)
@@ -119,6 +132,14 @@ static int add(struct change *change, const char *parent, const char *child)
     free(word);
     change->count += rc > 0;
     return rc < 0 ? rc : 0;
+}
+
+/* -ENOENT: it is no process. */
+static int check_known(const struct change *change, const char *name)
+{
+    return colony_session_list_find(&change->list, name)
+               ? 0
+               : colony_session_list_complain(&change->list, name, change->err);
 }
 
 /* As gutools takes it: a state of the child means nothing, and a parent without one means all of
@@ -150,9 +171,8 @@ static int drop(struct change *change, const char *parent, const char *child)
     }
     if (change->count > before)
         return 0;
-    return colony_fail(change->err, -ENOENT,
-                       "%s does not wait for %s (colony session dependence list has what there is)",
-                       child_name, parent);
+    rc = check_known(change, parent_name);
+    return rc < 0 ? rc : check_known(change, child_name);
 }
 
 /* Runs @cb for each word between commas of each of @texts; without @parent each is one. */

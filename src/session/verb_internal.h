@@ -45,6 +45,11 @@ void colony__verb_tell(const struct colony_session *session, const char *line);
 int colony__verb_put(const struct colony_session *session, struct colony_session_process *process,
                      const struct colony_verb_change *change, struct colony_error *err);
 
+/* Makes all that a change can have set what it is of @before, and so puts @process back. */
+void colony__verb_put_back(const struct colony_session *session,
+                           struct colony_session_process *process,
+                           struct colony_session_process *before);
+
 /* --- verb_attach_find.c -------------------------------------------------------------------------
  */
 

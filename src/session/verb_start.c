@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verb_start.c - a process of a session is started: by an uri, or again by name. */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/error.h"
 #include "session/names.h"
@@ -111,9 +115,9 @@ static int check_is_idle(const struct colony_session_process *process,
         return 0;
     if (change->restart || change->shutdown)
         return colony_fail(err, -EBUSY,
-                           "cannot start %s: it runs already, as pid %d; to change it as it runs: "
-                           "attach --alias %s --restart 0|1 --shutdown 0|1",
-                           title, (int)process->pid, title);
+                           "cannot start %s: it runs already, as pid %d; it can be changed as it "
+                           "runs, by its alias",
+                           title, (int)process->pid);
     return colony_fail(err, -EBUSY, "cannot start %s: it runs already, as pid %d", title,
                        (int)process->pid);
 }
@@ -144,32 +148,46 @@ static int find(struct colony_session_process *out, const struct colony_session 
     return rc == 0 && !is_known ? 1 : rc;
 }
 
-/* What could not be run is not kept, so that a slip of the pen leaves nothing behind. */
-static void take_back(const struct colony_session *session,
-                      const struct colony_session_process *process)
+static void remove_empty(const struct colony_session *session, const char *folder, const char *name)
+{
+    int fd = colony_workspace_fd(session->workspace);
+    char path[NAME_MAX + 16];
+    struct stat info;
+
+    (void)snprintf(path, sizeof path, "%s/%s.out", folder, name);
+    if (fstatat(fd, path, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) &&
+        info.st_size == 0)
+        (void)unlinkat(fd, path, 0);
+}
+
+/* What could not be run is not kept, so that a slip of the pen leaves nothing behind; one that was
+ * known is as @before. */
+static void take_back(const struct colony_session *session, struct colony_session_process *process,
+                      struct colony_session_process *before)
 {
     if (colony_workspace_lock(session->workspace, COLONY_VERB_LOCK_MS, NULL) < 0)
         return;
-    if (colony_session_process_remove(session->workspace, process->name, NULL) == 0)
-        (void)colony__backend_of(session)->reload(session, NULL);
+    if (before->name) {
+        colony__verb_put_back(session, process, before);
+    } else if (colony_session_process_remove(session->workspace, process->name, NULL) == 0) {
+        remove_empty(session, "out", process->name);
+        remove_empty(session, "err", process->name);
+    }
+    (void)colony__backend_of(session)->reload(session, NULL);
     colony_workspace_unlock(session->workspace);
 }
 
 /* What is wrong with the program is not wrong with the process. */
 static int run(const struct colony_session *session, const struct colony_verb_change *change,
-               struct colony_session_process *process, bool is_new, struct colony_error *err)
+               struct colony_session_process *process, struct colony_error *err)
 {
     /* of an uri's file it was told when its command line was made */
     const struct colony_session quiet = {.workspace = session->workspace};
     int rc = colony__backend_of(session)->start(change->uri ? &quiet : session, process, err);
 
-    if (rc >= 0 || rc == -EBUSY)
-        return rc;
-    if (is_new)
-        take_back(session, process);
     if (rc == -ENOENT || rc == -EACCES)
         rc = -EIO;
-    if (err)
+    if (rc < 0 && err)
         err->code = rc;
     return rc;
 }
@@ -186,17 +204,26 @@ int colony_verb_start(const struct colony_session *session, const char *word,
                       const struct colony_verb_change *change, struct colony_session_process *out,
                       struct colony_error *err)
 {
+    struct colony_session_process before = {0}; /* of one that is changed */
     bool is_new = false;
+    bool is_put;
     int rc = colony_workspace_lock(session->workspace, COLONY_VERB_LOCK_MS, err);
 
     if (rc < 0)
         return rc;
     rc = find(out, session, word, change, err);
     is_new = rc == 1;
-    if (is_new || (rc == 0 && has_news(change)))
+    is_put = is_new || (rc == 0 && has_news(change));
+    if (is_put && !is_new && colony_session_process_copy(&before, out) < 0)
+        rc = colony_fail_os(err, -ENOMEM, "cannot start the process");
+    else if (is_put)
         rc = colony__verb_put(session, out, change, err);
-    if (rc == 0)
-        rc = run(session, change, out, is_new, err);
+    if (rc == 0) {
+        rc = run(session, change, out, err);
+        if (rc < 0 && is_put)
+            take_back(session, out, &before);
+    }
     colony_workspace_unlock(session->workspace);
+    colony_session_process_clear(&before);
     return rc;
 }

@@ -155,7 +155,7 @@ static int fail_hopeless(const struct wait *wait, struct colony_error *err)
 {
     return colony_fail(err, -ESRCH, "cannot wait for %s: it %s", wait->word,
                        wait->was_alive ? "has ended, and nobody starts it again"
-                                       : "is not running (colony session start runs it)");
+                                       : "is not running");
 }
 
 /* Until the next look, or the end of the process. */

@@ -136,10 +136,7 @@ static int find_above(struct colony_workspace *workspace, struct colony_error *e
         int fd;
 
         if (!slash || slash[1] == '\0')
-            return colony_fail(err, -ENOENT,
-                               "%s is in no workspace of a session (make one with colony session "
-                               "init, or tell which with -C DIR)",
-                               start);
+            return colony_fail(err, -ENOENT, "%s is in no workspace of a session", start);
         fd = openat(workspace->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
             return colony_fail_os(err, -errno, "cannot look above %s", workspace->path);
@@ -163,10 +160,8 @@ static int find(struct colony_workspace *workspace, const char *folder, struct c
     if (rc < 0)
         return rc;
     if (!is_workspace(workspace->fd))
-        return colony_fail(err, -ENOENT,
-                           "%s is no workspace of a session%s (make it one with colony session -C "
-                           "%s init)",
-                           named, folder ? "" : ", as COLONY_SESSION has it", named);
+        return colony_fail(err, -ENOENT, "%s is no workspace of a session%s", named,
+                           folder ? "" : ", as COLONY_SESSION has it");
     return 0;
 }
 

@@ -40,5 +40,5 @@ def test_a_colony_runs_what_the_program_has_written(colony):
 def test_a_folder_that_is_missing_is_told_and_nothing_is_made(tmp_path):
     done = run(tmp_path / "conf", tmp_path / "messages")
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"cannot open the folder {tmp_path}/conf: there is none" in done.stderr
+    assert f"cannot open the folder {tmp_path}/messages: there is none" in done.stderr
     assert list(tmp_path.iterdir()) == []

@@ -141,12 +141,14 @@ def test_the_programs_own_children_and_handlers_are_left_alone(session, library)
     try:
         child = subprocess.Popen(["/bin/sh", "-c", "exit 7"])
         eventually(lambda: os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG), what="its end")
+        eventually(lambda: seen, what="its signal")
         library.good("start", b"exec:///bin/sleep?600", None, None)
         library.good("activate")
         library.good("deactivate", None)
         library.good("stop", None, None)
         assert signal.getsignal(signal.SIGCHLD) not in (signal.SIG_DFL, signal.SIG_IGN, None)
         assert child.wait(timeout=10) == 7
+        assert seen == [1]
     finally:
         signal.signal(signal.SIGCHLD, before)
 

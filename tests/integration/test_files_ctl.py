@@ -79,6 +79,14 @@ def test_extras_may_be_a_file(places, tmp_path):
     assert places.text("web") == '{"args": ["x"], "group": ["shop"]}'
 
 
+def test_extras_may_be_a_pipe_of_the_shell(places):
+    add = f"{BINARY} ctl --messages {places.messages} --config {places.config} add web --cmd x --extras"
+    subprocess.run(["bash", "-c", add + """ <(echo '{"group": ["shop"]}')"""], check=True, timeout=20)
+    assert json.loads(places.text("web"))["group"] == ["shop"]
+    refused = subprocess.run(["bash", "-c", add + " <(echo nonsense)"], timeout=20)
+    assert refused.returncode == 2
+
+
 def test_the_same_again_touches_nothing_and_a_change_replaces(places):
     places.ctl("add", "web", "--cmd", "x")
     before = (places.config / "web").stat()

@@ -42,7 +42,7 @@ static void assert_file(struct fixture *f, const char *name, const char *wanted)
 /* What stands in the messages, in the order of their names. */
 static void assert_messages(const struct fixture *f, const char *const *wanted)
 {
-    const struct colony_places messages = {.config = f->messages};
+    const struct colony_places messages = {.config = f->messages, .messages = f->messages};
     char **names = NULL;
     int count = colony_files_list(&messages, &names, NULL);
 
@@ -94,6 +94,10 @@ TEST(test_what_colony_could_not_use_is_not_written)
     };
     static const struct colony_file bad_extras = {.cmd = "x", .extras = "{"};
     static const struct colony_file no_extras = {.cmd = "x", .extras = "/no/such/file"};
+    static const struct colony_file a_folder = {.cmd = "x", .extras = "/"};
+    static const struct colony_file a_device = {.cmd = "x", .extras = "/dev/zero"};
+    char path[128];
+    const struct colony_file a_pipe = {.cmd = "x", .extras = path};
     struct fixture f;
     char **names = NULL;
 
@@ -104,6 +108,12 @@ TEST(test_what_colony_could_not_use_is_not_written)
     assert_int_equal(colony_files_add(&f.places, "web", &bad_env, NULL), -EINVAL);
     assert_int_equal(colony_files_add(&f.places, "web", &bad_extras, NULL), -EBADMSG);
     assert_int_equal(colony_files_add(&f.places, "web", &no_extras, NULL), -ENOENT);
+    assert_int_equal(colony_files_add(&f.places, "web", &a_folder, NULL), -EINVAL);
+    assert_int_equal(colony_files_add(&f.places, "web", &a_device, NULL), -EINVAL);
+    (void)snprintf(path, sizeof path, "%s/pipe", f.scratch.path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(colony_files_add(&f.places, "web", &a_pipe, &f.err), -EINVAL);
+    assert_non_null(strstr(f.err.message, "not a regular file"));
     assert_int_equal(colony_files_list(&f.places, &names, &f.err), 0);
     assert_null(names[0]);
     colony_files_free(names);
@@ -126,6 +136,28 @@ TEST(test_messages_are_in_the_order_they_were_sent)
                             "{\"type\": \"RESTART-ALL\"}",
                             NULL,
                         });
+    scratch_clear(&f.scratch);
+}
+
+TEST(test_thousands_of_messages_are_in_the_order_they_were_sent)
+{
+    enum { COUNT = 1200 };
+
+    char sent[COUNT][64];
+    const char *wanted[COUNT + 1] = {NULL};
+    struct fixture f;
+
+    fixture_init(&f);
+    for (int i = 0; i < COUNT; i++) {
+        char group[16];
+
+        (void)snprintf(group, sizeof group, "%d", i);
+        assert_int_equal(colony_files_restart_group(&f.places, group, &f.err), 0);
+        (void)snprintf(sent[i], sizeof sent[i], "{\"type\": \"RESTART-GROUP\", \"group\": \"%d\"}",
+                       i);
+        wanted[i] = sent[i];
+    }
+    assert_messages(&f, wanted);
     scratch_clear(&f.scratch);
 }
 
@@ -154,7 +186,18 @@ TEST(test_a_folder_that_is_not_there_is_no_name_that_is_missing)
     char **names = NULL;
 
     fixture_init(&f);
-    f.places.config = f.places.messages = "/no/such/folder";
+    assert_int_equal(colony_files_add(&f.places, "web", &sleeper, &f.err), 1);
+    f.places.messages = "/no/such/folder";
+    assert_int_equal(colony_files_add(&f.places, "ewb", &sleeper, &f.err), -ENOTDIR);
+    assert_int_equal(colony_files_remove(&f.places, "web", &f.err), -ENOTDIR);
+    f.places.dry_run = stderr;
+    assert_int_equal(colony_files_add(&f.places, "ewb", &sleeper, &f.err), -ENOTDIR);
+    f.places.dry_run = NULL;
+    f.places.messages = f.messages;
+    f.places.config = "/no/such/folder";
+    assert_int_equal(colony_files_restart_all(&f.places, &f.err), -ENOTDIR);
+    assert_non_null(strstr(f.err.message, "/no/such/folder"));
+    f.places.messages = f.places.config;
     assert_int_equal(colony_files_add(&f.places, "web", &sleeper, &f.err), -ENOTDIR);
     assert_int_equal(colony_files_remove(&f.places, "web", &f.err), -ENOTDIR);
     assert_int_equal(colony_files_restart(&f.places, "web", &f.err), -ENOTDIR);
@@ -167,19 +210,27 @@ TEST(test_a_folder_that_is_not_there_is_no_name_that_is_missing)
 TEST(test_a_dry_run_writes_to_its_file_alone)
 {
     char *text = NULL;
+    char wanted[256];
     size_t size = 0;
     struct fixture f;
     char **names = NULL;
 
     fixture_init(&f);
+    assert_int_equal(colony_files_add(&f.places, "old", &sleeper, &f.err), 1);
     f.places.dry_run = open_memstream(&text, &size);
     assert_non_null(f.places.dry_run);
     assert_int_equal(colony_files_add(&f.places, "web", &sleeper, &f.err), 0);
     assert_int_equal(colony_files_restart_all(&f.places, &f.err), 0);
+    assert_int_equal(colony_files_remove(&f.places, "old", &f.err), 0);
+    assert_int_equal(colony_files_remove(&f.places, "web", &f.err), -ENOENT);
     assert_int_equal(fclose(f.places.dry_run), 0);
-    assert_string_equal(text, "{\"args\": [\"sleep\", \"1000\"]}\n{\"type\": \"RESTART-ALL\"}\n");
+    (void)snprintf(
+        wanted, sizeof wanted,
+        "{\"args\": [\"sleep\", \"1000\"]}\n{\"type\": \"RESTART-ALL\"}\nremove %s/old\n",
+        f.config);
+    assert_string_equal(text, wanted);
     free(text);
-    assert_int_equal(colony_files_list(&f.places, &names, &f.err), 0);
+    assert_int_equal(colony_files_list(&f.places, &names, &f.err), 1);
     colony_files_free(names);
     assert_messages(&f, (const char *const[]){NULL});
     scratch_clear(&f.scratch);
@@ -191,6 +242,7 @@ int main(void)
         cmocka_unit_test(test_a_file_has_what_is_said_and_nothing_else),
         cmocka_unit_test(test_what_colony_could_not_use_is_not_written),
         cmocka_unit_test(test_messages_are_in_the_order_they_were_sent),
+        cmocka_unit_test(test_thousands_of_messages_are_in_the_order_they_were_sent),
         cmocka_unit_test(test_a_name_that_nobody_has_is_told_with_the_nearest),
         cmocka_unit_test(test_a_folder_that_is_not_there_is_no_name_that_is_missing),
         cmocka_unit_test(test_a_dry_run_writes_to_its_file_alone),

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <spawn.h>
@@ -149,6 +150,45 @@ TEST(test_what_an_uri_says_runs_and_is_nobodys_child)
     place_clear(&place);
 }
 
+static int told; /* of children */
+
+static void on_child(int signo)
+{
+    (void)signo;
+    told++;
+}
+
+static void on_fork(void)
+{
+    told++;
+}
+
+/* Also of one that cannot be started, and of a supervisor that ends. */
+TEST(test_the_program_is_told_of_no_children)
+{
+    struct sigaction before;
+    struct sigaction seen = {.sa_handler = on_child};
+    struct place place;
+
+    place_init(&place);
+    told = 0;
+    assert_int_equal(sigaction(SIGCHLD, &seen, &before), 0);
+    assert_int_equal(pthread_atfork(on_fork, on_fork, on_fork), 0);
+    (void)start(&place, "exec:///bin/sleep?60", "one");
+    expect(&place, colony_session_start(place.session, "exec:///no/such", NULL, NULL, &place.err),
+           -EIO, "/no/such");
+    assert_int_equal(colony_session_set_program(place.session, "false", &place.err), 0);
+    expect(&place, colony_session_activate(place.session, &place.err), -EIO, "the code 1");
+    assert_int_equal(colony_session_set_program(place.session, "/bin/true", &place.err), 0);
+    expect(&place, colony_session_activate(place.session, &place.err), -EIO,
+           "/bin/true has ended and left none");
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+    assert_int_equal(told, 0);
+    assert_int_equal(sigaction(SIGCHLD, &before, NULL), 0);
+    place_clear(&place);
+}
+
 TEST(test_what_runs_is_not_started_twice)
 {
     struct place place;
@@ -158,6 +198,18 @@ TEST(test_what_runs_is_not_started_twice)
     expect(&place, colony_session_start(place.session, "one", NULL, NULL, &place.err), -EBUSY,
            "cannot start one: it runs already");
     place_clear(&place);
+}
+
+static bool is_empty(struct place *place, const char *folder)
+{
+    DIR *dir = fdopendir(openat(place->scratch.fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    int count = 0;
+
+    assert_non_null(dir);
+    while (readdir(dir))
+        count++;
+    (void)closedir(dir);
+    return count == 2; /* itself and the one above */
 }
 
 TEST(test_a_program_that_is_not_there_leaves_nothing)
@@ -171,6 +223,7 @@ TEST(test_a_program_that_is_not_there_leaves_nothing)
     expect(&place, colony_session_find(place.session, "no-such", &json, &place.err), -ENOENT,
            "no-such");
     assert_null(json);
+    assert_true(is_empty(&place, "out") && is_empty(&place, "err"));
     expect(&place, colony_session_start(place.session, "what:else", NULL, NULL, &place.err),
            -EINVAL, "");
     expect(&place, colony_session_start(place.session, "nobody", NULL, NULL, &place.err), -ENOENT,
@@ -412,10 +465,58 @@ TEST(test_dependences_are_added_listed_and_removed_and_circles_refused)
     expect(&place, colony_session_start(place.session, "two", NULL, NULL, &place.err), -EBUSY,
            "idle");
     assert_int_equal(colony_session_dependence_remove(place.session, "one", "two", &place.err), 1);
-    expect(&place, colony_session_dependence_remove(place.session, "one", "two", &place.err),
-           -ENOENT, "two does not wait for one");
+    assert_int_equal(colony_session_dependence_remove(place.session, "one", "two", &place.err), 0);
+    expect(&place, colony_session_dependence_remove(place.session, "one", "towt", &place.err),
+           -ENOENT, "no process towt");
+    expect(&place,
+           colony_session_dependence_add(place.session, "one:bad*", "two", NULL, &place.err),
+           -EINVAL, "`bad*`");
+    expect(&place,
+           colony_session_dependence_add(place.session, "one:x\ny", "two", NULL, &place.err),
+           -EINVAL, "");
+    assert_int_equal(
+        colony_session_dependence_add(place.session, "one:running", "two", NULL, &place.err), 1);
+    assert_int_equal(colony_session_dependence_remove(place.session, "one", "two", &place.err), 1);
     three = start(&place, "two", NULL);
     assert_true(three.pid > 0);
+    place_clear(&place);
+}
+
+TEST(test_a_start_that_fails_changes_nothing)
+{
+    const struct colony_session_change new_one = {.alias = "newk", .restart = COLONY_YES};
+    const struct colony_session_change no_choice = {.restart = (enum colony_choice)7};
+    const char *const nothing[] = {"/no/such", NULL};
+    const struct colony_session_change broken = {.alias = "newk", .cmdline = nothing};
+    struct colony_session_started k;
+    struct place place;
+    char path[300];
+    cJSON *json;
+
+    place_init(&place);
+    (void)start(&place, "exec:///bin/sleep?60", "p");
+    k = start(&place, "exec:///bin/sleep?61", "k");
+    assert_int_equal(colony_session_stop(place.session, "k", NULL, &place.err), 0);
+    expect(&place, colony_session_start(place.session, "k", &no_choice, NULL, &place.err), -EINVAL,
+           "colony_choice");
+    expect(&place, colony_session_start(place.session, "k", &broken, NULL, &place.err), -EIO,
+           "/no/such");
+    assert_int_equal(colony_session_dependence_add(place.session, "p:no", "k", NULL, &place.err),
+                     1);
+    expect(&place, colony_session_start(place.session, "k", &new_one, NULL, &place.err), -EBUSY,
+           "p:no");
+    json = find(&place, "k");
+    assert_string_equal(text_of(json, "name"), k.name);
+    assert_string_equal(text_of(json, "state"), "stopped");
+    assert_true(cJSON_IsFalse(cJSON_GetObjectItem(json, "restart")));
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(json, "parents")), 1);
+    assert_string_equal(
+        cJSON_GetStringValue(cJSON_GetArrayItem(cJSON_GetObjectItem(json, "cmdline"), 0)),
+        "/bin/sleep");
+    cJSON_Delete(json);
+    assert_int_equal(colony_session_dependence_remove(place.session, "p", "k", &place.err), 1);
+    (void)snprintf(path, sizeof path, "out/%s.out", k.name);
+    assert_int_equal(faccessat(place.scratch.fd, path, F_OK, 0), 0);
     place_clear(&place);
 }
 
@@ -493,6 +594,7 @@ int main(void)
         cmocka_unit_test(test_a_workspace_is_made_once_and_opened),
         cmocka_unit_test(test_a_folder_that_is_none_is_not_opened),
         cmocka_unit_test(test_what_an_uri_says_runs_and_is_nobodys_child),
+        cmocka_unit_test(test_the_program_is_told_of_no_children),
         cmocka_unit_test(test_what_runs_is_not_started_twice),
         cmocka_unit_test(test_a_program_that_is_not_there_leaves_nothing),
         cmocka_unit_test(test_what_runs_is_attached_and_detached_and_runs_on),
@@ -504,6 +606,7 @@ int main(void)
         cmocka_unit_test(test_a_state_is_saved_and_known_again),
         cmocka_unit_test(test_each_is_told_until_that_is_enough),
         cmocka_unit_test(test_dependences_are_added_listed_and_removed_and_circles_refused),
+        cmocka_unit_test(test_a_start_that_fails_changes_nothing),
         cmocka_unit_test(test_threads_have_sessions_of_one_workspace_at_once),
         cmocka_unit_test(test_a_supervisor_that_cannot_begin_is_told_with_its_last_line),
     };

@@ -151,7 +151,7 @@ TEST(test_what_is_no_process_of_ours_is_told)
 
     assert_int_equal(colony_origin_read(&out, INT32_MAX, &left_out, &err), -ESRCH);
     assert_int_equal(colony_origin_read(&out, getpid(), &left_out, &err), -EINVAL);
-    assert_non_null(strstr(err.message, "that is this command"));
+    assert_non_null(strstr(err.message, "that is this program itself"));
     colony_session_process_clear(&out);
 }
 
