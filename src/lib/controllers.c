@@ -219,6 +219,7 @@ int colony__controllers_start_last(struct colony__controllers *controllers,
                                    struct colony_error *err)
 {
     struct item *item = &controllers->items[controllers->count - 1];
+    struct item *end;
     struct colony_error reason = {0};
     int rc = make(controllers, item, &reason);
 
@@ -230,7 +231,9 @@ int colony__controllers_start_last(struct colony__controllers *controllers,
         *err = reason;
     if (item->is_made && item->controller->close)
         item->controller->close(item->instance, do_nothing, NULL);
-    controllers->count--;
+    controllers->count--; /* itself: it may have added others behind it, which stay */
+    end = &controllers->items[controllers->count];
+    memmove(item, item + 1, (size_t)(end - item) * sizeof *item);
     return rc;
 }
 
