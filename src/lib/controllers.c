@@ -10,10 +10,6 @@
 #include "core/settings.h"
 #include "lib/life_internal.h"
 
-enum {
-    CONTROLLERS_MAX = 64,
-};
-
 struct item {
     const struct colony_controller *controller; /* NULL: its file is to be loaded */
     void *data;
@@ -27,7 +23,7 @@ struct item {
 
 struct colony__controllers {
     struct colony *colony;
-    struct item items[CONTROLLERS_MAX]; /* in the order of their addition */
+    struct item items[COLONY__CONTROLLERS_MAX]; /* in the order of their addition */
     size_t count;
     size_t to_close;
     void (*closed)(void *data);
@@ -68,9 +64,10 @@ static struct item *find(struct colony__controllers *controllers, const char *na
 
 static int check_room(const struct colony__controllers *controllers, struct colony_error *err)
 {
-    if (controllers->count < CONTROLLERS_MAX)
+    if (controllers->count < COLONY__CONTROLLERS_MAX)
         return 0;
-    return colony_fail(err, -ENOSPC, "cannot add a controller: %d at most", CONTROLLERS_MAX);
+    return colony_fail(err, -ENOSPC, "cannot add a controller: %d at most",
+                       COLONY__CONTROLLERS_MAX);
 }
 
 int colony__controllers_add(struct colony__controllers *controllers,

@@ -139,8 +139,8 @@ static void give_up(struct colony *colony, const struct colony_error *reason)
 {
     colony->phase = PHASE_ENDS;
     if (colony->was_ready && !colony->options.leaves)
-        (void)colony_fail(&colony->why, reason->code, "cannot stop what runs, which lives on: %.400s",
-                          reason->message);
+        (void)colony_fail(&colony->why, reason->code,
+                          "cannot stop what runs, which lives on: %.400s", reason->message);
     else
         colony->why = *reason;
 }
