@@ -67,16 +67,14 @@ static void on_asked(uv_async_t *async)
 
 static int make_loop(struct colony *colony)
 {
-    int rc;
+    uv_loop_t *loop = calloc(1, sizeof *loop);
+    int rc = loop ? uv_loop_init(loop) : -ENOMEM;
 
-    colony->loop = calloc(1, sizeof *colony->loop);
-    if (!colony->loop)
-        return -ENOMEM;
-    rc = uv_loop_init(colony->loop);
     if (rc < 0) {
-        free(colony->loop);
+        free(loop);
         return rc;
     }
+    colony->loop = loop;
     colony->owns_loop = true;
     return 0;
 }

@@ -123,11 +123,11 @@ static const char *describe(int rc)
 /* A template by its name; else a process by its id, and which of its streams. */
 static int fail(const struct colony_listener *listener, int rc, struct colony_error *err)
 {
-    if (listener->id == 0)
-        return colony_fail(err, rc, "cannot follow %.100s: %s", listener->what, describe(rc));
     if (listener->what[0] == '\0')
         return colony_fail(err, rc, "cannot follow the process %llu: %s",
                            (unsigned long long)listener->id, describe(rc));
+    if (listener->id == 0)
+        return colony_fail(err, rc, "cannot follow %.100s: %s", listener->what, describe(rc));
     return colony_fail(err, rc, "cannot follow %.100s of the process %llu: %s", listener->what,
                        (unsigned long long)listener->id, describe(rc));
 }
