@@ -75,7 +75,10 @@ enum colony_engine_option {
 struct colony_callbacks {
     /* All that lives is known, what is to run is started and controllers serve. */
     void (*ready)(struct colony *colony, void *data);
-    /* It has ended; @error is why, code 0: it was asked to. Last of all callbacks. */
+    /* It has ended; @error is why, code 0: it was asked to. Where it was to stop and no keeper
+     * could be started any more, it tells that what ran lives on. Last of all callbacks; it may
+     * free
+     * @colony, or start it again. */
     void (*stopped)(struct colony *colony, const struct colony_error *error, void *data);
     void *data;
 };
@@ -90,25 +93,31 @@ COLONY_API int colony_engine_open(struct colony **out, struct uv_loop_s *loop,
 /* Copies @value. -EINVAL; -EBUSY: it runs. */
 COLONY_API int colony_engine_set(struct colony *colony, enum colony_engine_option option,
                                  const char *value, struct colony_error *err);
-/* Settings as in docs/configuration.md, of a file or of memory (YAML, which JSON is, too); twice is
- * an error. Templates may be added without any. -EBUSY; errors begin with the place. */
+/* Settings as in docs/configuration.md, of a file or of memory (YAML, which JSON is, too); once:
+ * -EEXIST. Templates may be added without any. -EBUSY: it runs; errors begin with the place. */
 COLONY_API int colony_engine_load(struct colony *colony, const char *path,
                                   struct colony_error *err);
 COLONY_API int colony_engine_load_text(struct colony *colony, const char *text, size_t size,
                                        struct colony_error *err);
 /*
- * Starts the keeper, and with it all there is; `ready` tells when. -EBUSY: another engine holds its
- * state folder; -ENOENT: there is no program to be run as keeper; -EPROTO: it is no colony (or
- * `stopped` tells that).
+ * Starts the keeper, and with it all there is; `ready` tells when. It may wait, half a second for
+ * each: for a state folder whose last program was just killed, and for addresses. -EBUSY: another
+ * engine holds its state folder; -ENOENT: there is no program to be run as keeper; -EPROTO: it is
+ * no colony (or `stopped` tells that).
  */
 COLONY_API int colony_engine_start(struct colony *colony, struct colony_error *err);
-/* Starts it unless it is, and runs its loop until `stopped`. Not inside a callback. 0, or why. */
+/* Starts it unless it is, and runs its loop until `stopped`. Not inside a callback. 0, or why.
+ * Where a callback frees @colony it ends when nothing of that is left. */
 COLONY_API int colony_engine_run(struct colony *colony, struct colony_error *err);
 /* Stops its processes, unless it leaves them, and then the engine; at the second time without
- * grace. @why for people; copied. Any thread. */
+ * grace. Before it is started it holds for the next start, which begins nothing and is told
+ * `stopped`. @why for people; copied. Any thread. */
 COLONY_API void colony_engine_stop(struct colony *colony, const char *why);
-/* Closes what is open; a living engine as colony_engine_stop() does. @cb (may be NULL) on the loop,
- * when nothing of it is left; with a loop of its own before this returns. NULL is fine. */
+/* Closes what is open; a living engine as colony_engine_stop() does. From now on none of its
+ * callbacks, listeners and routes is called any more, but what was posted or written before is
+ * told, and controllers are closed. @cb (may be NULL) on the loop, when nothing of it is left: with
+ * a loop of its own before this returns, unless colony_engine_run() is under way, in whose
+ * callbacks this may be called, too: then before that returns. NULL is fine. */
 COLONY_API void colony_engine_free(struct colony *colony, void (*cb)(void *data), void *data);
 /* For handles of the program's own. */
 COLONY_API struct uv_loop_s *colony_engine_loop(struct colony *colony);
@@ -406,7 +415,8 @@ COLONY_API void colony_http_request_answer(struct colony_http_request *request, 
  * until it is removed, or the engine has ended. Reading (GET) takes the right to read, all else the
  * right to control, as with colony's own, which come first. Not in /openapi.json.
  *
- * -EINVAL; -EEXIST: it is there, or colony's own; -ENOSPC: above 256; -ENOMEM.
+ * -EINVAL; -EEXIST: colony, or a route that was added before, answers all these paths already;
+ * -ENOSPC: above 256; -ENOMEM.
  */
 COLONY_API int colony_http_add_route(struct colony *colony, const char *method, const char *pattern,
                                      void (*fn)(struct colony_http_request *request, void *data),

@@ -86,7 +86,7 @@ static bool is_pattern(const char *pattern)
         part++;
         segments++;
         arguments += *part >= 'A' && *part <= 'Z';
-        if ((*part == '\0' || *part == '/') && segments > 1)
+        if (*part == '/' || (*part == '\0' && segments > 1))
             return false;
         if (strcspn(part, "?# \t\r\n") < strcspn(part, "/"))
             return false;
@@ -110,12 +110,24 @@ static struct extra *find(struct colony_extras *extras, enum colony__method meth
     return NULL;
 }
 
-static bool is_built_in(enum colony__method method, const char *pattern)
+/* Its paths are answered by an earlier row already, whatever that calls its arguments. */
+static int check_free(const struct colony_extras *extras, enum colony__method method,
+                      const char *pattern, struct colony_error *err)
 {
-    for (size_t i = 0; i < colony__control_routes.count; i++)
-        if (is_same(&colony__control_routes.rows[i], method, pattern))
-            return true;
-    return false;
+    struct colony__request request = {.method = method};
+    char *path = strdup(pattern);
+    unsigned allowed;
+    int rc;
+
+    if (!path)
+        return colony_fail(err, -ENOMEM, "cannot add a route: out of memory");
+    rc = colony__request_parse_target(&request, path, err);
+    if (rc == 0 && (colony__route_find(&colony__control_routes, &request, &allowed) ||
+                    colony__extras_find(extras, &request, &allowed)))
+        rc = colony_fail(err, -EEXIST, "cannot add the route %.100s: %s answers it already",
+                         pattern, request.route ? "another one of the program's" : "colony");
+    free(path);
+    return rc;
 }
 
 static int serve(struct colony__connection *connection, const struct colony__request *request,
@@ -151,6 +163,7 @@ int colony_extras_add(struct colony_extras *extras, const char *method, const ch
         .cb = cb,
         .data = data,
     };
+    int rc;
 
     if (kind == METHOD_NONE)
         return colony_fail(err, -EINVAL,
@@ -158,9 +171,9 @@ int colony_extras_add(struct colony_extras *extras, const char *method, const ch
                            method);
     if (!is_pattern(pattern))
         return colony_fail(err, -EINVAL, "cannot add the route `%.100s`: it is no path", pattern);
-    if (find(extras, kind, pattern) || is_built_in(kind, pattern))
-        return colony_fail(err, -EEXIST, "cannot add the route %s %.100s: it is there already",
-                           method, pattern);
+    rc = check_free(extras, kind, pattern, err);
+    if (rc < 0)
+        return rc;
     if (extras->count == EXTRAS_MAX)
         return colony_fail(err, -ENOSPC, "cannot add the route %.100s: %d at most", pattern,
                            EXTRAS_MAX);

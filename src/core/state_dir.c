@@ -22,6 +22,7 @@ enum {
     SETTINGS_BYTES_MAX = 256 << 20,
     LOCK_PAUSE_MS = 10,
     LOCK_TRIES = 200, /* longer than any child needs until it has cut itself off */
+    HOSTED_TRIES = 50,
 };
 
 /* mkdir -p */
@@ -51,19 +52,68 @@ static long read_holder(int lock_fd)
     return strtol(text, NULL, 10);
 }
 
+/* The pidfd that a keeper was given of the program that it is for; -1: it serves none. */
+static int find_host_fd(long keeper)
+{
+    static const char option[] = "--host-fd=";
+    char path[32];
+    char *text = NULL;
+    size_t size = 0;
+    long fd = -1;
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "/proc/%ld/cmdline", keeper);
+    file = fopen(path, "re");
+    while (file && fd < 0 && getdelim(&text, &size, '\0', file) > 0)
+        if (strncmp(text, option, sizeof option - 1) == 0)
+            fd = strtol(text + sizeof option - 1, NULL, 10);
+    if (file)
+        (void)fclose(file);
+    free(text);
+    return (int)fd;
+}
+
+/* It has closed that of one that is gone, or is just about to. */
+static bool has_lost_host(long keeper)
+{
+    int fd = find_host_fd(keeper);
+    char path[48];
+    char line[64];
+    long host = 0;
+    FILE *file;
+
+    if (fd < 0)
+        return false;
+    (void)snprintf(path, sizeof path, "/proc/%ld/fdinfo/%d", keeper, fd);
+    file = fopen(path, "re");
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, "Pid:", 4) == 0)
+            host = strtol(line + 4, NULL, 10);
+    if (file)
+        (void)fclose(file);
+    return !colony_proc_is_running((pid_t)host);
+}
+
 /*
  * Where a keeper was killed in the middle of a spawn, the child holds its descriptors until it has
- * cut itself off, and an engine that takes its place writes its pid a moment later: both are waited
- * for.
+ * cut itself off, and an engine that takes its place writes its pid a moment later; one whose
+ * program was killed is told so by the kernel, and ends: all are waited for.
  */
+static bool is_to_be_free(int lock_fd, int tries)
+{
+    long holder = read_holder(lock_fd);
+
+    if (!colony_proc_is_running((pid_t)holder))
+        return tries < LOCK_TRIES;
+    return tries < HOSTED_TRIES && has_lost_host(holder);
+}
+
 static int wait_for_lock(int lock_fd)
 {
     const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
     int rc = flock(lock_fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 
-    for (int i = 0; i < LOCK_TRIES && rc == -EWOULDBLOCK &&
-                    !colony_proc_is_running((pid_t)read_holder(lock_fd));
-         i++) {
+    for (int i = 0; rc == -EWOULDBLOCK && is_to_be_free(lock_fd, i); i++) {
         (void)nanosleep(&pause, NULL);
         rc = flock(lock_fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
     }

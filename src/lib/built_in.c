@@ -2,6 +2,7 @@
 /* built_in.c - colony's own front-ends as controllers. One more is one more row. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/daemon.h"
 #include "api/events.h"
@@ -74,6 +75,10 @@ static void close_controller(void *controller, void (*cb)(void *data), void *dat
     }
 
 enum { HTTP, FILES, DAEMON, WEBHOOKS, JUGGLER, RPC, SESSION, BUILT_IN_COUNT };
+
+enum {
+    FILES_MAX = COLONY__CONTROLLERS_MAX - BUILT_IN_COUNT, /* which settings may name */
+};
 
 static const struct {
     const struct colony_front *front;
@@ -154,18 +159,57 @@ int colony__built_in_check_added(const struct colony__controllers *controllers,
     return 0;
 }
 
+static bool is_built_in(const char *name)
+{
+    for (size_t i = 0; i < BUILT_IN_COUNT; i++)
+        if (strcmp(rows[i].controller.name, name) == 0)
+            return true;
+    return false;
+}
+
+/* The last of @names is its own. */
+static int check_name(const char *path, char *const *names, size_t count, struct colony_error *err)
+{
+    bool is_taken = is_built_in(names[count]);
+
+    for (size_t i = 0; i < count; i++)
+        is_taken |= strcmp(names[i], names[count]) == 0;
+    return is_taken ? colony_fail(err, -EINVAL,
+                                  "cannot load the controller %.300s: there is one called %.100s",
+                                  path, names[count])
+                    : 0;
+}
+
+/* Whether it can be loaded, and what it is called. */
+static int look_at(const char *path, char **name, struct colony_error *err)
+{
+    const struct colony_controller *controller;
+    void *library;
+    int rc = colony__object_open(&library, &controller, path, err);
+
+    if (rc < 0)
+        return rc;
+    *name = strdup(controller->name);
+    colony__object_close(library);
+    return *name ? 0 : colony_fail(err, -ENOMEM, "cannot load controllers: out of memory");
+}
+
 static int check_files(const struct colony_settings *settings, struct colony_error *err)
 {
+    char *names[FILES_MAX] = {NULL};
+    size_t count = 0;
     int rc = 0;
 
     for (char **path = settings->controllers; path && *path && rc == 0; path++) {
-        const struct colony_controller *controller;
-        void *library;
-
-        rc = colony__object_open(&library, &controller, *path, err);
+        if (count == FILES_MAX)
+            rc = colony_fail(err, -EINVAL, "cannot load controllers: %d at most", FILES_MAX);
         if (rc == 0)
-            colony__object_close(library);
+            rc = look_at(*path, &names[count], err);
+        if (rc == 0)
+            rc = check_name(*path, names, count++, err);
     }
+    for (size_t i = 0; i < FILES_MAX; i++)
+        free(names[i]);
     return rc;
 }
 

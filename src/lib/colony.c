@@ -38,15 +38,17 @@ struct uv_loop_s *colony_engine_loop(struct colony *colony)
 
 /* Making it. */
 
-static void free_loop(struct colony *colony)
+/* Left as it is while handles of the program's are on it. */
+static void free_loop(uv_loop_t *loop)
 {
-    if (!colony->owns_loop || uv_loop_close(colony->loop) < 0)
-        return; /* handles of the program's are on it still */
-    free(colony->loop);
+    if (uv_loop_close(loop) == 0)
+        free(loop);
 }
 
 static void discard(struct colony *colony)
 {
+    if (colony->owns_loop)
+        free_loop(colony->loop);
     colony__controllers_free(colony->controllers);
     colony_extras_free(colony->extras);
     colony_settings_free(colony->given);
@@ -65,16 +67,14 @@ static void on_asked(uv_async_t *async)
 
 static int make_loop(struct colony *colony)
 {
-    int rc;
+    uv_loop_t *loop = calloc(1, sizeof *loop);
+    int rc = loop ? uv_loop_init(loop) : -ENOMEM;
 
-    colony->loop = calloc(1, sizeof *colony->loop);
-    if (!colony->loop)
-        return -ENOMEM;
-    rc = uv_loop_init(colony->loop);
     if (rc < 0) {
-        free(colony->loop);
+        free(loop);
         return rc;
     }
+    colony->loop = loop;
     colony->owns_loop = true;
     return 0;
 }
@@ -88,7 +88,7 @@ static void on_handle_closed(uv_handle_t *handle)
     if (--colony->handle_count > 0)
         return;
     colony->is_gone = true;
-    if (!colony->owns_loop)
+    if (!colony->is_running) /* else whoever runs the loop looks at it once more */
         discard(colony);
     if (cb)
         cb(data);
@@ -255,17 +255,28 @@ int colony_engine_start(struct colony *colony, struct colony_error *err)
     return rc < 0 ? rc : colony__life_start(colony, err);
 }
 
+/* Until it has ended and, if it is to be freed, nothing of it is left on the loop. */
+static void run(struct colony *colony)
+{
+    colony->is_running = true;
+    while (colony->is_freed ? !colony->is_gone : colony->phase != PHASE_IDLE)
+        (void)uv_run(colony->loop, UV_RUN_ONCE);
+    colony->is_running = false;
+}
+
 int colony_engine_run(struct colony *colony, struct colony_error *err)
 {
     int rc = colony->phase == PHASE_IDLE ? colony_engine_start(colony, err) : 0;
 
     if (rc < 0)
         return rc;
-    while (colony->phase != PHASE_IDLE)
-        (void)uv_run(colony->loop, UV_RUN_ONCE);
-    if (colony->why.code < 0 && err)
+    run(colony);
+    rc = colony->why.code;
+    if (rc < 0 && err)
         *err = colony->why;
-    return colony->why.code;
+    if (colony->is_gone)
+        discard(colony); /* one of its callbacks has freed it */
+    return rc;
 }
 
 void colony_engine_stop(struct colony *colony, const char *why)
@@ -297,20 +308,22 @@ void colony__finish_free(struct colony *colony)
 
 void colony_engine_free(struct colony *colony, void (*cb)(void *data), void *data)
 {
-    if (!colony)
+    if (!colony || colony->is_freed)
         return;
     colony->is_freed = true;
     colony->freed_cb = cb;
     colony->freed_data = data;
+    if (colony->extras)
+        colony_extras_clear(colony->extras);
+    if (colony->listeners)
+        colony__listeners_silence(colony->listeners);
     if (colony->phase == PHASE_IDLE)
         colony__finish_free(colony);
     else
         colony_engine_stop(colony, "the program");
-    if (!colony->owns_loop)
-        return;
-    while (!colony->is_gone)
-        (void)uv_run(colony->loop, UV_RUN_ONCE);
-    free_loop(colony);
+    if (!colony->owns_loop || colony->is_running)
+        return; /* in a callback: whoever runs the loop sees to it */
+    run(colony);
     discard(colony);
 }
 

@@ -45,5 +45,7 @@ void colony__listeners_detach(struct colony__listeners *listeners);
 /* After the calls were closed: what was posted may still end some of them. NULL is fine. */
 void colony__listeners_free(struct colony__listeners *listeners);
 struct colony__listeners *colony__listeners_of(const struct colony *colony);
+/* Tells nobody anything any more. */
+void colony__listeners_silence(struct colony__listeners *listeners);
 
 #endif

@@ -10,10 +10,6 @@
 #include "core/settings.h"
 #include "lib/life_internal.h"
 
-enum {
-    CONTROLLERS_MAX = 64,
-};
-
 struct item {
     const struct colony_controller *controller; /* NULL: its file is to be loaded */
     void *data;
@@ -27,7 +23,7 @@ struct item {
 
 struct colony__controllers {
     struct colony *colony;
-    struct item items[CONTROLLERS_MAX]; /* in the order of their addition */
+    struct item items[COLONY__CONTROLLERS_MAX]; /* in the order of their addition */
     size_t count;
     size_t to_close;
     void (*closed)(void *data);
@@ -68,9 +64,10 @@ static struct item *find(struct colony__controllers *controllers, const char *na
 
 static int check_room(const struct colony__controllers *controllers, struct colony_error *err)
 {
-    if (controllers->count < CONTROLLERS_MAX)
+    if (controllers->count < COLONY__CONTROLLERS_MAX)
         return 0;
-    return colony_fail(err, -ENOSPC, "cannot add a controller: %d at most", CONTROLLERS_MAX);
+    return colony_fail(err, -ENOSPC, "cannot add a controller: %d at most",
+                       COLONY__CONTROLLERS_MAX);
 }
 
 int colony__controllers_add(struct colony__controllers *controllers,
@@ -219,6 +216,7 @@ int colony__controllers_start_last(struct colony__controllers *controllers,
                                    struct colony_error *err)
 {
     struct item *item = &controllers->items[controllers->count - 1];
+    struct item *end;
     struct colony_error reason = {0};
     int rc = make(controllers, item, &reason);
 
@@ -230,7 +228,9 @@ int colony__controllers_start_last(struct colony__controllers *controllers,
         *err = reason;
     if (item->is_made && item->controller->close)
         item->controller->close(item->instance, do_nothing, NULL);
-    controllers->count--;
+    controllers->count--; /* itself: it may have added others behind it, which stay */
+    end = &controllers->items[controllers->count];
+    memmove(item, item + 1, (size_t)(end - item) * sizeof *item);
     return rc;
 }
 

@@ -12,6 +12,10 @@
 
 #include "lib/colony_internal.h"
 
+enum {
+    COLONY__CONTROLLERS_MAX = 64, /* of one engine */
+};
+
 struct colony__controllers;
 struct colony_settings;
 

@@ -42,16 +42,20 @@ static void rest(struct colony *colony)
     colony__place_close(colony);
     colony->phase = PHASE_IDLE;
     colony->was_ready = false;
+    colony->retry_ms = 0;
+    (void)pthread_mutex_lock(&colony->lock);
+    colony->stops = 0; /* what was asked before is done with this run */
+    (void)pthread_mutex_unlock(&colony->lock);
     colony__calls_go_on(colony->calls); /* they are told that it does not run */
 }
 
 static void finish(struct colony *colony)
 {
     rest(colony);
-    if (colony->callbacks.stopped)
-        colony->callbacks.stopped(colony, &colony->why, colony->callbacks.data);
     if (colony->is_freed)
         colony__finish_free(colony);
+    else if (colony->callbacks.stopped) /* last: it may free it, or start it again */
+        colony->callbacks.stopped(colony, &colony->why, colony->callbacks.data);
 }
 
 void colony__life_keeper_ended(struct colony *colony)
@@ -121,6 +125,26 @@ static unsigned count_stops(struct colony *colony, char why[COLONY__WHY_SIZE])
     return stops;
 }
 
+static bool is_asked_to_stop(struct colony *colony)
+{
+    char why[COLONY__WHY_SIZE];
+
+    return count_stops(colony, why) > 0;
+}
+
+/*
+ * Nobody is left who could stop what runs, which @reason tells; what has never run is not there.
+ */
+static void give_up(struct colony *colony, const struct colony_error *reason)
+{
+    colony->phase = PHASE_ENDS;
+    if (colony->was_ready && !colony->options.leaves)
+        (void)colony_fail(&colony->why, reason->code,
+                          "cannot stop what runs, which lives on: %.400s", reason->message);
+    else
+        colony->why = *reason;
+}
+
 void colony__life_stop(struct colony *colony)
 {
     char why[COLONY__WHY_SIZE];
@@ -135,6 +159,11 @@ void colony__life_stop(struct colony *colony)
         colony->phase = PHASE_ENDS; /* a keeper that says nothing: it sees that nobody listens */
         colony__connect_close(colony);
         close_engine(colony);
+    }
+    if (colony->phase == PHASE_RENEWS && stops > 0) {
+        colony->retry_ms = 0; /* now, or never */
+        if (!colony->engine)
+            (void)uv_timer_start(&colony->retry, begin_again, 0, 0);
     }
 }
 
@@ -184,7 +213,7 @@ static void on_welcome(void *data)
         return;
     colony_engine_ready(colony->engine);
     colony_log(SEVERITY_INFO, "serves");
-    if (!colony->was_ready && colony->callbacks.ready)
+    if (!colony->was_ready && !colony->is_freed && colony->callbacks.ready)
         colony->callbacks.ready(colony, colony->callbacks.data);
     colony->was_ready = true;
     colony__life_stop(colony);
@@ -231,19 +260,21 @@ static void renew(struct colony *colony)
 static void on_lost(void *data)
 {
     struct colony *colony = data;
+    struct colony_error err = {0};
 
     if (colony->child)
         colony->child->lost(colony->engine);
     if (colony->phase != PHASE_RUNS)
         return;
-    if (colony->was_ready) {
+    if (colony->was_ready && (colony->is_welcomed || !is_asked_to_stop(colony))) {
         colony_log(SEVERITY_ERROR,
                    "the keeper is gone: another one takes its place, processes go on");
         renew(colony);
         return;
     }
-    (void)colony__connect_fail(colony, &colony->why);
-    on_stopped(colony);
+    (void)colony__connect_fail(colony, &err);
+    give_up(colony, &err);
+    close_engine(colony);
 }
 
 static void on_fatal(void *data)
@@ -339,8 +370,7 @@ static void on_given_up(void *data)
 static void begin_again(uv_timer_t *timer)
 {
     struct colony *colony = timer->data;
-    struct colony_error err;
-    char why[COLONY__WHY_SIZE];
+    struct colony_error err = {0};
 
     if (colony->engine) {
         colony__connect_hold(colony);
@@ -349,13 +379,18 @@ static void begin_again(uv_timer_t *timer)
     }
     if (begin(colony, &err) == 0)
         return;
-    if (count_stops(colony, why) == 0) {
+    if (!is_asked_to_stop(colony)) {
         try_later(colony, &err);
         return;
     }
-    colony->why = err;
-    colony->phase = PHASE_ENDS;
+    give_up(colony, &err);
     colony__controllers_close(colony->controllers, true, on_given_up, colony);
+}
+
+/* It was stopped before it started. */
+static void end_at_once(uv_timer_t *timer)
+{
+    finish(timer->data);
 }
 
 static int prepare(struct colony *colony, struct colony_error *err)
@@ -376,9 +411,11 @@ int colony__life_start(struct colony *colony, struct colony_error *err)
 
     memset(&colony->why, 0, sizeof colony->why);
     colony->exit_code = EXIT_OK;
-    (void)pthread_mutex_lock(&colony->lock);
-    colony->stops = 0;
-    (void)pthread_mutex_unlock(&colony->lock);
+    if (is_asked_to_stop(colony) && !colony->child) { /* a child has processes to stop first */
+        colony->phase = PHASE_ENDS;
+        (void)uv_timer_start(&colony->retry, end_at_once, 0, 0);
+        return 0;
+    }
     rc = prepare(colony, err);
     if (rc == 0)
         rc = begin(colony, err);

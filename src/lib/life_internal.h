@@ -80,6 +80,7 @@ struct colony {
     /* colony_engine_free() */
     bool is_freed;
     bool is_gone;
+    bool is_running; /* its loop, by colony_engine_run() or colony_engine_free() */
     int handle_count;
     void (*freed_cb)(void *data);
     void *freed_data;

@@ -29,6 +29,7 @@ struct colony__listeners {
     struct colony_listener **end;
     struct colony_engine *engine; /* NULL: there is none now */
     struct colony_subscription *subscription;
+    bool is_silent;
 };
 
 int colony__listeners_new(struct colony__listeners **out)
@@ -86,10 +87,15 @@ void colony__listener_tell(struct colony_listener *listener, const char *evtype,
     bool is_ended;
 
     uv_mutex_lock(&listeners->lock);
-    is_ended = listener->is_ended;
+    is_ended = listener->is_ended || listeners->is_silent;
     uv_mutex_unlock(&listeners->lock);
     if (!is_ended)
         listener->cb(evtype, msg, listener->data);
+}
+
+void colony__listeners_silence(struct colony__listeners *listeners)
+{
+    listeners->is_silent = true;
 }
 
 /* Events of the engine's. */

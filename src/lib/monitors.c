@@ -2,6 +2,7 @@
 /* monitors.c - listeners that the engine tells of samples and of output. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cjson/cJSON.h>
 
@@ -101,6 +102,36 @@ static void lose_output(struct colony_listener *listener)
 
 static const struct colony__source output = {begin_output, end_output, lose_output};
 
+static const char *describe(int rc)
+{
+    switch (rc) {
+    case -ENOENT:
+        return "there is no such process";
+    case -EINVAL:
+        return "it has no such stream";
+    case -ENOTSUP:
+        return "its output is not redirected";
+    case -EMFILE:
+        return "as many are followed already as can be";
+    case -ESHUTDOWN:
+        return "the engine ends";
+    default:
+        return strerror(-rc);
+    }
+}
+
+/* A template by its name; else a process by its id, and which of its streams. */
+static int fail(const struct colony_listener *listener, int rc, struct colony_error *err)
+{
+    if (listener->what[0] == '\0')
+        return colony_fail(err, rc, "cannot follow the process %llu: %s",
+                           (unsigned long long)listener->id, describe(rc));
+    if (listener->id == 0)
+        return colony_fail(err, rc, "cannot follow %.100s: %s", listener->what, describe(rc));
+    return colony_fail(err, rc, "cannot follow %.100s of the process %llu: %s", listener->what,
+                       (unsigned long long)listener->id, describe(rc));
+}
+
 /* Takes ownership of @listener, which may be NULL. */
 static int begin(struct colony_listener *listener, const struct colony__source *source,
                  struct colony_listener **out, struct colony_error *err)
@@ -114,8 +145,7 @@ static int begin(struct colony_listener *listener, const struct colony__source *
     rc = engine ? source->begin(listener, engine) : -EAGAIN;
     if (rc < 0) {
         if (engine)
-            (void)colony_fail_os(err, rc, "cannot follow %s of %llu", listener->what,
-                                 (unsigned long long)listener->id);
+            (void)fail(listener, rc, err);
         free(listener);
         return rc;
     }

@@ -51,28 +51,28 @@ static int update(struct colony_engine *engine, struct colony_template *template
     return colony_engine_update_template(engine, template, COLONY__WHO, err);
 }
 
-static int put_value(struct colony *colony, const struct colony_value *value, put_fn put,
+static int put_value(struct colony_engine *engine, const struct colony_value *value, put_fn put,
                      struct colony_error *err)
 {
-    struct colony_engine *engine = colony__running(colony, err);
     struct colony_template *template;
-    int rc;
+    int rc = colony_template_new(&template, NULL, value, "settings", true, err);
 
-    if (!engine)
-        return -EAGAIN;
-    rc = colony_template_new(&template, NULL, value, "settings", true, err);
     return rc < 0 ? rc : put(engine, template, err);
 }
 
 static int put_text(struct colony *colony, const char *text, put_fn put, struct colony_error *err)
 {
+    struct colony_engine *engine = colony__running(colony, err);
     struct colony_error unread;
     struct colony_value *value;
-    int rc = colony_value_parse_yaml(&value, text, strlen(text), "settings", err);
+    int rc;
 
+    if (!engine)
+        return -EAGAIN;
+    rc = colony_value_parse_yaml(&value, text, strlen(text), "settings", err);
     if (rc < 0)
         return rc;
-    rc = put_value(colony, value, put, some(err, &unread));
+    rc = put_value(engine, value, put, some(err, &unread));
     colony_value_free(value);
     return rc;
 }
@@ -80,9 +80,14 @@ static int put_text(struct colony *colony, const char *text, put_fn put, struct 
 static int put_json(struct colony *colony, const cJSON *settings, put_fn put,
                     struct colony_error *err)
 {
-    char *text = cJSON_PrintUnformatted(settings);
-    int rc = text ? put_text(colony, text, put, err)
-                  : colony_fail_os(err, -ENOMEM, "cannot read the settings");
+    char *text;
+    int rc;
+
+    if (!settings)
+        return colony_fail(err, -EINVAL, "cannot read the settings: there are none");
+    text = cJSON_PrintUnformatted(settings);
+    rc = text ? put_text(colony, text, put, err)
+              : colony_fail_os(err, -ENOMEM, "cannot read the settings");
 
     cJSON_free(text);
     return rc;

@@ -6,7 +6,8 @@
  *     embedded [own|shared] [OPTION=VALUE...]... [-- OPTION=VALUE...]...
  *
  * Each group of options is an engine: state, program, leaves, name, load (a file), text, http
- * (any value: with its controller). `own`: each has a loop and
+ * (any value: with its controller), free (where it is freed before the end: start, ready, event,
+ * post, stopped). `own`: each has a loop and
  * a thread of its own; `shared`: all are on one loop.
  */
 #include <errno.h>
@@ -30,6 +31,7 @@ struct program {
     int argc;
     char **argv;
     struct colony *_Atomic colony;
+    const char *free; /* where; NULL: at the end */
     pthread_t thread;
 };
 
@@ -61,20 +63,48 @@ static void on_log(int severity, const char *text, void *data)
     say("log %d %s\n", severity, text);
 }
 
-static void on_ready(struct colony *colony, void *data)
+static void on_freed(void *data)
 {
     const struct program *program = data;
 
+    say("freed %d\n", program->number);
+}
+
+static void free_at(struct program *program, const char *place)
+{
+    if (program->free && strcmp(program->free, place) == 0)
+        colony_engine_free(atomic_exchange(&program->colony, NULL), on_freed, program);
+}
+
+static void on_event(const char *evtype, const struct colony_msg *msg, void *data)
+{
+    (void)evtype, (void)msg;
+    free_at(data, "event");
+}
+
+static void on_post(struct colony *colony, void *data)
+{
     (void)colony;
+    free_at(data, "post");
+}
+
+static void on_ready(struct colony *colony, void *data)
+{
+    struct program *program = data;
+
     say("ready %d\n", program->number);
+    if (program->free)
+        (void)colony_engine_post(colony, on_post, program);
+    free_at(program, "ready");
 }
 
 static void on_stopped(struct colony *colony, const struct colony_error *error, void *data)
 {
-    const struct program *program = data;
+    struct program *program = data;
 
     (void)colony;
     say("stopped %d %d %s\n", program->number, error->code, error->message);
+    free_at(program, "stopped");
 }
 
 static int set_option(struct colony *colony, const char *option, struct colony_error *err)
@@ -102,15 +132,22 @@ static int set_option(struct colony *colony, const char *option, struct colony_e
 static int open_engine(struct program *program, uv_loop_t *loop)
 {
     const struct colony_callbacks callbacks = {on_ready, on_stopped, program};
+    struct colony_listener *listener;
     struct colony *colony = NULL;
     struct colony_error err;
     int rc = colony_engine_open(&colony, loop, &callbacks, &err);
 
     for (int i = 0; rc == 0 && i < program->argc; i++)
-        rc = set_option(colony, program->argv[i], &err);
+        if (strncmp(program->argv[i], "free=", 5) == 0)
+            program->free = program->argv[i] + 5;
+        else
+            rc = set_option(colony, program->argv[i], &err);
+    if (rc == 0 && program->free)
+        rc = colony_subscribe(colony, "spawn", on_event, program, &listener, &err);
     if (rc == 0 && loop)
         rc = colony_engine_start(colony, &err);
     program->colony = colony;
+    free_at(program, "start");
     if (rc < 0)
         say("failed %d %d %s\n", program->number, rc, err.message);
     return rc;
@@ -127,13 +164,6 @@ static void *run_one(void *data)
         say("ran %d %d %s\n", program->number, rc, err.message);
     }
     return NULL;
-}
-
-static void on_freed(void *data)
-{
-    const struct program *program = data;
-
-    say("freed %d\n", program->number);
 }
 
 static void *run_all(void *data)

@@ -71,6 +71,22 @@ def test_one_of_another_interface_is_refused_with_both_versions(outside):
     assert "interface 7 of colony.h" in said and "with interface 0" in said
 
 
+def test_two_of_one_name_are_refused(outside):
+    build(outside)
+    shutil.copy(outside / "greeter.so", outside / "other.so")
+    settings = outside / "colony.yaml"
+    settings.write_text(settings.read_text().replace("./greeter.so", "./greeter.so, ./other.so"))
+    said = check(outside)
+    assert "other.so: there is one called greeter" in said
+
+
+def test_one_that_is_called_like_one_of_colony_is_refused(outside):
+    source = outside / "greeter.c"
+    source.write_text(source.read_text().replace('.name = "greeter"', '.name = "http"'))
+    build(outside)
+    assert "greeter.so: there is one called http" in check(outside)
+
+
 def test_one_that_is_missing_is_told(outside):
     build(outside)
     (outside / "greeter.so").unlink()

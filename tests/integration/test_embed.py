@@ -8,6 +8,7 @@ import pathlib
 import signal
 import subprocess
 import tempfile
+import time
 
 import pytest
 
@@ -213,6 +214,51 @@ def test_what_leaves_outlives_its_program_and_is_taken_over(embedded, tmp_path):
     last.wait("ready 0")
     last.finish()
     assert not [pid for pid in pids if alive(pid)]
+
+
+def test_what_leaves_is_taken_over_at_once_by_a_program_that_is_started_again(embedded, tmp_path):
+    args = ("own", f"program={BINARY}", f"state={tmp_path / 's'}", "leaves=yes", settings("sleep 1000"))
+    for _ in range(10):
+        program = embedded(*args)
+        program.wait("ready 0")
+        program.process.kill()
+        program.process.wait()
+    last = embedded(*args[:3], settings("sleep 1000"))
+    last.wait("ready 0")
+    last.finish()
+
+
+@pytest.mark.parametrize("mode, place", [
+    ("own", "ready"), ("own", "event"), ("own", "post"), ("own", "stopped"),
+    ("shared", "start"), ("shared", "ready"), ("shared", "event"), ("shared", "post"), ("shared", "stopped")])
+def test_an_engine_is_freed_in_any_callback_and_then_calls_no_other(embedded, tmp_path, mode, place):
+    program = embedded(mode, f"program={BINARY}", f"state={tmp_path / 's'}", settings("sleep 1000"), f"free={place}")
+    if place == "stopped":
+        program.wait("ready 0")
+        program.say("stop")
+    program.wait("freed 0", {"own": "ran 0 0 ", "shared": "loop 0"}[mode])
+    said = program.finish()
+    assert [line for line in said if line.startswith("stopped")] == (["stopped 0 0 "] if place == "stopped" else [])
+    assert said.count("freed 0") == 1 and (place != "start" or "ready 0" not in said)
+    assert not alive(int((tmp_path / "s" / "lock").read_text()))
+
+
+def test_a_stop_while_there_is_no_keeper_ends_at_once_and_tells_what_lives_on(embedded, tmp_path):
+    state, link = tmp_path / "s", tmp_path / "colony"
+    link.symlink_to(BINARY)
+    program = embedded("own", f"program={link}", f"state={state}", settings("sleep 1000"), log=True)
+    program.wait("ready 0")
+    pids = running(state)
+    link.unlink()
+    os.kill(keeper_of(state), signal.SIGKILL)
+    program.wait(f"log 0 cannot run {link} as keeper: No such file or directory: is tried again in 1600 ms")
+    begin = time.monotonic()
+    program.say("stop")
+    program.wait(f"stopped 0 -2 cannot stop what runs, which lives on: cannot run {link} as keeper")
+    assert time.monotonic() - begin < 1
+    program.finish()
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
 
 
 def test_a_keeper_has_none_of_the_programs_descriptors(embedded, tmp_path):

@@ -125,12 +125,34 @@ TEST(test_a_route_of_colony_is_not_taken)
         colony_http_add_route(f->colony, "POST", "/ping", answer_nothing, NULL, &f->err), 0);
 }
 
+TEST(test_a_route_that_another_answers_is_not_taken)
+{
+    static const char *const of_colony[] = {"/processes/NAME", "/processes/ID", "/processes/one"};
+    struct fixture *f = *state;
+    struct colony *c = f->colony;
+
+    for (size_t i = 0; i < sizeof of_colony / sizeof of_colony[0]; i++)
+        assert_int_equal(
+            colony_http_add_route(c, "GET", of_colony[i], answer_nothing, NULL, &f->err), -EEXIST);
+    assert_int_equal(colony_http_add_route(c, "GET", "/a/NAME", answer_nothing, NULL, &f->err), 0);
+    assert_int_equal(colony_http_add_route(c, "GET", "/a/ID", answer_nothing, NULL, &f->err),
+                     -EEXIST);
+    assert_int_equal(colony_http_add_route(c, "GET", "/a/ID/b", answer_nothing, NULL, &f->err), 0);
+}
+
 TEST(test_what_is_no_path_or_method_is_refused)
 {
-    static const char *const paths[] = {
-        "",     "a",          "/a/",
-        "//",   "/a//b",      "/a b",
-        "/a?b", "/A/B/C/D/E", "/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17"};
+    static const char *const paths[] = {"",
+                                        "a",
+                                        "/a/",
+                                        "//",
+                                        "/a//b",
+                                        "//a",
+                                        "/a b",
+                                        "/a%zz",
+                                        "/a?b",
+                                        "/A/B/C/D/E",
+                                        "/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17"};
     struct fixture *f = *state;
 
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
@@ -139,6 +161,47 @@ TEST(test_what_is_no_path_or_method_is_refused)
             -EINVAL);
     assert_int_equal(colony_http_add_route(f->colony, "HEAD", "/a", answer_nothing, NULL, &f->err),
                      -EINVAL);
+}
+
+static void free_in_stopped(struct colony *colony, const struct colony_error *error, void *data)
+{
+    assert_int_equal(error->code, 0);
+    colony_engine_free(colony, count, data);
+}
+
+/* It needs no keeper: nothing of it was begun. */
+TEST(test_a_stop_before_the_start_holds)
+{
+    struct fixture *f = *state;
+    int freed = 0;
+    const struct colony_callbacks callbacks = {.stopped = free_in_stopped, .data = &freed};
+    struct colony *own;
+    struct colony *shared;
+
+    assert_int_equal(colony_engine_open(&own, NULL, &callbacks, &f->err), 0);
+    colony_engine_stop(own, "before");
+    assert_int_equal(colony_engine_run(own, &f->err), 0);
+    assert_int_equal(freed, 1);
+    assert_int_equal(colony_engine_open(&shared, &f->loop, &callbacks, &f->err), 0);
+    colony_engine_stop(shared, "before");
+    assert_int_equal(colony_engine_start(shared, &f->err), 0);
+    assert_int_equal(freed, 1); /* not from inside */
+    (void)uv_run(&f->loop, UV_RUN_DEFAULT);
+    assert_int_equal(freed, 2);
+    colony_engine_stop(f->colony, "before");
+    assert_int_equal(colony_engine_run(f->colony, &f->err), 0);
+    assert_int_equal(colony_engine_set(f->colony, COLONY_PROGRAM, "/nowhere", &f->err), 0);
+    assert_int_equal(colony_engine_run(f->colony, &f->err), -ENOENT); /* it held once */
+}
+
+TEST(test_what_is_wrong_is_told_by_its_code)
+{
+    struct fixture *f = *state;
+    struct colony_listener *listener;
+
+    assert_int_equal(colony_template_add_json(f->colony, NULL, &f->err), -EINVAL);
+    assert_int_equal(colony_template_add(f->colony, "{", &f->err), -EAGAIN);
+    assert_int_equal(colony_monitor(f->colony, "a", NULL, NULL, &listener, &f->err), -EAGAIN);
 }
 
 TEST(test_a_stop_of_what_does_not_run_is_nothing)
@@ -167,6 +230,9 @@ int main(void)
         ROW(test_routes_come_and_go),
         ROW(test_a_route_of_colony_is_not_taken),
         ROW(test_what_is_no_path_or_method_is_refused),
+        ROW(test_a_route_that_another_answers_is_not_taken),
+        ROW(test_a_stop_before_the_start_holds),
+        ROW(test_what_is_wrong_is_told_by_its_code),
         ROW(test_a_stop_of_what_does_not_run_is_nothing),
         ROW(test_an_open_engine_does_not_keep_its_loop),
     };
