@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an engine in a program is told before it runs; its life is in tests/integration. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <uv.h>
@@ -157,6 +159,20 @@ TEST(test_an_open_engine_does_not_keep_its_loop)
     assert_int_equal(uv_run(&f->loop, UV_RUN_DEFAULT), 0);
 }
 
+/* Its engine is closed before the keeper has said a word. */
+TEST(test_a_keeper_that_ends_at_once_costs_the_program_no_descriptor)
+{
+    struct fixture *f = *state;
+    int input = open("/dev/null", O_RDONLY);
+
+    assert_true(input >= 0 && dup2(input, STDIN_FILENO) == STDIN_FILENO);
+    assert_int_equal(colony_engine_set(f->colony, COLONY_PROGRAM, "/bin/true", &f->err), 0);
+    if (colony_engine_start(f->colony, &f->err) == 0)
+        (void)uv_run(&f->loop, UV_RUN_DEFAULT);
+    assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0);
+    (void)close(input);
+}
+
 int main(void)
 {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -169,6 +185,7 @@ int main(void)
         ROW(test_what_is_no_path_or_method_is_refused),
         ROW(test_a_stop_of_what_does_not_run_is_nothing),
         ROW(test_an_open_engine_does_not_keep_its_loop),
+        ROW(test_a_keeper_that_ends_at_once_costs_the_program_no_descriptor),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
