@@ -6,8 +6,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -160,17 +162,24 @@ TEST(test_an_open_engine_does_not_keep_its_loop)
 }
 
 /* Its engine is closed before the keeper has said a word. */
-TEST(test_a_keeper_that_ends_at_once_costs_the_program_no_descriptor)
+TEST(test_a_keeper_that_says_nothing_costs_the_program_no_descriptor)
 {
     struct fixture *f = *state;
     int input = open("/dev/null", O_RDONLY);
+    char keeper[] = "/tmp/colony-mute-XXXXXX";
+    int script = mkstemp(keeper);
 
+    assert_true(script >= 0 && dprintf(script, "#!/bin/sh\nexec sleep 2\n") > 0);
+    assert_true(fchmod(script, 0700) == 0 && close(script) == 0);
     assert_true(input >= 0 && dup2(input, STDIN_FILENO) == STDIN_FILENO);
-    assert_int_equal(colony_engine_set(f->colony, COLONY_PROGRAM, "/bin/true", &f->err), 0);
-    if (colony_engine_start(f->colony, &f->err) == 0)
-        (void)uv_run(&f->loop, UV_RUN_DEFAULT);
+    assert_int_equal(colony_engine_set(f->colony, COLONY_PROGRAM, keeper, &f->err), 0);
+    assert_int_equal(colony_engine_start(f->colony, &f->err), 0);
+    colony_engine_stop(f->colony, "nobody waits");
+    colony_engine_stop(f->colony, "at all");
+    (void)uv_run(&f->loop, UV_RUN_DEFAULT);
     assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0);
-    (void)close(input);
+    assert_int_equal(unlink(keeper), 0);
+    assert_true(input == STDIN_FILENO || close(input) == 0);
 }
 
 int main(void)
@@ -185,7 +194,7 @@ int main(void)
         ROW(test_what_is_no_path_or_method_is_refused),
         ROW(test_a_stop_of_what_does_not_run_is_nothing),
         ROW(test_an_open_engine_does_not_keep_its_loop),
-        ROW(test_a_keeper_that_ends_at_once_costs_the_program_no_descriptor),
+        ROW(test_a_keeper_that_says_nothing_costs_the_program_no_descriptor),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
