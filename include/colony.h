@@ -67,7 +67,8 @@ enum colony_engine_option {
     COLONY_STATE,   /* its state folder; the default is one of its own, removed at the end */
     COLONY_PROGRAM, /* the program run as keeper; the default is the installed colony */
     COLONY_LEAVES,  /* "yes": what runs goes on when the program ends, or dies, and is taken over by
-                       the next engine of that state folder. The default: it is stopped */
+                       the next engine of that state folder; what reads its redirected input sees
+                       the end of that. The default: it is stopped */
     COLONY_NAME,    /* of this engine, as /status and logs have it; the default is the program's */
 };
 
@@ -291,7 +292,9 @@ struct colony_io {
 };
 /*
  * What a process writes from now on; label ".": to all its streams. @evtype is the label, and the
- * message has bytes; one without any is the last: the process has ended. Threads as above. -ENOENT:
+ * message has bytes; one without any is the last: the process has ended. What it writes while the
+ * keeper is replaced is told, too, unless it ends meanwhile: that is in the log. Threads as above.
+ * -ENOENT:
  * no such process; -ENOTSUP: its output is not redirected; -EINVAL: it has no such stream; -EMFILE,
  * -ENOMEM. colony_unsubscribe() or colony_unmonitor_io() ends it, also after its last message.
  */

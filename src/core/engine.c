@@ -185,7 +185,7 @@ int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
         return colony_fail(err, -ENOMEM, "cannot start: out of memory");
     }
     engine->loop = loop;
-    engine->keeper_pidfd = -1;
+    engine->keeper_pidfd = engine->table.fd = -1; /* the table comes with HELLO, if ever */
     engine->settings = options->settings;
     engine->keeper = options->keeper;
     engine->callbacks = options->callbacks;

@@ -313,7 +313,12 @@ struct colony_output_wish {
  */
 int colony_engine_follow_output(struct colony_engine *engine, const struct colony_output_wish *wish,
                                 struct colony_output **out);
-/* Also after its end was told, and inside @cb; once. NULL is fine. */
+/*
+ * The engine is going to be closed: what leaves the pipes until then is still told, then the end;
+ * where that has not come when the engine is closed (a disk that hangs), it does not come.
+ */
+void colony_engine_drain_output(struct colony_output *output);
+/* Also after its end was told, or its engine was closed, and inside @cb; once. NULL is fine. */
 void colony_engine_unfollow_output(struct colony_output *output);
 
 struct colony_input_write;

@@ -281,6 +281,14 @@ void engine_start_wanted(struct colony_engine *engine)
     in_order(engine, start_if_wanted);
 }
 
+static void release_logs(struct slot *slot)
+{
+    if (slot->log)
+        colony_log_release(slot->log);
+    if (slot->error_log)
+        colony_log_release(slot->error_log);
+}
+
 /* What lives comes first, then those who may ask about it, then what is new. */
 void engine_on_welcome(struct colony_engine *engine)
 {
@@ -290,6 +298,7 @@ void engine_on_welcome(struct colony_engine *engine)
     in_order(engine, stop_if_due);
     if (engine->callbacks.welcome)
         engine->callbacks.welcome(engine->callbacks.data);
+    in_order(engine, release_logs);
     engine_start_wanted(engine);
     engine->away_ms = 0;
     if (engine->is_stopping && !engine->leaves) /* the engine before this one was not done */

@@ -240,6 +240,15 @@ static int write_input(struct input *input, const struct colony_input_wish *wish
     return 0;
 }
 
+/* As it was started: its template may have changed since. */
+static bool has_input(const struct slot *slot)
+{
+    const struct colony_table *table = &slot->entry->engine->table;
+
+    return slot->input || (slot->has_record &&
+                           table->records[slot->index].stream_kind[INPUT_STREAM] == STREAM_INPUT);
+}
+
 int colony_engine_write_input(struct colony_engine *engine, const struct colony_input_wish *wish,
                               struct colony_input_write **out)
 {
@@ -251,7 +260,7 @@ int colony_engine_write_input(struct colony_engine *engine, const struct colony_
 
     if (!slot)
         return -ENOENT;
-    if (is_stdin && !slot->entry->template->redirect_input)
+    if (is_stdin && !has_input(slot))
         return -EPERM;
     if (is_stdin)
         input = slot->input;

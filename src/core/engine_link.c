@@ -126,7 +126,8 @@ static int open_log(struct slot *slot, bool is_error, int fd)
         return rc;
     }
     rc = is_error ? 0 : engine_run_take_log(slot);
-    colony_log_release(*log);
+    if (slot->entry->engine->is_welcomed) /* else who follows it comes first */
+        colony_log_release(*log);
     return rc;
 }
 

@@ -20,7 +20,7 @@ struct tapped {
 };
 
 struct colony_output {
-    struct colony_engine *engine;
+    struct colony_engine *engine; /* NULL: it is being closed */
     struct colony_subscription *subscription;
     uint64_t id;
     struct tapped taps[TAPS_MAX];
@@ -201,11 +201,22 @@ static void unfollow(struct tapped *tapped)
     engine_custom_unfollow(tapped->custom);
 }
 
+void colony_engine_drain_output(struct colony_output *output)
+{
+    colony_events_unsubscribe(output->engine->events, output->subscription);
+    output->engine = NULL;
+    for (size_t i = 0; i < output->count; i++) {
+        engine_custom_unfollow(output->taps[i].custom); /* it waits in the socket */
+        output->taps[i].custom = NULL;
+    }
+}
+
 void colony_engine_unfollow_output(struct colony_output *output)
 {
     if (!output)
         return;
-    colony_events_unsubscribe(output->engine->events, output->subscription);
+    if (output->engine)
+        colony_events_unsubscribe(output->engine->events, output->subscription);
     for (size_t i = 0; i < output->count; i++)
         unfollow(&output->taps[i]);
     free(output);

@@ -40,8 +40,10 @@ int colony__listeners_new(struct colony__listeners **out);
 int colony__listeners_attach(struct colony__listeners *listeners, struct colony_engine *engine);
 /* At its welcome, when all that lives is known: those who follow processes follow them again. */
 void colony__listeners_resume(struct colony__listeners *listeners);
-/* Before that engine is closed. */
+/* Before that engine is closed; what it still has of output is told meanwhile. */
 void colony__listeners_detach(struct colony__listeners *listeners);
+/* After it was closed. */
+void colony__listeners_drained(struct colony__listeners *listeners);
 /* After the calls were closed: what was posted may still end some of them. NULL is fine. */
 void colony__listeners_free(struct colony__listeners *listeners);
 struct colony__listeners *colony__listeners_of(const struct colony *colony);

@@ -84,6 +84,7 @@ static void on_engine_closed(void *data)
 
     colony->engine = NULL;
     colony->is_closing = false;
+    colony__listeners_drained(colony->listeners);
     colony_settings_free(colony->settings);
     colony->settings = NULL;
     if (colony->phase == PHASE_ENDS && !colony->keeper)

@@ -162,9 +162,20 @@ void colony__listeners_detach(struct colony__listeners *listeners)
     if (!listeners->engine)
         return;
     for (struct colony_listener *at = begin_walk(listeners, &last); at; at = next_of(at, last))
-        end_source(listeners, at);
+        if (at->begun && at->source->drain)
+            at->source->drain(at);
+        else
+            end_source(listeners, at);
     colony_events_unsubscribe(colony_engine_events(listeners->engine), listeners->subscription);
     listeners->engine = NULL;
+}
+
+void colony__listeners_drained(struct colony__listeners *listeners)
+{
+    struct colony_listener *last;
+
+    for (struct colony_listener *at = begin_walk(listeners, &last); at; at = next_of(at, last))
+        end_source(listeners, at);
 }
 
 /* Who comes and goes. */

@@ -23,6 +23,8 @@ struct colony__source {
     void (*end)(struct colony_listener *listener, struct colony_engine *engine);
     /* An engine took over, and it could not begin again. */
     void (*lost)(struct colony_listener *listener);
+    /* The engine is going to be closed; what it still has is told until then. NULL: as @end. */
+    void (*drain)(struct colony_listener *listener);
 };
 
 struct colony_listener {
@@ -33,10 +35,11 @@ struct colony_listener {
     void *begun;                         /* the source's; NULL: it tells nothing now */
     colony_listen_cb cb;
     void *data;
-    uint64_t id;   /* of the process; 0: what it listens to is no process */
-    bool is_over;  /* its last message was told */
-    bool is_ended; /* by the program; under the lock of the list */
-    char what[];   /* a pattern, the name of a template, or a label */
+    uint64_t id;      /* of the process; 0: what it listens to is no process */
+    bool is_draining; /* of an engine that is closed */
+    bool is_over;     /* its last message was told */
+    bool is_ended;    /* by the program; under the lock of the list */
+    char what[];      /* a pattern, the name of a template, or a label */
 };
 
 /* A listener that is not in the list yet. NULL: no memory. */

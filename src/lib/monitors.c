@@ -51,7 +51,7 @@ static void lose_samples(struct colony_listener *listener)
     (void)listener; /* it has ended, or there is no such template any more: an event told of it */
 }
 
-static const struct colony__source samples = {begin_samples, end_samples, lose_samples};
+static const struct colony__source samples = {begin_samples, end_samples, lose_samples, NULL};
 
 /* Output: `what` is the label. */
 
@@ -69,6 +69,8 @@ static void on_output(const struct colony_output_part *part, void *data)
     if (!part->label) {
         colony_engine_unfollow_output(listener->begun);
         listener->begun = NULL;
+        if (listener->is_draining)
+            return; /* another engine goes on with it */
         listener->is_over = true;
         tell_end(listener);
     } else if (part->size > 0) { /* else one of several has ended */
@@ -81,7 +83,10 @@ static int begin_output(struct colony_listener *listener, struct colony_engine *
     const struct colony_output_wish wish = {
         .id = listener->id, .label = listener->what, .cb = on_output, .data = listener};
     struct colony_output *output;
-    int rc = listener->is_over ? 0 : colony_engine_follow_output(engine, &wish, &output);
+    int rc;
+
+    listener->is_draining = false;
+    rc = listener->is_over ? 0 : colony_engine_follow_output(engine, &wish, &output);
 
     if (rc == 0 && !listener->is_over)
         listener->begun = output;
@@ -100,7 +105,13 @@ static void lose_output(struct colony_listener *listener)
     tell_end(listener);
 }
 
-static const struct colony__source output = {begin_output, end_output, lose_output};
+static void drain_output(struct colony_listener *listener)
+{
+    listener->is_draining = true;
+    colony_engine_drain_output(listener->begun);
+}
+
+static const struct colony__source output = {begin_output, end_output, lose_output, drain_output};
 
 static const char *describe(int rc)
 {

@@ -366,6 +366,13 @@ static void input(void)
     CHECK(write_to(io.id, "control", "it\n") == 0);
     UNTIL(first.size == 7);
     CHECK(memcmp(first.bytes, "got it\n", 7) == 0 && strcmp(first.evtype, "control") == 0);
+
+    CHECK(colony_template_add(colony, "{name: cat, cmd: cat, redirect_input: true}", &err) == 0);
+    UNTIL(one_of("cat").id);
+    io.id = one_of("cat").id;
+    CHECK(colony_template_remove(colony, "cat", &err) == 0);
+    CHECK(colony_template_add(colony, "{name: cat, cmd: sleep 1000}", &err) == 0);
+    CHECK(write_to(io.id, NULL, "x") != -EPERM); /* it was started with one */
     end();
 }
 
@@ -505,6 +512,45 @@ static void renewed(void)
     end();
 }
 
+static int is_counted(const struct heard *heard)
+{
+    long before = 0;
+
+    for (const char *at = heard->bytes; at + 8 <= heard->bytes + heard->size; at += 8) {
+        long number = strtol(at, NULL, 10);
+
+        if (before > 0 && number != before + 1)
+            return 0;
+        before = number;
+    }
+    return 1;
+}
+
+/* A process that never rests is heard without a gap, whatever becomes of keepers. */
+static void gapless(void)
+{
+    struct colony_io io = {.label = "out"};
+
+    begin(NULL);
+    start();
+    CHECK(colony_template_add(colony,
+                              "{name: n, redirect_output: [out], shell: true, cmd: 'i=1000000; "
+                              "while sleep 0.001; do i=$((i+1)); echo $i; done'}",
+                              &err) == 0);
+    UNTIL(one_of("n").id != 0);
+    io.id = one_of("n").id;
+    memset(&first, 0, sizeof first);
+    CHECK(colony_monitor_io(colony, io, on_heard, &first, &first.listener, &err) == 0);
+    for (int i = 0; i < 5; i++) {
+        size_t before = first.size;
+
+        UNTIL(first.size > before + 80);
+        renew(0);
+    }
+    CHECK(first.ends == 0 && one_of("n").id == io.id && is_counted(&first));
+    end();
+}
+
 static void save(const char *path, const char *settings)
 {
     FILE *file = fopen(path, "we");
@@ -583,8 +629,9 @@ static const struct {
     const char *name;
     void (*run)(void);
 } scenarios[] = {
-    {"templates", templates}, {"processes", processes}, {"stats", stats},     {"output", output},
-    {"input", input},         {"writers", writers},     {"renewed", renewed}, {"left", left},
+    {"templates", templates}, {"processes", processes}, {"stats", stats},
+    {"output", output},       {"input", input},         {"writers", writers},
+    {"renewed", renewed},     {"gapless", gapless},     {"left", left},
     {"again", again},         {"reloaded", reloaded},   {"early", early},
 };
 

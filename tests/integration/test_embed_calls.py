@@ -10,7 +10,7 @@ from conftest import BINARY
 PROGRAM = pathlib.Path(BINARY).parent / "calls"
 
 
-@pytest.mark.parametrize("scenario", ["templates", "processes", "stats", "output", "input", "writers", "renewed",
+@pytest.mark.parametrize("scenario", ["templates", "processes", "stats", "output", "input", "writers", "renewed", "gapless",
                                       "left", "again", "reloaded", "early"])
 def test_a_program(scenario, tmp_path):
     done = subprocess.run([PROGRAM, scenario, BINARY, tmp_path / "state"], capture_output=True, text=True, timeout=60,

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an engine in a program is told before it runs; its life is in tests/integration. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <uv.h>
@@ -220,6 +224,27 @@ TEST(test_an_open_engine_does_not_keep_its_loop)
     assert_int_equal(uv_run(&f->loop, UV_RUN_DEFAULT), 0);
 }
 
+/* Its engine is closed before the keeper has said a word. */
+TEST(test_a_keeper_that_says_nothing_costs_the_program_no_descriptor)
+{
+    struct fixture *f = *state;
+    int input = open("/dev/null", O_RDONLY);
+    char keeper[] = "/tmp/colony-mute-XXXXXX";
+    int script = mkstemp(keeper);
+
+    assert_true(script >= 0 && dprintf(script, "#!/bin/sh\nexec sleep 2\n") > 0);
+    assert_true(fchmod(script, 0700) == 0 && close(script) == 0);
+    assert_true(input >= 0 && dup2(input, STDIN_FILENO) == STDIN_FILENO);
+    assert_int_equal(colony_engine_set(f->colony, COLONY_PROGRAM, keeper, &f->err), 0);
+    assert_int_equal(colony_engine_start(f->colony, &f->err), 0);
+    colony_engine_stop(f->colony, "nobody waits");
+    colony_engine_stop(f->colony, "at all");
+    (void)uv_run(&f->loop, UV_RUN_DEFAULT);
+    assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0);
+    assert_int_equal(unlink(keeper), 0);
+    assert_true(input == STDIN_FILENO || close(input) == 0);
+}
+
 int main(void)
 {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -235,6 +260,7 @@ int main(void)
         ROW(test_what_is_wrong_is_told_by_its_code),
         ROW(test_a_stop_of_what_does_not_run_is_nothing),
         ROW(test_an_open_engine_does_not_keep_its_loop),
+        ROW(test_a_keeper_that_says_nothing_costs_the_program_no_descriptor),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
