@@ -52,46 +52,24 @@ static long read_holder(int lock_fd)
     return strtol(text, NULL, 10);
 }
 
-/* The pidfd that a keeper was given of the program that it is for; -1: it serves none. */
-static int find_host_fd(long keeper)
+/* The keeper of a program, which may have been killed just now. */
+static bool is_hosted(long keeper)
 {
     static const char option[] = "--host-fd=";
     char path[32];
     char *text = NULL;
     size_t size = 0;
-    long fd = -1;
+    bool found = false;
     FILE *file;
 
     (void)snprintf(path, sizeof path, "/proc/%ld/cmdline", keeper);
     file = fopen(path, "re");
-    while (file && fd < 0 && getdelim(&text, &size, '\0', file) > 0)
-        if (strncmp(text, option, sizeof option - 1) == 0)
-            fd = strtol(text + sizeof option - 1, NULL, 10);
+    while (file && !found && getdelim(&text, &size, '\0', file) > 0)
+        found = strncmp(text, option, sizeof option - 1) == 0;
     if (file)
         (void)fclose(file);
     free(text);
-    return (int)fd;
-}
-
-/* It has closed that of one that is gone, or is just about to. */
-static bool has_lost_host(long keeper)
-{
-    int fd = find_host_fd(keeper);
-    char path[48];
-    char line[64];
-    long host = 0;
-    FILE *file;
-
-    if (fd < 0)
-        return false;
-    (void)snprintf(path, sizeof path, "/proc/%ld/fdinfo/%d", keeper, fd);
-    file = fopen(path, "re");
-    while (file && fgets(line, sizeof line, file))
-        if (strncmp(line, "Pid:", 4) == 0)
-            host = strtol(line + 4, NULL, 10);
-    if (file)
-        (void)fclose(file);
-    return !colony_proc_is_running((pid_t)host);
+    return found;
 }
 
 /*
@@ -105,7 +83,7 @@ static bool is_to_be_free(int lock_fd, int tries)
 
     if (!colony_proc_is_running((pid_t)holder))
         return tries < LOCK_TRIES;
-    return tries < HOSTED_TRIES && has_lost_host(holder);
+    return tries < HOSTED_TRIES && is_hosted(holder);
 }
 
 static int wait_for_lock(int lock_fd)

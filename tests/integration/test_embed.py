@@ -221,6 +221,7 @@ def test_what_leaves_is_taken_over_at_once_by_a_program_that_is_started_again(em
     for _ in range(10):
         program = embedded(*args)
         program.wait("ready 0")
+        eventually(lambda: keeper_of(tmp_path / "s"))
         program.process.kill()
         program.process.wait()
     last = embedded(*args[:3], settings("sleep 1000"))
