@@ -81,8 +81,8 @@ def test_the_header_is_enough_by_itself(compiler, header, tmp_path):
 
 
 def programs():
-    """Those of the guide and of the manual page."""
-    for path, pattern in ((ROOT / "docs/embedding.md", r"^```c\n(.*?)^```"),
+    """Those of the guide, of README and of the manual page."""
+    for path, pattern in ((ROOT / "docs/embedding.md", r"^```c\n(.*?)^```"), (ROOT / "README.md", r"^```c\n(.*?)^```"),
                           (ROOT / "packaging/man/libcolony.3.scd", r"^# EXAMPLES\n\n```\n(.*?)^```")):
         for number, text in enumerate(re.findall(pattern, path.read_text(), re.S | re.M), 1):
             yield pytest.param(text.replace("\\\\", "\\") if path.suffix == ".scd" else text, id=f"{path.name}:{number}")
