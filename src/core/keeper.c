@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/folder.h"
 #include "core/keeper_internal.h"
 #include "core/log.h"
 #include "core/notes.h"
@@ -425,22 +425,6 @@ static void unlink_sockets(const struct keeper *keeper)
     }
 }
 
-static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *place)
-{
-    (void)info, (void)type, (void)place;
-    (void)remove(path);
-    return 0;
-}
-
-static void remove_folder(const char *path)
-{
-    enum {
-        OPEN_FOLDERS_MAX = 8,
-    };
-
-    (void)nftw(path, remove_entry, OPEN_FOLDERS_MAX, FTW_DEPTH | FTW_MOUNT | FTW_PHYS);
-}
-
 static void end(struct keeper *keeper)
 {
     char code = (char)keeper->exit_code;
@@ -459,7 +443,7 @@ static void end(struct keeper *keeper)
     if (keeper->options->pidfile[0] != '\0')
         (void)unlink(keeper->options->pidfile);
     if (left == 0 && keeper->options->is_temporary)
-        remove_folder(keeper->options->state_dir);
+        colony_folder_remove(keeper->options->state_dir);
     if (keeper->options->ready_fd >= 0 && write(keeper->options->ready_fd, &code, 1) < 0)
         colony_log(SEVERITY_DEBUG, "whoever started colony is gone");
 }

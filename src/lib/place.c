@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/folder.h"
 #include "core/settings.h"
 #include "lib/built_in_internal.h"
 #include "lib/controllers_internal.h"
@@ -16,7 +17,7 @@
 #include "lib/life_internal.h"
 #include "lib/sockets_internal.h"
 
-/* Of its own: the keeper removes it. */
+/* Of its own: the keeper removes it, once one has begun. */
 static int make_folder(struct colony *colony, char *path, size_t size, struct colony_error *err)
 {
     const char *parent = getenv("TMPDIR");
@@ -151,5 +152,8 @@ void colony__place_close(struct colony *colony)
     for (size_t i = 0; i < colony->options.socket_count; i++)
         (void)close(colony->options.sockets[i].fd);
     colony->options.socket_count = 0;
+    if (colony->options.is_temporary && faccessat(colony->place.fd, "table", F_OK, 0) < 0)
+        colony_folder_remove(colony->place.path);
+    colony->options.is_temporary = false;
     colony_state_dir_close(&colony->place);
 }

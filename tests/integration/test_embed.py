@@ -157,6 +157,13 @@ def test_a_program_that_is_no_colony_is_told(embedded, tmp_path):
     program.finish()
 
 
+def test_a_state_folder_of_its_own_is_removed_by_who_is_left(embedded, tmp_path):
+    program = embedded("own", "program=/bin/true", tmp=tmp_path)
+    program.wait("ran 0 -71 ")
+    program.finish()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_state_folder_that_is_held_is_told_with_its_holder(embedded, tmp_path):
     state = tmp_path / "s"
     first = embedded("own", f"program={BINARY}", f"state={state}")
