@@ -36,7 +36,7 @@ struct server {
     unsigned lost; /* how often it went away and came back */
     char first_identity[64];
     char first_id[32];
-    bool was_same; /* the question that came again had the same two */
+    _Atomic bool was_same; /* the question that came again had the same two */
 };
 
 static const struct script scripts[] = {
