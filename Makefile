@@ -43,10 +43,10 @@ DOC_OBJ := $(DOC:%.c=$(BUILD)/%.o)
 MAN_PAGES := $(MAN:packaging/man/%.scd=$(BUILD)/man/%)
 NO_MAN := $(if $(MAN),,@echo 'no man pages: that takes scdoc')
 # What has threads beside the loop's, for ThreadSanitizer.
-THREADED := lib/daemon core/logs core/log_mark core/log_stalled core/store core/store_damage core/store_full \
-            core/store_failures core/store_ids core/store_keep core/store_spool core/history core/ready core/ready_line \
-            core/ready_tcp lib/calls lib/listeners lib/rpc_daemon lib/rpc_members lib/rpc_proxy lib/rpc_saved \
-            lib/rpc_workers
+THREADED := core/logs core/log_mark core/log_stalled core/store core/store_damage core/store_full \
+            core/store_failures core/store_ids core/store_keep core/store_spool core/history core/ready \
+            core/ready_line core/ready_tcp lib/calls lib/daemon lib/daemon_callbacks lib/daemon_slaves \
+            lib/listeners lib/rpc_daemon lib/rpc_members lib/rpc_proxy lib/rpc_saved lib/rpc_workers
 # What the keeper is made of: libc only (tests/integration/test_keeper_links.py holds it to that).
 KEEPER := error folder log utf8 message keeper_options notes table table_instance spawn spawn_child spawn_plan spawner cgroup sweep adopt notify \
           manager manager_scope keeper keeper_adopt keeper_engine keeper_host keeper_manager keeper_notify keeper_orders keeper_processes keeper_spawn \
