@@ -43,9 +43,10 @@ DOC_OBJ := $(DOC:%.c=$(BUILD)/%.o)
 MAN_PAGES := $(MAN:packaging/man/%.scd=$(BUILD)/man/%)
 NO_MAN := $(if $(MAN),,@echo 'no man pages: that takes scdoc')
 # What has threads beside the loop's, for ThreadSanitizer.
-THREADED := lib/daemon core/logs core/log_mark core/log_stalled core/store core/store_damage core/store_full \
-            core/store_failures core/store_ids core/store_keep core/store_spool core/history core/ready core/ready_line \
-            core/ready_tcp lib/calls lib/listeners lib/rpc
+THREADED := core/logs core/log_mark core/log_stalled core/store core/store_damage core/store_full \
+            core/store_failures core/store_ids core/store_keep core/store_spool core/history core/ready \
+            core/ready_line core/ready_tcp lib/calls lib/daemon lib/daemon_callbacks lib/daemon_slaves \
+            lib/listeners lib/rpc_daemon lib/rpc_members lib/rpc_proxy lib/rpc_saved lib/rpc_workers
 # What the keeper is made of: libc only (tests/integration/test_keeper_links.py holds it to that).
 KEEPER := error folder log utf8 message keeper_options notes table table_instance spawn spawn_child spawn_plan spawner cgroup sweep adopt notify \
           manager manager_scope keeper keeper_adopt keeper_engine keeper_host keeper_manager keeper_notify keeper_orders keeper_processes keeper_spawn \
@@ -136,9 +137,11 @@ $(BUILD)/driven: $(BUILD)/tests/integration/driven.o $(OBJ) $(CLI_OBJ)
 	$(CC) $(ALL_LDFLAGS) -Wl,--wrap=colony_engine_new -o $@ $^ $(LIBS)
 
 # Programs with an engine (test_embed_calls.py) or a daemon in them (test_my_daemon.py), made as anybody's own.
-$(BUILD)/calls $(BUILD)/slave_reports: $(BUILD)/%: tests/integration/%.c include/colony.h $(BUILD)/libcolony.so.$(SONAME) Makefile
+$(BUILD)/calls $(BUILD)/runs $(BUILD)/slave_reports: $(BUILD)/%: tests/integration/%.c include/colony.h $(BUILD)/libcolony.so.$(SONAME) Makefile
 	$(CC) $(BENCH_CFLAGS) -Iinclude -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -o $@ $< \
 	    -L$(BUILD) -lcolony -Wl,-rpath,'$$ORIGIN' $(shell pkg-config --cflags --libs libuv libcjson)
+
+$(BUILD)/calls $(BUILD)/runs: tests/integration/scenarios.h
 
 # What tests/faults makes calls fail with, in colony alone: never linked into it.
 $(BUILD)/faults.so: tests/faults/preload.c Makefile
@@ -172,7 +175,7 @@ test: test-unit test-integration ## all tests; T=core/template picks one unit te
 test-unit: $(UNIT_BIN) ## the unit tests (cmocka), as any user
 	@rc=0; for t in $(UNIT_BIN); do echo "== $$t"; $$t || rc=1; done; exit $$rc
 
-test-integration: all lib $(EMBED) $(BUILD)/calls $(BUILD)/slave_reports $(BUILD)/driven $(BENCH) $(BUILD)/docs/generate $(BUILD)/faults.so ## the whole binary, by pytest; P=NAME picks a file of tests/integration
+test-integration: all lib $(EMBED) $(BUILD)/calls $(BUILD)/runs $(BUILD)/slave_reports $(BUILD)/driven $(BENCH) $(BUILD)/docs/generate $(BUILD)/faults.so ## the whole binary, by pytest; P=NAME picks a file of tests/integration
 	COLONY=$(abspath $(BUILD))/colony $(PYTEST) $(PYTEST_FLAGS) $(if $(P),$(P:%=tests/integration/test_%.py),tests/integration)
 
 $(BUILD)/bench/%: tests/bench/%.c Makefile

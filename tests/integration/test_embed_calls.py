@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a program does with the engine in it: each scenario of calls.c, which is such a program."""
+"""What a program does with the engine in it: scenarios of calls.c and runs.c, which are such programs."""
 import pathlib
 import subprocess
 
@@ -7,12 +7,14 @@ import pytest
 
 from conftest import BINARY
 
-PROGRAM = pathlib.Path(BINARY).parent / "calls"
+SCENARIOS = {
+    "calls": ["templates", "processes", "stats", "output", "input", "early", "writers"],
+    "runs": ["renewed", "gapless", "reloaded", "left", "again"],
+}
 
 
-@pytest.mark.parametrize("scenario", ["templates", "processes", "stats", "output", "input", "writers", "renewed", "gapless",
-                                      "left", "again", "reloaded", "early"])
-def test_a_program(scenario, tmp_path):
-    done = subprocess.run([PROGRAM, scenario, BINARY, tmp_path / "state"], capture_output=True, text=True, timeout=60,
-                          check=False)
+@pytest.mark.parametrize("program, scenario", [(program, it) for program, names in SCENARIOS.items() for it in names])
+def test_a_program(program, scenario, tmp_path):
+    done = subprocess.run([pathlib.Path(BINARY).parent / program, scenario, BINARY, tmp_path / "state"],
+                          capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")  # the library itself prints nothing

@@ -41,6 +41,14 @@ static void hear(struct heard *heard, struct opened *opened, const char *pattern
                      0);
 }
 
+static void open_heard_by_two(struct opened *opened, struct heard *first, colony_listen_cb cb,
+                              struct heard *second)
+{
+    opened_init(opened);
+    hear(first, opened, "a", cb);
+    hear(second, opened, "a", on_heard);
+}
+
 static void publish(struct opened *opened, const char *topic, double number)
 {
     cJSON *message = cJSON_CreateNumber(number);
@@ -134,9 +142,7 @@ TEST(test_a_listener_may_end_in_its_callback)
     struct heard first;
     struct heard second;
 
-    opened_init(&opened);
-    hear(&first, &opened, "a", end_itself);
-    hear(&second, &opened, "a", on_heard);
+    open_heard_by_two(&opened, &first, end_itself, &second);
     publish(&opened, "a", 1);
     publish(&opened, "a", 2);
     opened_turn(&opened);
@@ -160,9 +166,7 @@ TEST(test_a_listener_ended_by_one_before_it_is_not_told)
     struct heard first;
     struct heard second;
 
-    opened_init(&opened);
-    hear(&first, &opened, "a", end_the_other);
-    hear(&second, &opened, "a", on_heard);
+    open_heard_by_two(&opened, &first, end_the_other, &second);
     first.listener = second.listener;
     publish(&opened, "a", 1);
     opened_turn(&opened);

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* runs.c - scenarios of programs whose keeper, engine or settings become others. */
+#include "scenarios.h"
+
+static pid_t read_keeper(void)
+{
+    char path[4096];
+    int pid = 0;
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "%s/lock", state);
+    file = fopen(path, "re");
+    CHECK(file);
+    CHECK(fscanf(file, "%d", &pid) == 1 && pid > 1);
+    (void)fclose(file);
+    return pid;
+}
+
+/* Another keeper, and with it another engine, which knows as much. @id: of a process that is
+ * written to meanwhile, or 0. */
+static void renew(uint64_t id)
+{
+    pid_t keeper = read_keeper();
+
+    CHECK(kill(keeper, SIGKILL) == 0);
+    UNTIL(colony_template_each(colony, count_name, &(unsigned){0}, NULL) == -EAGAIN);
+    CHECK(id == 0 || colony_write(colony, id, "meanwhile\n", 10, &err) == 0);
+    UNTIL(colony_template_each(colony, count_name, &(unsigned){0}, NULL) == 0);
+    CHECK(read_keeper() != keeper);
+}
+
+/* Who listens goes on with another keeper and another engine, and what the program added is there.
+ */
+static void renewed(void)
+{
+    struct colony_io io = {.label = "out"};
+    struct colony_process_info before;
+
+    begin(NULL);
+    start();
+    io.id = add_cat();
+    CHECK(colony_template_add(colony, "{name: web, cmd: sleep 1000, numprocesses: 3}", &err) == 0);
+    UNTIL(look("web").running == 3);
+    hear(&third, "proc.web.exit");
+    CHECK(colony_template_scale(colony, "web", 2, &err) == 2);
+    UNTIL(third.count == 1);
+    before = one_of("cat");
+    memset(&first, 0, sizeof first);
+    CHECK(colony_monitor(colony, "cat", on_heard, &first, &first.listener, &err) == 0);
+    hear_io(&second, io);
+    CHECK(colony_write(colony, io.id, "before\n", 7, &err) == 0);
+    UNTIL(first.count > 1 && second.size == 7);
+
+    renew(io.id);
+    CHECK(count_templates() == 2);
+    CHECK(one_of("cat").id == before.id && one_of("cat").os_pid == before.os_pid);
+    CHECK(look("web").running == 2 && strcmp(look("web").origin, "program") == 0);
+    first.count = 0;
+    UNTIL(first.count > 1);
+    CHECK(colony_write(colony, io.id, "after\n", 6, &err) == 0);
+    UNTIL(second.size == 23);
+    CHECK(memcmp(second.bytes, "before\nmeanwhile\nafter\n", 23) == 0 && second.ends == 0);
+    CHECK(third.count == 1); /* nothing else of it ended */
+    CHECK(colony_process_signal(colony, one_of("web").id, SIGKILL, &err) == 0);
+    UNTIL(third.count == 2 && look("web").running == 2);
+    end();
+}
+
+static int is_counted(const struct heard *heard)
+{
+    long before = 0;
+
+    for (const char *at = heard->bytes; at + 8 <= heard->bytes + heard->size; at += 8) {
+        long number = strtol(at, NULL, 10);
+
+        if (before > 0 && number != before + 1)
+            return 0;
+        before = number;
+    }
+    return 1;
+}
+
+/* A process that never rests is heard without a gap, whatever becomes of keepers. */
+static void gapless(void)
+{
+    struct colony_io io = {.label = "out"};
+
+    begin(NULL);
+    start();
+    CHECK(colony_template_add(colony,
+                              "{name: n, redirect_output: [out], shell: true, cmd: 'i=1000000; "
+                              "while sleep 0.001; do i=$((i+1)); echo $i; done'}",
+                              &err) == 0);
+    UNTIL(one_of("n").id != 0);
+    io.id = one_of("n").id;
+    hear_io(&first, io);
+    for (int i = 0; i < 5; i++) {
+        size_t before = first.size;
+
+        UNTIL(first.size > before + 80);
+        renew(0);
+    }
+    CHECK(first.ends == 0 && one_of("n").id == io.id && is_counted(&first));
+    end();
+}
+
+static void save(const char *path, const char *settings)
+{
+    FILE *file = fopen(path, "we");
+
+    CHECK(file && fputs(settings, file) >= 0);
+    CHECK(fclose(file) == 0);
+}
+
+/* What the program added belongs to the settings as they are after a reload, too. */
+static void reloaded(void)
+{
+    char path[4096];
+
+    (void)snprintf(path, sizeof path, "%s.yaml", state);
+    begin(NULL);
+    save(path, "processes: {}");
+    CHECK(colony_engine_load(colony, path, &err) == 0);
+    start();
+    CHECK(colony_template_add(colony, "{name: web, cmd: sleep 1000}", &err) == 0);
+    hear(&first, "create");
+    save(path, "processes: {db: {cmd: sleep 1000}}");
+    CHECK(kill(read_keeper(), SIGHUP) == 0);
+    UNTIL(first.count == 1);
+    CHECK(strcmp(look("db").origin, "config") == 0 && count_templates() == 2);
+    renew(0);
+    CHECK(count_templates() == 2 && strcmp(look("web").origin, "program") == 0);
+    end();
+}
+
+/* What is left running becomes the process of the template that the next run adds; nothing else of
+ * this one is remembered. */
+static void left(void)
+{
+    static const char web[] = "{name: web, cmd: sleep 1000}";
+    struct colony_process_info before;
+
+    begin("yes");
+    start();
+    CHECK(colony_template_add(colony, web, &err) == 0);
+    CHECK(colony_template_add(colony, "{name: other, cmd: sleep 1000, start: false}", &err) == 0);
+    UNTIL(one_of("web").id != 0);
+    before = one_of("web");
+    end();
+    CHECK(kill(before.os_pid, 0) == 0);
+
+    begin("yes");
+    start();
+    CHECK(count_templates() == 0);
+    CHECK(colony_template_add(colony, web, &err) == 0);
+    CHECK(one_of("web").id == before.id && one_of("web").os_pid == before.os_pid);
+    CHECK(colony_template_stop(colony, "web", &err) == 0);
+    UNTIL(!look("web").is_active);
+    end();
+}
+
+/* The same struct colony runs twice: what was added in one run is not in the next. */
+static void again(void)
+{
+    begin(NULL);
+    hear(&first, "spawn");
+    for (int run = 1; run <= 2; run++) {
+        is_ready = has_stopped = 0;
+        start();
+        CHECK(count_templates() == 0);
+        CHECK(colony_template_add(colony, "{name: web, cmd: sleep 1000}", &err) == 0);
+        UNTIL(first.count == (unsigned)run);
+        colony_engine_stop(colony, "the test");
+        UNTIL(has_stopped);
+        CHECK(err.code == 0);
+        CHECK(colony_template_remove(colony, "web", NULL) == -EAGAIN);
+    }
+    end();
+}
+
+static const struct scenario scenarios[] = {
+    {"renewed", renewed}, {"gapless", gapless}, {"reloaded", reloaded},
+    {"left", left},       {"again", again},     {NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+    return run_scenario(argc, argv, scenarios);
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of a daemon of RPC, what ends it, and what it cannot be told. */
+#include "exposed.h"
+
+static void run_until_stopped(struct colony_rpc_daemon *daemon, void *data)
+{
+    struct fixture *f = data;
+
+    while (colony_rpc_running(daemon)) {
+        (void)sem_post(&f->begun);
+        (void)colony_rpc_sleep(daemon, UINT64_MAX);
+    }
+    atomic_fetch_add(&f->count, 1);
+}
+
+static void run_once(struct colony_rpc_daemon *daemon, void *data)
+{
+    (void)daemon;
+    atomic_fetch_add(&((struct fixture *)data)->count, 10);
+}
+
+TEST(test_run_functions_have_a_thread_each_until_stop_is_called)
+{
+    struct fixture f;
+    struct colony_rpc_proxy *proxy;
+
+    fixture_init(&f, NULL);
+    assert_int_equal(colony_rpc_add_run(f.daemon, run_until_stopped, &f, NULL), 0);
+    assert_int_equal(colony_rpc_add_run(f.daemon, run_until_stopped, &f, NULL), 0);
+    assert_int_equal(colony_rpc_add_run(f.daemon, run_once, &f, NULL), 0);
+    start(&f);
+    assert_int_equal(sem_wait(&f.begun), 0);
+    assert_int_equal(sem_wait(&f.begun), 0);
+    proxy = connected("Pot");
+    assert_string_equal(called(proxy, "stop", NULL), "true");
+    assert_int_equal(colony_rpc_wait(f.daemon, &f.err), 0);
+    assert_int_equal(f.count, 12);
+    colony_rpc_disconnect(proxy);
+    assert_int_equal(colony_rpc_connect(&proxy, "Pot", NULL, &f.err), -ENOENT);
+    fixture_clear(&f);
+}
+
+TEST(test_it_ends_when_all_run_functions_have_returned)
+{
+    struct fixture f;
+
+    fixture_init(&f, NULL);
+    assert_int_equal(colony_rpc_add_run(f.daemon, run_once, &f, NULL), 0);
+    assert_int_equal(colony_rpc_run(f.daemon, &f.err), 0);
+    assert_int_equal(f.count, 10);
+    assert_int_equal(colony_rpc_start(f.daemon, &f.err), -EBUSY);
+    fixture_clear(&f);
+}
+
+static int stop_it(const struct cJSON *params, struct cJSON **result,
+                   struct colony_rpc_error *error, void *data)
+{
+    struct fixture *f = data;
+
+    (void)params, (void)error;
+    colony_rpc_stop(f->daemon);
+    *result = cJSON_CreateString("bye");
+    return 0;
+}
+
+TEST(test_a_method_may_stop_it_and_is_answered)
+{
+    struct fixture f;
+    struct colony_rpc_proxy *proxy;
+
+    fixture_init(&f, NULL);
+    expose(&f, "leave", NULL, stop_it, 0);
+    start(&f);
+    proxy = connected("Pot");
+    assert_string_equal(called(proxy, "leave", NULL), "\"bye\"");
+    assert_int_equal(colony_rpc_wait(f.daemon, NULL), 0);
+    assert_null(colony_rpc_figures(f.daemon));
+    colony_rpc_disconnect(proxy);
+    fixture_clear(&f);
+}
+
+TEST(test_a_call_under_way_is_finished_and_none_is_begun_at_the_end)
+{
+    struct fixture f;
+    struct colony_rpc_proxy *proxy;
+
+    fixture_init(&f, NULL);
+    expose(&f, "hold", NULL, hold, 0);
+    start(&f);
+    proxy = connected("Pot");
+    assert_string_equal(called(proxy, "dir", "[1]"),
+                        "-22 TypeError: cannot call dir: too many parameters");
+    begin_slow(&f);
+    colony_rpc_stop(f.daemon);
+    assert_string_equal(called(proxy, "hold", NULL),
+                        "-11 ConnectionError: cannot do this: the daemon ends");
+    end_slow(&f);
+    assert_int_equal(colony_rpc_wait(f.daemon, NULL), 0);
+    colony_rpc_disconnect(proxy);
+    fixture_clear(&f);
+}
+
+TEST(test_a_signal_stops_it_when_it_was_asked_to)
+{
+    struct fixture f;
+
+    fixture_init(&f, NULL);
+    assert_int_equal(colony_rpc_stop_on_signal(f.daemon, 0, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_stop_on_signal(f.daemon, SIGUSR1, NULL), 0);
+    start(&f);
+    assert_int_equal(kill(getpid(), SIGUSR1), 0);
+    assert_int_equal(colony_rpc_wait(f.daemon, NULL), 0);
+    fixture_clear(&f);
+}
+
+TEST(test_a_program_has_several_of_different_names)
+{
+    struct fixture f;
+    struct colony_rpc_daemon *other;
+    struct colony_rpc_proxy *proxy;
+
+    fixture_init(&f, NULL);
+    start(&f);
+    assert_int_equal(colony_rpc_open(&other, "Pan", NULL, NULL), 0);
+    assert_int_equal(colony_rpc_describe(other, "a pan", NULL), 0);
+    assert_int_equal(colony_rpc_start(other, &f.err), 0);
+    assert_string_not_equal(colony_rpc_endpoint(other), colony_rpc_endpoint(f.daemon));
+    proxy = connected("Pan");
+    assert_string_equal(called(proxy, "doc", NULL), "\"a pan\"");
+    colony_rpc_disconnect(proxy);
+    proxy = connected(colony_rpc_endpoint(other) + strlen("tcp://"));
+    assert_string_equal(called(proxy, "doc", NULL), "\"a pan\"");
+    colony_rpc_disconnect(proxy);
+    colony_rpc_close(other);
+    assert_int_equal(colony_rpc_open(&other, "Pot", NULL, NULL), 0);
+    assert_int_equal(colony_rpc_start(other, &f.err), -EEXIST);
+    colony_rpc_close(other);
+    proxy = connected("Pot"); /* the first one is still there */
+    colony_rpc_disconnect(proxy);
+    fixture_clear(&f);
+}
+
+TEST(test_what_cannot_be_is_told_before_it_starts)
+{
+    static const char *const bad[] = {"name: x",          "program: x",  "[1]",
+                                      "bind: 127.0.0.1:", "keys: /none", "pst: {class_name: cake}"};
+    static const struct colony_rpc_method twice = {"twice", NULL, NULL, 0, echo};
+    static const struct colony_rpc_method taken = {"stop", NULL, NULL, 0, echo};
+    static const struct colony_rpc_method hidden = {"_hidden", NULL, NULL, 0, echo};
+    static const struct colony_rpc_method empty = {"empty", NULL, NULL, 0, NULL};
+    static const struct colony_rpc_method odd = {"odd", "a b-c", NULL, 0, echo};
+    static const struct colony_rpc_method many = {"many", "a b c d e f g h i", NULL, 0, echo};
+    static const struct colony_rpc_method bytes = {"bytes", NULL, "\xff", 0, echo};
+    static const struct colony_rpc_attribute told = {.name = "told", .get = get_heat};
+    static const cJSON json_true = {.type = cJSON_True};
+    static const struct colony_rpc_attribute half = {.name = "pst_half", .get = get_heat};
+    struct colony_rpc_daemon *daemon;
+    struct fixture f;
+
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (i != 3)
+            assert_int_equal(colony_rpc_open(&daemon, "Pot", bad[i], NULL), -EINVAL);
+    assert_int_equal(colony_rpc_open(&daemon, "a/b", NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_open(&daemon, "a:b", NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_open(&daemon, ".a", NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_open(&daemon, "-a", NULL, NULL), -EINVAL);
+    fixture_init(&f, "bind: 192.0.2.1:1\ninsecure: yes");
+    assert_int_equal(colony_rpc_expose_method(f.daemon, &twice, NULL, NULL), 0);
+    assert_int_equal(colony_rpc_expose_method(f.daemon, &twice, NULL, NULL), -EEXIST);
+    assert_int_equal(colony_rpc_expose_method(f.daemon, &taken, NULL, NULL), -EEXIST);
+    assert_int_equal(colony_rpc_expose_method(f.daemon, &hidden, NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_expose_method(f.daemon, &empty, NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_expose_method(f.daemon, &odd, NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_expose_method(f.daemon, &many, NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_expose_method(f.daemon, &bytes, NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_describe(f.daemon, "\xff", NULL), -EINVAL);
+    assert_int_equal(colony_rpc_expose_attr(f.daemon, &half, NULL, NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_expose_attr(f.daemon, &told, &json_true, NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_stop_on_signal(f.daemon, SIGKILL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_stop_on_signal(f.daemon, SIGSTOP, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_wait(f.daemon, NULL), -EINVAL);
+    assert_true(colony_rpc_start(f.daemon, &f.err) < 0); /* that address is not ours */
+    fixture_clear(&f);
+    fixture_init(&f, "bind: 0.0.0.0");
+    assert_int_equal(colony_rpc_start(f.daemon, &f.err), -EACCES);
+    fixture_clear(&f);
+}
+
+TEST(test_it_may_be_told_to_stop_before_it_starts_or_never_start)
+{
+    struct fixture f;
+
+    fixture_init(&f, NULL);
+    fixture_clear(&f);
+    fixture_init(&f, NULL);
+    colony_rpc_stop(f.daemon);
+    assert_int_equal(colony_rpc_run(f.daemon, NULL), 0);
+    fixture_clear(&f);
+    colony_rpc_close(NULL);
+    colony_rpc_disconnect(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_run_functions_have_a_thread_each_until_stop_is_called),
+        cmocka_unit_test(test_it_ends_when_all_run_functions_have_returned),
+        cmocka_unit_test(test_a_method_may_stop_it_and_is_answered),
+        cmocka_unit_test(test_a_call_under_way_is_finished_and_none_is_begun_at_the_end),
+        cmocka_unit_test(test_a_signal_stops_it_when_it_was_asked_to),
+        cmocka_unit_test(test_a_program_has_several_of_different_names),
+        cmocka_unit_test(test_what_cannot_be_is_told_before_it_starts),
+        cmocka_unit_test(test_it_may_be_told_to_stop_before_it_starts_or_never_start),
+    };
+
+    return cmocka_run_group_tests(tests, make_registry, remove_registry);
+}
