@@ -207,7 +207,7 @@ static const struct ctl_action actions[] = {
      "colony ctl reload --dry-run\ncolony ctl reload\n"},
     {"shutdown",       colony__ctl_shutdown,       "",               0, 0,   shutdown_options, "stop everything and end colony",
      "colony ctl shutdown\ncolony ctl shutdown --timeout 1m\n"},
-    {"upgrade",        colony__ctl_upgrade,        "",               0, 0,   plain_options,    "go on with the installed binary; processes keep running",
+    {"upgrade",        colony__ctl_upgrade,        "",               0, 0,   plain_options,    "go on with the installed binary, and wait until it serves; processes keep running",
      "colony ctl upgrade\n"},
 };
 /* clang-format on */
