@@ -82,10 +82,9 @@ static int check_name(const char *name, struct colony_error *err)
     if (rc == 0 && strchr(name, ':'))
         return colony_fail(err, -EINVAL, "cannot use the name `%s`: it has a `:`, as NAME:HOST has",
                            name);
-    if (rc == 0 && (name[0] == '.' || name[0] == '-'))
+    if (rc == 0 && name[0] == '-')
         return colony_fail(err, -EINVAL,
-                           "cannot use the name `%s`: it begins with `%c`, and could not be found",
-                           name, name[0]);
+                           "cannot use the name `%s`: commands would take it for an option", name);
     return rc;
 }
 

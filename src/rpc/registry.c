@@ -270,7 +270,7 @@ static bool is_entry_name(const char *name)
 {
     size_t size = strlen(name);
 
-    return name[0] != '.' && size > 5 && strcmp(name + size - 5, ".json") == 0;
+    return size > 5 && strcmp(name + size - 5, ".json") == 0;
 }
 
 static int gather(DIR *stream, struct colony_rpc_entry **list, size_t *count)

@@ -196,6 +196,17 @@ TEST(test_who_takes_the_place_of_another_is_there_once)
     end_child(new_keeper);
 }
 
+TEST(test_a_name_may_begin_with_a_dot)
+{
+    struct colony_rpc_entry one = entry(".a", 51000);
+    struct colony_rpc_entry found;
+
+    assert_int_equal(colony_rpc_registry_add(&one, NULL), 0);
+    assert_int_equal(colony_rpc_registry_find(&found, ".a", 0, NULL), 0);
+    assert_int_equal(found.port, 51000);
+    colony_rpc_registry_remove(&one);
+}
+
 TEST(test_files_of_others_are_passed_over)
 {
     struct colony_rpc_entry *list;
@@ -239,6 +250,7 @@ int main(void)
         cmocka_unit_test(test_entries_of_processes_that_ended_are_removed),
         cmocka_unit_test(test_an_entry_stays_while_the_keeper_may_start_another),
         cmocka_unit_test(test_who_takes_the_place_of_another_is_there_once),
+        cmocka_unit_test(test_a_name_may_begin_with_a_dot),
         cmocka_unit_test(test_files_of_others_are_passed_over),
         cmocka_unit_test(test_a_folder_that_others_may_write_is_not_believed),
         cmocka_unit_test(test_a_name_that_is_none_is_refused),
