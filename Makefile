@@ -111,7 +111,7 @@ $(BUILD)/%.o: %.c Makefile VERSION
 $(BUILD)/src/core/orphan.o: CPPFLAGS += $(if $(filter thread,$(SANITIZE)),-Dclone=__clone)
 
 # What names the prefix, made anew when it is another one.
-PREFIXED := $(addprefix $(BUILD)/,cli/main.o docs/main.o src/lib/place.o src/session/verb_activate.o)
+PREFIXED := $(addprefix $(BUILD)/,cli/main.o docs/main.o src/core/paths.o)
 $(PREFIXED): $(BUILD)/prefix
 $(PREFIXED) lint: CPPFLAGS += -DCOLONY_PREFIX='"$(prefix)"'
 

@@ -76,3 +76,8 @@ void colony_make_folders_above(const char *path, mode_t mode)
         *slash = '/';
     }
 }
+
+const char *colony_installed_program(void)
+{
+    return COLONY_PREFIX "/bin/colony";
+}

@@ -33,6 +33,9 @@ int colony_default_socket(char *path, size_t size);
  */
 int colony_default_state_dir(char *path, size_t size);
 
+/* Where `make install` puts the program: what the library runs unless it is told another. */
+const char *colony_installed_program(void);
+
 /* Makes the folders above the absolute @path that are not there. What fails is told when something
  * is made in them. */
 void colony_make_folders_above(const char *path, mode_t mode);

@@ -47,7 +47,7 @@ struct colony {
 
     /* what is said before it starts (colony.c) */
     char *state;   /* NULL: one of its own */
-    char *program; /* NULL: COLONY_PREFIX/bin/colony */
+    char *program; /* NULL: the installed one */
     char *name;    /* NULL: as the settings have it */
     char *config;  /* the file that they were read from; NULL: none */
     bool leaves;

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/folder.h"
+#include "core/paths.h"
 #include "core/settings.h"
 #include "lib/built_in_internal.h"
 #include "lib/controllers_internal.h"
@@ -45,7 +46,7 @@ static int find_folder(struct colony *colony, char *path, size_t size, struct co
 static int find_program(const struct colony *colony, char *out, size_t size,
                         struct colony_error *err)
 {
-    const char *program = colony->program ? colony->program : COLONY_PREFIX "/bin/colony";
+    const char *program = colony->program ? colony->program : colony_installed_program();
 
     if ((size_t)snprintf(out, size, "%s", program) >= size)
         return colony_fail_os(err, -ENAMETOOLONG, "cannot run %s as keeper", program);

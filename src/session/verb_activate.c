@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "core/error.h"
+#include "core/paths.h"
 #include "session/dependences.h"
 #include "session/supervisor.h"
 #include "session/verb_internal.h"
@@ -63,7 +64,7 @@ int colony_verb_prepare(const struct colony_session *session, pid_t *pid, struct
  * has begun; 0: it was there, with *pid. */
 static int begin(const struct colony_session *session, pid_t *pid, struct colony_error *err)
 {
-    const char *program = session->program ? session->program : COLONY_PREFIX "/bin/colony";
+    const char *program = session->program ? session->program : colony_installed_program();
     int rc = colony_workspace_lock(session->workspace, COLONY_VERB_LOCK_MS, err);
 
     if (rc < 0)
