@@ -401,9 +401,9 @@ def test_make_install_installs_man_pages(tmp_path):
 
 def test_what_names_the_prefix_is_made_again_for_another(tmp_path):
     for prefix in ("/usr", "/opt/colony", "/opt/colony"):
-        made = make(f"BUILD={tmp_path}", f"prefix={prefix}", f"{tmp_path}/src/lib/place.o")
+        made = make(f"BUILD={tmp_path}", f"prefix={prefix}", f"{tmp_path}/src/core/paths.o")
         assert made.returncode == 0, made.stderr
-        assert f"{prefix}/bin/colony".encode() in (tmp_path / "src/lib/place.o").read_bytes()
+        assert f"{prefix}/bin/colony".encode() in (tmp_path / "src/core/paths.o").read_bytes()
 
 
 def test_make_install_works_without_scdoc(tmp_path):
