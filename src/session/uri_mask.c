@@ -34,6 +34,7 @@ static char read_byte(const char *at, size_t size, size_t *width)
     return (char)strtol(digits, NULL, 16);
 }
 
+/* %00 is left out: what stands behind it may be what tells the secret. */
 static void decode_name(char out[NAME_MAX_BYTES], const char *name, size_t size)
 {
     size_t length = 0;
@@ -43,8 +44,10 @@ static void decode_name(char out[NAME_MAX_BYTES], const char *name, size_t size)
         name += size - NAME_MAX_BYTES + 1;
         size = NAME_MAX_BYTES - 1;
     }
-    for (size_t i = 0; i < size; i += width)
-        out[length++] = read_byte(name + i, size - i, &width);
+    for (size_t i = 0; i < size; i += width) {
+        out[length] = read_byte(name + i, size - i, &width);
+        length += out[length] != '\0';
+    }
     out[length] = '\0';
 }
 
@@ -69,9 +72,12 @@ static int is_secret_option(const char *word, size_t size)
 
     if (size == 0 || read_byte(word, size, &width) != '-')
         return 0;
-    for (size_t i = 0; i < size; i += width)
-        if (strchr("= \t\n", read_byte(word + i, size - i, &width)))
+    for (size_t i = 0; i < size; i += width) {
+        char byte = read_byte(word + i, size - i, &width);
+
+        if (byte != '\0' && strchr("= \t\n", byte))
             return 0;
+    }
     return is_secret(word, size);
 }
 

@@ -163,6 +163,8 @@ TEST(test_secrets_of_an_uri_are_hidden)
     check_mask("ib://h/p?TOKEN=a&x=1&api_key=b&secret=c",
                "ib://h/p?TOKEN=***&x=1&api_key=***&secret=***");
     check_mask("ib://h/p?pass%77ord=a b&x=1", "ib://h/p?pass%77ord=***&x=1");
+    check_mask("ib://h/p?a%00password=hunter2", "ib://h/p?a%00password=***");
+    check_mask("ib://h/p?-%00-pass%00word hunter2", "ib://h/p?-%00-pass%00word ***");
     check_mask("ib://h/p?password=", "ib://h/p?password=");
     check_mask("ib://h/p?db=postgres://u:hunter2@h/x&y=1", "ib://h/p?db=postgres://u:***@h/x&y=1");
     check_mask("ib://me:hunter2@h/p", "ib://me:***@h/p");
