@@ -108,6 +108,28 @@ size_t colony__json_number_length(const char *text)
     return (size_t)(rest - text);
 }
 
+/* cJSON takes any four bytes after \u, and those that are no digits as a NUL. */
+static bool is_escape(const char *text)
+{
+    if (text[1] == 'u')
+        return strspn(text + 2, "0123456789abcdefABCDEF") >= 4;
+    return text[1] != '\0' && strchr("\"\\/bfnrt", text[1]);
+}
+
+static int scan_escape(struct json_reader *reader)
+{
+    const char *text = reader->text + reader->at;
+
+    if (reader->at + 1 == reader->size)
+        return 0;
+    if (!is_escape(text))
+        return fail_syntax(reader, reader->at, "JSON has no such escape");
+    if (strncmp(text, "\\u0000", 6) == 0)
+        return fail_syntax(reader, reader->at, "a NUL in a string");
+    reader->at++;
+    return 0;
+}
+
 static int scan_string(struct json_reader *reader)
 {
     for (reader->at++; reader->at < reader->size; reader->at++) {
@@ -119,12 +141,8 @@ static int scan_string(struct json_reader *reader)
         }
         if (byte < 0x20)
             return fail_syntax(reader, reader->at, "a control byte in a string");
-        if (byte != '\\')
-            continue;
-        if (strncmp(reader->text + reader->at, "\\u0000", 6) == 0)
-            return fail_syntax(reader, reader->at, "a NUL in a string");
-        if (reader->at + 1 < reader->size)
-            reader->at++;
+        if (byte == '\\' && scan_escape(reader) < 0)
+            return -EBADMSG;
     }
     return fail_syntax(reader, reader->size, "a string without end");
 }

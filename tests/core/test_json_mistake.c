@@ -71,6 +71,10 @@ TEST(test_an_escape_is_told_from_a_text)
 {
     assert_told("[\"a\\q\"]", "JSON has no such escape", 4);
     assert_told("[\"\\ud800\"]", "JSON has no such escape", 3);
+    assert_told("[\"\\u12x4\"]", "JSON has no such escape", 3);
+    assert_told("[\"\\u\\\"\\\n\"]", "JSON has no such escape", 3);
+    assert_told("[\"a\\\n\"]", "JSON has no such escape", 4);
+    assert_told("\"a\\", "a string without end", 4);
 }
 
 TEST(test_what_is_cut_off_is_told_as_before)
