@@ -7,7 +7,26 @@ prefix  ?= /usr/local
 libdir  ?= $(prefix)/lib
 SONAME  := 0
 # sqlite3 first: at each start the loader looks up 1,500 symbols of its, in the order of libraries.
-PKGS    := sqlite3 libuv yaml-0.1 libcjson inih nettle
+PKGS    := sqlite3 libuv yaml-0.1 libcjson nettle
+
+# What may be left out, WITHOUT='tls top': its sources and the library that they are linked with (Debian has no .pc of
+# wslay's). Where there is a FILE_without.c it takes the place of FILE.c.
+FEATURES := tls curl ws ini top
+tls_SRC  := $(addprefix src/,core/openssl.c core/channel_tls.c api/connection_tls.c api/tls.c api/tls_wire.c)
+curl_SRC := src/core/curl.c src/core/http_client.c src/rpc/pst_s3.c cli/httpcheck.c
+ws_SRC   := src/api/frames.c src/api/handshake.c src/api/websocket.c
+ini_SRC  := $(wildcard src/core/ini*.c)
+top_SRC  := $(wildcard cli/top*.c) cli/ncurses.c
+ini_PKGS := inih
+ws_LIBS  := -lwslay
+without  := $(sort $(WITHOUT))
+ifneq ($(filter-out $(FEATURES),$(without)),)
+$(error WITHOUT=$(filter-out $(FEATURES),$(without)): what can be left out is $(FEATURES))
+endif
+WITH     := $(filter-out $(without),$(FEATURES))
+PKGS     += $(foreach f,$(WITH),$($f_PKGS))
+LEFT_OUT := $(filter-out %_without.c,$(foreach f,$(without),$($f_SRC)))
+STAND_IN := $(wildcard $(LEFT_OUT:.c=_without.c))
 
 # llhttp: later Debians and Fedora have a library; Debian 12 ships its C sources (DESIGN §8).
 LLHTTP_PC := $(shell pkg-config --exists libllhttp && echo libllhttp)
@@ -31,12 +50,14 @@ ALL_CFLAGS := -std=gnu11 $(WARN) $(HARDEN) $(if $(SANITIZE),-fsanitize=$(SANITIZ
         $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
 LINK := -Wl,-z,relro,-z,now -Wl,--as-needed -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 ALL_LDFLAGS := -pie $(LINK)
-LIBS := $(shell pkg-config --libs $(PKGS)) -lwslay -lm # Debian has no .pc of wslay's
+PLAIN_LIBS := $(strip $(foreach f,$(WITH),$($f_LIBS)) -lm)
+LIBS := $(shell pkg-config --libs $(PKGS)) $(PLAIN_LIBS)
 
-SRC := $(wildcard src/*/*.c)
-CLI := $(wildcard cli/*.c)
+SRC := $(filter-out %_without.c $(LEFT_OUT),$(wildcard src/*/*.c)) $(filter src/%,$(STAND_IN))
+CLI := $(filter-out %_without.c $(LEFT_OUT),$(wildcard cli/*.c)) $(filter cli/%,$(STAND_IN))
 DOC := $(wildcard docs/*.c)
-MAN := $(if $(shell command -v scdoc 2>/dev/null),$(wildcard packaging/man/*.scd))
+MAN := $(if $(shell command -v scdoc 2>/dev/null),$(filter-out $(LEFT_OUT:cli/%.c=packaging/man/colony-%.1.scd),\
+         $(wildcard packaging/man/*.scd)))
 OBJ := $(SRC:%.c=$(BUILD)/%.o) $(LLHTTP_OBJS)
 CLI_OBJ := $(CLI:%.c=$(BUILD)/%.o)
 DOC_OBJ := $(DOC:%.c=$(BUILD)/%.o)
@@ -69,7 +90,7 @@ FUZZ_BUILD := $(BUILD)/fuzz
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile packaging/packaging.mk | expand -t 20
 
-all: $(BUILD)/colony ## build the colony binary
+all: $(BUILD)/colony ## build the colony binary; WITHOUT='tls curl ws ini top' leaves out each of these
 
 # Controllers that it loads call what colony.h has in the program itself.
 $(BUILD)/colony: $(OBJ) $(CLI_OBJ)
@@ -101,7 +122,7 @@ $(BUILD)/embed/%: tests/integration/%.c include/colony.h $(BUILD)/libcolony.so.$
 	$(EMBED_CC)
 
 $(BUILD)/colony.pc: packaging/colony.pc.in Makefile VERSION FORCE
-	sed -e 's,@PREFIX@,$(prefix),;s,@LIBDIR@,$(libdir:$(prefix)/%=$${prefix}/%),;s,@VERSION@,$(VERSION),;s,@PKGS@,$(filter-out libuv libcjson,$(PKGS)),' $< > $@
+	sed -e 's,@PREFIX@,$(prefix),;s,@LIBDIR@,$(libdir:$(prefix)/%=$${prefix}/%),;s,@VERSION@,$(VERSION),;s,@PKGS@,$(filter-out libuv libcjson,$(PKGS)),;s,@LIBS@,$(PLAIN_LIBS),' $< > $@
 
 $(BUILD)/%.o: %.c Makefile VERSION
 	@mkdir -p $(@D)
@@ -115,9 +136,13 @@ PREFIXED := $(addprefix $(BUILD)/,cli/main.o docs/main.o src/core/paths.o)
 $(PREFIXED): $(BUILD)/prefix
 $(PREFIXED) lint: CPPFLAGS += -DCOLONY_PREFIX='"$(prefix)"'
 
-$(BUILD)/prefix: FORCE
+# And what names what is left out, so that all that is linked with it is linked anew.
+$(BUILD)/src/core/features.o: $(BUILD)/without
+$(BUILD)/src/core/features.o lint: CPPFLAGS += -DCOLONY_WITHOUT='"$(without)"'
+
+$(BUILD)/prefix $(BUILD)/without: FORCE
 	@mkdir -p $(@D)
-	@echo '$(prefix)' | cmp -s - $@ || echo '$(prefix)' > $@
+	@echo '$($(@F))' | cmp -s - $@ || echo '$($(@F))' > $@
 
 # Somebody else's code: our warnings are not its promises.
 $(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/llhttp/%.c Makefile
@@ -241,6 +266,8 @@ soak: all ## 300 processes for T seconds, memory and descriptors watched: make s
 failures: all ## try each fault on a real colony and write what was seen into docs/reliability.md
 	COLONY=$(abspath $(BUILD))/colony /usr/bin/python3 tests/failures.py --write
 
+lint format: SRC += $(filter-out $(STAND_IN),$(wildcard src/*/*_without.c))
+lint format: CLI += $(filter-out $(STAND_IN),$(wildcard cli/*_without.c))
 lint: ## clang-tidy and clang-format, as errors
 	clang-format --dry-run -Werror $(SRC) $(CLI) $(DOC) $(wildcard include/*.h include/*/*.h src/*/*.h cli/*.h docs/*.h tests/*/*.c)
 	printf '%s\n' $(SRC) $(CLI) $(DOC) | xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- -std=gnu11 $(CPPFLAGS) $(LLHTTP_CFLAGS)

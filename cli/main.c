@@ -10,6 +10,7 @@
 
 #include "commands.h"
 #include "core/error.h"
+#include "core/features.h"
 #include "core/log.h"
 #include "core/template.h"
 #include "options.h"
@@ -22,7 +23,7 @@ static int cmd_version(int argc, char **argv);
 struct command {
     const char *name;
     int (*run)(int argc, char **argv);
-    const struct colony_usage *usage; /* NULL: hidden */
+    const struct colony_usage *usage; /* NULL, or without a summary: hidden */
     const char *help;
 };
 
@@ -75,7 +76,7 @@ static bool get_command(size_t index, struct colony_usage *child)
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         const struct colony_usage *usage = commands[i].usage;
 
-        if (!usage || index-- > 0)
+        if (!usage || !usage->summary || index-- > 0)
             continue;
         *child = (struct colony_usage){
             .command = commands[i].name,
@@ -155,7 +156,12 @@ static int run_command(int argc, char **argv)
 
 static int print_version(void)
 {
-    printf("colony %s\n", COLONY_VERSION);
+    const char *left_out = colony_left_out();
+
+    if (*left_out != '\0')
+        printf("colony %s (without %s)\n", COLONY_VERSION, left_out);
+    else
+        printf("colony %s\n", COLONY_VERSION);
     return EXIT_OK;
 }
 

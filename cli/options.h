@@ -70,10 +70,10 @@ typedef bool (*colony_usage_child_cb)(size_t index, struct colony_usage *child);
 
 /* A command as its user sees it. */
 struct colony_usage {
-    const char *command;                 /* "colony serve"; begins every message */
-    const char *arguments;               /* "[NAME...]", or "" for none */
-    const char *summary;                 /* one line, or more that are wrapped by hand */
-    const char *examples;                /* lines that end in \n, without indentation; or NULL */
+    const char *command;   /* "colony serve"; begins every message */
+    const char *arguments; /* "[NAME...]", or "" for none */
+    const char *summary;   /* one line, or more that are wrapped by hand; NULL: is not listed */
+    const char *examples;  /* lines that end in \n, without indentation; or NULL */
     const struct colony_option *options; /* or NULL */
     int operands_min;
     int operands_max;            /* or COLONY_OPERANDS_ANY */

@@ -11,7 +11,6 @@
 #include "api/response_internal.h"
 #include "api/route_internal.h"
 #include "api/server_internal.h"
-#include "api/tls_internal.h"
 #include "core/error.h"
 #include "core/log.h"
 
@@ -63,7 +62,8 @@ static void on_closed(uv_handle_t *handle)
     colony__buffer_clear(&connection->pending);
     colony__buffer_clear(&connection->out);
     colony__buffer_clear(&connection->flight);
-    colony__tls_free(connection->tls);
+    if (connection->seal)
+        connection->seal->free(connection);
     colony__server_remove(server, connection); /* the server may be gone after this */
     free(connection);
 }
@@ -72,8 +72,8 @@ void colony__connection_close(struct colony__connection *connection)
 {
     if (connection->phase == PHASE_CLOSED)
         return;
-    if (connection->tls)
-        colony__connection_end_tls(connection);
+    if (connection->seal)
+        connection->seal->end(connection);
     enter(connection, PHASE_CLOSED);
     colony__connection_drop_source(connection);
     colony__connection_drop_duplex(connection);
@@ -104,7 +104,7 @@ void colony__connection_give_up(struct colony__connection *connection)
                      (connection->phase == PHASE_READING || connection->phase == PHASE_ANSWERING);
     uv_os_fd_t fd;
 
-    if (is_silent && !connection->tls && uv_fileno(&connection->wire.handle, &fd) == 0)
+    if (is_silent && !connection->seal && uv_fileno(&connection->wire.handle, &fd) == 0)
         colony__connection_refuse_fd(connection->server, fd);
     colony__connection_close(connection);
 }
@@ -114,7 +114,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     struct colony__connection *connection = handle->data;
 
     (void)suggested;
-    if (connection->tls)
+    if (connection->seal)
         *buf = uv_buf_init(connection->server->read_buffer + COLONY__HALF_SIZE, COLONY__HALF_SIZE);
     else
         *buf = uv_buf_init(connection->server->read_buffer, COLONY__READ_SIZE);
@@ -124,8 +124,8 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
 {
     struct colony__connection *connection = stream->data;
 
-    if (size > 0 && connection->tls)
-        colony__connection_take_sealed(connection, buf->base, (size_t)size);
+    if (size > 0 && connection->seal)
+        connection->seal->take(connection, buf->base, (size_t)size);
     else if (size > 0)
         colony__connection_take_bytes(connection, buf->base, (size_t)size);
     else if (size == UV_EOF)
@@ -159,8 +159,8 @@ void colony__connection_linger(struct colony__connection *connection)
 {
     enter(connection, PHASE_LINGERING);
     colony__buffer_clear(&connection->pending);
-    if (connection->tls)
-        colony__connection_say_goodbye(connection);
+    if (connection->seal)
+        connection->seal->say_goodbye(connection);
     colony__connection_set_reading(connection, true);
     if (connection->phase == PHASE_LINGERING &&
         uv_shutdown(&connection->shutdown, &connection->wire.stream, on_shutdown) < 0)
@@ -359,8 +359,8 @@ static int send_bytes(struct colony__connection *connection)
     int rc;
 
     colony_log_flush(); /* who gets an answer finds in the log what it is about */
-    if (connection->tls)
-        return colony__connection_send_sealed(connection);
+    if (connection->seal)
+        return connection->seal->send(connection);
     if (connection->is_direct && connection->is_ended)
         sent = uv_try_write(stream, &buf, 1);
     if (sent > 0) { /* else an error shows again */

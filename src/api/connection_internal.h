@@ -58,6 +58,17 @@ struct colony__duplex {
     void (*closed)(void *data); /* exactly once, after that of the source */
 };
 
+/* What a connection does otherwise whose bytes are sealed on the wire. */
+struct colony__seal {
+    void (*take)(struct colony__connection *connection, const char *data, size_t size);
+    /* Seals what is in flight and sends it: as send_bytes(). */
+    int (*send)(struct colony__connection *connection);
+    void (*say_goodbye)(struct colony__connection *connection);
+    /* The last words before it is closed. */
+    void (*end)(struct colony__connection *connection);
+    void (*free)(struct colony__connection *connection);
+};
+
 struct colony__connection {
     union {
         uv_handle_t handle;
@@ -72,12 +83,13 @@ struct colony__connection {
     enum colony__phase phase;
     uint64_t deadline_ms; /* of the loop's clock; 0: none */
     struct colony__parser parser;
-    struct colony__buffer pending; /* read and not yet parsed */
-    struct colony__buffer out;     /* to be sent */
-    struct colony__buffer flight;  /* being sent */
-    struct colony__tls *tls;       /* between all of these and the wire; NULL: nothing is */
-    size_t sealed_size;            /* TLS: of what is in flight, sealed so far */
-    size_t stalled_size;           /* unsent bytes when the deadline was set */
+    struct colony__buffer pending;   /* read and not yet parsed */
+    struct colony__buffer out;       /* to be sent */
+    struct colony__buffer flight;    /* being sent */
+    const struct colony__seal *seal; /* between all of these and the wire; NULL: nothing is */
+    struct colony__tls *tls;         /* the seal's */
+    size_t sealed_size;              /* the seal's: of what is in flight, sealed so far */
+    size_t stalled_size;             /* unsent bytes when the deadline was set */
     const struct colony__source *source;
     void *source_data;
     const struct colony__duplex *duplex; /* NULL: requests are read */
@@ -103,7 +115,8 @@ struct colony__connection {
 int colony__connection_new(struct colony__connection **out, struct colony__server *server, int fd,
                            const struct colony__peer *peer, bool is_refused);
 
-/* It speaks TLS from its first byte on. Closes it, with nothing said, if that cannot be had. */
+/* connection_tls.c: it speaks TLS from its first byte on. Closes it, with nothing said, if that
+ * cannot be had. */
 void colony__connection_secure(struct colony__connection *connection,
                                struct colony__tls_context *context);
 
@@ -166,14 +179,5 @@ void colony__connection_take_eof(struct colony__connection *connection);
 void colony__connection_take_written(struct colony__connection *connection, int status);
 void colony__connection_watch_stall(struct colony__connection *connection);
 void colony__connection_linger(struct colony__connection *connection);
-
-/* connection_tls.c, for connection.c: */
-void colony__connection_take_sealed(struct colony__connection *connection, const char *data,
-                                    size_t size);
-/* Seals what is in flight and sends it: as send_bytes(). */
-int colony__connection_send_sealed(struct colony__connection *connection);
-void colony__connection_say_goodbye(struct colony__connection *connection);
-/* The last words before it is closed. */
-void colony__connection_end_tls(struct colony__connection *connection);
 
 #endif

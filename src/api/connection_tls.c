@@ -8,7 +8,7 @@
 #include "api/tls_wire_internal.h"
 
 /* An answer that is cut off must not look as if it had been its end. */
-void colony__connection_end_tls(struct colony__connection *connection)
+static void end(struct colony__connection *connection)
 {
     if (connection->phase != PHASE_ANSWERING)
         colony__tls_end(connection->tls);
@@ -58,8 +58,7 @@ static void refuse_plain(struct colony__connection *connection)
     end_broken(connection);
 }
 
-void colony__connection_take_sealed(struct colony__connection *connection, const char *data,
-                                    size_t size)
+static void take(struct colony__connection *connection, const char *data, size_t size)
 {
     char *plain = connection->server->read_buffer;
     ssize_t count;
@@ -119,21 +118,36 @@ static int send_piece(struct colony__connection *connection)
     return rc;
 }
 
-int colony__connection_send_sealed(struct colony__connection *connection)
+static int send_flight(struct colony__connection *connection)
 {
     connection->sealed_size = 0;
     return send_piece(connection);
 }
 
-void colony__connection_say_goodbye(struct colony__connection *connection)
+static void say_goodbye(struct colony__connection *connection)
 {
     colony__tls_end(connection->tls);
     send_words(connection);
 }
 
+static void free_tls(struct colony__connection *connection)
+{
+    colony__tls_free(connection->tls);
+}
+
+static const struct colony__seal tls_seal = {
+    .take = take,
+    .send = send_flight,
+    .say_goodbye = say_goodbye,
+    .end = end,
+    .free = free_tls,
+};
+
 void colony__connection_secure(struct colony__connection *connection,
                                struct colony__tls_context *context)
 {
-    if (!context || colony__tls_new(&connection->tls, context) < 0)
+    if (context && colony__tls_new(&connection->tls, context) == 0)
+        connection->seal = &tls_seal;
+    else
         colony__connection_close(connection);
 }

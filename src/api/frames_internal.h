@@ -71,7 +71,8 @@ bool colony__frames_is_over(const struct colony__frames *frames);
 void colony__frames_close(struct colony__frames *frames, enum colony__close_code code,
                           const char *reason);
 
-/* The head of a whole message of @size bytes, into @out of COLONY__FRAME_HEAD_MAX. Its size. */
+/* The head of a whole message of @size bytes, into @out of COLONY__FRAME_HEAD_MAX. Its size. In
+ * frame_head.c, for who sends without reading. */
 size_t colony__frame_head(char *out, enum colony__opcode opcode, size_t size);
 
 #endif

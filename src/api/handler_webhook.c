@@ -12,7 +12,6 @@
 #include "api/json_internal.h"
 #include "api/webhook_internal.h"
 #include "api/webhook_queue_internal.h"
-#include "core/curl.h"
 #include "core/error.h"
 #include "core/http_client.h"
 
@@ -81,9 +80,8 @@ static int handle(struct colony__stage *stage, struct colony__incoming *event)
 
 static int check(const struct colony_handler_settings *settings, struct colony_error *err)
 {
-    const struct colony_curl *lib;
     struct colony__webhook *hook = NULL;
-    int rc = colony_curl_get(&lib, err);
+    int rc = colony_http_client_check(err);
 
     if (rc == 0)
         rc = colony__webhook_new(&hook, &settings->hook, "handler", 0, err);

@@ -13,12 +13,12 @@
 #include <uv.h>
 
 #include "api/juggler_internal.h"
-#include "core/curl.h"
 #include "core/engine.h"
 #include "core/error.h"
 #include "core/event_settings.h"
 #include "core/events.h"
 #include "core/front.h"
+#include "core/http_client.h"
 
 struct juggler {
     struct colony_engine *engine;
@@ -114,9 +114,7 @@ static const struct colony_meter meters[] = {
 
 int colony_juggler_check(const struct colony_settings *settings, struct colony_error *err)
 {
-    const struct colony_curl *lib;
-
-    return settings->juggler->url ? colony_curl_get(&lib, err) : 0;
+    return settings->juggler->url ? colony_http_client_check(err) : 0;
 }
 
 static void on_part_closed(void *data)

@@ -12,7 +12,6 @@
 #include "api/json_internal.h"
 #include "api/webhook_internal.h"
 #include "api/webhook_queue_internal.h"
-#include "core/curl.h"
 #include "core/engine.h"
 #include "core/error.h"
 #include "core/events.h"
@@ -58,8 +57,7 @@ static void drop_hooks(struct hooks *hooks)
 static int load_hooks(struct hooks *hooks, const struct colony_webhooks_settings *settings,
                       struct colony_error *err)
 {
-    const struct colony_curl *lib;
-    int rc = settings->count > 0 ? colony_curl_get(&lib, err) : 0;
+    int rc = settings->count > 0 ? colony_http_client_check(err) : 0;
 
     for (size_t i = 0; i < settings->count && rc == 0; i++) {
         rc = colony__webhook_new(&hooks->list[i], &settings->list[i], "webhook", i + 1, err);

@@ -8,19 +8,21 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+struct colony__channel_seal;
 struct colony_channel_tls;
 struct colony_error;
 struct colony_target;
 
 struct colony_channel {
     int fd;
-    struct colony_channel_tls *tls; /* NULL: none */
+    const struct colony__channel_seal *seal; /* NULL: bytes go as they are */
+    struct colony_channel_tls *tls;          /* the seal's */
 };
 
 /*
  * Connects, and with TLS makes sure who is there, within 10 seconds. Errors of
  * colony_target_connect(); -EACCES: it is not who it should be, or does not want us; -ENOENT:
- * OpenSSL is not installed; -EINVAL: a file cannot be used.
+ * OpenSSL is not installed; -ENOTSUP: this colony has no TLS; -EINVAL: a file cannot be used.
  */
 int colony_channel_open(struct colony_channel *channel, const struct colony_target *target,
                         struct colony_error *err);

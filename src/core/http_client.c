@@ -247,6 +247,13 @@ static int on_timeout(CURLM *multi, long ms, void *data)
 
 /* --- the client ------------------------------------------------------------------------------- */
 
+int colony_http_client_check(struct colony_error *err)
+{
+    const struct colony_curl *lib;
+
+    return colony_curl_get(&lib, err);
+}
+
 int colony_http_client_new(struct colony_http_client **out, struct uv_loop_s *loop,
                            struct colony_error *err)
 {

@@ -44,7 +44,12 @@ struct colony_http_request {
     void *data;
 };
 
-/* Opens libcurl: its errors, and -ENOMEM. */
+/*
+ * Whether there can be one: opens libcurl. Any thread. -ENOENT, -ENOTSUP with what to do about it;
+ * -ENOMEM.
+ */
+int colony_http_client_check(struct colony_error *err);
+/* Errors of the check, and -ENOMEM. */
 int colony_http_client_new(struct colony_http_client **out, struct uv_loop_s *loop,
                            struct colony_error *err);
 /* -ENOMEM. */

@@ -7,6 +7,7 @@
 #include <cjson/cJSON.h>
 
 #include "core/error.h"
+#include "core/features.h"
 #include "core/settings_internal.h"
 #include "core/value.h"
 
@@ -67,6 +68,8 @@ static const char *check(const struct colony_rpc_settings *rpc)
                          : "cannot use `allow`: `keys` is missing, the keys of colony itself";
     if (rpc->pst.class_name != PST_S3)
         return NULL;
+    if (!colony_has_feature("curl"))
+        return "cannot keep attributes in s3: " COLONY_LEFT_OUT("HTTP requests", "curl");
     if (!rpc->pst.url || !colony_is_http_url(rpc->pst.url))
         return "cannot keep attributes in s3: `url` must be https://HOST/BUCKET/KEY";
     return rpc->pst.credentials ? NULL : "cannot keep attributes in s3: `credentials` is missing";

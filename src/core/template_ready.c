@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/features.h"
 #include "core/pattern.h"
 #include "core/setting_internal.h"
 #include "core/settings.h"
@@ -80,6 +81,9 @@ static int read_http(const struct colony__reading *reading, const struct colony_
 
     if (rc == 0 && !colony_is_http_url(value->text)) /* which may have a secret in it */
         return colony__setting_fail_type(reading, row, value);
+    if (rc == 0 && !colony_has_feature("curl"))
+        return colony__setting_fail(reading, value, -EINVAL,
+                                    "cannot use `http`: " COLONY_LEFT_OUT("HTTP requests", "curl"));
     return rc;
 }
 
