@@ -179,6 +179,7 @@ def test_several_clients_send_at_once(colony):
 def test_processes_that_run_are_slaves(colony):
     port = start(colony, {"processes": {"one": SLEEP, "pair": {**SLEEP, "numprocesses": 2},
                                         "off": {**SLEEP, "start": False}}})
+    colony.wait_state("one", "running")
     colony.wait_state("pair", "running", 2)
     assert [slave["name"] for slave in status(port)["slaves"]] == ["one", "pair-1", "pair-2"]
     colony.ctl("stop", "pair")
