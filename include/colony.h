@@ -416,9 +416,9 @@ COLONY_API void colony_http_request_answer(struct colony_http_request *request, 
  * Has @fn answer @method ("GET", which is HEAD too, "POST", "PUT", "DELETE") of paths that fit
  * @pattern, "/greet/NAME": a part that begins with an upper-case letter stands for any. It stays
  * until it is removed, or the engine has ended. Reading (GET) takes the right to read, all else the
- * right to control, as with colony's own, which come first. Not in /openapi.json.
+ * right to control, as with colony's own, which come first, also in /openapi.json.
  *
- * -EINVAL; -EEXIST: colony, or a route that was added before, answers all these paths already;
+ * -EINVAL: no such method, or no path (512 bytes at most); -EEXIST: colony, or a route that was added before, answers all these paths already;
  * -ENOSPC: above 256; -ENOMEM.
  */
 COLONY_API int colony_http_add_route(struct colony *colony, const char *method, const char *pattern,
