@@ -264,7 +264,8 @@ COLONY_API int colony_subscribe(struct colony *colony, const char *pattern, colo
 COLONY_API void colony_unsubscribe(struct colony_listener *listener);
 
 /*
- * Tells those who subscribed in this program of something of its own, in a later turn of the loop.
+ * Tells those who subscribed in this program of something of its own, in a later turn of the loop;
+ * and while its engine runs, those who ask colony for `topic.@topic`: at /watch, and webhooks.
  * @topic: words of letters, digits, `-`, `_` and `:` with dots between, 200 bytes at most; the
  * first is no event of the engine's, nor "proc" (-EINVAL). @message (may be NULL) is copied. Any
  * thread; what one thread publishes, posts and writes is carried out in that order. -ENOMEM.
@@ -418,8 +419,8 @@ COLONY_API void colony_http_request_answer(struct colony_http_request *request, 
  * until it is removed, or the engine has ended. Reading (GET) takes the right to read, all else the
  * right to control, as with colony's own, which come first, also in /openapi.json.
  *
- * -EINVAL: no such method, or no path (512 bytes at most); -EEXIST: colony, or a route that was added before, answers all these paths already;
- * -ENOSPC: above 256; -ENOMEM.
+ * -EINVAL: no such method, or no path (512 bytes at most); -EEXIST: colony, or a route that was
+ * added before, answers all these paths already; -ENOSPC: above 256; -ENOMEM.
  */
 COLONY_API int colony_http_add_route(struct colony *colony, const char *method, const char *pattern,
                                      void (*fn)(struct colony_http_request *request, void *data),
