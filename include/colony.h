@@ -128,6 +128,29 @@ COLONY_API struct uv_loop_s *colony_engine_loop(struct colony *colony);
 COLONY_API int colony_engine_post(struct colony *colony,
                                   void (*fn)(struct colony *colony, void *arg), void *arg);
 
+/* How settings are read again. All-zero: they are, and nobody is told. */
+struct colony_reload {
+    bool is_dry; /* nothing is changed: only the steps are told */
+    /* On the loop; texts are borrowed for the call. Either may be NULL.
+     * Each step of one that succeeds: @action is "start", "stop", "restart" or "update" (without a
+     * restart) of the template @name, or "ignore" of a section that takes another start of the
+     * engine. */
+    void (*step)(const char *action, const char *name, const char *why, void *data);
+    /* Once, after them: 0; or nothing was changed, because of @why ("FILE:LINE:COLUMN: …"), which
+     * is NULL at 0. -ESHUTDOWN: the engine ended meanwhile, or began anew with another keeper. */
+    void (*done)(int rc, const char *why, void *data);
+    void *data;
+};
+/*
+ * Has a living engine (else -EAGAIN) read the file of colony_engine_load() again, off the loop, and
+ * go over to it, as SIGHUP to its keeper and `colony ctl reload` do. What the program added stays.
+ * @reload (may be NULL) is copied; `done` is told later, unless this fails, also when @colony is
+ * freed before. -ENOENT: there is no such file; -EALREADY: another one is under way; -ESHUTDOWN,
+ * -ENOMEM.
+ */
+COLONY_API int colony_engine_reload(struct colony *colony, const struct colony_reload *reload,
+                                    struct colony_error *err);
+
 /* --- templates: what is to run -----------------------------------------------------------------
  *
  * What follows, up to the events, is asked of a living engine: from `ready` until `stopped`, on its

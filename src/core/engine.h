@@ -407,8 +407,8 @@ const char *colony_reload_action_name(enum colony_reload_action action);
  */
 typedef void (*colony_reload_cb)(int rc, const struct colony_error *err,
                                  const struct colony_reload_step *steps, size_t count, void *data);
-int colony_engine_reload(struct colony_engine *engine, bool is_dry, const char *why,
-                         colony_reload_cb cb, void *data, struct colony_error *err);
+int colony_engine_reload_settings(struct colony_engine *engine, bool is_dry, const char *why,
+                                  colony_reload_cb cb, void *data, struct colony_error *err);
 
 /*
  * Tells the service manager, by the keeper, how a reload that it may have asked for went; @problem

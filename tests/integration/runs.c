@@ -133,6 +133,94 @@ static void reloaded(void)
     end();
 }
 
+struct told {
+    unsigned steps;
+    char step[256]; /* the last one */
+    unsigned ends;
+    int rc;
+    char why[512];
+};
+
+static void on_step(const char *action, const char *name, const char *why, void *data)
+{
+    struct told *told = data;
+
+    CHECK(told->ends == 0);
+    told->steps++;
+    (void)snprintf(told->step, sizeof told->step, "%s %s: %s", action, name, why);
+}
+
+static void on_done(int rc, const char *why, void *data)
+{
+    struct told *told = data;
+
+    CHECK((rc == 0) == !why);
+    told->ends++;
+    told->rc = rc;
+    (void)snprintf(told->why, sizeof told->why, "%s", why ? why : "");
+}
+
+static struct told reload(int is_dry)
+{
+    struct told told = {0};
+    const struct colony_reload wish = {
+        .is_dry = is_dry, .step = on_step, .done = on_done, .data = &told};
+
+    CHECK(colony_engine_reload(colony, &wish, &err) == 0);
+    CHECK(told.ends == 0 && colony_engine_reload(colony, &wish, &err) == -EALREADY);
+    UNTIL(told.ends == 1);
+    return told;
+}
+
+/* By the program itself, which is told how it went. */
+static void asked(void)
+{
+    struct told told;
+    char path[4096];
+
+    (void)snprintf(path, sizeof path, "%s.yaml", state);
+    begin(NULL);
+    save(path, "processes: {}");
+    CHECK(colony_engine_load(colony, path, &err) == 0);
+    CHECK(colony_engine_reload(colony, NULL, &err) == -EAGAIN);
+    start();
+    CHECK(colony_template_add(colony, "{name: web, cmd: sleep 1000}", &err) == 0);
+    save(path, "processes: {db: {cmd: sleep 1000}}");
+    told = reload(1);
+    CHECK(told.rc == 0 && told.steps == 1 && strcmp(told.step, "start db: is new") == 0);
+    CHECK(count_templates() == 1);
+    told = reload(0);
+    CHECK(told.rc == 0 && told.steps == 1 && count_templates() == 2);
+
+    save(path, "processes: {db: {cmdd: sleep 1000}}");
+    told = reload(0);
+    CHECK(told.rc == -EINVAL && told.steps == 0 && strstr(told.why, ".yaml:1:18: "));
+    CHECK(strstr(told.why, "`cmd`") && strcmp(look("db").origin, "config") == 0);
+
+    save(path, "processes: {}");
+    CHECK(colony_engine_reload(colony, NULL, NULL) == 0);
+    UNTIL(count_templates() == 1);
+    CHECK(strcmp(look("web").origin, "program") == 0);
+
+    memset(&told, 0, sizeof told); /* one that its end overtakes is told, too */
+    CHECK(colony_engine_reload(
+              colony, &(struct colony_reload){.step = on_step, .done = on_done, .data = &told},
+              &err) == 0);
+    colony_engine_stop(colony, "the test");
+    end();
+    CHECK(told.ends == 1);
+}
+
+/* There is nothing to be read again. */
+static void unasked(void)
+{
+    begin(NULL);
+    start();
+    CHECK(colony_engine_reload(colony, NULL, &err) == -ENOENT);
+    CHECK(strstr(err.message, "without a settings file"));
+    end();
+}
+
 /* What is left running becomes the process of the template that the next run adds; nothing else of
  * this one is remembered. */
 static void left(void)
@@ -179,8 +267,8 @@ static void again(void)
 }
 
 static const struct scenario scenarios[] = {
-    {"renewed", renewed}, {"gapless", gapless}, {"reloaded", reloaded},
-    {"left", left},       {"again", again},     {NULL, NULL},
+    {"renewed", renewed}, {"gapless", gapless}, {"reloaded", reloaded}, {"asked", asked},
+    {"unasked", unasked}, {"left", left},       {"again", again},       {NULL, NULL},
 };
 
 int main(int argc, char **argv)
