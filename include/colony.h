@@ -691,7 +691,7 @@ struct colony_rpc_persister {
  * NULL: all defaults. So it listens on the first free port of 51000 to 51100 of 127.0.0.1, or of
  * 0.0.0.0 where there are keys, and `pst` is saved each minute into STATE/rpc/NAME.json (.db:
  * sqlite), STATE being the user's state folder of colony. @name is one of processes', without `:`
- * and without `-` at its beginning. -EINVAL with the reason; -ENOMEM.
+ * and without `-` at its beginning. -EINVAL with the reason, and its place in @settings; -ENOMEM.
  */
 COLONY_API int colony_rpc_open(struct colony_rpc_daemon **out, const char *name,
                                const char *settings, struct colony_error *err);
