@@ -317,10 +317,10 @@ struct colony_io {
 /*
  * What a process writes from now on; label ".": to all its streams. @evtype is the label, and the
  * message has bytes; one without any is the last: the process has ended. What it writes while the
- * keeper is replaced is told, too, unless it ends meanwhile: that is in the log. Threads as above.
- * -ENOENT:
- * no such process; -ENOTSUP: its output is not redirected; -EINVAL: it has no such stream; -EMFILE,
- * -ENOMEM. colony_unsubscribe() or colony_unmonitor_io() ends it, also after its last message.
+ * keeper is replaced is told, too, but to custom_streams if it ends meanwhile. Threads as above.
+ * -ENOENT: no such process; -ENOTSUP: its output is not redirected; -EINVAL: it has no such stream;
+ * -EMFILE, -ENOMEM. colony_unsubscribe() or colony_unmonitor_io() ends it, also after its last
+ * message.
  */
 COLONY_API int colony_monitor_io(struct colony *colony, struct colony_io stream,
                                  colony_listen_cb cb, void *data, struct colony_listener **out,

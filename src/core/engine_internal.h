@@ -209,7 +209,8 @@ struct colony_engine {
     int keeper_pidfd;
     uint32_t up_count; /* slots that are not SLOT_STOPPED */
     bool is_welcomed;
-    bool leaves; /* it ends without stopping anything */
+    bool has_held_logs; /* nothing of what was in the pipes at its welcome has been moved */
+    bool leaves;        /* it ends without stopping anything */
     bool is_stopping;
     bool is_hurried; /* nobody gets a grace any more */
     bool is_lost;

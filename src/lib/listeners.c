@@ -148,6 +148,9 @@ void colony__listeners_resume(struct colony__listeners *listeners)
     for (struct colony_listener *at = begin_walk(listeners, &last); at; at = next_of(at, last))
         if (at->source && at->source->begin(at, listeners->engine) < 0)
             at->source->lost(at);
+    for (struct colony_listener *at = begin_walk(listeners, &last); at; at = next_of(at, last))
+        if (at->begun && at->source->resumed)
+            at->source->resumed(at);
 }
 
 static void end_source(struct colony__listeners *listeners, struct colony_listener *listener)

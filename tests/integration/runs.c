@@ -2,6 +2,8 @@
 /* runs.c - scenarios of programs whose keeper, engine or settings become others. */
 #include "scenarios.h"
 
+#include <sys/stat.h>
+
 static pid_t read_keeper(void)
 {
     char path[4096];
@@ -101,6 +103,66 @@ static void gapless(void)
         renew(0);
     }
     CHECK(first.ends == 0 && one_of("n").id == io.id && is_counted(&first));
+    end();
+}
+
+/* As the program's colony, one that waits, when there is a FILE with a pid, for that process to end
+ * by SIGUSR1: no engine looks then. */
+static void save_waiting_colony(char path[4096], const char *file)
+{
+    FILE *script;
+
+    (void)snprintf(path, 4096, "%s.sh", state);
+    script = fopen(path, "we");
+    CHECK(script);
+    CHECK(fprintf(script,
+                  "#!/bin/sh\n"
+                  "if read pid < %s; then\n"
+                  "    rm %s; kill -USR1 $pid\n"
+                  "    while [ -e /proc/$pid ] && ! grep -q '^State:.Z' /proc/$pid/status; do\n"
+                  "        sleep 0.01\n"
+                  "    done\n"
+                  "fi 2>/dev/null\n"
+                  "exec %s \"$@\"\n",
+                  file, file, keeper_program) > 0);
+    CHECK(fchmod(fileno(script), 0700) == 0 && fclose(script) == 0);
+}
+
+static int ends_with(const struct heard *heard, const char *text)
+{
+    size_t size = strlen(text);
+
+    return heard->size >= size && memcmp(heard->bytes + heard->size - size, text, size) == 0;
+}
+
+/* What ends while there is neither keeper nor engine is heard to its end. */
+static void last_words(void)
+{
+    static const char settings[] =
+        "{name: w, redirect_output: [out], restart: never, ready: {line: up}, shell: true, cmd: "
+        "\"trap 'echo last words; exit' USR1; echo up; while :; do sleep 0.01; done\"}";
+    struct colony_io io = {.label = "out"};
+    char program[4096];
+    char file[4096];
+    FILE *pid;
+
+    (void)snprintf(file, sizeof file, "%s.pid", state);
+    save_waiting_colony(program, file);
+    begin(NULL);
+    CHECK(colony_engine_set(colony, COLONY_PROGRAM, program, &err) == 0);
+    start();
+    CHECK(colony_template_add(colony, settings, &err) == 0);
+    UNTIL(one_of("w").id != 0 && strcmp(one_of("w").state, "ready") == 0);
+    io.id = one_of("w").id;
+    hear_io(&first, io);
+    io.label = ".";
+    hear_io(&second, io);
+    pid = fopen(file, "we");
+    CHECK(pid && fprintf(pid, "%d\n", (int)one_of("w").os_pid) > 0 && fclose(pid) == 0);
+    renew(0);
+    CHECK(one_of("w").id == 0);
+    UNTIL(first.ends == 1 && second.ends == 1);
+    CHECK(ends_with(&first, "last words\n") && ends_with(&second, "last words\n"));
     end();
 }
 
@@ -267,8 +329,9 @@ static void again(void)
 }
 
 static const struct scenario scenarios[] = {
-    {"renewed", renewed}, {"gapless", gapless}, {"reloaded", reloaded}, {"asked", asked},
-    {"unasked", unasked}, {"left", left},       {"again", again},       {NULL, NULL},
+    {"renewed", renewed},   {"gapless", gapless}, {"last_words", last_words},
+    {"reloaded", reloaded}, {"asked", asked},     {"unasked", unasked},
+    {"left", left},         {"again", again},     {NULL, NULL},
 };
 
 int main(int argc, char **argv)
