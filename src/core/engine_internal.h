@@ -203,14 +203,14 @@ struct colony_engine {
     struct template_entry *due_head; /* whose stop is to be looked at */
     struct template_entry *due_tail;
     bool is_stopping_due;
+    bool has_held_logs;    /* nothing of what was in the pipes at its welcome has been moved */
     uv_timer_t trim_timer; /* engine_trim.c */
     uint32_t stirred;      /* moves since it was started */
     uv_poll_t keeper_poll; /* its pidfd */
     int keeper_pidfd;
     uint32_t up_count; /* slots that are not SLOT_STOPPED */
     bool is_welcomed;
-    bool has_held_logs; /* nothing of what was in the pipes at its welcome has been moved */
-    bool leaves;        /* it ends without stopping anything */
+    bool leaves; /* it ends without stopping anything */
     bool is_stopping;
     bool is_hurried; /* nobody gets a grace any more */
     bool is_lost;
