@@ -169,9 +169,9 @@ $(BUILD)/calls $(BUILD)/runs $(BUILD)/slave_reports: $(BUILD)/%: tests/integrati
 $(BUILD)/calls $(BUILD)/runs: tests/integration/scenarios.h
 
 # What tests/faults makes calls fail with, in colony alone: never linked into it.
-$(BUILD)/faults.so: tests/faults/preload.c Makefile
+$(BUILD)/faults.so: $(wildcard tests/faults/*.c) tests/faults/faults.h Makefile
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(filter-out -Wpedantic -Wmissing-prototypes,$(WARN)) -fPIC -shared -o $@ $<
+	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(filter-out -Wpedantic -Wmissing-prototypes,$(WARN)) -fPIC -shared -o $@ $(filter %.c,$^)
 
 # What writes the reference has the tables of the program, and a main of its own.
 $(BUILD)/docs/main.o: cli/main.c Makefile VERSION

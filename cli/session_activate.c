@@ -21,16 +21,6 @@ const struct colony_option session_activate_options[] = {
 };
 /* clang-format on */
 
-/* Ticks since boot, as processes have them for their start. */
-static uint64_t now_ticks(void)
-{
-    struct colony_boot boot;
-
-    if (colony_boot_read(&boot, NULL) < 0)
-        return 0;
-    return colony_boot_now_ns() / (UINT64_C(1000000000) / boot.ticks_per_second);
-}
-
 static const char *text_of(const cJSON *slot, const char *key)
 {
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(slot, key));
@@ -59,16 +49,17 @@ static void tell_cause(const struct colony_session_list *list, const char *cause
         printf("%s%s\n", *cause ? ": " : "", cause);
 }
 
+/* What the supervisor has started is its child, whatever the clock says of who was first. */
 static void tell_slot(const cJSON *slot, const struct colony_session_list *list, const char *title,
-                      uint64_t began_ticks)
+                      pid_t supervisor)
 {
     const cJSON *pid = cJSON_GetObjectItemCaseSensitive(slot, "os_pid");
     const char *state = text_of(slot, "state");
 
     if (cJSON_IsNumber(pid))
         printf("  %s %s (pid %d)\n",
-               colony_proc_start_ticks((pid_t)pid->valueint) < began_ticks ? "runs already:"
-                                                                           : "started:",
+               colony_proc_parent((pid_t)pid->valueint) == supervisor ? "started:"
+                                                                      : "runs already:",
                title, pid->valueint);
     if (cJSON_IsNumber(pid) || strcmp(state, "stopped") == 0)
         return;
@@ -76,8 +67,7 @@ static void tell_slot(const cJSON *slot, const struct colony_session_list *list,
     tell_cause(list, text_of(slot, "cause"));
 }
 
-static int tell_begun(const struct session *session, const struct colony_verb_active *active,
-                      uint64_t began_ticks)
+static int tell_begun(const struct session *session, const struct colony_verb_active *active)
 {
     const struct colony_session *open = &session->open;
     struct colony_session_list list = {0};
@@ -93,7 +83,7 @@ static int tell_begun(const struct session *session, const struct colony_verb_ac
             colony_session_list_find(&list, text_of(slot, "name"));
 
         if (process && strcmp(text_of(slot, "origin"), "session") == 0)
-            tell_slot(slot, &list, colony_session_process_title(process), began_ticks);
+            tell_slot(slot, &list, colony_session_process_title(process), active->pid);
     }
     colony_session_list_clear(&list);
     return EXIT_OK;
@@ -130,7 +120,6 @@ static int begin_here(struct session *session)
 
 int session_activate(struct session *session, int argc, char **argv)
 {
-    uint64_t began_ticks = now_ticks();
     struct colony_verb_active active;
     struct colony_error err = {0};
     int exit_code;
@@ -141,7 +130,7 @@ int session_activate(struct session *session, int argc, char **argv)
         return begin_here(session);
     if (colony_verb_activate(&session->open, &active, &err) < 0)
         return session_fail_error(&err);
-    exit_code = active.slots ? tell_begun(session, &active, began_ticks) : tell_other(active.pid);
+    exit_code = active.slots ? tell_begun(session, &active) : tell_other(active.pid);
     cJSON_Delete(active.slots);
     return exit_code;
 }

@@ -128,6 +128,29 @@ COLONY_API struct uv_loop_s *colony_engine_loop(struct colony *colony);
 COLONY_API int colony_engine_post(struct colony *colony,
                                   void (*fn)(struct colony *colony, void *arg), void *arg);
 
+/* How settings are read again. All-zero: they are, and nobody is told. */
+struct colony_reload {
+    bool is_dry; /* nothing is changed: only the steps are told */
+    /* On the loop; texts are borrowed for the call. Either may be NULL.
+     * Each step of one that succeeds: @action is "start", "stop", "restart" or "update" (without a
+     * restart) of the template @name, or "ignore" of a section that takes another start of the
+     * engine. */
+    void (*step)(const char *action, const char *name, const char *why, void *data);
+    /* Once, after them: 0; or nothing was changed, because of @why ("FILE:LINE:COLUMN: …"), which
+     * is NULL at 0. -ESHUTDOWN: the engine ended meanwhile, or began anew with another keeper. */
+    void (*done)(int rc, const char *why, void *data);
+    void *data;
+};
+/*
+ * Has a living engine (else -EAGAIN) read the file of colony_engine_load() again, off the loop, and
+ * go over to it, as SIGHUP to its keeper and `colony ctl reload` do. What the program added stays.
+ * @reload (may be NULL) is copied; `done` is told later, unless this fails, also when @colony is
+ * freed before. -ENOENT: there is no such file; -EALREADY: another one is under way; -ESHUTDOWN,
+ * -ENOMEM.
+ */
+COLONY_API int colony_engine_reload(struct colony *colony, const struct colony_reload *reload,
+                                    struct colony_error *err);
+
 /* --- templates: what is to run -----------------------------------------------------------------
  *
  * What follows, up to the events, is asked of a living engine: from `ready` until `stopped`, on its
@@ -264,7 +287,8 @@ COLONY_API int colony_subscribe(struct colony *colony, const char *pattern, colo
 COLONY_API void colony_unsubscribe(struct colony_listener *listener);
 
 /*
- * Tells those who subscribed in this program of something of its own, in a later turn of the loop.
+ * Tells those who subscribed in this program of something of its own, in a later turn of the loop;
+ * and while its engine runs, those who ask colony for `topic.@topic`: at /watch, and webhooks.
  * @topic: words of letters, digits, `-`, `_` and `:` with dots between, 200 bytes at most; the
  * first is no event of the engine's, nor "proc" (-EINVAL). @message (may be NULL) is copied. Any
  * thread; what one thread publishes, posts and writes is carried out in that order. -ENOMEM.
@@ -293,10 +317,10 @@ struct colony_io {
 /*
  * What a process writes from now on; label ".": to all its streams. @evtype is the label, and the
  * message has bytes; one without any is the last: the process has ended. What it writes while the
- * keeper is replaced is told, too, unless it ends meanwhile: that is in the log. Threads as above.
- * -ENOENT:
- * no such process; -ENOTSUP: its output is not redirected; -EINVAL: it has no such stream; -EMFILE,
- * -ENOMEM. colony_unsubscribe() or colony_unmonitor_io() ends it, also after its last message.
+ * keeper is replaced is told, too, but to custom_streams if it ends meanwhile. Threads as above.
+ * -ENOENT: no such process; -ENOTSUP: its output is not redirected; -EINVAL: it has no such stream;
+ * -EMFILE, -ENOMEM. colony_unsubscribe() or colony_unmonitor_io() ends it, also after its last
+ * message.
  */
 COLONY_API int colony_monitor_io(struct colony *colony, struct colony_io stream,
                                  colony_listen_cb cb, void *data, struct colony_listener **out,
@@ -416,10 +440,10 @@ COLONY_API void colony_http_request_answer(struct colony_http_request *request, 
  * Has @fn answer @method ("GET", which is HEAD too, "POST", "PUT", "DELETE") of paths that fit
  * @pattern, "/greet/NAME": a part that begins with an upper-case letter stands for any. It stays
  * until it is removed, or the engine has ended. Reading (GET) takes the right to read, all else the
- * right to control, as with colony's own, which come first. Not in /openapi.json.
+ * right to control, as with colony's own, which come first, also in /openapi.json.
  *
- * -EINVAL; -EEXIST: colony, or a route that was added before, answers all these paths already;
- * -ENOSPC: above 256; -ENOMEM.
+ * -EINVAL: no such method, or no path (512 bytes at most); -EEXIST: colony, or a route that was
+ * added before, answers all these paths already; -ENOSPC: above 256; -ENOMEM.
  */
 COLONY_API int colony_http_add_route(struct colony *colony, const char *method, const char *pattern,
                                      void (*fn)(struct colony_http_request *request, void *data),
@@ -667,7 +691,7 @@ struct colony_rpc_persister {
  * NULL: all defaults. So it listens on the first free port of 51000 to 51100 of 127.0.0.1, or of
  * 0.0.0.0 where there are keys, and `pst` is saved each minute into STATE/rpc/NAME.json (.db:
  * sqlite), STATE being the user's state folder of colony. @name is one of processes', without `:`
- * and without `-` at its beginning. -EINVAL with the reason; -ENOMEM.
+ * and without `-` at its beginning. -EINVAL with the reason, and its place in @settings; -ENOMEM.
  */
 COLONY_API int colony_rpc_open(struct colony_rpc_daemon **out, const char *name,
                                const char *settings, struct colony_error *err);

@@ -71,6 +71,8 @@ int colony__channel_new(struct colony__channel **out, struct colony__server *ser
 /* For one that nobody came to follow: does not call options->closed. */
 void colony__channel_free(struct colony__channel *channel);
 
+#define COLONY__NO_ID UINT64_MAX /* nobody can come back with it */
+
 /* Something to be told; all is borrowed. */
 struct colony__tidings {
     const char *event;

@@ -80,7 +80,7 @@ static bool is_pattern(const char *pattern)
     size_t segments = 0;
     size_t arguments = 0;
 
-    if (pattern[0] != '/')
+    if (pattern[0] != '/' || strlen(pattern) > COLONY__EXTRA_PATTERN_MAX)
         return false;
     for (const char *part = pattern; *part == '/'; part += strcspn(part, "/")) {
         part++;
@@ -159,7 +159,8 @@ int colony_extras_add(struct colony_extras *extras, const char *method, const ch
         .route = {.methods = kind,
                   .access = kind == METHOD_GET ? ACCESS_READ : ACCESS_CONTROL,
                   .pattern = pattern,
-                  .handler = serve},
+                  .handler = serve,
+                  .help = "of the program around this engine"},
         .cb = cb,
         .data = data,
     };
@@ -210,6 +211,16 @@ const struct colony__route *colony__extras_find(const struct colony_extras *extr
     }
     request->route = found;
     return found;
+}
+
+size_t colony__extras_count(const struct colony_extras *extras)
+{
+    return extras ? extras->count : 0;
+}
+
+const struct colony__route *colony__extras_row(const struct colony_extras *extras, size_t number)
+{
+    return &extras->items[number].route;
 }
 
 /* Requests. */

@@ -15,6 +15,7 @@ enum {
 #define DROPPED_TEXT "\n[colony: %" PRIu64 " %s are missing here: they were not read in time]\n"
 
 static const char line_end[] = "\r\n";
+static const char event_begin[] = "event: ";
 static const char data_begin[] = "data: ";
 
 const char *colony__form_type(const struct colony__form *form)
@@ -117,9 +118,11 @@ static char *put_event(char *out, const struct colony__tidings *tidings)
 {
     const char *end = tidings->text + tidings->size;
     const char *next;
-    char id[sizeof "id: \r\nevent: " + ID_MAX];
+    char id[sizeof "id: \r\n" + ID_MAX];
 
-    out = put(out, id, (size_t)snprintf(id, sizeof id, "id: %" PRIu64 "\r\nevent: ", tidings->id));
+    if (tidings->id != COLONY__NO_ID)
+        out = put(out, id, (size_t)snprintf(id, sizeof id, "id: %" PRIu64 "\r\n", tidings->id));
+    out = put(out, event_begin, sizeof event_begin - 1);
     out = put(out, tidings->event, strlen(tidings->event));
     out = put(out, line_end, 2);
     for (const char *at = tidings->text; at; at = next) {

@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /openapi.json: all routes for programs, from their own table and what stands beside it. */
+/*
+ * GET /openapi.json: all routes for programs, from their own table and what stands beside it; then
+ * those that a program has added.
+ */
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "api/connection_internal.h"
+#include "api/extras_internal.h"
 #include "api/handlers_internal.h"
 #include "api/json_internal.h"
 #include "api/openapi_internal.h"
 #include "api/response_internal.h"
+#include "api/server_internal.h"
 
 enum {
-    PATH_MAX_BYTES = 128,
+    PATH_MAX_BYTES = 3 * COLONY__EXTRA_PATTERN_MAX + 2 * COLONY__ARGS_MAX + 1, /* all is escaped */
 };
 
 #define JSON(...) #__VA_ARGS__
@@ -88,23 +95,33 @@ static bool has_same_paths(const char *left, const char *right)
     return *left == *right;
 }
 
-/* Appends a part of a path, of which arguments are in capitals. */
+/* Nobody knows more of it than the program that has added it. */
+static bool is_added(const struct colony__route *route)
+{
+    return !colony__operation_find(route->methods, route->pattern);
+}
+
+/* Appends a part of a path, of which arguments are in capitals, as an URL has it. */
 static void put_part(char out[PATH_MAX_BYTES], const char *part, size_t length)
 {
+    static const char plain[] = "-._~!$&'()*+,;=:@";
     size_t used = strlen(out);
 
     for (size_t i = 0; i < length && used + 1 < PATH_MAX_BYTES; i++) {
-        out[used] = part[i];
-        if (is_argument(part))
-            out[used] = (char)tolower((unsigned char)part[i]);
-        used++;
+        unsigned char byte = (unsigned char)part[i];
+        bool is_plain = byte < 0x80 && (isalnum(byte) || strchr(plain, byte));
+        int size = snprintf(out + used, PATH_MAX_BYTES - used, is_plain ? "%c" : "%%%02X",
+                            is_argument(part) ? tolower(byte) : byte);
+
+        used += (size_t)size;
     }
-    out[used] = '\0';
 }
 
 static void put_text(char out[PATH_MAX_BYTES], const char *text)
 {
-    put_part(out, text, strlen(text));
+    size_t used = strlen(out);
+
+    (void)snprintf(out + used, PATH_MAX_BYTES - used, "%s", text);
 }
 
 /* "/processes/NAME/_stop" as "/processes/{name}/_stop". */
@@ -132,17 +149,20 @@ static void write_word(char out[PATH_MAX_BYTES], const char *pattern)
     }
 }
 
-static void add_arguments(struct colony__json *json, const char *pattern)
+static void add_arguments(struct colony__json *json, const struct colony__route *route)
 {
+    static const struct colony__openapi_part any = {"any", JSON({"type" : "string"})};
+    const char *pattern = route->pattern;
+
     colony__json_open(json, "parameters", '[');
     for (const char *at = pattern; *at != '\0'; at += 1 + strcspn(at + 1, "/")) {
         size_t length = strcspn(at + 1, "/");
         const struct colony__openapi_part *part =
-            is_argument(at + 1) ? colony__openapi_find(colony__openapi_arguments, at + 1, length)
-                                : NULL;
+            is_added(route) ? &any
+                            : colony__openapi_find(colony__openapi_arguments, at + 1, length);
         char name[PATH_MAX_BYTES] = "";
 
-        if (!part)
+        if (!is_argument(at + 1) || !part)
             continue;
         put_part(name, at + 1, length);
         colony__json_open(json, NULL, '{');
@@ -230,26 +250,16 @@ static void add_security(struct colony__json *json, const struct colony__route *
                           : JSON([ {}, {"token" : ["read"]} ]));
 }
 
-static void add_operation(struct colony__json *json, const struct colony__route *route,
-                          const char *method)
+/* What colony knows of its own, and nobody of what was added. */
+static void add_details(struct colony__json *json, const struct colony__route *route,
+                        const char *method, const struct colony__operation *operation)
 {
-    static const struct colony__operation unknown = {
-        .tag = "colony", .query = "", .answer = "text", .errors = ""};
-    const struct colony__operation *operation =
-        colony__operation_find(route->methods, route->pattern);
     char id[PATH_MAX_BYTES + 8];
     char word[PATH_MAX_BYTES];
 
-    if (!operation)
-        operation = &unknown; /* a unit test sees to it that there is none */
     write_word(word, route->pattern);
     (void)snprintf(id, sizeof id, "%s%s", method, strcmp(word, "_") == 0 ? "_welcome" : word);
-    colony__json_open(json, method, '{');
     colony__json_add_text(json, "operationId", id);
-    colony__json_add_text(json, "summary", route->help);
-    colony__json_open(json, "tags", '[');
-    colony__json_add_text(json, NULL, operation->tag);
-    colony__json_close(json, ']');
     add_query(json, operation->query);
     if (operation->body) {
         colony__json_open(json, "requestBody", '{');
@@ -258,6 +268,34 @@ static void add_operation(struct colony__json *json, const struct colony__route 
         colony__json_close(json, '}');
     }
     add_answers(json, operation);
+}
+
+static void add_any_details(struct colony__json *json, const struct colony__route *route)
+{
+    static const char any_body[] = JSON({"content" : {"*/*" : {}}});
+    static const char any_answer[] =
+        JSON({"default" : {"description" : "What the program answers.", "content" : {"*/*" : {}}}});
+
+    if (route->methods & (METHOD_POST | METHOD_PUT))
+        add_text_raw(json, "requestBody", any_body);
+    add_text_raw(json, "responses", any_answer);
+}
+
+static void add_operation(struct colony__json *json, const struct colony__route *route,
+                          const char *method)
+{
+    const struct colony__operation *operation =
+        colony__operation_find(route->methods, route->pattern);
+
+    colony__json_open(json, method, '{');
+    colony__json_add_text(json, "summary", route->help);
+    colony__json_open(json, "tags", '[');
+    colony__json_add_text(json, NULL, operation ? operation->tag : "added");
+    colony__json_close(json, ']');
+    if (operation)
+        add_details(json, route, method, operation);
+    else
+        add_any_details(json, route);
     add_security(json, route);
     colony__json_close(json, '}');
 }
@@ -290,7 +328,7 @@ static void add_paths(struct colony__json *json, const struct colony__routes *ro
             continue;
         write_path(path, pattern);
         colony__json_open(json, path, '{');
-        add_arguments(json, pattern);
+        add_arguments(json, &routes->rows[i]);
         for (size_t k = i; k < routes->count; k++)
             if (has_same_paths(pattern, routes->rows[k].pattern))
                 add_operations(json, &routes->rows[k]);
@@ -336,12 +374,34 @@ void colony__openapi_write(struct colony__json *json, const struct colony__route
     colony__json_close(json, '}');
 }
 
+/* Colony's rows and then those of @extras, for free(). NULL: no memory. */
+static struct colony__route *join(const struct colony_extras *extras, size_t *count)
+{
+    size_t own = colony__control_routes.count;
+    size_t added = colony__extras_count(extras);
+    struct colony__route *rows = calloc(own + added, sizeof *rows);
+
+    if (!rows)
+        return NULL;
+    memcpy(rows, colony__control_routes.rows, own * sizeof *rows);
+    for (size_t i = 0; i < added; i++)
+        rows[own + i] = *colony__extras_row(extras, i);
+    *count = own + added;
+    return rows;
+}
+
 int colony__get_openapi(struct colony__connection *connection,
                         const struct colony__request *request, struct colony_error *err)
 {
     struct colony__json json = {0};
+    struct colony__routes routes = {0};
+    struct colony__route *rows = join(connection->server->extras, &routes.count);
 
     (void)request, (void)err;
-    colony__openapi_write(&json, &colony__control_routes);
+    if (!rows)
+        return colony__respond_no_memory(connection);
+    routes.rows = rows;
+    colony__openapi_write(&json, &routes);
+    free(rows);
     return colony__respond_json(connection, 200, &json);
 }

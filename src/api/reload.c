@@ -96,8 +96,8 @@ int colony__post_reload(struct colony__connection *connection,
     reload->connection = connection;
     reload->is_dry = is_dry;
     colony__connection_set_source(connection, &reload_source, reload);
-    rc = colony_engine_reload(engine, is_dry, colony__connection_why(connection), on_reloaded,
-                              reload, err);
+    rc = colony_engine_reload_settings(engine, is_dry, colony__connection_why(connection),
+                                       on_reloaded, reload, err);
     if (rc == 0)
         return 0;
     colony__connection_set_source(connection, NULL, NULL);

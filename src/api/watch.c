@@ -2,9 +2,10 @@
 /*
  * GET /watch: events as they happen, as gaffer tells them and with what the history knows of them.
  *
- * Just what the history keeps is told, each with its seq as id: so a client that comes back with
- * the last one it has seen (Last-Event-ID) is first sent what it missed, from the store. Each id is
- * given to one event, and each event has one: where some are missing, the store holds them no more.
+ * What the history keeps is told with its seq as id: so a client that comes back with the last one
+ * it has seen (Last-Event-ID) is first sent what it missed, from the store. Each id is given to one
+ * event, and each event has one: where some are missing, the store holds them no more. But topics
+ * of a program have none: who is not there misses them.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -30,8 +31,8 @@ enum {
 
 /* Which events. */
 struct filter {
-    char name[COLONY_NAME_MAX + 1];   /* "": of all */
-    char event[COLONY_TOPIC_MAX + 1]; /* "": all */
+    char name[COLONY_NAME_MAX + 1];                         /* "": of all */
+    char event[sizeof "topic." + COLONY_PROGRAM_TOPIC_MAX]; /* "": all */
 };
 
 /* One channel's subject. */
@@ -61,7 +62,7 @@ static bool is_wanted(const struct filter *filter, const char *name, const char 
 
 /* A topic of gaffer's: EVENT, or proc.NAME.EVENT to who watches one template. */
 struct topic {
-    char text[sizeof "proc.." + COLONY_NAME_MAX + 32];
+    char text[sizeof "proc.." + COLONY_NAME_MAX + sizeof((struct filter *)0)->event];
 };
 
 static void set_topic(struct topic *topic, const struct filter *filter, const char *event)
@@ -81,7 +82,7 @@ static void on_event(const struct colony_event *event, void *data)
     struct colony__json json = {0};
     struct topic topic;
 
-    if (!colony_history_keeps(event) ||
+    if (!colony_history_is_told(event) ||
         !is_wanted(&watch->filter, event->name, colony_event_word(event)))
         return;
     colony_history_row(&row, event);
@@ -90,11 +91,13 @@ static void on_event(const struct colony_event *event, void *data)
     if (json.failed)
         (void)colony__channel_tell_dropped(watch->channel, 1);
     else
-        (void)colony__channel_tell(watch->channel, &(struct colony__tidings){.event = topic.text,
-                                                                             .id = event->seq,
-                                                                             .text = json.text.data,
-                                                                             .size = json.text.size,
-                                                                             .weight = 1});
+        (void)colony__channel_tell(
+            watch->channel,
+            &(struct colony__tidings){.event = topic.text,
+                                      .id = event->type == EVENT_TOPIC ? COLONY__NO_ID : event->seq,
+                                      .text = json.text.data,
+                                      .size = json.text.size,
+                                      .weight = 1});
     colony__json_clear(&json);
 }
 
@@ -109,7 +112,7 @@ static void on_unfollowed(void *data)
 static int subscribe(struct watch *watch)
 {
     const struct filter *filter = &watch->filter;
-    char pattern[sizeof "proc." + COLONY_NAME_MAX] = ".";
+    char pattern[sizeof "proc." + sizeof filter->event] = "."; /* longer than names are */
 
     if (*filter->name != '\0')
         (void)snprintf(pattern, sizeof pattern, "proc.%s", filter->name);
@@ -341,7 +344,7 @@ static bool set_event(struct filter *filter, const char *event)
 {
     int type = colony_event_parse(event);
 
-    if (type < 0 || type == EVENT_STRAY || strlen(event) > COLONY_TOPIC_MAX)
+    if (type < 0 || type == EVENT_STRAY || strlen(event) >= sizeof filter->event)
         return false; /* STRAY is never told */
     (void)snprintf(filter->event, sizeof filter->event, "%s", event);
     return true;

@@ -85,7 +85,7 @@ static void on_event(const struct colony_event *event, void *data)
     struct colony_store_event row;
     struct colony__json json = {0};
 
-    if (!colony_history_keeps(event))
+    if (!colony_history_is_told(event))
         return;
     colony_history_row(&row, event);
     for (size_t i = 0; i < webhooks->hooks.count; i++) {

@@ -308,11 +308,15 @@ struct colony_output_wish {
 /*
  * Follows what a process writes from now on to the output of that label in its template's
  * `redirect_output` or `custom_streams`, "." for all of them, until it has ended and all of it is
- * told. -ENOENT: no such process; -ENOTSUP: its output is not redirected; -EINVAL: no such label;
- * -ESRCH: it has closed that custom stream; -ENOMEM, -EMFILE.
+ * told. Inside `welcome` also of the last process of a slot, which has ended meanwhile:
+ * colony_engine_end_output(). -ENOENT: no such process; -ENOTSUP: its output is not redirected;
+ * -EINVAL: no such label; -ESRCH: it has closed that custom stream; -ENOMEM, -EMFILE.
  */
 int colony_engine_follow_output(struct colony_engine *engine, const struct colony_output_wish *wish,
                                 struct colony_output **out);
+/* Inside `welcome`, when all who follow do: where the process has ended before it, what is left of
+ * its output is told, and the end. */
+void colony_engine_end_output(struct colony_output *output);
 /*
  * The engine is going to be closed: what leaves the pipes until then is still told, then the end;
  * where that has not come when the engine is closed (a disk that hangs), it does not come.
@@ -407,8 +411,8 @@ const char *colony_reload_action_name(enum colony_reload_action action);
  */
 typedef void (*colony_reload_cb)(int rc, const struct colony_error *err,
                                  const struct colony_reload_step *steps, size_t count, void *data);
-int colony_engine_reload(struct colony_engine *engine, bool is_dry, const char *why,
-                         colony_reload_cb cb, void *data, struct colony_error *err);
+int colony_engine_reload_settings(struct colony_engine *engine, bool is_dry, const char *why,
+                                  colony_reload_cb cb, void *data, struct colony_error *err);
 
 /*
  * Tells the service manager, by the keeper, how a reload that it may have asked for went; @problem

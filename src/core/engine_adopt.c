@@ -293,11 +293,13 @@ static void release_logs(struct slot *slot)
 void engine_on_welcome(struct colony_engine *engine)
 {
     engine->is_welcomed = true;
+    engine->has_held_logs = true;
     engine_schedule_look_back(engine);
     in_order(engine, adopt_if_recorded);
     in_order(engine, stop_if_due);
     if (engine->callbacks.welcome)
         engine->callbacks.welcome(engine->callbacks.data);
+    engine->has_held_logs = false;
     in_order(engine, release_logs);
     engine_start_wanted(engine);
     engine->away_ms = 0;

@@ -203,6 +203,7 @@ struct colony_engine {
     struct template_entry *due_head; /* whose stop is to be looked at */
     struct template_entry *due_tail;
     bool is_stopping_due;
+    bool has_held_logs;    /* nothing of what was in the pipes at its welcome has been moved */
     uv_timer_t trim_timer; /* engine_trim.c */
     uint32_t stirred;      /* moves since it was started */
     uv_poll_t keeper_poll; /* its pidfd */

@@ -66,15 +66,19 @@ static void on_custom(const char *bytes, size_t size, void *data)
 }
 
 /* What it has written is told first. */
-static void on_event(const struct colony_event *event, void *data)
+static void end_taps(const struct colony_output *output)
 {
-    struct colony_output *output = data;
-
-    if (event->type != EVENT_EXIT || event->id != output->id)
-        return;
     for (size_t i = 0; i < output->count; i++)
         if (output->taps[i].tap)
             colony_log_end_tap(output->taps[i].tap);
+}
+
+static void on_event(const struct colony_event *event, void *data)
+{
+    const struct colony_output *output = data;
+
+    if (event->type == EVENT_EXIT && event->id == output->id)
+        end_taps(output);
 }
 
 /* The next one, of that label. */
@@ -163,6 +167,16 @@ static bool has_outputs(char *const *labels)
     return labels && labels[0];
 }
 
+/* Its process has ended while no engine looked, and what it wrote is still in the pipe. */
+static struct slot *find_ended(const struct colony_engine *engine, uint64_t id)
+{
+    for (struct template_entry *entry = engine->entries; entry; entry = entry->hh.next)
+        for (uint32_t i = 0; i < entry->slot_count; i++)
+            if (entry->slots[i]->id == id)
+                return entry->slots[i];
+    return NULL;
+}
+
 int colony_engine_follow_output(struct colony_engine *engine, const struct colony_output_wish *wish,
                                 struct colony_output **out)
 {
@@ -171,6 +185,8 @@ int colony_engine_follow_output(struct colony_engine *engine, const struct colon
     char pattern[sizeof "proc." + COLONY_NAME_MAX];
     int rc;
 
+    if (!slot && engine->has_held_logs)
+        slot = find_ended(engine, wish->id);
     if (!slot)
         return -ENOENT;
     if (!has_outputs(slot->entry->template->redirect_output) &&
@@ -199,6 +215,12 @@ static void unfollow(struct tapped *tapped)
 {
     colony_log_untap(tapped->tap);
     engine_custom_unfollow(tapped->custom);
+}
+
+void colony_engine_end_output(struct colony_output *output)
+{
+    if (!engine_find_living(output->engine, output->id))
+        end_taps(output);
 }
 
 void colony_engine_drain_output(struct colony_output *output)

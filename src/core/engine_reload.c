@@ -438,8 +438,8 @@ static bool has_parts(const struct colony_engine *engine)
 }
 
 /* NOLINTNEXTLINE(readability-function-size): its header promises six parameters */
-int colony_engine_reload(struct colony_engine *engine, bool is_dry, const char *why,
-                         colony_reload_cb cb, void *data, struct colony_error *err)
+int colony_engine_reload_settings(struct colony_engine *engine, bool is_dry, const char *why,
+                                  colony_reload_cb cb, void *data, struct colony_error *err)
 {
     struct reload *reload;
     int rc;

@@ -38,6 +38,7 @@ static const char *const type_names[EVENT_TYPE_COUNT] = {
     [EVENT_STRAY] = "stray",         [EVENT_HEALTHY] = "healthy",
     [EVENT_UNHEALTHY] = "unhealthy", [EVENT_REFUSE] = "refuse",
     [EVENT_EVENT] = "event",         [EVENT_SESSION] = "session",
+    [EVENT_TOPIC] = "topic",
 };
 
 const char *colony_event_name(enum colony_event_type type)
@@ -72,7 +73,7 @@ void colony_event_topic(char topic[COLONY_TOPIC_MAX + 1], const char *type)
 
 bool colony_event_has_data(int type)
 {
-    return type == EVENT_EVENT || type == EVENT_SESSION;
+    return type == EVENT_EVENT || type == EVENT_SESSION || type == EVENT_TOPIC;
 }
 
 int colony_event_parse(const char *name)

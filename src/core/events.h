@@ -4,9 +4,10 @@
  *
  * An event about a template has two topics, gaffer's: EVENT and proc.NAME.EVENT, where NAME is one
  * part whatever dots it has. An event from outside (EVENT_EVENT) has the topic `event`, or
- * event.TYPE; one of a session (EVENT_SESSION) session.NAME.state. A pattern is a prefix of whole
- * parts; "." is everything. Events are published after the state has changed and are valid during
- * the call only. Subscribing and unsubscribing inside a callback is safe. Loop thread only.
+ * event.TYPE; one of a session (EVENT_SESSION) session.NAME.state; one of the program around the
+ * engine (EVENT_TOPIC) topic.TOPIC. A pattern is a prefix of whole parts; "." is everything. Events
+ * are published after the state has changed and are valid during the call only. Subscribing and
+ * unsubscribing inside a callback is safe. Loop thread only.
  */
 #ifndef COLONY_CORE_EVENTS_H
 #define COLONY_CORE_EVENTS_H
@@ -40,17 +41,20 @@ enum colony_event_type {
     EVENT_REFUSE,    /* a file of a configuration directory or a message; @text says why */
     EVENT_EVENT,     /* one that came from outside (`events:`): @topic, @id; @text is its JSON */
     EVENT_SESSION,   /* a process of a session is in another state: @topic; @text is its JSON */
+    EVENT_TOPIC,     /* the program around this engine publishes it: @topic; @text is its JSON */
     EVENT_STRAY,     /* a process nobody waits for was reaped */
     EVENT_TYPE_COUNT,
 };
 
 enum {
-    COLONY_TOPIC_MAX = 60, /* bytes of a topic from outside */
+    COLONY_TOPIC_MAX = 60,          /* bytes of a topic from outside */
+    COLONY_PROGRAM_TOPIC_MAX = 200, /* bytes of a program's, without "topic." */
 };
 
 struct colony_event {
     enum colony_event_type type;
-    const char *topic; /* EVENT_EVENT: "event" or "event.TYPE"; EVENT_SESSION: session.NAME.state */
+    const char *topic; /* EVENT_EVENT: "event" or "event.TYPE"; EVENT_SESSION: session.NAME.state;
+                          EVENT_TOPIC: "topic.TOPIC" */
     uint64_t seq;      /* in the history; 0: it is not kept there. Set by publishing it */
     uint64_t at_ms;    /* wall clock; set by publishing it */
     const char *name;  /* of the template; NULL when it concerns none */

@@ -22,7 +22,12 @@ static bool says_nothing_new(const struct colony_event *event)
 
 bool colony_history_keeps(const struct colony_event *event)
 {
-    return event->type != EVENT_STRAY && !says_nothing_new(event);
+    return event->type != EVENT_STRAY && event->type != EVENT_TOPIC && !says_nothing_new(event);
+}
+
+bool colony_history_is_told(const struct colony_event *event)
+{
+    return event->type == EVENT_TOPIC || colony_history_keeps(event);
 }
 
 void colony_history_row(struct colony_store_event *row, const struct colony_event *event)

@@ -19,8 +19,11 @@ struct colony_store_event;
 /* Borrows both until colony_history_free. -ENOMEM. */
 int colony_history_new(struct colony_history **out, struct colony_events *events,
                        struct colony_store *store);
-/* Whether events like this one are kept: neither strays, nor what other events tell as well. */
+/* Whether events like this one are kept: neither strays, nor what other events tell as well, nor
+ * topics of programs, which may be any number. */
 bool colony_history_keeps(const struct colony_event *event);
+/* Whether those who watch are told of it: of what is kept, and of topics. */
+bool colony_history_is_told(const struct colony_event *event);
 /* The row of @event, which borrows its texts. */
 void colony_history_row(struct colony_store_event *row, const struct colony_event *event);
 /* Ends it; before the bus and the store end. NULL is fine. */

@@ -291,6 +291,11 @@ void colony_settings_renew(struct colony_settings *settings);
  */
 int colony_settings_load(struct colony_settings **out, const char *path, struct colony_error *err);
 
+/* The same of YAML (which JSON is, too) in memory, which messages call `settings`: what it includes
+ * is found from the working directory. @name: what it is called unless it says so. */
+int colony_settings_load_text(struct colony_settings **out, const char *text, size_t size,
+                              const char *name, struct colony_error *err);
+
 /*
  * Settings of a program that is a daemon of its own, from @tree (value.h), which it takes over also
  * when it fails; @path stands in messages. Its sections are `master`, `events` and `juggler`, at
@@ -300,10 +305,10 @@ int colony_settings_load(struct colony_settings **out, const char *path, struct 
 int colony_settings_of_program(struct colony_settings **out, struct colony_value *tree,
                                const char *path, struct colony_error *err);
 
-/* The same of YAML (which JSON is, too) in memory, which messages call `settings`: what it includes
- * is found from the working directory. @name: what it is called unless it says so. */
-int colony_settings_load_text(struct colony_settings **out, const char *text, size_t size,
-                              const char *name, struct colony_error *err);
+/* Settings of a program that serves RPC itself: @map has what stands below `rpc:`, but `name` and
+ * `program`; @path stands in messages. All else is as by default. -EINVAL, -ENOMEM. */
+int colony_settings_of_rpc(struct colony_settings **out, const struct colony_value *map,
+                           const char *path, struct colony_error *err);
 
 /* What is read when no file is given: /etc/colony/colony.yaml; NULL when there is nothing. */
 const char *colony_settings_default_path(void);

@@ -23,6 +23,10 @@ static const char *const class_names[] = {[PST_FILE_STORAGE] = "PstFileStorage",
                                           [PST_NONE] = "none",
                                           NULL};
 
+enum {
+    FOR_COLONY_ONLY = 2, /* the first rows: a program that is a daemon itself has no use for them */
+};
+
 /* clang-format off */
 static const struct colony__setting pst_settings[] = {
     {"class_name",  &colony__setting_choice,  0, "file", OF(class_name),   class_names,
@@ -41,12 +45,12 @@ static const struct colony__setting pst_settings[] = {
 };
 
 const struct colony__setting colony__rpc_settings[] = {
-    {"bind",              TEXT,                   0, NULL,      AT(bind),              NULL,
-     "HOST:PORT or HOST, which takes the first free port of 51000 to 51100; 127.0.0.1 by default"},
     {"name",              TEXT,                   0, NULL,      AT(name),              NULL,
      "what clients find it by; the name of this colony by default"},
     {"program",           TEXT,                   0, NULL,      AT(program),           NULL,
      "the process whose methods and attributes are served, instead of those of colony"},
+    {"bind",              TEXT,                   0, NULL,      AT(bind),              NULL,
+     "HOST:PORT or HOST, which takes the first free port of 51000 to 51100; 127.0.0.1 by default"},
     {"keys",              TEXT,                   0, NULL,      AT(keys),              NULL,
      "file with its own keys (colony rpc keygen): clients need keys, too"},
     {"allow",             TEXT,                   0, NULL,      AT(allow),             NULL,
@@ -117,6 +121,49 @@ int colony__rpc_read(struct colony_settings *settings, const struct colony_value
     if (wrong)
         return colony__setting_fail(reading, value, -EINVAL, "%s", wrong);
     settings->rpc.is_wanted = true;
+    return 0;
+}
+
+static int refuse_rows_of_colony(const struct colony_value *map,
+                                 const struct colony__reading *reading)
+{
+    for (size_t i = 0; i < FOR_COLONY_ONLY; i++) {
+        const struct colony_value *given = colony_value_get(map, colony__rpc_settings[i].name);
+
+        if (given)
+            return colony__setting_fail(reading, given, -EINVAL,
+                                        "cannot use `%s`: it is not for a program", given->key);
+    }
+    return 0;
+}
+
+int colony_settings_of_rpc(struct colony_settings **out, const struct colony_value *map,
+                           const char *path, struct colony_error *err)
+{
+    const struct colony__reading reading = {.file = path, .strict = true, .err = err};
+    struct colony_settings *settings = NULL;
+    const char *wrong = NULL;
+    int rc = map->type == VALUE_MAP
+                 ? refuse_rows_of_colony(map, &reading)
+                 : colony__setting_fail(&reading, map, -EINVAL,
+                                        "cannot use these settings: they are no map");
+
+    if (rc == 0)
+        rc = colony_settings_new(&settings, err);
+    if (rc == 0)
+        rc = colony__settings_read(&reading, colony__rpc_settings + FOR_COLONY_ONLY, map,
+                                   &settings->rpc);
+    if (rc == -ENOMEM)
+        (void)colony_fail(err, rc, "cannot read the settings: out of memory");
+    if (rc == 0)
+        wrong = check(&settings->rpc);
+    if (wrong)
+        rc = colony__setting_fail(&reading, map, -EINVAL, "%s", wrong);
+    if (rc < 0) {
+        colony_settings_free(settings);
+        return rc;
+    }
+    *out = settings;
     return 0;
 }
 

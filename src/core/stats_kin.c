@@ -9,6 +9,7 @@
 
 #include "core/array.h"
 #include "core/stats_internal.h"
+#include "core/table.h"
 
 bool colony__kin_is_listed(void)
 {
@@ -38,19 +39,6 @@ static int add_pair(struct colony__kin *kin, size_t *capacity, struct colony__ki
     return 0;
 }
 
-static pid_t parent_of(pid_t pid)
-{
-    struct colony__proc_stat stat;
-    int fd = colony__proc_open_file(pid, "stat");
-    int rc;
-
-    if (fd < 0)
-        return 0;
-    rc = colony__proc_read_stat(&stat, fd);
-    (void)close(fd);
-    return rc < 0 ? 0 : stat.parent;
-}
-
 int colony__kin_scan(struct colony__kin *kin)
 {
     const struct dirent *entry;
@@ -68,7 +56,7 @@ int colony__kin_scan(struct colony__kin *kin)
         if (!isdigit((unsigned char)entry->d_name[0]))
             continue;
         pair.pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        pair.parent = parent_of(pair.pid);
+        pair.parent = colony_proc_parent(pair.pid);
         if (pair.parent > 0)
             rc = add_pair(kin, &capacity, pair);
     }

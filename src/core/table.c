@@ -136,7 +136,8 @@ int colony_boot_read(struct colony_boot *out, struct colony_error *err)
     return 0;
 }
 
-uint64_t colony_proc_start_ticks(pid_t pid)
+/* proc(5) counts fields of /proc/PID/stat from 1: one behind the state. 0: no such process. */
+static uint64_t read_stat(pid_t pid, int wanted)
 {
     char path[32];
     char text[1024];
@@ -156,12 +157,22 @@ uint64_t colony_proc_start_ticks(pid_t pid)
     cursor = strrchr(text, ')'); /* the command may hold spaces and parentheses; proc(5) */
     if (!cursor || cursor[1] == '\0' || cursor[2] == 'X')
         return 0;
-    for (int field = 2; field < 22; field++) {
+    for (int field = 2; field < wanted; field++) {
         cursor = strchr(cursor + 1, ' ');
         if (!cursor)
             return 0;
     }
     return strtoull(cursor + 1, NULL, 10);
+}
+
+uint64_t colony_proc_start_ticks(pid_t pid)
+{
+    return read_stat(pid, 22);
+}
+
+pid_t colony_proc_parent(pid_t pid)
+{
+    return (pid_t)read_stat(pid, 4);
 }
 
 static bool is_table(const struct colony_table *table, size_t size)

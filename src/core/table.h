@@ -163,5 +163,7 @@ void colony_record_set_start(struct colony_record *record, uint64_t start_ticks)
 
 /* Start time of @pid in ticks since boot, 0 when there is no such process. */
 uint64_t colony_proc_start_ticks(pid_t pid);
+/* Its parent's pid, 0 when there is no such process. */
+pid_t colony_proc_parent(pid_t pid);
 
 #endif

@@ -236,7 +236,8 @@ static void on_reload(void *data)
     struct colony *colony = data;
     struct colony_error err;
 
-    if (colony_engine_reload(colony->engine, false, "SIGHUP", on_reloaded, NULL, &err) == 0)
+    if (colony_engine_reload_settings(colony->engine, false, "SIGHUP", on_reloaded, NULL, &err) ==
+        0)
         return;
     colony_log(SEVERITY_ERROR, "%s", err.message);
     colony_engine_tell_reloaded(colony->engine, err.message);

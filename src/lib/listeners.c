@@ -16,10 +16,12 @@
 #include "core/error.h"
 #include "core/events.h"
 #include "core/history.h"
+#include "core/log.h"
 #include "core/template.h"
+#include "core/utf8.h"
 
 enum {
-    TOPIC_MAX = 200,                    /* bytes of a topic of the program's */
+    TOPIC_MAX = COLONY_PROGRAM_TOPIC_MAX,
     PATTERN_MAX = COLONY_NAME_MAX + 64, /* "proc.NAME.EVENT" */
 };
 
@@ -146,6 +148,9 @@ void colony__listeners_resume(struct colony__listeners *listeners)
     for (struct colony_listener *at = begin_walk(listeners, &last); at; at = next_of(at, last))
         if (at->source && at->source->begin(at, listeners->engine) < 0)
             at->source->lost(at);
+    for (struct colony_listener *at = begin_walk(listeners, &last); at; at = next_of(at, last))
+        if (at->begun && at->source->resumed)
+            at->source->resumed(at);
 }
 
 static void end_source(struct colony__listeners *listeners, struct colony_listener *listener)
@@ -268,12 +273,36 @@ struct publishing {
     char topic[TOPIC_MAX + 1];
 };
 
+/* Who asks colony is told by the bus, which listeners hear nothing of topics from. */
+static void tell_others(const struct colony *colony, const struct publishing *publishing)
+{
+    struct colony_engine *engine = colony__engine(colony);
+    const cJSON *message = publishing->message;
+    char topic[sizeof "topic." + TOPIC_MAX];
+    char *text;
+
+    if (!engine)
+        return;
+    text = message ? cJSON_PrintUnformatted(message) : strdup("null");
+    if (!text) {
+        colony_log(SEVERITY_ERROR, "cannot tell others of %s: out of memory", publishing->topic);
+        return;
+    }
+    colony_utf8_repair(text, strlen(text));
+    (void)snprintf(topic, sizeof topic, "topic.%s", publishing->topic);
+    colony_events_publish(
+        colony_engine_events(engine),
+        &(const struct colony_event){.type = EVENT_TOPIC, .topic = topic, .text = text});
+    free(text);
+}
+
 static void on_publishing(struct colony *colony, struct colony__call *call)
 {
     struct publishing *publishing = (struct publishing *)call;
     const struct colony_msg msg = {.json = &publishing->message};
     struct colony_listener *last;
 
+    tell_others(colony, publishing);
     for (struct colony_listener *at = begin_walk(colony__listeners_of(colony), &last); at;
          at = next_of(at, last))
         if (!at->source &&

@@ -23,6 +23,8 @@ struct colony__source {
     void (*end)(struct colony_listener *listener, struct colony_engine *engine);
     /* An engine took over, and it could not begin again. */
     void (*lost)(struct colony_listener *listener);
+    /* It took over, and all listeners that could have begun again. NULL: nothing. */
+    void (*resumed)(struct colony_listener *listener);
     /* The engine is going to be closed; what it still has is told until then. NULL: as @end. */
     void (*drain)(struct colony_listener *listener);
 };

@@ -51,7 +51,8 @@ static void lose_samples(struct colony_listener *listener)
     (void)listener; /* it has ended, or there is no such template any more: an event told of it */
 }
 
-static const struct colony__source samples = {begin_samples, end_samples, lose_samples, NULL};
+static const struct colony__source samples = {
+    .begin = begin_samples, .end = end_samples, .lost = lose_samples};
 
 /* Output: `what` is the label. */
 
@@ -111,7 +112,16 @@ static void drain_output(struct colony_listener *listener)
     colony_engine_drain_output(listener->begun);
 }
 
-static const struct colony__source output = {begin_output, end_output, lose_output, drain_output};
+static void resume_output(struct colony_listener *listener)
+{
+    colony_engine_end_output(listener->begun);
+}
+
+static const struct colony__source output = {.begin = begin_output,
+                                             .end = end_output,
+                                             .lost = lose_output,
+                                             .resumed = resume_output,
+                                             .drain = drain_output};
 
 static const char *describe(int rc)
 {

@@ -18,49 +18,17 @@
 /* --- settings ----------------------------------------------------------------------------------
  */
 
-/* {"colony": {"rpc": …}} of what stands below `rpc:`. NULL: no memory. */
-static char *wrap_settings(const struct colony_value *value)
-{
-    cJSON *json = cJSON_CreateObject();
-    cJSON *colony = cJSON_AddObjectToObject(json, "colony");
-    cJSON *rpc =
-        value && value->type != VALUE_NULL ? colony_value_to_json(value) : cJSON_CreateObject();
-    char *text = NULL;
-
-    if (cJSON_AddItemToObject(colony, "rpc", rpc))
-        text = cJSON_PrintUnformatted(json);
-    else
-        cJSON_Delete(rpc);
-    cJSON_Delete(json);
-    return text;
-}
-
-static int check_settings(const struct colony_value *value, struct colony_error *err)
-{
-    if (value && value->type != VALUE_MAP && value->type != VALUE_NULL)
-        return colony_fail(err, -EINVAL, "cannot use these settings: they are no map");
-    if (value && (colony_value_get(value, "name") || colony_value_get(value, "program")))
-        return colony_fail(err, -EINVAL,
-                           "cannot use these settings: `name` and `program` are not for a program");
-    return 0;
-}
-
 static int read_settings(struct colony_settings **out, const char *text, struct colony_error *err)
 {
+    const struct colony_value nothing = {.type = VALUE_MAP};
     struct colony_value *value = NULL;
-    char *whole;
     int rc = 0;
 
     if (text)
         rc = colony_value_parse_yaml(&value, text, strlen(text), "settings", err);
     if (rc == 0)
-        rc = check_settings(value, err);
-    if (rc == 0) {
-        whole = wrap_settings(value);
-        rc = whole ? colony_settings_parse_json(out, whole, strlen(whole), err)
-                   : colony_fail_os(err, -ENOMEM, "cannot read the settings");
-        cJSON_free(whole);
-    }
+        rc = colony_settings_of_rpc(out, value && value->type != VALUE_NULL ? value : &nothing,
+                                    "settings", err);
     colony_value_free(value);
     return rc;
 }

@@ -100,8 +100,8 @@ static void reload(struct rpc_engine *rpc, struct colony_rpc_call *call)
 
     if (!rpc_take_flag(call, 0, "dry_run", &is_dry))
         return;
-    if (colony_engine_reload(rpc->engine, is_dry, colony_rpc_call_who(call), on_reloaded, call,
-                             &err) < 0)
+    if (colony_engine_reload_settings(rpc->engine, is_dry, colony_rpc_call_who(call), on_reloaded,
+                                      call, &err) < 0)
         colony_rpc_fail(call, &err);
 }
 

@@ -37,6 +37,17 @@ TEST(test_each_line_of_an_event_is_a_line_of_data)
     expect(&source, "", 0, BEGIN "data: \r\n\r\n");
 }
 
+TEST(test_an_event_without_an_id_has_no_line_of_it)
+{
+    const struct colony__tidings tidings = {
+        .event = "topic.a", .id = COLONY__NO_ID, .text = "{}", .size = 2};
+    const char *expected = "event: topic.a\r\ndata: {}\r\n\r\n";
+    char out[64];
+
+    assert_int_equal(colony__form_write(&source, &tidings, out), strlen(expected));
+    assert_memory_equal(out, expected, strlen(expected));
+}
+
 TEST(test_the_data_of_an_event_is_utf_8)
 {
     expect(&source, "a\xff\xc3", 3, BEGIN "data: a??\r\n\r\n");
@@ -89,6 +100,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_line_of_an_event_is_a_line_of_data),
+        cmocka_unit_test(test_an_event_without_an_id_has_no_line_of_it),
         cmocka_unit_test(test_the_data_of_an_event_is_utf_8),
         cmocka_unit_test(test_json_is_a_line_and_bytes_are_as_they_are),
         cmocka_unit_test(test_only_an_event_source_begins_with_something),

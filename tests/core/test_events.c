@@ -408,6 +408,19 @@ TEST(test_a_state_of_a_session_has_a_topic_of_its_own)
     assert_true(colony_event_has_data(event.type));
 }
 
+TEST(test_a_topic_of_a_program_is_one_below_topic)
+{
+    const struct colony_event event = {.type = EVENT_TOPIC, .topic = "topic.orders.paid"};
+
+    assert_int_equal(colony_event_parse("topic.orders.paid"), EVENT_TOPIC);
+    assert_true(colony_event_is_pattern("topic.orders"));
+    assert_true(colony_event_matches("topic", &event));
+    assert_true(colony_event_matches("topic.orders", &event));
+    assert_false(colony_event_matches("topic.order", &event));
+    assert_false(colony_event_matches("orders", &event));
+    assert_true(colony_event_has_data(event.type));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -432,6 +445,7 @@ int main(void)
         cmocka_unit_test(test_a_word_is_parsed_to_its_type_and_nothing_else_is),
         cmocka_unit_test(test_freeing_ends_what_is_still_subscribed),
         cmocka_unit_test(test_a_state_of_a_session_has_a_topic_of_its_own),
+        cmocka_unit_test(test_a_topic_of_a_program_is_one_below_topic),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -485,6 +485,17 @@ TEST(test_an_empty_table_grows_with_the_limit_and_a_used_one_stays)
     fixture_clear(&f);
 }
 
+TEST(test_a_process_has_its_parent_and_one_that_is_gone_has_none)
+{
+    pid_t child = fork();
+
+    if (child == 0)
+        _exit(0);
+    assert_int_equal(colony_proc_parent(child), getpid());
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_int_equal(colony_proc_parent(child), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -509,6 +520,7 @@ int main(void)
         cmocka_unit_test(test_two_folders_are_two_instances),
         cmocka_unit_test(test_only_its_owner_may_read_the_table),
         cmocka_unit_test(test_a_process_has_the_start_time_of_proc_stat),
+        cmocka_unit_test(test_a_process_has_its_parent_and_one_that_is_gone_has_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,7 +29,7 @@ from ws_client import BINARY, CLOSE, TEXT, Raw  # noqa: E402
 
 LIBRARY = os.environ.get("FAULTS", str(pathlib.Path(conftest.BINARY).parent / "faults.so"))
 ROLES = ["keeper", "engine"]
-# As in preload.c.
+# As in faults.h and preload.c.
 KINDS = ["none", "alloc", "open", "fd", "write", "read", "send", "map", "watch", "spawn", "folder"]
 MODES = ["once", "on", "often"]
 BLOCK = struct.Struct(f"<IIQQQQII{len(KINDS)}Qq16sI4x24Q")

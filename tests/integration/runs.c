@@ -2,6 +2,8 @@
 /* runs.c - scenarios of programs whose keeper, engine or settings become others. */
 #include "scenarios.h"
 
+#include <sys/stat.h>
+
 static pid_t read_keeper(void)
 {
     char path[4096];
@@ -104,6 +106,66 @@ static void gapless(void)
     end();
 }
 
+/* As the program's colony, one that waits, when there is a FILE with a pid, for that process to end
+ * by SIGUSR1: no engine looks then. */
+static void save_waiting_colony(char path[4096], const char *file)
+{
+    FILE *script;
+
+    (void)snprintf(path, 4096, "%s.sh", state);
+    script = fopen(path, "we");
+    CHECK(script);
+    CHECK(fprintf(script,
+                  "#!/bin/sh\n"
+                  "if read pid < %s; then\n"
+                  "    rm %s; kill -USR1 $pid\n"
+                  "    while [ -e /proc/$pid ] && ! grep -q '^State:.Z' /proc/$pid/status; do\n"
+                  "        sleep 0.01\n"
+                  "    done\n"
+                  "fi 2>/dev/null\n"
+                  "exec %s \"$@\"\n",
+                  file, file, keeper_program) > 0);
+    CHECK(fchmod(fileno(script), 0700) == 0 && fclose(script) == 0);
+}
+
+static int ends_with(const struct heard *heard, const char *text)
+{
+    size_t size = strlen(text);
+
+    return heard->size >= size && memcmp(heard->bytes + heard->size - size, text, size) == 0;
+}
+
+/* What ends while there is neither keeper nor engine is heard to its end. */
+static void last_words(void)
+{
+    static const char settings[] =
+        "{name: w, redirect_output: [out], restart: never, ready: {line: up}, shell: true, cmd: "
+        "\"trap 'echo last words; exit' USR1; echo up; while :; do sleep 0.01; done\"}";
+    struct colony_io io = {.label = "out"};
+    char program[4096];
+    char file[4096];
+    FILE *pid;
+
+    (void)snprintf(file, sizeof file, "%s.pid", state);
+    save_waiting_colony(program, file);
+    begin(NULL);
+    CHECK(colony_engine_set(colony, COLONY_PROGRAM, program, &err) == 0);
+    start();
+    CHECK(colony_template_add(colony, settings, &err) == 0);
+    UNTIL(one_of("w").id != 0 && strcmp(one_of("w").state, "ready") == 0);
+    io.id = one_of("w").id;
+    hear_io(&first, io);
+    io.label = ".";
+    hear_io(&second, io);
+    pid = fopen(file, "we");
+    CHECK(pid && fprintf(pid, "%d\n", (int)one_of("w").os_pid) > 0 && fclose(pid) == 0);
+    renew(0);
+    CHECK(one_of("w").id == 0);
+    UNTIL(first.ends == 1 && second.ends == 1);
+    CHECK(ends_with(&first, "last words\n") && ends_with(&second, "last words\n"));
+    end();
+}
+
 static void save(const char *path, const char *settings)
 {
     FILE *file = fopen(path, "we");
@@ -130,6 +192,94 @@ static void reloaded(void)
     CHECK(strcmp(look("db").origin, "config") == 0 && count_templates() == 2);
     renew(0);
     CHECK(count_templates() == 2 && strcmp(look("web").origin, "program") == 0);
+    end();
+}
+
+struct told {
+    unsigned steps;
+    char step[256]; /* the last one */
+    unsigned ends;
+    int rc;
+    char why[512];
+};
+
+static void on_step(const char *action, const char *name, const char *why, void *data)
+{
+    struct told *told = data;
+
+    CHECK(told->ends == 0);
+    told->steps++;
+    (void)snprintf(told->step, sizeof told->step, "%s %s: %s", action, name, why);
+}
+
+static void on_done(int rc, const char *why, void *data)
+{
+    struct told *told = data;
+
+    CHECK((rc == 0) == !why);
+    told->ends++;
+    told->rc = rc;
+    (void)snprintf(told->why, sizeof told->why, "%s", why ? why : "");
+}
+
+static struct told reload(int is_dry)
+{
+    struct told told = {0};
+    const struct colony_reload wish = {
+        .is_dry = is_dry, .step = on_step, .done = on_done, .data = &told};
+
+    CHECK(colony_engine_reload(colony, &wish, &err) == 0);
+    CHECK(told.ends == 0 && colony_engine_reload(colony, &wish, &err) == -EALREADY);
+    UNTIL(told.ends == 1);
+    return told;
+}
+
+/* By the program itself, which is told how it went. */
+static void asked(void)
+{
+    struct told told;
+    char path[4096];
+
+    (void)snprintf(path, sizeof path, "%s.yaml", state);
+    begin(NULL);
+    save(path, "processes: {}");
+    CHECK(colony_engine_load(colony, path, &err) == 0);
+    CHECK(colony_engine_reload(colony, NULL, &err) == -EAGAIN);
+    start();
+    CHECK(colony_template_add(colony, "{name: web, cmd: sleep 1000}", &err) == 0);
+    save(path, "processes: {db: {cmd: sleep 1000}}");
+    told = reload(1);
+    CHECK(told.rc == 0 && told.steps == 1 && strcmp(told.step, "start db: is new") == 0);
+    CHECK(count_templates() == 1);
+    told = reload(0);
+    CHECK(told.rc == 0 && told.steps == 1 && count_templates() == 2);
+
+    save(path, "processes: {db: {cmdd: sleep 1000}}");
+    told = reload(0);
+    CHECK(told.rc == -EINVAL && told.steps == 0 && strstr(told.why, ".yaml:1:18: "));
+    CHECK(strstr(told.why, "`cmd`") && strcmp(look("db").origin, "config") == 0);
+
+    save(path, "processes: {}");
+    CHECK(colony_engine_reload(colony, NULL, NULL) == 0);
+    UNTIL(count_templates() == 1);
+    CHECK(strcmp(look("web").origin, "program") == 0);
+
+    memset(&told, 0, sizeof told); /* one that its end overtakes is told, too */
+    CHECK(colony_engine_reload(
+              colony, &(struct colony_reload){.step = on_step, .done = on_done, .data = &told},
+              &err) == 0);
+    colony_engine_stop(colony, "the test");
+    end();
+    CHECK(told.ends == 1);
+}
+
+/* There is nothing to be read again. */
+static void unasked(void)
+{
+    begin(NULL);
+    start();
+    CHECK(colony_engine_reload(colony, NULL, &err) == -ENOENT);
+    CHECK(strstr(err.message, "without a settings file"));
     end();
 }
 
@@ -179,8 +329,9 @@ static void again(void)
 }
 
 static const struct scenario scenarios[] = {
-    {"renewed", renewed}, {"gapless", gapless}, {"reloaded", reloaded},
-    {"left", left},       {"again", again},     {NULL, NULL},
+    {"renewed", renewed},   {"gapless", gapless}, {"last_words", last_words},
+    {"reloaded", reloaded}, {"asked", asked},     {"unasked", unasked},
+    {"left", left},         {"again", again},     {NULL, NULL},
 };
 
 int main(int argc, char **argv)

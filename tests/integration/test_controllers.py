@@ -54,6 +54,25 @@ def test_the_example_greets_and_takes_up_another_word(colony, outside):
     assert colony.http("GET", "/greet/a/b").status == 404
 
 
+def test_its_routes_are_in_the_document_of_all(colony, outside):
+    source = outside / "greeter.c"
+    source.write_text(source.read_text().replace('"POST", "/greet"', '"POST", "/greet/OTHER/\\"b\u00fc"')
+                      .replace('"GET", "/greet/NAME"', '"PUT", "/ping"'))
+    build(outside)
+    colony.start((outside / "colony.yaml").read_text().replace("./", f"{outside}/"))
+    paths = colony.http("GET", "/openapi.json").json()["paths"]
+    added = {path: item for path, item in paths.items()
+             if any("added" in one["tags"] for method, one in item.items() if method != "parameters")}
+    assert set(added) == {"/greet/{other}/%22b%C3%BC", "/ping"}
+    item = added["/greet/{other}/%22b%C3%BC"]
+    assert item["parameters"] == [{"in": "path", "name": "other", "required": True, "schema": {"type": "string"}}]
+    assert set(item) == {"parameters", "post"}
+    assert item["post"]["security"] == [{}, {"token": ["control"]}] and item["post"]["requestBody"]
+    assert item["post"]["summary"] and item["post"]["responses"]["default"]["description"]
+    assert set(added["/ping"]) == {"parameters", "get", "put"}, "beside colony's own"
+    assert added["/ping"]["get"]["operationId"] == "get_ping"
+
+
 def test_it_is_there_again_with_another_engine(colony, outside):
     build(outside)
     colony.start((outside / "colony.yaml").read_text().replace("./", f"{outside}/"))

@@ -9,7 +9,7 @@ from conftest import BINARY
 
 SCENARIOS = {
     "calls": ["templates", "processes", "stats", "output", "input", "early", "writers"],
-    "runs": ["renewed", "gapless", "reloaded", "left", "again"],
+    "runs": ["renewed", "gapless", "last_words", "reloaded", "asked", "unasked", "left", "again"],
 }
 
 

@@ -2,6 +2,7 @@
 """A session with its supervisor: the seed's example, and what must hold when things die."""
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -15,7 +16,7 @@ import time
 
 import pytest
 
-from conftest import BINARY, Colony, alive, eventually
+from conftest import BINARY, DEADLINE, Colony, alive, eventually
 
 # Opens its port only after a delay, as TWS does; then it serves until it is told to end.
 TWS = """
@@ -241,6 +242,31 @@ def test_the_seeds_session_is_taken_over_stopped_and_brought_back(atlas):
     assert atlas.trader_log() == ["connected /sync --account=0"] * 2, "never too early"
     atlas.wait_row("master.tws", "operative")
     assert {name: atlas.pid(name) for name in again} == again
+
+
+def has_open(pid, path):
+    with contextlib.suppress(FileNotFoundError):  # what is closed meanwhile
+        return any(link.readlink() == path for link in pathlib.Path(f"/proc/{pid}/fd").iterdir())
+    return False
+
+
+def test_what_somebody_else_begins_while_it_activates_runs_already(workspace):
+    """Not by the times of their starts, which are told in ticks."""
+    pid = start_sleep(workspace, "one", seconds=1003)
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not alive(pid))
+    held = os.open(workspace.work / "db/lock", os.O_RDWR)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    activate = subprocess.Popen([BINARY, "session", "-C", workspace.work, "activate"], stdout=subprocess.PIPE, text=True)
+    eventually(lambda: has_open(activate.pid, workspace.work / "db/lock"), what="it waits for the lock")
+    other = subprocess.Popen([shutil.which("sleep"), "1003"], cwd=workspace.work)
+    os.close(held)
+    try:
+        said, _ = activate.communicate(timeout=DEADLINE)
+        assert f"runs already: one (pid {other.pid})" in said
+    finally:
+        other.kill()
+        other.wait()
 
 
 def test_a_machine_that_lost_everything_comes_back(atlas):

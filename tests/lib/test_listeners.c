@@ -97,9 +97,10 @@ TEST(test_a_topic_without_a_message_has_none)
 
 TEST(test_topics_of_the_engine_and_no_topics_are_refused)
 {
-    static const char *const topics[] = {"",     ".",          "a.",   ".a",          "a..b",
-                                         "a b",  "spawn",      "exit", "spawn.mine",  "event.x",
-                                         "proc", "proc.web.x", "ü",    "stray.thing", "session.a"};
+    static const char *const topics[] = {"",           ".",           "a.",        ".a",
+                                         "a..b",       "a b",         "spawn",     "exit",
+                                         "spawn.mine", "event.x",     "proc",      "proc.web.x",
+                                         "ü",          "stray.thing", "session.a", "topic.a"};
     struct colony_error err = {0};
     struct opened opened;
     char topic[202];

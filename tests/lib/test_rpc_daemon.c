@@ -140,6 +140,32 @@ TEST(test_a_program_has_several_of_different_names)
     fixture_clear(&f);
 }
 
+TEST(test_what_is_wrong_in_its_settings_is_told_with_its_place)
+{
+    static const struct {
+        const char *settings;
+        const char *told;
+    } rows[] = {
+        {"insecure: yes\nname: x", "settings:2:1: cannot use `name`: it is not for a program"},
+        {"program: x", "settings:1:1: cannot use `program`: it is not for a program"},
+        {"nam: x", "settings:1:1: cannot use the key `nam`: it is unknown"},
+        {"bindd: x",
+         "settings:1:1: cannot use the key `bindd`: it is unknown, did you mean `bind`?"},
+        {"pst: {class_name: s3}",
+         "settings:1:1: cannot keep attributes in s3: `url` must be https://HOST/BUCKET/KEY"},
+        {"[1]", "settings:1:1: cannot use these settings: they are no map"},
+    };
+    struct colony_rpc_daemon *daemon;
+    struct colony_error err;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(colony_rpc_open(&daemon, "Pot", rows[i].settings, &err), -EINVAL);
+        assert_string_equal(err.message, rows[i].told);
+    }
+    assert_int_equal(colony_rpc_open(&daemon, "Pot", "null", &err), 0);
+    colony_rpc_close(daemon);
+}
+
 TEST(test_what_cannot_be_is_told_before_it_starts)
 {
     static const char *const bad[] = {"name: x",          "program: x",  "[1]",
@@ -208,6 +234,7 @@ int main(void)
         cmocka_unit_test(test_a_call_under_way_is_finished_and_none_is_begun_at_the_end),
         cmocka_unit_test(test_a_signal_stops_it_when_it_was_asked_to),
         cmocka_unit_test(test_a_program_has_several_of_different_names),
+        cmocka_unit_test(test_what_is_wrong_in_its_settings_is_told_with_its_place),
         cmocka_unit_test(test_what_cannot_be_is_told_before_it_starts),
         cmocka_unit_test(test_it_may_be_told_to_stop_before_it_starts_or_never_start),
     };
