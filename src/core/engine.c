@@ -424,6 +424,7 @@ void colony_engine_upgrade(struct colony_engine *engine)
         return;
     colony_log(SEVERITY_INFO, "keeper and engine are replaced by what is installed");
     flush_store(engine);
+    colony_log_finish(); /* we are killed as soon as it is said */
     if (colony_link_send(engine->link, &message, NULL, 0) == -ENOMEM)
         engine_give_up(engine, "cannot ask for an upgrade: out of memory"); /* nobody serves */
 }
@@ -471,6 +472,7 @@ int colony_engine_become_keeper(struct colony_engine *engine, struct colony_erro
     if (!argv)
         return colony_fail(err, -ENOMEM, "cannot take over: out of memory");
     colony_log(SEVERITY_ERROR, "the keeper is gone: takes its place, processes go on");
+    colony_log_finish();
     (void)execv("/proc/self/exe", argv);
     free(argv);
     return colony_fail_os(err, -errno, "cannot take over");

@@ -526,6 +526,7 @@ void keeper_upgrade(struct keeper *keeper)
         (void)waitpid(keeper->engine_pid, NULL, 0);
     argv = colony_keeper_options_argv(options, "keeper");
     each_kept(keeper, keep_over_exec);
+    colony_log_finish();
     errno = ENOMEM;
     if (argv)
         (void)execv(options->program, argv);
