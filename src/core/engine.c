@@ -461,6 +461,7 @@ int colony_engine_become_keeper(struct colony_engine *engine, struct colony_erro
         return colony_fail(err, -EPERM,
                            "ends with the keeper: whoever started colony starts it again");
     options.link_fd = -1;
+    options.ending_with = colony_engine_ending_with(engine);
     options.socket_count = engine->socket_count;
     for (size_t i = 0; i < engine->socket_count; i++) {
         options.sockets[i] = engine->sockets[i];

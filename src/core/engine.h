@@ -526,5 +526,7 @@ pid_t colony_engine_keeper_pid(const struct colony_engine *engine);
 
 /* With what colony is to end once it has stopped: 0, or the code of the process it ended with. */
 int colony_engine_exit_code(const struct colony_engine *engine);
+/* The same where colony was asked to end; -1: it was not. */
+int colony_engine_ending_with(const struct colony_engine *engine);
 
 #endif

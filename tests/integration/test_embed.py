@@ -252,6 +252,31 @@ def test_an_engine_is_freed_in_any_callback_and_then_calls_no_other(embedded, tm
     eventually(lambda: not alive(keeper), what="the keeper's end")  # it has let go of all it had
 
 
+@pytest.mark.parametrize("how", ["program", "essential"])
+def test_an_end_goes_on_when_the_keeper_is_killed_in_it(embedded, tmp_path, how):
+    """... with the grace of those who are still to end: it was asked for once."""
+    state, traps, asked, left = (tmp_path / name for name in ("s", "traps", "asked", "left"))
+    script = (f"trap 'touch {asked}; sleep 2; touch {left}; exit' TERM; touch {traps}; "
+              "while :; do sleep 0.1; done")
+    text = json.dumps({"processes": [{"name": "slow", "cmd": "sh", "args": ["-c", script], "graceful_timeout": 10},
+                                     {"name": "quick", "cmd": "sleep 1000", "restart": "never", "essential": True,
+                                      "depends_on": ["slow"]}]})
+    program = embedded("own", f"program={BINARY}", f"state={state}", "text=" + text, log=True)
+    program.wait("ready 0")
+    pids = running(state, 2)
+    eventually(traps.exists)
+    if how == "program":
+        program.say("stop")
+    else:
+        os.kill(pids[1], signal.SIGKILL)
+    eventually(asked.exists, what="the stop")
+    os.kill(keeper_of(state), signal.SIGKILL)
+    program.wait("log 0 the keeper is gone", "stopped 0 0")
+    assert left.exists()
+    assert not [pid for pid in pids if alive(pid)]
+    program.finish()
+
+
 def test_a_stop_while_there_is_no_keeper_ends_at_once_and_tells_what_lives_on(embedded, tmp_path):
     state, link = tmp_path / "s", tmp_path / "colony"
     link.symlink_to(BINARY)
