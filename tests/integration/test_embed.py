@@ -13,6 +13,8 @@ import time
 import pytest
 
 from conftest import BINARY, alive, eventually
+from receiver import Receiver
+from test_access import free_port
 
 PROGRAM = pathlib.Path(BINARY).parent / "embed/embedded"
 
@@ -250,6 +252,20 @@ def test_an_engine_is_freed_in_any_callback_and_then_calls_no_other(embedded, tm
     assert said.count("freed 0") == 1 and (place != "start" or "ready 0" not in said)
     keeper = int((tmp_path / "s" / "lock").read_text())
     eventually(lambda: not alive(keeper), what="the keeper's end")  # it has let go of all it had
+
+
+def test_what_waits_to_be_posted_is_posted_after_the_keeper_was_killed(embedded, tmp_path):
+    state, port = tmp_path / "s", free_port()
+    text = json.dumps({"processes": [{"name": "web", "cmd": "sleep 1000"}],
+                       "webhooks": {"spawn": f"http://127.0.0.1:{port}/"}})
+    program = embedded("own", f"program={BINARY}", f"state={state}", "text=" + text, "webhooks=yes", log=True)
+    program.wait("ready 0", "log 1 webhook 1 cannot post")
+    os.kill(keeper_of(state), signal.SIGKILL)
+    program.wait("log 2 took over 1 running process", "log 2 serves")
+    with Receiver(port=port) as receiver:
+        assert receiver.next("spawn", seconds=20).json()["name"] == "web"
+        assert not any("gives up" in line for line in program.lines)
+        program.finish()
 
 
 @pytest.mark.parametrize("how", ["program", "essential"])
