@@ -13,6 +13,8 @@ enum {
     READ_MAX = 4 * 1024 * 1024,
 };
 
+static bool is_anothers; /* nobody may open the log anew */
+
 struct talk {
     pid_t writer;
     int log;
@@ -36,6 +38,8 @@ static void write_log(int log, int done, int go)
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     CHECK(dup2(log, STDERR_FILENO) == STDERR_FILENO);
     (void)close(log);
+    if (is_anothers)
+        drop_rights();
     colony_log_init("test", SEVERITY_INFO, LOG_STYLE_PIPE);
     colony_log_never_wait();
     say(0, MANY);
@@ -149,6 +153,16 @@ TEST(test_nobody_waits_for_a_pipe_and_what_is_lost_is_told)
     nobody_reads_at_first(log);
 }
 
+TEST(test_nobody_waits_for_a_pipe_that_may_not_be_opened_anew)
+{
+    int log[2];
+
+    assert_int_equal(pipe2(log, O_CLOEXEC), 0);
+    is_anothers = true;
+    nobody_reads_at_first(log);
+    is_anothers = false;
+}
+
 TEST(test_nobody_waits_for_a_socket_and_what_is_lost_is_told)
 {
     int log[2];
@@ -220,6 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nobody_waits_for_a_pipe_and_what_is_lost_is_told),
+        cmocka_unit_test(test_nobody_waits_for_a_pipe_that_may_not_be_opened_anew),
         cmocka_unit_test(test_nobody_waits_for_a_socket_and_what_is_lost_is_told),
         cmocka_unit_test(test_nobody_waits_for_a_terminal_and_what_is_lost_is_told),
         cmocka_unit_test(test_the_open_file_that_others_have_blocks_as_before),
