@@ -64,12 +64,12 @@ DOC_OBJ := $(DOC:%.c=$(BUILD)/%.o)
 MAN_PAGES := $(MAN:packaging/man/%.scd=$(BUILD)/man/%)
 NO_MAN := $(if $(MAN),,@echo 'no man pages: that takes scdoc')
 # What has threads beside the loop's, for ThreadSanitizer.
-THREADED := core/logs core/log_mark core/log_stalled core/store core/store_damage core/store_full \
+THREADED := core/logs core/log_out core/log_mark core/log_stalled core/store core/store_damage core/store_full \
             core/store_failures core/store_ids core/store_keep core/store_spool core/history core/ready \
             core/ready_line core/ready_tcp lib/calls lib/daemon lib/daemon_callbacks lib/daemon_slaves \
             lib/listeners lib/rpc_daemon lib/rpc_members lib/rpc_proxy lib/rpc_saved lib/rpc_workers
 # What the keeper is made of: libc only (tests/integration/test_keeper_links.py holds it to that).
-KEEPER := error folder log utf8 message keeper_options notes table table_instance spawn spawn_child spawn_plan spawner cgroup sweep adopt notify \
+KEEPER := error folder fresh log log_out utf8 message keeper_options notes table table_instance spawn spawn_child spawn_plan spawner cgroup sweep adopt notify \
           manager manager_scope keeper keeper_adopt keeper_engine keeper_host keeper_manager keeper_notify keeper_orders keeper_processes keeper_spawn \
           keeper_streams keeper_takeover
 UNIT := $(filter $(if $(T),$(foreach t,$(T),tests/$(dir $(t))test_$(notdir $(t)).c),%),$(wildcard tests/core/test_*.c tests/api/test_*.c tests/fsctl/test_*.c tests/rpc/test_*.c tests/session/test_*.c tests/lib/test_*.c))

@@ -10,6 +10,7 @@
 
 #include "app_internal.h"
 #include "core/error.h"
+#include "core/fresh.h"
 
 typedef int (*write_cb)(const struct app *app, FILE *out);
 
@@ -203,21 +204,18 @@ int colony__app_write_file(const char *path, const char *text, size_t size)
     bool is_done;
     int fd;
 
-    if ((size_t)snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= sizeof temporary) {
-        errno = ENAMETOOLONG;
+    fd = colony_fresh_open(AT_FDCWD, path, 0600, temporary, sizeof temporary);
+    if (fd < 0) {
+        errno = -fd;
         return fail_write(path);
     }
-    fd = mkostemp(temporary, O_CLOEXEC);
-    if (fd < 0)
-        return fail_write(path);
-    is_done = put_all(fd, text, size);
-    is_done = close(fd) == 0 && is_done;
-    if (is_done && rename(temporary, path) == 0)
-        return EXIT_OK;
+    is_done = put_all(fd, text, size) && rename(temporary, path) == 0;
     size = (size_t)errno;
-    (void)unlink(temporary);
+    if (!is_done)
+        (void)unlink(temporary);
+    (void)close(fd);
     errno = (int)size;
-    return fail_write(path);
+    return is_done ? EXIT_OK : fail_write(path);
 }
 
 /* Nothing is written unless all of it can be. */

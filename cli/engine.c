@@ -35,18 +35,21 @@ static __attribute__((noreturn)) void on_lost(struct colony_engine *engine)
 
     if (colony_engine_become_keeper(engine, &err) < 0)
         colony_log(SEVERITY_ERROR, "%s", err.message);
+    colony_log_finish();
     _exit(EXIT_FAILED);
 }
 
 /* The keeper starts another engine, and tells it all that this one could not keep. */
 static __attribute__((noreturn)) void on_fatal(void)
 {
+    colony_log_finish();
     _exit(EXIT_FAILED);
 }
 
 static void leave_at_once(int exit_code, void *data)
 {
     (void)data;
+    colony_log_finish();
     _exit(exit_code);
 }
 
@@ -107,6 +110,7 @@ int colony_cmd_engine(int argc, char **argv)
     colony_log_init("engine", (enum colony_log_severity)program.keeper.log_level,
                     (enum colony_log_style)program.keeper.log_style);
     colony_log_set_name(program.keeper.name);
+    colony_log_never_wait();
     (void)prctl(PR_SET_NAME, "colony", 0, 0, 0); /* it was run as /proc/self/exe */
     (void)signal(SIGPIPE, SIG_IGN);
     if (run(&program, &err) < 0) {

@@ -42,5 +42,6 @@ int colony_cmd_keeper(int argc, char **argv)
     colony_log_init("keeper", (enum colony_log_severity)options.log_level,
                     (enum colony_log_style)options.log_style);
     colony_log_set_name(options.name);
+    colony_log_never_wait();
     return colony_keeper_run(&options);
 }

@@ -118,6 +118,24 @@ bool colony__webhook_is_same(const struct colony__webhook *left,
     return !*a && !*b && strcmp(left->settings->url, right->settings->url) == 0;
 }
 
+/* FNV-1a, of each with its NUL. */
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+    do {
+        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+    } while (*text++ != '\0');
+    return hash;
+}
+
+uint64_t colony__webhook_key(const struct colony__webhook *hook)
+{
+    uint64_t key = hash_text(UINT64_C(0xcbf29ce484222325), hook->settings->url);
+
+    for (char *const *pattern = hook->settings->events; *pattern; pattern++)
+        key = hash_text(key, *pattern);
+    return key;
+}
+
 static struct colony__webhook_limits limits_of(const struct colony__webhook *hook)
 {
     return (struct colony__webhook_limits){hook->settings->events_max, hook->settings->bytes_max};
@@ -139,6 +157,11 @@ void colony__webhook_use(struct colony__webhook *hook, struct colony__webhook *n
     limits = limits_of(hook);
     colony__webhook_queue_trim(&hook->queue, &limits);
     colony__webhook_drop(next);
+}
+
+const struct colony__webhook_event *colony__webhook_first(const struct colony__webhook *hook)
+{
+    return hook->queue.first;
 }
 
 const char *colony__webhook_url(const struct colony__webhook *hook)
@@ -375,6 +398,15 @@ void colony__webhook_hurry(struct colony__webhook *hook)
     (void)uv_timer_stop(&hook->timer);
     if (hook->queue.first && !hook->job)
         send_first(hook);
+}
+
+void colony__webhook_forget(struct colony__webhook *hook)
+{
+    (void)uv_timer_stop(&hook->timer);
+    if (hook->job)
+        colony_http_job_cancel(hook->job);
+    hook->job = NULL;
+    colony__webhook_queue_clear(&hook->queue);
 }
 
 static void on_timer_closed(uv_handle_t *handle)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct colony__webhook;
+struct colony__webhook_event;
 struct colony__webhook_news; /* webhook_queue_internal.h */
 struct colony_error;
 struct colony_event;
@@ -45,6 +46,8 @@ void colony__webhook_drop(struct colony__webhook *hook);
 /* True when both post the same events to the same URL: then one may go on as the other. */
 bool colony__webhook_is_same(const struct colony__webhook *left,
                              const struct colony__webhook *right);
+/* A number for all that is so alike. */
+uint64_t colony__webhook_key(const struct colony__webhook *hook);
 /* @hook goes on with the settings and the secret of @next, which is dropped. */
 void colony__webhook_use(struct colony__webhook *hook, struct colony__webhook *next);
 
@@ -59,6 +62,10 @@ void colony__webhook_hurry(struct colony__webhook *hook);
 /* Drops what waits and says so in the log; @closed once it is gone. */
 void colony__webhook_close(struct colony__webhook *hook, colony__webhook_cb closed, void *data);
 
+/* What waits, oldest first; NULL: nothing does. Borrowed until it is posted. */
+const struct colony__webhook_event *colony__webhook_first(const struct colony__webhook *hook);
+/* Drops what waits without a word: it was taken elsewhere. */
+void colony__webhook_forget(struct colony__webhook *hook);
 const char *colony__webhook_url(const struct colony__webhook *hook);
 struct colony__webhook_counts colony__webhook_counts(const struct colony__webhook *hook);
 

@@ -11,6 +11,7 @@
 #include "api/event_json_internal.h"
 #include "api/json_internal.h"
 #include "api/webhook_internal.h"
+#include "api/webhook_kept_internal.h"
 #include "api/webhook_queue_internal.h"
 #include "core/engine.h"
 #include "core/error.h"
@@ -38,6 +39,7 @@ struct webhooks {
     struct colony_subscription *subscription;
     struct hooks hooks;
     struct colony_meters meters;
+    struct colony_leaver leaver;
     uv_timer_t flush;
     size_t open_count; /* of what the loop has of ours: hooks, the client, the timer */
     bool is_flushing;
@@ -150,6 +152,15 @@ static void close_all(struct webhooks *webhooks)
     if (webhooks->client)
         colony_http_client_close(webhooks->client, on_part_closed, webhooks);
     uv_close((uv_handle_t *)&webhooks->flush, on_flush_closed);
+}
+
+/* For the next engine: this one is replaced. */
+static void keep(void *data)
+{
+    const struct webhooks *webhooks = data;
+
+    colony__webhooks_keep(colony_engine_state_dir(webhooks->engine), webhooks->hooks.list,
+                          webhooks->hooks.count);
 }
 
 static void on_flush_over(uv_timer_t *timer)
@@ -327,6 +338,7 @@ static int create(void **out, struct colony_engine *engine, const struct colony_
     webhooks->flush.data = webhooks;
     webhooks->open_count = 1;
     webhooks->meters = (struct colony_meters){.list = meters, .data = webhooks};
+    webhooks->leaver = (struct colony_leaver){.leave = keep, .data = webhooks};
     *out = webhooks;
     return 0;
 }
@@ -344,6 +356,9 @@ static int start(void *controller, struct colony_error *err)
         rc = listen_to_events(webhooks);
     if (rc < 0)
         return colony_fail(err, rc, "cannot use webhooks: out of memory");
+    colony__webhooks_restore(colony_engine_state_dir(webhooks->engine), webhooks->hooks.list,
+                             webhooks->hooks.count);
+    colony_engine_add_leaver(webhooks->engine, &webhooks->leaver);
     colony_engine_add_meters(webhooks->engine, &webhooks->meters);
     colony_engine_add_reload_part(webhooks->engine, &part, webhooks);
     return 0;
@@ -355,6 +370,7 @@ static void stop(void *controller)
 
     colony_engine_remove_reload_part(webhooks->engine, &part);
     colony_engine_remove_meters(webhooks->engine, &webhooks->meters);
+    colony_engine_remove_leaver(webhooks->engine, &webhooks->leaver);
     colony_events_unsubscribe(colony_engine_events(webhooks->engine), webhooks->subscription);
     webhooks->subscription = NULL;
 }
@@ -362,13 +378,19 @@ static void stop(void *controller)
 static void close_controller(void *controller, colony_front_closed_cb cb, void *data)
 {
     struct webhooks *webhooks = controller;
+    bool is_replaced = colony_engine_ending_with(webhooks->engine) < 0;
 
     webhooks->closed_cb = cb;
     webhooks->closed_data = data;
     webhooks->is_flushing = true;
     (void)uv_timer_start(&webhooks->flush, on_flush_over, FLUSH_MS, 0);
+    if (is_replaced)
+        keep(webhooks);
     for (size_t i = 0; i < webhooks->hooks.count; i++)
-        colony__webhook_hurry(webhooks->hooks.list[i]);
+        if (is_replaced)
+            colony__webhook_forget(webhooks->hooks.list[i]);
+        else
+            colony__webhook_hurry(webhooks->hooks.list[i]);
     on_idle(webhooks);
 }
 

@@ -409,9 +409,11 @@ void colony_engine_close(struct colony_engine *engine, int exit_code, colony_eng
         on_logs_closed(engine);
 }
 
-/* What was told and waits to be written would go with us. */
-static void flush_store(struct colony_engine *engine)
+/* What was told and waits to be written, or posted, would go with us. */
+static void save_all(struct colony_engine *engine)
 {
+    for (const struct colony_leaver *leaver = engine->leavers; leaver; leaver = leaver->next)
+        leaver->leave(leaver->data);
     if (engine->store)
         colony_store_flush(engine->store);
 }
@@ -423,7 +425,8 @@ void colony_engine_upgrade(struct colony_engine *engine)
     if (engine->is_stopping)
         return;
     colony_log(SEVERITY_INFO, "keeper and engine are replaced by what is installed");
-    flush_store(engine);
+    save_all(engine);
+    colony_log_finish(); /* we are killed as soon as it is said */
     if (colony_link_send(engine->link, &message, NULL, 0) == -ENOMEM)
         engine_give_up(engine, "cannot ask for an upgrade: out of memory"); /* nobody serves */
 }
@@ -451,7 +454,7 @@ int colony_engine_become_keeper(struct colony_engine *engine, struct colony_erro
     struct pollfd keeper = {.fd = engine->keeper_pidfd, .events = POLLIN};
     char **argv;
 
-    flush_store(engine);
+    save_all(engine);
     /* It may only have let go of us; and a parent that is another's says surely that it ended. */
     if (getppid() == options.keeper_pid && poll(&keeper, 1, 1000) != 1)
         return colony_fail(err, -EBUSY, "cannot take over: the keeper lives");
@@ -460,6 +463,7 @@ int colony_engine_become_keeper(struct colony_engine *engine, struct colony_erro
         return colony_fail(err, -EPERM,
                            "ends with the keeper: whoever started colony starts it again");
     options.link_fd = -1;
+    options.ending_with = colony_engine_ending_with(engine);
     options.socket_count = engine->socket_count;
     for (size_t i = 0; i < engine->socket_count; i++) {
         options.sockets[i] = engine->sockets[i];
@@ -471,6 +475,7 @@ int colony_engine_become_keeper(struct colony_engine *engine, struct colony_erro
     if (!argv)
         return colony_fail(err, -ENOMEM, "cannot take over: out of memory");
     colony_log(SEVERITY_ERROR, "the keeper is gone: takes its place, processes go on");
+    colony_log_finish();
     (void)execv("/proc/self/exe", argv);
     free(argv);
     return colony_fail_os(err, -errno, "cannot take over");

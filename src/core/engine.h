@@ -465,6 +465,19 @@ void colony_engine_remove_meters(struct colony_engine *engine, struct colony_met
 /* The first; the others by `next`. */
 const struct colony_meters *colony_engine_meters(const struct colony_engine *engine);
 
+/*
+ * What a front-end has to save when this engine is replaced by another: at an upgrade, or when its
+ * keeper is gone. Called at once, without another turn of the loop.
+ */
+struct colony_leaver {
+    void (*leave)(void *data);
+    void *data;
+    struct colony_leaver *next;
+};
+/* Keeps @leaver until it is removed; both may be done again. */
+void colony_engine_add_leaver(struct colony_engine *engine, struct colony_leaver *leaver);
+void colony_engine_remove_leaver(struct colony_engine *engine, struct colony_leaver *leaver);
+
 /* @stats: of a process of the template; NULL: that one has ended. */
 struct colony_monitor;
 struct colony_process_stats;
@@ -530,5 +543,7 @@ pid_t colony_engine_keeper_pid(const struct colony_engine *engine);
 
 /* With what colony is to end once it has stopped: 0, or the code of the process it ended with. */
 int colony_engine_exit_code(const struct colony_engine *engine);
+/* The same where colony was asked to end; -1: it was not. */
+int colony_engine_ending_with(const struct colony_engine *engine);
 
 #endif

@@ -181,6 +181,7 @@ struct colony_engine {
         void *data;
     } reload_parts[RELOAD_PARTS_MAX];
     struct colony_meters *meters;
+    struct colony_leaver *leavers;
     struct colony_clock_watch *clock_watch; /* NULL: nobody has needed it */
     uint64_t away_ms; /* while it takes over: so long there may have been no engine */
     struct colony_http_client *http; /* engine_http.c; NULL: nobody has asked for it */

@@ -300,6 +300,11 @@ struct colony_stats *colony_engine_stats(struct colony_engine *engine)
     return engine->stats;
 }
 
+int colony_engine_ending_with(const struct colony_engine *engine)
+{
+    return engine->is_stopping ? engine->exit_code : -1;
+}
+
 int colony_engine_exit_code(const struct colony_engine *engine)
 {
     return engine->exit_code;

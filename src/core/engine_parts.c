@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine_parts.c - what front-ends have of their own: things a reload makes anew, and figures. */
+/* engine_parts.c - what front-ends have of their own: things a reload makes anew, figures, and
+ * what the next engine gets. */
 #include <assert.h>
 #include <stddef.h>
 
@@ -41,6 +42,23 @@ void colony_engine_add_meters(struct colony_engine *engine, struct colony_meters
     colony_engine_remove_meters(engine, meters);
     meters->next = engine->meters;
     engine->meters = meters;
+}
+
+void colony_engine_remove_leaver(struct colony_engine *engine, struct colony_leaver *leaver)
+{
+    struct colony_leaver **place = &engine->leavers;
+
+    while (*place && *place != leaver)
+        place = &(*place)->next;
+    if (*place)
+        *place = leaver->next;
+}
+
+void colony_engine_add_leaver(struct colony_engine *engine, struct colony_leaver *leaver)
+{
+    colony_engine_remove_leaver(engine, leaver);
+    leaver->next = engine->leavers;
+    engine->leavers = leaver;
 }
 
 const struct colony_meters *colony_engine_meters(const struct colony_engine *engine)

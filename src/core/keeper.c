@@ -465,6 +465,8 @@ int colony_keeper_run(struct colony_keeper_options *options)
     keeper.jobs_end = &keeper.jobs;
     keeper.manager.fd = -1;
     keeper.scopes_fd = -1;
+    keeper.is_asked_to_end = options->ending_with >= 0;
+    keeper.exit_code = keeper.is_asked_to_end ? options->ending_with : 0;
     rc = start(&keeper, &err);
     if (rc < 0) {
         /* A missing file is no missing name, which is what that code is for. */

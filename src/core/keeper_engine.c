@@ -518,14 +518,17 @@ static void each_kept(struct keeper *keeper, void (*set)(int fd))
  */
 void keeper_upgrade(struct keeper *keeper)
 {
-    const struct colony_keeper_options *options = keeper->options;
+    struct colony_keeper_options *options = keeper->options;
     char **argv;
 
+    if (keeper->is_asked_to_end) /* since the engine asked for this */
+        options->ending_with = keeper->exit_code;
     keeper_drop_link(keeper);
     if (keeper->engine_pid > 0)
         (void)waitpid(keeper->engine_pid, NULL, 0);
     argv = colony_keeper_options_argv(options, "keeper");
     each_kept(keeper, keep_over_exec);
+    colony_log_finish();
     errno = ENOMEM;
     if (argv)
         (void)execv(options->program, argv);

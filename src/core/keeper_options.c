@@ -19,6 +19,7 @@ void colony_keeper_options_init(struct colony_keeper_options *options)
     options->host_fd = -1;
     options->ready_fd = -1;
     options->keeper_pid = -1;
+    options->ending_with = -1;
 }
 
 enum option_type {
@@ -50,6 +51,7 @@ static const struct option option_table[] = {
     {"ready-fd",  TYPE_INT,  AT(ready_fd)},
     {"host-fd",   TYPE_INT,  AT(host_fd)},
     {"keeper",    TYPE_INT,  AT(keeper_pid)},
+    {"ending",    TYPE_INT,  AT(ending_with)},
     {"log-level", TYPE_INT,  AT(log_level)},
     {"log-style", TYPE_INT,  AT(log_style)},
     {"managed",   TYPE_BOOL, AT(is_managed)},

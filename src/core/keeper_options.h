@@ -55,6 +55,8 @@ struct colony_keeper_options {
     int host_fd;        /* keeper: pidfd of the program whose engine is in it; -1: it starts one */
     int keeper_pid;     /* engine only: whose child it is while that one lives; -1 */
     int ready_fd;       /* gets one byte, the exit code, when it serves or fails; -1 */
+    int ending_with;    /* keeper: colony was asked to end before this one began, with that exit
+                           code; -1: it was not */
     int log_level;
     int log_style;
     bool is_managed;      /* a service manager restarts us: an engine without keeper just ends */

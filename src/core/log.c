@@ -2,14 +2,17 @@
 #include "core/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "core/log_out_internal.h"
 #include "core/utf8.h"
 
 enum {
@@ -156,18 +159,10 @@ static int format_line(char *line, size_t size, enum colony_log_severity severit
                     level_names[severity], logger.part, message);
 }
 
-/* One write: lines are not torn. A log that cannot be written has nowhere to be told. */
-static void write_out(const char *text, size_t size)
-{
-    ssize_t written = write(STDERR_FILENO, text, size);
-
-    (void)written;
-}
-
 static void keep(const char *line, size_t size)
 {
     if (held.size + size > sizeof held.text) {
-        write_out(held.text, held.size);
+        colony__log_out(held.text, held.size);
         held.size = 0;
     }
     memcpy(held.text + held.size, line, size);
@@ -184,7 +179,7 @@ void colony_log_write_held(void)
     if (!is_holding)
         return;
     if (held.size > 0)
-        write_out(held.text, held.size);
+        colony__log_out(held.text, held.size);
     held.size = 0;
 }
 
@@ -200,18 +195,48 @@ void colony_log_divert(colony_log_sink cb, void *data)
     diverted.data = data;
 }
 
+/* Its size, cut where @line is full. */
+static size_t make_whole_line(char *line, size_t size, enum colony_log_severity severity,
+                              char *message)
+{
+    int length = format_line(line, size, severity, message);
+
+    if (length <= 0)
+        return 0;
+    return (size_t)length < size ? (size_t)length : size - 1;
+}
+
+static size_t tell_lost(char *line, size_t size, uint64_t lost)
+{
+    char message[64];
+
+    (void)snprintf(message, sizeof message, "%" PRIu64 " lines of this log were lost", lost);
+    return make_whole_line(line, size, SEVERITY_WARNING, message);
+}
+
+void colony_log_never_wait(void)
+{
+    colony__log_out_never_wait(tell_lost);
+    (void)atexit(colony_log_finish);
+}
+
+void colony_log_finish(void)
+{
+    colony_log_write_held();
+    colony__log_out_finish();
+}
+
 static void write_line(enum colony_log_severity severity, char *message)
 {
     char line[LINE_MAX_BYTES + 256];
-    int length = format_line(line, sizeof line, severity, message);
-    size_t count = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
+    size_t count = make_whole_line(line, sizeof line, severity, message);
 
-    if (length <= 0)
+    if (count == 0)
         return;
     if (is_holding)
         keep(line, count);
     else
-        write_out(line, count);
+        colony__log_out(line, count);
 }
 
 void colony_log(enum colony_log_severity severity, const char *format, ...)

@@ -3,8 +3,8 @@
  * log.h - colony's own log: one line an event, on descriptor 2 once colony_log_init was called.
  *
  * Whoever starts colony puts its log file there. In a program that embeds colony nothing is
- * written: the program is told, if it asked for it. libc only; any thread; never blocks longer than
- * the write itself and never fails.
+ * written: the program is told, if it asked for it. libc only; any thread; never fails. Where
+ * colony_log_never_wait was called, never blocks for a reader that has stopped.
  */
 #ifndef COLONY_CORE_LOG_H
 #define COLONY_CORE_LOG_H
@@ -27,6 +27,15 @@ enum colony_log_style {
 
 /* @part ("keeper", "engine") is kept, not copied. Lines above @level are left out. */
 void colony_log_init(const char *part, enum colony_log_severity level, enum colony_log_style style);
+
+/*
+ * From now on a pipe, terminal or socket that is full holds up nobody: lines wait in 64 KiB, and
+ * how many more there were is told once it goes on. Descriptor 2 may become another open file of
+ * the same, which does not block. At exit as by colony_log_finish.
+ */
+void colony_log_never_wait(void);
+/* Waits until all is written, a second at most: before an exec or _exit. */
+void colony_log_finish(void);
 
 /* Instead of writing: @sink has each event of any level, on the thread where it happens. NULL: no
  * more. Not while anything of colony runs. */

@@ -216,29 +216,20 @@ void colony_table_close(struct colony_table *table)
         (void)close(fd);
 }
 
-int colony__table_make(struct colony_table *table, int state_fd, const char *file,
-                       uint32_t capacity, struct colony_error *err)
+int colony__table_fill(struct colony_table *table, int fd, uint32_t capacity,
+                       struct colony_error *err)
 {
     size_t size = HEADER_BYTES + (size_t)capacity * sizeof(struct colony_record);
     struct colony_table_header *header;
-    int fd;
-    int rc;
+    int rc = ftruncate(fd, (off_t)size) < 0 ? -errno : 0;
 
-    fd = openat(state_fd, file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return colony_fail_os(err, -errno, "cannot make `%s` in the state folder", file);
-    if (ftruncate(fd, (off_t)size) < 0) {
-        rc = -errno;
-        (void)close(fd);
-        return colony_fail_os(err, rc, "cannot size `%s` in the state folder", file);
-    }
-    rc = -posix_fallocate(fd, 0, HEADER_BYTES);
+    if (rc == 0)
+        rc = -posix_fallocate(fd, 0, HEADER_BYTES);
     if (rc == 0)
         rc = map_file(table, fd, size, PROT_READ | PROT_WRITE);
     if (rc < 0) {
         (void)close(fd);
-        (void)unlinkat(state_fd, file, 0);
-        return colony_fail_os(err, rc, "cannot make `%s` in the state folder", file);
+        return colony_fail_os(err, rc, "cannot make `table` in the state folder");
     }
     header = table->header;
     memcpy(header->magic, table_magic, sizeof header->magic);
@@ -247,6 +238,20 @@ int colony__table_make(struct colony_table *table, int state_fd, const char *fil
     header->capacity = capacity;
     header->next_id = 1;
     return 0;
+}
+
+static int make_table(struct colony_table *table, int state_fd, uint32_t capacity,
+                      struct colony_error *err)
+{
+    int fd = openat(state_fd, "table", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int rc;
+
+    if (fd < 0)
+        return colony_fail_os(err, -errno, "cannot make `table` in the state folder");
+    rc = colony__table_fill(table, fd, capacity, err);
+    if (rc < 0)
+        (void)unlinkat(state_fd, "table", 0);
+    return rc;
 }
 
 void colony__table_set_instance(struct colony_table *table, const char *instance)
@@ -322,7 +327,7 @@ static int grow_empty(struct colony_table *table, int state_fd, uint32_t capacit
     colony_table_close(table);
     if (unlinkat(state_fd, "table", 0) < 0)
         return colony_fail_os(err, -errno, "cannot make `table` in the state folder anew");
-    rc = colony__table_make(table, state_fd, "table", capacity, err);
+    rc = make_table(table, state_fd, capacity, err);
     if (rc < 0)
         return rc;
     (void)snprintf(table->header->instance, sizeof table->header->instance, "%s", instance);
@@ -347,7 +352,7 @@ int colony_table_open(struct colony_table *table, int state_fd, uint32_t capacit
     if (rc < 0) {
         colony__instance_read(state_fd, instance);
         *damaged_records = rc == -EBADMSG || instance[0] != '\0' ? UINT32_MAX : 0;
-        rc = colony__table_make(table, state_fd, "table", capacity, err);
+        rc = make_table(table, state_fd, capacity, err);
         if (rc < 0)
             return rc;
         if (*damaged_records > 0) /* nobody knows how far ids had come: surely not so far */

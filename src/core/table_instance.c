@@ -14,7 +14,12 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/fresh.h"
 #include "core/table_internal.h"
+
+enum {
+    FRESH_NAME_SIZE = 64,
+};
 
 static int new_instance(char *out)
 {
@@ -45,33 +50,25 @@ void colony__instance_read(int state_fd, char out[COLONY_INSTANCE_SIZE])
     (void)close(fd);
 }
 
-static int write_whole(int state_fd, const char *file, const char *instance)
-{
-    ssize_t count;
-    int fd = openat(state_fd, file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-    if (fd < 0)
-        return -errno;
-    count = write(fd, instance, COLONY_INSTANCE_SIZE - 1);
-    (void)close(fd);
-    return count == COLONY_INSTANCE_SIZE - 1 ? 0 : -ENOSPC;
-}
-
 /* Whole or not at all: of two who make one at the same time the first is right. -EEXIST: there is
  * one, unless @replaces. */
 static int put_instance(int state_fd, const char *instance, bool replaces)
 {
-    char file[COLONY_INSTANCE_SIZE + 16];
-    int rc;
+    char fresh[FRESH_NAME_SIZE];
+    int fd = colony_fresh_open(state_fd, "instance", 0600, fresh, sizeof fresh);
+    int rc = 0;
 
-    (void)snprintf(file, sizeof file, "instance.%s", instance);
-    rc = write_whole(state_fd, file, instance);
-    if (rc == 0 && replaces)
-        rc = renameat(state_fd, file, state_fd, "instance") < 0 ? -errno : 0;
-    else if (rc == 0)
-        rc = linkat(state_fd, file, state_fd, "instance", 0) < 0 ? -errno : 0;
+    if (fd < 0)
+        return fd;
+    if (write(fd, instance, COLONY_INSTANCE_SIZE - 1) != COLONY_INSTANCE_SIZE - 1)
+        rc = -ENOSPC;
+    else if (replaces)
+        rc = renameat(state_fd, fresh, state_fd, "instance") < 0 ? -errno : 0;
+    else
+        rc = linkat(state_fd, fresh, state_fd, "instance", 0) < 0 ? -errno : 0;
     if (rc < 0 || !replaces)
-        (void)unlinkat(state_fd, file, 0);
+        (void)unlinkat(state_fd, fresh, 0);
+    (void)close(fd);
     return rc;
 }
 
@@ -121,20 +118,23 @@ static bool read_known(int state_fd, char *out)
  * their marks: there shall be one, of which it makes one of its own size. */
 static int make_empty_table(int state_fd, const char *instance, struct colony_error *err)
 {
-    char file[COLONY_INSTANCE_SIZE + 8];
+    char fresh[FRESH_NAME_SIZE];
     struct colony_table table;
+    int fd = colony_fresh_open(state_fd, "table", 0600, fresh, sizeof fresh);
     int rc;
 
-    (void)snprintf(file, sizeof file, "table.%s", instance);
-    (void)unlinkat(state_fd, file, 0); /* of one that was killed here */
+    if (fd < 0)
+        return colony_fail_os(err, fd, "cannot make `table` in the state folder");
     memset(&table, 0, sizeof table);
-    rc = colony__table_make(&table, state_fd, file, 1, err);
-    if (rc < 0)
+    rc = colony__table_fill(&table, fd, 1, err);
+    if (rc < 0) {
+        (void)unlinkat(state_fd, fresh, 0);
         return rc;
+    }
     colony__table_set_instance(&table, instance);
+    rc = linkat(state_fd, fresh, state_fd, "table", 0) < 0 ? -errno : 0;
+    (void)unlinkat(state_fd, fresh, 0);
     colony_table_close(&table);
-    rc = linkat(state_fd, file, state_fd, "table", 0) < 0 ? -errno : 0;
-    (void)unlinkat(state_fd, file, 0);
     if (rc < 0 && rc != -EEXIST) /* a keeper has begun */
         return colony_fail_os(err, rc, "cannot make `table` in the state folder");
     return 0;

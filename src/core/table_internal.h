@@ -7,9 +7,9 @@
 
 #include "core/table.h"
 
-/* An empty table, without an instance yet, as the new file @file of the folder @state_fd. */
-int colony__table_make(struct colony_table *table, int state_fd, const char *file,
-                       uint32_t capacity, struct colony_error *err);
+/* Makes of the empty file @fd, which it takes over, an empty table without an instance yet. */
+int colony__table_fill(struct colony_table *table, int fd, uint32_t capacity,
+                       struct colony_error *err);
 /* From here on it is one that can be opened. */
 void colony__table_set_instance(struct colony_table *table, const char *instance);
 

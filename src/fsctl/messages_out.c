@@ -18,6 +18,8 @@
 #include "fsctl/places.h"
 #include "fsctl/places_internal.h"
 
+#define MESSAGE "000Message"
+
 enum {
     TRIES_MAX = 1000,
 };
@@ -67,7 +69,7 @@ static uint64_t next_time(void)
 /* ncolony's, and the time, as readers go by the order of names. */
 static void write_name(char name[NAME_MAX])
 {
-    (void)snprintf(name, NAME_MAX, "000Message.%d.%019" PRIu64, (int)getpid(), next_time());
+    (void)snprintf(name, NAME_MAX, MESSAGE ".%d.%019" PRIu64, (int)getpid(), next_time());
 }
 
 /* Never over another message. */
@@ -75,19 +77,21 @@ static int send_at(int folder, const char *text)
 {
     char new_name[NAME_MAX];
     char name[NAME_MAX];
+    int fd = colony__places_write_new(folder, MESSAGE, text, NULL, new_name);
     int rc = -EEXIST;
 
+    if (fd < 0)
+        return fd;
     for (unsigned i = 0; rc == -EEXIST && i < TRIES_MAX; i++) {
         write_name(name);
-        rc = colony__places_write_new(folder, name, text, NULL, new_name);
-        if (rc < 0)
-            return rc;
+        rc = 0;
         if (linkat(folder, new_name, folder, name, 0) < 0)
             rc = -errno;
         if (rc == -EPERM || rc == -EOPNOTSUPP) /* a file system without links */
             rc = renameat(folder, new_name, folder, name) < 0 ? -errno : 0;
-        (void)unlinkat(folder, new_name, 0);
     }
+    (void)unlinkat(folder, new_name, 0);
+    (void)close(fd);
     return rc == 0 && fsync(folder) < 0 ? -errno : rc;
 }
 

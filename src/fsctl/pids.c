@@ -14,11 +14,11 @@
 #include <uthash.h>
 
 #include "core/error.h"
+#include "core/fresh.h"
 #include "core/template.h"
 
-#define FRESH_SUFFIX ".new"
-
 enum {
+    FRESH_NAME_SIZE = 32,
     FILE_NAME_SIZE = COLONY_NAME_MAX + 16,
 };
 
@@ -99,22 +99,19 @@ void colony__pids_clear(struct colony__pid_list *list)
 
 static int write_file(int folder, const struct colony__pid_file *file)
 {
-    char fresh[FILE_NAME_SIZE + sizeof FRESH_SUFFIX];
+    char fresh[FRESH_NAME_SIZE];
     int rc = 0;
-    int fd;
+    int fd = colony_fresh_open(folder, "", 0644, fresh, sizeof fresh); /* for all of them */
 
-    (void)snprintf(fresh, sizeof fresh, "%s" FRESH_SUFFIX, file->name);
-    (void)unlinkat(folder, fresh, 0);
-    fd = openat(folder, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0)
-        return -errno;
+        return fd;
     if (dprintf(fd, "%d\n", (int)file->os_pid) < 0)
         rc = -errno;
-    (void)close(fd);
     if (rc == 0 && renameat(folder, fresh, folder, file->name) < 0)
         rc = -errno;
     if (rc < 0)
         (void)unlinkat(folder, fresh, 0);
+    (void)close(fd);
     return rc;
 }
 

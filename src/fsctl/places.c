@@ -15,15 +15,12 @@
 
 #include "core/array.h"
 #include "core/error.h"
+#include "core/fresh.h"
 #include "core/template.h"
 #include "fsctl/entry_internal.h"
 #include "fsctl/places_internal.h"
 
 #define NEW ".new"
-
-enum {
-    TRIES_MAX = 100, /* to find a name that nobody has */
-};
 
 static bool is_unfinished(const char *name)
 {
@@ -254,24 +251,19 @@ static int write_all(int fd, const char *text)
 int colony__places_write_new(int folder, const char *name, const char *text, const mode_t *mode,
                              char new_name[NAME_MAX])
 {
-    int fd = -1;
-    int rc = -EEXIST;
+    int fd = colony_fresh_open(folder, name, mode ? *mode : 0666, new_name, NAME_MAX);
+    int rc = fd < 0 ? fd : 0;
 
-    for (unsigned i = 0; fd < 0 && rc == -EEXIST && i < TRIES_MAX; i++) {
-        (void)snprintf(new_name, NAME_MAX, "%.210s.%d-%u" NEW, name, (int)getpid(), i);
-        fd = openat(folder, new_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                    mode ? *mode : 0666);
-        rc = fd < 0 ? -errno : 0;
-    }
-    if (rc < 0)
-        return rc;
-    if (mode && fchmod(fd, *mode) < 0)
+    if (rc == 0 && mode && fchmod(fd, *mode) < 0)
         rc = -errno;
     if (rc == 0)
         rc = write_all(fd, text);
-    (void)close(fd);
-    if (rc < 0)
+    if (rc == 0)
+        return fd;
+    if (fd >= 0) {
         (void)unlinkat(folder, new_name, 0);
+        (void)close(fd);
+    }
     return rc;
 }
 
@@ -292,16 +284,17 @@ static int replace(int folder, const char *name, const char *text)
     bool is_file =
         fstatat(folder, name, &there, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(there.st_mode);
     mode_t mode = is_file ? there.st_mode & 0777 : 0;
-    int rc = colony__places_write_new(folder, name, text, is_file ? &mode : NULL, new_name);
+    int fd = colony__places_write_new(folder, name, text, is_file ? &mode : NULL, new_name);
+    int rc = 1;
 
-    if (rc < 0)
-        return rc;
+    if (fd < 0)
+        return fd;
     if (renameat(folder, new_name, folder, name) < 0) {
         rc = -errno;
         (void)unlinkat(folder, new_name, 0);
-        return rc;
     }
-    return fsync(folder) < 0 ? -errno : 1;
+    (void)close(fd);
+    return rc == 1 && fsync(folder) < 0 ? -errno : rc;
 }
 
 int colony_places_put(const char *folder, const char *name, const char *text,

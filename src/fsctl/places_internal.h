@@ -17,7 +17,8 @@ int colony__places_open(const char *folder, struct colony_error *err);
 int colony__places_read_at(int folder, const char *path, const char *name, char **text,
                            struct colony_error *err);
 
-/* Writes @text under a name of its own, which ends in `.new`; @mode NULL: as the umask lets. */
+/* Writes @text under a name of its own, which ends in `.new`; @mode NULL: as the umask lets. The
+ * descriptor is kept open until that was renamed (core/fresh.h). */
 int colony__places_write_new(int folder, const char *name, const char *text, const mode_t *mode,
                              char new_name[NAME_MAX]);
 

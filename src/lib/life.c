@@ -207,6 +207,8 @@ static void on_welcome(void *data)
 
     colony->retry_ms = 0;
     colony->is_welcomed = true;
+    if (colony_engine_ending_with(colony->engine) >= 0)
+        colony->stops_done = 1; /* it goes on with that one: another would take the grace away */
     colony__connect_release(colony);
     colony__listeners_resume(colony->listeners);
     colony__calls_go_on(colony->calls);
@@ -256,6 +258,7 @@ static void on_stopped(void *data)
 static void renew(struct colony *colony)
 {
     colony->phase = PHASE_RENEWS;
+    colony->options.ending_with = colony_engine_ending_with(colony->engine); /* another keeper's */
     (void)uv_timer_start(&colony->retry, begin_again, SETTLE_MS, 0);
 }
 

@@ -19,6 +19,7 @@
 
 #include "core/array.h"
 #include "core/error.h"
+#include "core/fresh.h"
 #include "core/paths.h"
 #include "core/table.h"
 #include "core/value.h"
@@ -134,18 +135,16 @@ static int write_file(int folder, const char *name, const char *text)
     int fd;
     int rc = 0;
 
-    (void)snprintf(fresh, sizeof fresh, ".%d.new", (int)gettid());
-    (void)unlinkat(folder, fresh, 0);
-    fd = openat(folder, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    fd = colony_fresh_open(folder, "", 0600, fresh, sizeof fresh);
     if (fd < 0)
-        return -errno;
+        return fd;
     if (write(fd, text, size) != (ssize_t)size)
         rc = -EIO;
-    (void)close(fd);
     if (rc == 0 && renameat(folder, fresh, folder, name) < 0)
         rc = -errno;
     if (rc < 0)
         (void)unlinkat(folder, fresh, 0);
+    (void)close(fd);
     return rc;
 }
 

@@ -77,6 +77,7 @@ static void fill_scalars(struct colony_keeper_options *options)
     options->lock_fd = INT_MAX;
     options->link_fd = 0;
     options->ready_fd = 17;
+    options->ending_with = 255;
     options->log_level = 3;
     options->log_style = 1;
     options->is_managed = true;
@@ -123,6 +124,7 @@ TEST(test_with_everything_set_all_of_it_comes_back)
     assert_int_equal(parsed.lock_fd, given.lock_fd);
     assert_int_equal(parsed.link_fd, given.link_fd);
     assert_int_equal(parsed.ready_fd, given.ready_fd);
+    assert_int_equal(parsed.ending_with, given.ending_with);
     assert_int_equal(parsed.log_level, given.log_level);
     assert_int_equal(parsed.log_style, given.log_style);
     assert_true(parsed.is_managed && parsed.has_user);

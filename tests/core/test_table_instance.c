@@ -63,6 +63,21 @@ TEST(test_it_is_the_same_each_time)
     scratch_clear(&scratch);
 }
 
+TEST(test_what_one_that_was_killed_left_is_taken_away)
+{
+    struct scratch scratch;
+    char instance[COLONY_INSTANCE_SIZE];
+
+    scratch_init(&scratch);
+    write_file(&scratch, "instance.colony-0.new", "0123");
+    write_file(&scratch, "table.colony-0.new", "");
+    settle(&scratch, instance);
+    assert_int_equal(faccessat(scratch.fd, "instance.colony-0.new", F_OK, 0), -1);
+    assert_int_equal(faccessat(scratch.fd, "table.colony-0.new", F_OK, 0), -1);
+    assert_int_equal(count_files(&scratch), 2);
+    scratch_clear(&scratch);
+}
+
 TEST(test_a_keeper_after_it_goes_by_it_and_misses_no_table)
 {
     struct scratch scratch;
@@ -181,6 +196,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_it_is_the_same_each_time),
+        cmocka_unit_test(test_what_one_that_was_killed_left_is_taken_away),
         cmocka_unit_test(test_a_keeper_after_it_goes_by_it_and_misses_no_table),
         cmocka_unit_test(test_it_is_that_of_a_keeper_before_it),
         cmocka_unit_test(test_what_is_damaged_is_mended_by_the_other),

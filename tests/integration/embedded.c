@@ -5,10 +5,10 @@
  *
  *     embedded [own|shared] [OPTION=VALUE...]... [-- OPTION=VALUE...]...
  *
- * Each group of options is an engine: state, program, leaves, name, load (a file), text, http
- * (any value: with its controller), free (where it is freed before the end: start, ready, event,
- * post, stopped). `own`: each has a loop and
- * a thread of its own; `shared`: all are on one loop.
+ * Each group of options is an engine: state, program, leaves, name, load (a file), text, http and
+ * webhooks (any value: with their controllers), free (where it is freed before the end: start,
+ * ready, event, post, stopped). `own`: each has a loop and a thread of its own; `shared`: all are
+ * on one loop.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -126,6 +126,8 @@ static int set_option(struct colony *colony, const char *option, struct colony_e
         return colony_engine_load(colony, value, err);
     if (strncmp(option, "text=", 5) == 0)
         return colony_engine_load_text(colony, value, strlen(value), err);
+    if (strncmp(option, "webhooks=", 9) == 0)
+        return colony_engine_add_controller(colony, colony_webhooks_controller(), NULL, err);
     return colony_engine_add_controller(colony, colony_http_controller(), NULL, err);
 }
 

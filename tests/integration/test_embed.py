@@ -13,6 +13,8 @@ import time
 import pytest
 
 from conftest import BINARY, alive, eventually
+from receiver import Receiver
+from test_access import free_port
 
 PROGRAM = pathlib.Path(BINARY).parent / "embed/embedded"
 
@@ -250,6 +252,45 @@ def test_an_engine_is_freed_in_any_callback_and_then_calls_no_other(embedded, tm
     assert said.count("freed 0") == 1 and (place != "start" or "ready 0" not in said)
     keeper = int((tmp_path / "s" / "lock").read_text())
     eventually(lambda: not alive(keeper), what="the keeper's end")  # it has let go of all it had
+
+
+def test_what_waits_to_be_posted_is_posted_after_the_keeper_was_killed(embedded, tmp_path):
+    state, port = tmp_path / "s", free_port()
+    text = json.dumps({"processes": [{"name": "web", "cmd": "sleep 1000"}],
+                       "webhooks": {"spawn": f"http://127.0.0.1:{port}/"}})
+    program = embedded("own", f"program={BINARY}", f"state={state}", "text=" + text, "webhooks=yes", log=True)
+    program.wait("ready 0", "log 1 webhook 1 cannot post")
+    os.kill(keeper_of(state), signal.SIGKILL)
+    program.wait("log 2 took over 1 running process", "log 2 serves")
+    with Receiver(port=port) as receiver:
+        assert receiver.next("spawn", seconds=20).json()["name"] == "web"
+        assert not any("gives up" in line for line in program.lines)
+        program.finish()
+
+
+@pytest.mark.parametrize("how", ["program", "essential"])
+def test_an_end_goes_on_when_the_keeper_is_killed_in_it(embedded, tmp_path, how):
+    """... with the grace of those who are still to end: it was asked for once."""
+    state, traps, asked, left = (tmp_path / name for name in ("s", "traps", "asked", "left"))
+    script = (f"trap 'touch {asked}; sleep 2; touch {left}; exit' TERM; touch {traps}; "
+              "while :; do sleep 0.1; done")
+    text = json.dumps({"processes": [{"name": "slow", "cmd": "sh", "args": ["-c", script], "graceful_timeout": 10},
+                                     {"name": "quick", "cmd": "sleep 1000", "restart": "never", "essential": True,
+                                      "depends_on": ["slow"]}]})
+    program = embedded("own", f"program={BINARY}", f"state={state}", "text=" + text, log=True)
+    program.wait("ready 0")
+    pids = running(state, 2)
+    eventually(traps.exists)
+    if how == "program":
+        program.say("stop")
+    else:
+        os.kill(pids[1], signal.SIGKILL)
+    eventually(asked.exists, what="the stop")
+    os.kill(keeper_of(state), signal.SIGKILL)
+    program.wait("log 0 the keeper is gone", "stopped 0 0")
+    assert left.exists()
+    assert not [pid for pid in pids if alive(pid)]
+    program.finish()
 
 
 def test_a_stop_while_there_is_no_keeper_ends_at_once_and_tells_what_lives_on(embedded, tmp_path):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """colony ctl --messages DIR --config DIR: ncolony's actions, with no colony that runs."""
+import fcntl
 import json
 import os
 import pathlib
@@ -97,6 +98,21 @@ def test_the_same_again_touches_nothing_and_a_change_replaces(places):
     assert places.text("web") == '{"args": ["y"]}'
     assert (places.config / "web").stat().st_ino != before.st_ino, "renamed over, never half"
     assert os.listdir(places.config) == ["web"]
+
+
+def test_what_a_killed_writer_left_is_taken_away_and_nothing_else(places):
+    """A name is that of a living writer as long as it has the lock."""
+    (places.config / "web.colony-0.new").write_text("half of i")
+    living = (places.config / "web.colony-1.new").open("w")
+    fcntl.flock(living, fcntl.LOCK_EX)
+    (places.config / "web.new").touch()  # whoever writes that knows nothing of locks
+    (places.messages / "000Message.colony-0.new").write_text('{"type": "RES')
+    with living:
+        places.ctl("add", "web", "--cmd", "x")
+        places.ctl("restart", "web")
+        assert sorted(os.listdir(places.config)) == ["web", "web.colony-1.new", "web.new"]
+        assert [name.split(".")[0] for name in os.listdir(places.messages)] == ["000Message"]
+        assert places.sent() == [{"type": "RESTART", "name": "web"}]
 
 
 def test_a_file_may_be_read_by_whom_the_umask_lets(places):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+import pytest
 from conftest import BINARY, alive, eventually, needs_root
 
 TICKER = {"cmd": "sh", "args": ["-c", "i=0; while :; do echo $$((i=i+1)); sleep 0.01; done"]}
@@ -225,6 +226,49 @@ def test_a_shutdown_of_many_ends_even_if_the_engine_is_killed_in_it(colony):
     os.kill(engine, signal.SIGKILL)
     assert colony.process.wait(30) == 0
     assert not [pid for pid in pids if alive(pid)]
+
+
+STUBBORN = {"cmd": "sh", "graceful_timeout": 3,
+            "args": ["-c", "trap 'echo asked' TERM; echo begins; while :; do sleep 0.1; done"]}
+
+
+def asked_to_stop(colony, name):
+    return b"asked" in colony.output(name)
+
+
+@pytest.mark.parametrize("how", ["signal", "shutdown"])
+def test_an_end_goes_on_when_the_keeper_is_killed_in_it(colony, how):
+    colony.start({"processes": {"slow": STUBBORN, "quick": {"cmd": "sleep 1000"}}})
+    eventually(lambda: b"begins" in colony.output("slow"))
+    pids = [colony.wait_state(name, "running")["os_pid"] for name in ("slow", "quick")]
+    keeper, engine = colony.keeper, colony.engine
+    if how == "signal":
+        os.kill(keeper, signal.SIGTERM)
+    else:
+        colony.http("POST", "/_shutdown")
+    eventually(lambda: asked_to_stop(colony, "slow") and not alive(pids[1]))
+    os.kill(keeper, signal.SIGKILL)
+    colony.process.wait(10)
+    eventually(lambda: colony.keeper == engine, what="the engine in its keeper's place")
+    eventually(lambda: not alive(engine), what="the end")
+    assert not [pid for pid in pids if alive(pid)]
+    assert colony.output("slow").count(b"begins") == 1
+
+
+def test_an_end_goes_on_with_its_exit_code_when_keepers_are_killed_in_it(colony):
+    """The second of them knows it from the engine that took the place of the first."""
+    colony.start({"processes": {"slow": STUBBORN, "last": {"cmd": "sh", "restart": "never",
+                                                           "args": ["-c", "sleep 1; exit 7"]}}},
+                 "--exit-with", "last")
+    eventually(lambda: asked_to_stop(colony, "slow"))
+    for _ in range(2):
+        keeper, engine = colony.keeper, colony.engine
+        os.kill(keeper, signal.SIGKILL)
+        eventually(lambda: colony.keeper == engine, what="the engine in its keeper's place")
+    argv = pathlib.Path(f"/proc/{engine}/cmdline").read_bytes().split(b"\0")
+    assert b"--ending=7" in argv
+    eventually(lambda: not alive(engine), what="the end")
+    assert colony.output("slow").count(b"begins") == 1
 
 
 def test_what_was_running_at_a_shutdown_runs_again_at_the_next_start(colony):

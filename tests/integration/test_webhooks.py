@@ -422,6 +422,61 @@ def test_the_first_hook_may_come_by_a_reload_and_outlives_the_engine(colony):
         receiver.next("restart")
 
 
+def waiting(colony):
+    return [Metrics(colony).get("colony_webhook_queued_events", hook=number) for number in "12"]
+
+
+@pytest.mark.parametrize("how", ["upgrade", "keeper killed"])
+def test_what_waits_is_posted_by_the_next_engine(colony, how):
+    """Each event once and in its order, whatever comes before it is posted; the server was down till then."""
+    port = free_port()
+    hook = {"url": f"http://127.0.0.1:{port}/", "events": ["restart", "stop"]}
+    colony.start(settings([hook, {"url": hook["url"] + "2", "events": "restart"}]))
+    flood(colony, 5)
+    assert waiting(colony) == [5, 5]
+    engine = colony.engine
+    if how == "upgrade":
+        colony.ctl("upgrade")
+    else:
+        os.kill(colony.keeper, signal.SIGKILL)
+    eventually(lambda: colony.engine != engine and waiting(colony) == [5, 5])
+    assert not (colony.state / "engine/webhooks").exists()
+    flood(colony, 2)
+    with Receiver(port=port) as receiver:
+        eventually(lambda: receiver.count >= 14, seconds=40)
+        eventually(lambda: waiting(colony) == [0, 0])
+        posts = receiver.all()
+    seqs = [row["seq"] for row in colony.http("GET", "/history").json() if row["event"] == "restart"]
+    for path in ("/", "/2"):
+        assert [post.json()["seq"] for post in posts if post.path == path] == sorted(seqs)
+        assert {post.headers["X-Colony-Event"] for post in posts} == {"restart"}
+    assert "gives up" not in colony.log.read_text()
+
+
+def test_what_was_kept_for_a_webhook_that_is_no_more_is_counted(colony):
+    (colony.state / "engine").mkdir(parents=True, mode=0o700)
+    kept = colony.state / "engine/webhooks"
+    kept.write_bytes(b"0123456789abcdef restart {}\n" b"\n" b"nonsense\n" b"0123456789abcdef nonsense {}\n"
+                     b"0123456789abcdef \x00\xff\n" b"0123456789abcdef restart {}")
+    colony.state.chmod(0o700)
+    with Receiver() as receiver:
+        colony.start(settings({"restart": receiver.url()}))
+        assert "gives up 6 events for webhooks that are no more" in colony.log.read_text()
+        assert not kept.exists()
+        flood(colony, 1)
+        receiver.next("restart")
+
+
+def test_what_cannot_be_kept_is_told(colony):
+    colony.start(settings({"restart": f"http://127.0.0.1:{free_port()}/"}))
+    flood(colony, 3)
+    (colony.state / "engine/webhooks.new").mkdir()
+    engine = colony.engine
+    colony.ctl("upgrade")
+    eventually(lambda: colony.engine != engine and colony.answers())
+    assert re.search(r"cannot keep 3 events for webhooks: .*: they are not posted", colony.log.read_text())
+
+
 def test_nothing_wakes_the_engine_while_nothing_happens(colony):
     with Receiver() as receiver:
         colony.start(settings({".": receiver.url()}))

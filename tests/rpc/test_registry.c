@@ -74,7 +74,9 @@ TEST(test_a_daemon_is_found_by_its_name_until_it_is_removed)
 
     assert_int_equal(colony_rpc_registry_find(&found, "MessageDaemon", 0, &err), -ENOENT);
     (void)snprintf(one.public_key, sizeof one.public_key, "%s", "key");
+    put(".colony-0.new", "of one that was killed while it wrote");
     assert_int_equal(colony_rpc_registry_add(&one, NULL), 0);
+    assert_false(exists(".colony-0.new"));
     assert_int_equal(colony_rpc_registry_find(&found, "MessageDaemon", 0, NULL), 0);
     assert_int_equal(found.pid, getpid());
     assert_int_equal(found.pid_start, colony_proc_start_ticks(getpid()));
