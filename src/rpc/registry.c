@@ -19,6 +19,7 @@
 
 #include "core/array.h"
 #include "core/error.h"
+#include "core/json_print.h"
 #include "core/paths.h"
 #include "core/table.h"
 #include "core/value.h"
@@ -121,7 +122,7 @@ static char *print_entry(const struct colony_rpc_entry *entry)
         cJSON_AddNumberToObject(json, "max_message_bytes", (double)entry->message_bytes_max);
 
     if (is_whole)
-        text = cJSON_PrintUnformatted(json);
+        text = colony_json_print(json);
     cJSON_Delete(json);
     return text;
 }
@@ -361,7 +362,7 @@ int colony_rpc_registry_add(struct colony_rpc_entry *entry, struct colony_error 
     name_file(entry, name, sizeof name);
     text = print_entry(entry);
     rc = text ? write_file(folder, name, text) : -ENOMEM;
-    cJSON_free(text);
+    free(text);
     (void)close(folder);
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot write the registry of RPC");
