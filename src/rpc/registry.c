@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -22,6 +21,7 @@
 #include "core/json_print.h"
 #include "core/paths.h"
 #include "core/table.h"
+#include "core/users.h"
 #include "core/value.h"
 
 enum {
@@ -51,12 +51,12 @@ int colony_rpc_registry_folder(char *path, size_t size)
 /* The folder of the control socket, as that would be made: for the group `colony`, too. */
 static int make_parent(const char *path)
 {
-    const struct group *group;
+    gid_t group;
 
     if (mkdir(path, 0750) < 0)
         return errno == EEXIST ? 0 : -errno;
-    group = getgrnam("colony");
-    if (group && chown(path, (uid_t)-1, group->gr_gid) < 0 && errno != EPERM)
+    group = colony_group_of_colony();
+    if (group != (gid_t)-1 && chown(path, (uid_t)-1, group) < 0 && errno != EPERM)
         return -errno;
     return chmod(path, 0750) < 0 ? -errno : 0; /* the umask may have taken more away */
 }
