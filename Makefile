@@ -166,7 +166,7 @@ $(BUILD)/calls $(BUILD)/runs $(BUILD)/slave_reports: $(BUILD)/%: tests/integrati
 	$(CC) $(BENCH_CFLAGS) -Iinclude -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -o $@ $< \
 	    -L$(BUILD) -lcolony -Wl,-rpath,'$$ORIGIN' $(shell pkg-config --cflags --libs libuv libcjson)
 
-$(BUILD)/calls $(BUILD)/runs: tests/integration/scenarios.h
+$(BUILD)/calls $(BUILD)/runs: tests/integration/scenarios.h tests/hooked.h
 
 # What tests/faults makes calls fail with, in colony alone: never linked into it.
 $(BUILD)/faults.so: $(wildcard tests/faults/*.c) tests/faults/faults.h Makefile

@@ -2,9 +2,7 @@
 #include "api/access_internal.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +16,7 @@
 #include "core/error.h"
 #include "core/settings.h"
 #include "core/sockdiag.h"
+#include "core/users.h"
 
 enum {
     UIDS_MAX = 1024,
@@ -59,13 +58,16 @@ static int add_uid(struct colony__access *access, uid_t uid)
 static int add_user(struct colony__access *access, const char *name, struct colony_error *err)
 {
     unsigned long long uid;
-    const struct passwd *user;
+    struct colony_user user;
 
     if (colony__parse_number(name, UINT32_MAX - 1, &uid) < 0) {
-        user = getpwnam(name);
-        if (!user)
+        int rc = colony_user_find(&user, name);
+
+        if (rc == -ENOENT)
             return colony_fail(err, -EINVAL, "cannot allow %s: there is no such user", name);
-        uid = user->pw_uid;
+        if (rc < 0)
+            return colony_fail_os(err, rc, "cannot allow %s", name);
+        uid = user.uid;
     }
     if (add_uid(access, (uid_t)uid) < 0)
         return colony_fail(err, -EINVAL, "cannot allow %s: over %d users", name, UIDS_MAX);
@@ -73,20 +75,20 @@ static int add_user(struct colony__access *access, const char *name, struct colo
 }
 
 /* A TCP peer shows its uid only, so the members are looked up by name beforehand. */
+static void add_member(const char *name, void *data)
+{
+    struct colony_user user;
+
+    if (colony_user_find(&user, name) == 0)
+        (void)add_uid(data, user.uid);
+}
+
 static void add_group(struct colony__access *access)
 {
-    const struct group *group = getgrnam("colony");
+    struct colony_group group;
+    bool is_there = colony_group_find(&group, "colony", add_member, access) == 0;
 
-    access->group = (gid_t)-1;
-    if (!group)
-        return;
-    access->group = group->gr_gid;
-    for (char **member = group->gr_mem; *member; member++) {
-        const struct passwd *user = getpwnam(*member);
-
-        if (user)
-            (void)add_uid(access, user->pw_uid);
-    }
+    access->group = is_there ? group.gid : (gid_t)-1;
 }
 
 static int add_text(char *list[TEXTS_MAX], const char *text)

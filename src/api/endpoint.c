@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include "core/listen.h"
 #include "core/passed.h"
 #include "core/settings.h"
+#include "core/users.h"
 
 /* What the caller gets. */
 struct result {
@@ -36,13 +36,6 @@ struct place {
     char base[NAME_MAX + 1];
     int folder_fd;
 };
-
-static gid_t colony_group(void)
-{
-    const struct group *group = getgrnam("colony");
-
-    return group ? group->gr_gid : (gid_t)-1;
-}
 
 static int find_passed(const struct result *out, const struct sockaddr *address)
 {
@@ -92,7 +85,7 @@ static int make_folder(const char *folder, const char *path, struct colony_error
     if (fd < 0)
         return colony_fail_os(err, -errno, "cannot listen on %s: cannot open %s", path, folder);
     /* Who is not in the group keeps his own: the peer is looked at anyway. */
-    if (fchown(fd, (uid_t)-1, colony_group()) < 0 && errno != EPERM)
+    if (fchown(fd, (uid_t)-1, colony_group_of_colony()) < 0 && errno != EPERM)
         rc = -errno;
     if (rc == 0 && fchmod(fd, 0750) < 0) /* the umask may have taken more away */
         rc = -errno;
@@ -184,18 +177,17 @@ static int remove_stale(const struct place *place, const struct sockaddr_un *add
 static int open_unix(const struct place *place, const struct sockaddr_un *address)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    mode_t old_mask;
     int rc = 0;
 
     if (fd < 0)
         return -errno;
-    old_mask = umask(0177); /* nobody else gets in before it has its group */
-    if (bind(fd, (const struct sockaddr *)address, sizeof *address) < 0)
+    /* Of the socket, then of its name: nobody else gets in before it has its group. The umask,
+     * which could say the same, is the whole process's. */
+    if (fchmod(fd, 0600) < 0 || bind(fd, (const struct sockaddr *)address, sizeof *address) < 0)
         rc = -errno;
-    (void)umask(old_mask);
     if (rc == 0 &&
-        fchownat(place->folder_fd, place->base, (uid_t)-1, colony_group(), AT_SYMLINK_NOFOLLOW) <
-            0 &&
+        fchownat(place->folder_fd, place->base, (uid_t)-1, colony_group_of_colony(),
+                 AT_SYMLINK_NOFOLLOW) < 0 &&
         errno != EPERM)
         rc = -errno;
     if (rc == 0 && fchmodat(place->folder_fd, place->base, 0660, 0) < 0)

@@ -7,6 +7,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "core/json_print.h"
 #include "core/utf8.h"
 
 enum {
@@ -32,7 +33,7 @@ static int put_line(struct colony__buffer *out, size_t depth)
 
 static int put_scalar(struct colony__buffer *out, const cJSON *json)
 {
-    char *text = cJSON_PrintUnformatted(json);
+    char *text = colony_json_print(json);
     size_t size = text ? strlen(text) : 0;
     int rc = -ENOMEM;
 
@@ -40,7 +41,7 @@ static int put_scalar(struct colony__buffer *out, const cJSON *json)
         colony_utf8_repair(text, size); /* a program may have added anything */
         rc = put(out, text, size);
     }
-    cJSON_free(text);
+    free(text);
     return rc;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/handlers_internal.h"
@@ -8,6 +9,7 @@
 #include "api/response_internal.h"
 #include "core/engine.h"
 #include "core/error.h"
+#include "core/json_print.h"
 #include "core/signals.h"
 #include "core/template.h"
 
@@ -122,9 +124,9 @@ int colony__get_process(struct colony__connection *connection,
     if (!template)
         return colony_fail(err, -ENOENT, "cannot find '%s': no such process", target.name);
     tree = colony_template_to_json(template);
-    text = tree ? cJSON_PrintUnformatted(tree) : NULL;
+    text = tree ? colony_json_print(tree) : NULL;
     colony__json_add_raw(&json, NULL, text, text ? strlen(text) : 0);
-    cJSON_free(text);
+    free(text);
     cJSON_Delete(tree);
     return colony__respond_json(connection, 200, &json);
 }

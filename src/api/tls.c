@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,19 +153,30 @@ static long control(BIO *bio, int command, long number, void *pointer)
     return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 
-/* The kind of BIO that does so; made once, on the loop's thread. */
-static BIO_METHOD *memory_method(const struct colony_openssl *lib)
+static BIO_METHOD *make_method(const struct colony_openssl *lib)
 {
-    static BIO_METHOD *method;
-
-    if (method)
-        return method;
-    method = lib->BIO_meth_new(lib->BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "colony");
+    BIO_METHOD *method =
+        lib->BIO_meth_new(lib->BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "colony");
     if (!method)
         return NULL;
     (void)lib->BIO_meth_set_read(method, take_fed);
     (void)lib->BIO_meth_set_write(method, put_sealed);
     (void)lib->BIO_meth_set_ctrl(method, control);
+    return method;
+}
+
+/* The kind of BIO that does so; made once, by whichever engine of the program is the first. */
+static BIO_METHOD *memory_method(const struct colony_openssl *lib)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static BIO_METHOD *made;
+    BIO_METHOD *method;
+
+    (void)pthread_mutex_lock(&lock);
+    if (!made)
+        made = make_method(lib);
+    method = made;
+    (void)pthread_mutex_unlock(&lock);
     return method;
 }
 

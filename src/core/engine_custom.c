@@ -15,7 +15,6 @@
 #include "core/engine_internal.h"
 
 enum {
-    READ_BYTES = 64 << 10,
     READS_A_TURN = 8,
     LAST_BYTES_MAX = 1 << 20, /* that are read of a process that has ended */
     COME_AGAIN_MS = 5000,
@@ -95,9 +94,9 @@ static void tell_end(struct custom *custom)
 /* How many of @size bytes there were; 0: no more now, or for ever. */
 static size_t read_some(struct custom *custom, size_t size)
 {
-    static char buffer[READ_BYTES]; /* loop thread only; nothing is kept in it */
-    ssize_t count =
-        read(engine_input_fd(custom->input), buffer, size < sizeof buffer ? size : sizeof buffer);
+    char *buffer = custom->streams->engine->custom_bytes;
+    ssize_t count = read(engine_input_fd(custom->input), buffer,
+                         size < ENGINE_CUSTOM_BYTES ? size : ENGINE_CUSTOM_BYTES);
 
     if (count > 0) {
         tell(custom, buffer, (size_t)count);
@@ -115,7 +114,7 @@ static void on_readable(void *data)
     struct custom *custom = data;
 
     for (int i = 0; i < READS_A_TURN && custom->input; i++)
-        if (read_some(custom, READ_BYTES) == 0)
+        if (read_some(custom, ENGINE_CUSTOM_BYTES) == 0)
             return;
 }
 

@@ -37,6 +37,7 @@ enum {
     NOTE_ONCE = 2,         /* a value of is_wanted */
     LIVING_BUCKETS = 1024, /* of processes, by id */
     RELOAD_PARTS_MAX = 8,  /* front-ends that have one */
+    ENGINE_CUSTOM_BYTES = 64 << 10,
 };
 
 /* What a record keeps for the engine over its own death. COLONY_NOTE_SIZE at most. */
@@ -223,6 +224,7 @@ struct colony_engine {
     size_t open_handles; /* slots among them */
     colony_engine_close_cb close_cb;
     void *close_data;
+    char custom_bytes[ENGINE_CUSTOM_BYTES]; /* read of custom streams; nothing is kept in it */
 };
 
 /* engine_slot.c: the state machine. */

@@ -2,9 +2,7 @@
 /* engine_spawn.c - the engine's orders to the keeper. */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +13,7 @@
 #include "core/log.h"
 #include "core/payload.h"
 #include "core/spawn.h"
+#include "core/users.h"
 
 /* What goes along with an order: the payload, if it is large, and the outputs, if they are files,
  * or the input and output of a job. */
@@ -385,13 +384,34 @@ void engine_save_note(struct slot *slot)
                    slot->entry->template->name, slot->number, strerror(-rc));
 }
 
+static const char *user_name(uid_t uid, char buffer[COLONY_USER_NAME_SIZE])
+{
+    struct colony_user user;
+
+    if (colony_user_find_id(&user, uid) == 0)
+        (void)snprintf(buffer, COLONY_USER_NAME_SIZE, "%s", user.name);
+    else
+        (void)snprintf(buffer, COLONY_USER_NAME_SIZE, "%u", uid);
+    return buffer;
+}
+
+static const char *group_name(gid_t gid, char buffer[COLONY_USER_NAME_SIZE])
+{
+    struct colony_group group;
+
+    if (colony_group_find_id(&group, gid) == 0)
+        (void)snprintf(buffer, COLONY_USER_NAME_SIZE, "%s", group.name);
+    else
+        (void)snprintf(buffer, COLONY_USER_NAME_SIZE, "%u", gid);
+    return buffer;
+}
+
 /* What the failed step was about, in the words of who wrote the template. */
-static const char *step_object(const struct slot *slot, int step, char *buffer, size_t size)
+static const char *step_object(const struct slot *slot, int step,
+                               char buffer[COLONY_USER_NAME_SIZE])
 {
     const struct colony_template *template = slot->entry->template;
     const struct colony_identity *identity = template->identity;
-    const struct passwd *user;
-    const struct group *group;
 
     if (!identity && (step == STEP_SETUID || step == STEP_SETGID))
         return ""; /* nobody named it */
@@ -401,17 +421,9 @@ static const char *step_object(const struct slot *slot, int step, char *buffer, 
     case STEP_EXEC:
         return template->argv[0];
     case STEP_SETUID:
-        user = getpwuid(identity->uid);
-        if (user)
-            return user->pw_name;
-        (void)snprintf(buffer, size, "%u", identity->uid);
-        return buffer;
+        return user_name(identity->uid, buffer);
     case STEP_SETGID:
-        group = getgrgid(identity->gid);
-        if (group)
-            return group->gr_name;
-        (void)snprintf(buffer, size, "%u", identity->gid);
-        return buffer;
+        return group_name(identity->gid, buffer);
     default:
         return "";
     }
@@ -434,8 +446,8 @@ static const char *step_advice(int step, int error)
 void engine_describe_failure(struct slot *slot, int step, int error)
 {
     char text[COLONY_ERROR_TEXT_MAX];
-    char buffer[32];
-    const char *object = step_object(slot, step, buffer, sizeof buffer);
+    char buffer[COLONY_USER_NAME_SIZE];
+    const char *object = step_object(slot, step, buffer);
     const char *advice = step_advice(step, error);
     const char *reason = advice ? advice : strerror(error);
 

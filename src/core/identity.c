@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,81 +10,10 @@
 #include "core/error.h"
 #include "core/setting_internal.h"
 #include "core/template.h"
+#include "core/users.h"
 #include "core/value_internal.h"
 
-enum {
-    LOOKUP_BYTES_FIRST = 1024,
-    LOOKUP_BYTES_MAX = 4 << 20, /* a group with very many members */
-};
-
 static const struct colony__setting_range id_range = {0, UINT32_MAX - 1};
-
-struct lookup {
-    const char *name;
-    uid_t uid;
-    gid_t gid;
-    bool is_found;
-};
-
-typedef int (*lookup_cb)(struct lookup *lookup, char *buffer, size_t size);
-
-static int keep_user(struct lookup *lookup, const struct passwd *found)
-{
-    if (found) {
-        lookup->uid = found->pw_uid;
-        lookup->gid = found->pw_gid;
-        lookup->is_found = true;
-    }
-    return 0;
-}
-
-static int look_user_name(struct lookup *lookup, char *buffer, size_t size)
-{
-    struct passwd entry;
-    struct passwd *found = NULL;
-    int code = getpwnam_r(lookup->name, &entry, buffer, size, &found);
-
-    return code ? code : keep_user(lookup, found);
-}
-
-static int look_user_id(struct lookup *lookup, char *buffer, size_t size)
-{
-    struct passwd entry;
-    struct passwd *found = NULL;
-    int code = getpwuid_r(lookup->uid, &entry, buffer, size, &found);
-
-    return code ? code : keep_user(lookup, found);
-}
-
-static int look_group_name(struct lookup *lookup, char *buffer, size_t size)
-{
-    struct group entry;
-    struct group *found = NULL;
-    int code = getgrnam_r(lookup->name, &entry, buffer, size, &found);
-
-    if (code == 0 && found) {
-        lookup->gid = found->gr_gid;
-        lookup->is_found = true;
-    }
-    return code;
-}
-
-/* Not found is no error here: getpwnam(3) names a dozen codes that may mean it. */
-static int look_up(lookup_cb look, struct lookup *lookup)
-{
-    for (size_t size = LOOKUP_BYTES_FIRST; size <= LOOKUP_BYTES_MAX; size *= 2) {
-        char *buffer = malloc(size);
-        int code;
-
-        if (!buffer)
-            return -ENOMEM;
-        code = look(lookup, buffer, size);
-        free(buffer);
-        if (code != ERANGE)
-            return code == ENOMEM ? -ENOMEM : 0;
-    }
-    return 0;
-}
 
 static bool is_digits(const char *text)
 {
@@ -120,47 +48,50 @@ static int fail_type(const struct colony__reading *reading, const struct colony_
 static int read_group(const struct colony__reading *reading, const struct colony_value *value,
                       gid_t *out)
 {
-    struct lookup lookup = {.name = value->text};
+    struct colony_group group;
     int rc;
 
     if (value->type != VALUE_STRING && value->type != VALUE_NUMBER)
         return fail_type(reading, value);
     if (value->type == VALUE_NUMBER)
         return read_number(reading, value, out);
-    rc = look_up(look_group_name, &lookup);
-    if (rc < 0)
-        return rc;
-    if (!lookup.is_found && is_digits(value->text))
+    rc = colony_group_find(&group, value->text, NULL, NULL);
+    if (rc == -ENOENT && is_digits(value->text))
         return read_number(reading, value, out);
-    if (!lookup.is_found)
+    if (rc == -ENOENT)
         return colony__setting_fail(reading, value, -EINVAL, "cannot use %s: no such group %.100s",
                                     colony__setting_label(value).text, value->text);
-    *out = lookup.gid;
-    return 0;
+    if (rc == 0)
+        *out = group.gid;
+    return rc;
 }
 
-/* @lookup tells the primary group too; it is not found for a number that no user has. */
+/* A user, with the primary group. 1: only a number is known, in @out->uid, which no user has. */
 static int read_user(const struct colony__reading *reading, const struct colony_value *value,
-                     struct lookup *lookup)
+                     struct colony_user *out)
 {
+    uint32_t number = 0;
     int rc;
 
     if (value->type != VALUE_STRING && value->type != VALUE_NUMBER)
         return fail_type(reading, value);
     if (value->type == VALUE_STRING) {
-        lookup->name = value->text;
-        rc = look_up(look_user_name, lookup);
-        if (rc < 0 || lookup->is_found)
+        rc = colony_user_find(out, value->text);
+        if (rc != -ENOENT)
             return rc;
         if (!is_digits(value->text))
             return colony__setting_fail(reading, value, -EINVAL,
                                         "cannot use %s: no such user %.100s",
                                         colony__setting_label(value).text, value->text);
     }
-    rc = read_number(reading, value, &lookup->uid);
+    rc = read_number(reading, value, &number);
     if (rc < 0)
         return rc;
-    return look_up(look_user_id, lookup);
+    rc = colony_user_find_id(out, number);
+    if (rc != -ENOENT)
+        return rc;
+    out->uid = number;
+    return 1;
 }
 
 static const struct colony_value *get_given(const struct colony_value *map, const char *key)
@@ -199,20 +130,20 @@ static int read_uid_gid(struct colony_identity *out, const struct colony_value *
 {
     const struct colony_value *uid = get_given(map, "uid");
     const struct colony_value *gid = get_given(map, "gid");
-    struct lookup lookup = {.uid = geteuid(), .gid = getegid(), .is_found = false};
+    struct colony_user user = {.uid = geteuid(), .gid = getegid()};
     int rc = 0;
 
     if (uid)
-        rc = read_user(reading, uid, &lookup);
+        rc = read_user(reading, uid, &user);
     if (rc < 0)
         return rc;
-    if (uid && !gid && !lookup.is_found)
+    if (rc > 0 && !gid)
         return colony__setting_fail(reading, uid, -EINVAL,
                                     "cannot use %s: %.100s is no known user, so give `gid` "
                                     "too",
                                     colony__setting_label(uid).text, uid->text ? uid->text : "it");
-    out->uid = lookup.uid;
-    out->gid = lookup.gid;
+    out->uid = user.uid;
+    out->gid = user.gid;
     return gid ? read_group(reading, gid, &out->gid) : 0;
 }
 
@@ -235,17 +166,17 @@ int colony__identity_read(struct colony_identity *out, const struct colony_value
 int colony__identity_read_user(struct colony_identity *out, const struct colony_value *value,
                                const struct colony__reading *reading)
 {
-    struct lookup lookup = {0};
-    int rc = read_user(reading, value, &lookup);
+    struct colony_user user;
+    int rc = read_user(reading, value, &user);
 
     if (rc < 0)
         return rc;
-    if (!lookup.is_found)
+    if (rc > 0)
         return colony__setting_fail(reading, value, -EINVAL, "cannot use %s: no such user %.100s",
                                     colony__setting_label(value).text, value->text);
     memset(out, 0, sizeof *out);
-    out->uid = lookup.uid;
-    out->gid = lookup.gid;
+    out->uid = user.uid;
+    out->gid = user.gid;
     out->is_set = true;
     return 0;
 }

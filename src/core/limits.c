@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,22 +59,26 @@ void colony_limits_look(struct colony_limits_place *place, const char *path, uid
     (void)close(folder);
 }
 
-static const struct colony_limits_place *this_place(void)
+static struct colony_limits_place here; /* the process's own; all zero: there is no cgroup2 */
+
+static void find_here(void)
 {
-    static struct colony_limits_place here;
-    static bool is_known;
     char path[sizeof here.path];
     uid_t uid = geteuid();
     struct stat info;
 
-    if (is_known)
-        return &here;
-    is_known = true;
     if (colony_cgroup_find_own(path, sizeof path) < 0 || stat(path, &info) < 0)
-        return &here;
+        return;
     if (colony_cgroup_leave_base(path))
         uid = info.st_uid; /* under `user:` we are not the keeper, which has made it */
     colony_limits_look(&here, path, uid);
+}
+
+static const struct colony_limits_place *this_place(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, find_here);
     return &here;
 }
 

@@ -255,12 +255,12 @@ static void tell(struct colony__tee *tee, const char *bytes, size_t size)
 
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
-    static char buffer[LOG_COPY_BYTES]; /* loop thread only; nothing is kept in it */
     struct colony__tee *tee = poll->data;
+    char *buffer = tee->logs->tap_bytes;
 
     (void)events;
     for (int i = 0; i < READS_A_TURN && !uv_is_closing((uv_handle_t *)poll); i++) {
-        ssize_t count = status < 0 ? 0 : read(tee->fd, buffer, sizeof buffer);
+        ssize_t count = status < 0 ? 0 : read(tee->fd, buffer, LOG_COPY_BYTES);
 
         if (count < 0 && (errno == EAGAIN || errno == EINTR))
             return;

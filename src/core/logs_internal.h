@@ -97,6 +97,7 @@ struct colony_logs {
     bool is_done;         /* the last mover has left */
     bool is_over;         /* the loop has closed the handles: a stuck mover that returns is mute */
     uint64_t pipe_budget; /* bytes that pipes may still grow by */
+    char tap_bytes[LOG_COPY_BYTES]; /* read for those who tap; the loop's, nothing is kept in it */
 };
 
 enum colony_move_result {

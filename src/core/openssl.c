@@ -2,6 +2,7 @@
 #include "core/openssl.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -28,13 +29,17 @@ static bool is_open;
 int colony_openssl_get(const struct colony_openssl **out, struct colony_error *err)
 {
     static const struct colony_library library = {SONAME, "libssl3", "TLS"};
-    int rc = is_open ? 0 : colony_library_open(&library, symbols, &functions, err);
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    int rc = 0;
 
-    if (rc < 0)
-        return rc;
-    is_open = true;
-    *out = &functions;
-    return 0;
+    (void)pthread_mutex_lock(&lock);
+    if (!is_open)
+        rc = colony_library_open(&library, symbols, &functions, err);
+    is_open = rc == 0;
+    (void)pthread_mutex_unlock(&lock);
+    if (rc == 0)
+        *out = &functions;
+    return rc;
 }
 
 static const char no_key[] = "there is no key in it";

@@ -104,7 +104,7 @@ static void handle(struct colony_ready *ready, const struct datagram *datagram)
 
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
-    static struct datagram datagram; /* loop thread only; nothing is kept in it */
+    struct datagram datagram;
     struct colony_ready *ready = poll->data;
     uint64_t round = ready->round;
 

@@ -12,6 +12,7 @@
 #include <cjson/cJSON.h>
 
 #include "core/error.h"
+#include "core/json_print.h"
 #include "core/settings_internal.h"
 #include "core/value.h"
 
@@ -81,7 +82,7 @@ int colony_settings_to_json(const struct colony_settings *settings, char **text)
     if (rc == 0)
         rc = add_users_keys(json, settings->source);
     if (rc == 0)
-        printed = cJSON_PrintUnformatted(json);
+        printed = colony_json_print(json);
     cJSON_Delete(json);
     if (!printed)
         return -ENOMEM;

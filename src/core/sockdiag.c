@@ -6,6 +6,7 @@
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -126,7 +127,8 @@ static int read_answer(const struct nlmsghdr *header, const struct end *peer, co
 int colony_sockdiag_uid(int fd, const struct sockaddr_storage *peer,
                         const struct sockaddr_storage *own, uid_t *uid)
 {
-    static uint32_t sequence; /* of the loop thread */
+    static _Atomic uint32_t last; /* engines of one program have a thread each */
+    const uint32_t sequence = atomic_fetch_add(&last, 1) + 1;
     _Alignas(struct nlmsghdr) char bytes[ANSWER_SIZE];
     struct end peer_end;
     struct end own_end;
@@ -137,7 +139,7 @@ int colony_sockdiag_uid(int fd, const struct sockaddr_storage *peer,
     end_init(&own_end, own);
     if (peer_end.family != own_end.family)
         return -ENOENT;
-    rc = ask(fd, &peer_end, &own_end, ++sequence);
+    rc = ask(fd, &peer_end, &own_end, sequence);
     if (rc < 0)
         return rc;
     /* An answer that an earlier failure left behind is not ours. */

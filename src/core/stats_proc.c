@@ -51,11 +51,7 @@ static int take_number(const char **cursor, uint64_t *out)
 
 static uint64_t page_bytes(void)
 {
-    static uint64_t bytes;
-
-    if (bytes == 0)
-        bytes = (uint64_t)sysconf(_SC_PAGESIZE);
-    return bytes;
+    return (uint64_t)sysconf(_SC_PAGESIZE); /* no system call */
 }
 
 int colony__proc_stat_parse(struct colony__proc_stat *out, const char *text)

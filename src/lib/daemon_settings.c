@@ -7,6 +7,7 @@
 #include <cjson/cJSON.h>
 
 #include "core/error.h"
+#include "core/json_print.h"
 #include "core/settings.h"
 #include "core/value.h"
 #include "lib/daemon_internal.h"
@@ -15,10 +16,10 @@
 static cJSON *make_config(const struct colony_settings *settings)
 {
     cJSON *shown = settings->source ? colony_value_to_json(settings->source) : NULL;
-    char *text = shown ? cJSON_PrintUnformatted(shown) : NULL;
+    char *text = shown ? colony_json_print(shown) : NULL;
     cJSON *config = text ? cJSON_Parse(text) : NULL;
 
-    cJSON_free(text);
+    free(text);
     cJSON_Delete(shown);
     return settings->source ? config : cJSON_CreateObject();
 }

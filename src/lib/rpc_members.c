@@ -7,6 +7,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "core/json_print.h"
 #include "core/utf8.h"
 #include "core/value.h"
 #include "rpc/attributes_internal.h"
@@ -20,7 +21,7 @@ static void free_member(struct colony__rpcd_member *member)
     free(member->name);
     free(member->params);
     free(member->doc);
-    cJSON_free(member->value);
+    free(member->value);
     free(member);
 }
 
@@ -158,8 +159,7 @@ static int print_value(char **out, const char *name, const cJSON *value, struct 
 {
     struct colony_value *tree = NULL;
     struct colony_error reason = {0};
-    char *text = value ? cJSON_PrintUnformatted(value)
-                       : cJSON_PrintUnformatted(&(cJSON){.type = cJSON_NULL});
+    char *text = value ? colony_json_print(value) : colony_json_print(&(cJSON){.type = cJSON_NULL});
     int rc = text ? colony_value_parse_json(&tree, text, strlen(text), &reason) : -ENOMEM;
 
     colony_value_free(tree);
@@ -172,7 +172,7 @@ static int print_value(char **out, const char *name, const cJSON *value, struct 
     if (rc == 0)
         *out = text;
     else
-        cJSON_free(text);
+        free(text);
     return rc;
 }
 
@@ -260,7 +260,7 @@ static void put_value(struct colony_rpc_daemon *daemon, struct colony__rpcd_memb
     member->has_changed |= member->is_saved;
     daemon->has_changes |= member->is_saved;
     (void)pthread_mutex_unlock(&daemon->lock);
-    cJSON_free(before);
+    free(before);
 }
 
 int colony_rpc_value(struct colony_rpc_daemon *daemon, const char *name, struct cJSON **value,
@@ -410,7 +410,7 @@ static void answer(struct colony_rpc_daemon *daemon, struct colony__rpcd_job *jo
 static void call_program(struct colony_rpc_daemon *daemon, struct colony__rpcd_job *job,
                          struct colony_rpc_call *call, cJSON *given)
 {
-    char *text = given ? cJSON_PrintUnformatted(given) : NULL;
+    char *text = given ? colony_json_print(given) : NULL;
 
     cJSON_Delete(given);
     if (!job || (given && !text)) {
@@ -472,7 +472,7 @@ static void set_value(struct colony_rpc_daemon *daemon, struct colony__rpcd_memb
     if (rc == 0 && member->is_saved) /* whether there is room for it, too */
         rc = rpc_attributes_set(daemon->attributes, member->name, text, &err);
     if (rc < 0) {
-        cJSON_free(text);
+        free(text);
         colony_rpc_fail(call, &err);
         return;
     }

@@ -10,6 +10,7 @@
 #include <colony.h>
 
 #include "core/error.h"
+#include "core/json_print.h"
 #include "rpc/client.h"
 #include "rpc/look.h"
 
@@ -133,10 +134,10 @@ static int take_error(struct colony_rpc_proxy *proxy, const struct colony_rpc_an
 static int take_result(struct cJSON **result, const struct colony_rpc_answer *answer,
                        struct colony_error *err)
 {
-    char *text = cJSON_PrintUnformatted(answer->result);
+    char *text = colony_json_print(answer->result);
     cJSON *plain = text ? cJSON_Parse(text) : NULL;
 
-    cJSON_free(text);
+    free(text);
     if (!plain)
         return colony_fail_os(err, -ENOMEM, "cannot read the answer");
     *result = plain;

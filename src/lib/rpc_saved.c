@@ -16,6 +16,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "core/json_print.h"
 #include "core/log.h"
 #include "core/paths.h"
 #include "rpc/attributes_internal.h"
@@ -32,7 +33,7 @@ static int load(void *data, char **text, struct colony_error *err)
     struct colony_error reason = {0};
     int rc = persister->load(&saved, persister->data, &reason);
 
-    *text = rc >= 0 && saved ? cJSON_PrintUnformatted(saved) : NULL;
+    *text = rc >= 0 && saved ? colony_json_print(saved) : NULL;
     if (rc >= 0 && saved && !*text)
         rc = colony_fail_os(&reason, -ENOMEM, "cannot read what was saved");
     cJSON_Delete(saved);
@@ -172,7 +173,7 @@ static void set_one(struct colony_rpc_daemon *daemon, struct colony__rpcd_member
 
         if (copy) {
             (void)pthread_mutex_lock(&daemon->lock);
-            cJSON_free(member->value);
+            free(member->value);
             member->value = copy;
             (void)pthread_mutex_unlock(&daemon->lock);
             return;

@@ -7,6 +7,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "core/json_print.h"
 #include "core/value.h"
 #include "rpc_internal.h"
 
@@ -37,8 +38,8 @@ static struct colony__rpcd_job *pop(struct colony__rpcd_queue *queue)
 
 void colony__rpcd_free_job(struct colony__rpcd_job *job)
 {
-    cJSON_free(job->given);
-    cJSON_free(job->result);
+    free(job->given);
+    free(job->result);
     free(job);
 }
 
@@ -50,7 +51,7 @@ static void take_result(struct colony__rpcd_job *job, const cJSON *result)
 {
     struct colony_value *value = NULL;
     struct colony_error err = {0};
-    char *text = result ? cJSON_PrintUnformatted(result) : NULL;
+    char *text = result ? colony_json_print(result) : NULL;
 
     if (!result)
         return; /* null */
@@ -60,7 +61,7 @@ static void take_result(struct colony__rpcd_job *job, const cJSON *result)
         job->result = text;
         return;
     }
-    cJSON_free(text);
+    free(text);
     if (job->rc != -ENOMEM)
         job->rc = colony_rpc_throw(&job->error, -EIO, NULL, "cannot answer: %s", err.message);
 }

@@ -10,6 +10,7 @@
 
 #include "core/engine.h"
 #include "core/error.h"
+#include "core/json_print.h"
 #include "core/value.h"
 #include "lib/colony_internal.h"
 
@@ -85,11 +86,11 @@ static int put_json(struct colony *colony, const cJSON *settings, put_fn put,
 
     if (!settings)
         return colony_fail(err, -EINVAL, "cannot read the settings: there are none");
-    text = cJSON_PrintUnformatted(settings);
+    text = colony_json_print(settings);
     rc = text ? put_text(colony, text, put, err)
               : colony_fail_os(err, -ENOMEM, "cannot read the settings");
 
-    cJSON_free(text);
+    free(text);
     return rc;
 }
 

@@ -14,6 +14,7 @@
 #include <uthash.h>
 
 #include "core/error.h"
+#include "core/json_print.h"
 #include "core/log.h"
 #include "core/value.h"
 #include "rpc/pst.h"
@@ -142,11 +143,11 @@ static void take_saved(struct rpc_attributes *attributes, const char *text)
     const cJSON *item = json ? json->child : NULL;
 
     for (; item; item = item->next) {
-        char *value = cJSON_PrintUnformatted(item);
+        char *value = colony_json_print(item);
 
         if (value && colony_rpc_is_name(item->string) && strncmp(item->string, "pst", 3) == 0)
             (void)put(attributes, item->string, value);
-        cJSON_free(value);
+        free(value);
     }
     cJSON_Delete(json);
 }
@@ -275,7 +276,7 @@ static char *print_saved(const struct rpc_attributes *attributes)
         if (strncmp(at->name, "pst", 3) == 0)
             failed = !cJSON_AddRawToObject(json, at->name, at->json);
     if (!failed)
-        text = cJSON_PrintUnformatted(json);
+        text = colony_json_print(json);
     cJSON_Delete(json);
     return text;
 }
@@ -297,7 +298,7 @@ static void save(struct rpc_attributes *attributes)
         rc = text ? colony_rpc_pst_save(attributes->pst, text, strlen(text), on_saved, attributes)
                   : -ENOMEM;
         attributes->has_changed = rc < 0;
-        cJSON_free(text);
+        free(text);
         if (rc == 0)
             return;
         (void)colony_fail_os(&err, rc, "cannot save the attributes");

@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "core/error.h"
+#include "core/json_print.h"
 #include "core/value.h"
 #include "rpc/call_internal.h"
 
@@ -47,7 +48,7 @@ char *colony__rpc_error(int code, const char *type, const char *message)
     if (data && cJSON_AddNumberToObject(error, "code", code) &&
         cJSON_AddStringToObject(error, "message", message) &&
         cJSON_AddStringToObject(data, "type", type ? type : type_of(code)))
-        text = cJSON_PrintUnformatted(error);
+        text = colony_json_print(error);
     cJSON_Delete(error);
     return text;
 }
@@ -95,14 +96,14 @@ void colony_rpc_answer_text(struct colony_rpc_call *call, const char *json)
 
 void colony_rpc_answer(struct colony_rpc_call *call, struct cJSON *result)
 {
-    char *text = result && call->id ? cJSON_PrintUnformatted(result) : NULL;
+    char *text = result && call->id ? colony_json_print(result) : NULL;
 
     cJSON_Delete(result);
     if (text)
         colony_rpc_answer_text(call, text);
     else
         colony__rpc_call_end(call, NULL);
-    cJSON_free(text);
+    free(text);
 }
 
 void colony_rpc_raise(struct colony_rpc_call *call, int code, const char *type, const char *message)

@@ -14,6 +14,7 @@
 #include <cjson/cJSON.h>
 
 #include "core/error.h"
+#include "core/json_print.h"
 #include "core/value.h"
 #include "core/zmq.h"
 
@@ -260,7 +261,7 @@ static int print_asked(struct asked *asked, const struct colony_rpc_question *qu
         is_whole = params && cJSON_AddItemToObject(json, "params", params);
     else
         cJSON_Delete(params);
-    asked->text = is_whole ? cJSON_PrintUnformatted(json) : NULL;
+    asked->text = is_whole ? colony_json_print(json) : NULL;
     cJSON_Delete(json);
     if (!asked->text)
         return -ENOMEM;
@@ -585,6 +586,6 @@ int colony_rpc_client_call(struct colony_rpc_client *client,
     if (rc == -ETIMEDOUT)
         (void)colony_fail(err, rc, "cannot wait any longer for %s: no answer in %g seconds",
                           client->place, (double)timeout_ms / 1000);
-    cJSON_free(asked.text);
+    free(asked.text);
     return rc;
 }

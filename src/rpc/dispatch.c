@@ -12,6 +12,7 @@
 #include <utlist.h>
 
 #include "core/error.h"
+#include "core/json_print.h"
 #include "core/value.h"
 #include "rpc/call_internal.h"
 
@@ -161,7 +162,7 @@ static char *print_id(const struct colony_value *id)
     if (id->type != VALUE_STRING || strlen(id->text) >= ID_MAX)
         return NULL;
     json = cJSON_CreateString(id->text);
-    text = cJSON_PrintUnformatted(json);
+    text = colony_json_print(json);
     cJSON_Delete(json);
     return text;
 }

@@ -9,6 +9,7 @@
 
 #include "core/engine.h"
 #include "core/error.h"
+#include "core/json_print.h"
 #include "core/settings.h"
 #include "core/value.h"
 #include "rpc/attributes_internal.h"
@@ -186,7 +187,7 @@ static void set(void *data, const char *name, struct colony_rpc_call *call)
 {
     struct rpc_engine *rpc = data;
     cJSON *json = colony_value_to_json(colony_rpc_call_param(call, 1));
-    char *text = cJSON_PrintUnformatted(json);
+    char *text = colony_json_print(json);
     struct colony_error err = {0};
     int rc;
 
@@ -196,7 +197,7 @@ static void set(void *data, const char *name, struct colony_rpc_call *call)
         return;
     }
     rc = rpc_attributes_set(rpc->attributes, name, text, &err);
-    cJSON_free(text);
+    free(text);
     if (rc < 0)
         colony_rpc_fail(call, &err);
     else

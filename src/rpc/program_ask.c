@@ -10,6 +10,7 @@
 
 #include "core/engine.h"
 #include "core/error.h"
+#include "core/json_print.h"
 #include "core/log.h"
 #include "core/settings.h"
 #include "core/value.h"
@@ -73,7 +74,7 @@ static int write_line(struct colony_rpc_program *program, const char *text, size
 /* As a line. NULL: no memory. @json is freed. */
 static char *print_line(cJSON *json, size_t *size)
 {
-    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+    char *text = json ? colony_json_print(json) : NULL;
     char *line = NULL;
 
     cJSON_Delete(json);

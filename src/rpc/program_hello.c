@@ -18,6 +18,7 @@
 
 #include "core/engine.h"
 #include "core/error.h"
+#include "core/json_print.h"
 #include "core/log.h"
 #include "core/value.h"
 #include "core/value_internal.h"
@@ -98,7 +99,7 @@ static char *print_note(const struct colony_rpc_program *program)
     (void)snprintf(id, sizeof id, "%" PRIu64, program->process);
     if (cJSON_AddStringToObject(json, "process", id) &&
         cJSON_AddItemReferenceToObject(json, "hello", program->hello_params))
-        text = cJSON_PrintUnformatted(json);
+        text = colony_json_print(json);
     cJSON_Delete(json);
     return text;
 }

@@ -16,6 +16,7 @@
 
 #include "core/engine.h"
 #include "core/error.h"
+#include "core/json_print.h"
 #include "core/log.h"
 #include "core/value.h"
 #include "rpc/attributes_internal.h"
@@ -56,7 +57,7 @@ void program_note_saved(struct colony_rpc_program *program, const char *name,
 {
     const struct colony__hello_name *known = colony__hello_find(&program->hello, name);
     cJSON *json = known && colony__hello_is_saved(known) ? colony_value_to_json(value) : NULL;
-    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+    char *text = json ? colony_json_print(json) : NULL;
     const char *before = rpc_attributes_get(program->attributes, name);
     struct colony_error err;
 
@@ -64,7 +65,7 @@ void program_note_saved(struct colony_rpc_program *program, const char *name,
     if (text && !(before && strcmp(before, text) == 0) &&
         rpc_attributes_set(program->attributes, name, text, &err) < 0)
         colony_log(SEVERITY_ERROR, "cannot save %s of %s: %s", name, program->name, err.message);
-    cJSON_free(text);
+    free(text);
 }
 
 /* --- the beginning ---------------------------------------------------------------------------- */

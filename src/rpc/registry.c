@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -20,8 +19,10 @@
 #include "core/array.h"
 #include "core/error.h"
 #include "core/fresh.h"
+#include "core/json_print.h"
 #include "core/paths.h"
 #include "core/table.h"
+#include "core/users.h"
 #include "core/value.h"
 
 enum {
@@ -51,12 +52,12 @@ int colony_rpc_registry_folder(char *path, size_t size)
 /* The folder of the control socket, as that would be made: for the group `colony`, too. */
 static int make_parent(const char *path)
 {
-    const struct group *group;
+    gid_t group;
 
     if (mkdir(path, 0750) < 0)
         return errno == EEXIST ? 0 : -errno;
-    group = getgrnam("colony");
-    if (group && chown(path, (uid_t)-1, group->gr_gid) < 0 && errno != EPERM)
+    group = colony_group_of_colony();
+    if (group != (gid_t)-1 && chown(path, (uid_t)-1, group) < 0 && errno != EPERM)
         return -errno;
     return chmod(path, 0750) < 0 ? -errno : 0; /* the umask may have taken more away */
 }
@@ -122,7 +123,7 @@ static char *print_entry(const struct colony_rpc_entry *entry)
         cJSON_AddNumberToObject(json, "max_message_bytes", (double)entry->message_bytes_max);
 
     if (is_whole)
-        text = cJSON_PrintUnformatted(json);
+        text = colony_json_print(json);
     cJSON_Delete(json);
     return text;
 }
@@ -360,7 +361,7 @@ int colony_rpc_registry_add(struct colony_rpc_entry *entry, struct colony_error 
     name_file(entry, name, sizeof name);
     text = print_entry(entry);
     rc = text ? write_file(folder, name, text) : -ENOMEM;
-    cJSON_free(text);
+    free(text);
     (void)close(folder);
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot write the registry of RPC");

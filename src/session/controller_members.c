@@ -7,6 +7,7 @@
 #include <cjson/cJSON.h>
 
 #include "core/events.h"
+#include "core/json_print.h"
 #include "core/log.h"
 #include "core/template.h"
 #include "session/controller_internal.h"
@@ -72,7 +73,7 @@ static char *describe(const struct member *member, const char *previous)
                        : cJSON_AddNullToObject(json, "alias")) &&
         cJSON_AddStringToObject(json, "state", member->state) &&
         cJSON_AddStringToObject(json, "previous", previous))
-        text = cJSON_PrintUnformatted(json);
+        text = colony_json_print(json);
     cJSON_Delete(json);
     return text;
 }
@@ -94,7 +95,7 @@ static void publish(struct controller *controller, const struct member *member,
     else
         colony_log(SEVERITY_ERROR, "cannot tell that %s is %s now: out of memory", member->name,
                    member->state);
-    cJSON_free(text);
+    free(text);
 }
 
 void controller_mark_dirty(struct controller *controller, struct member *member)

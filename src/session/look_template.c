@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "core/error.h"
+#include "core/json_print.h"
 #include "core/signals.h"
 #include "core/template.h"
 #include "core/value.h"
@@ -168,10 +169,10 @@ static int parse(struct colony_template **out, const char *name, const cJSON *js
                  struct colony_error *err)
 {
     struct colony_value *value = NULL;
-    char *text = cJSON_PrintUnformatted(json);
+    char *text = colony_json_print(json);
     int rc = text ? colony_value_parse_json(&value, text, strlen(text), err) : -ENOMEM;
 
-    cJSON_free(text);
+    free(text);
     if (rc == 0)
         rc = colony_template_new(out, name, value, NULL, true, err);
     colony_value_free(value);

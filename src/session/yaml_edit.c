@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/json_print.h"
 #include "core/value.h"
 
 #define PLAIN "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
@@ -43,7 +44,7 @@ static size_t write_unprintable(FILE *out, const unsigned char *text)
 /* What cJSON printed, which is YAML but for those. */
 static int write_json(FILE *out, const cJSON *json)
 {
-    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+    char *text = json ? colony_json_print(json) : NULL;
 
     if (!text)
         return -ENOMEM;

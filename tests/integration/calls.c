@@ -260,9 +260,96 @@ static void writers(void)
     end();
 }
 
+/* Two engines, each on a loop and a thread of its own, whose processes write as fast as they can.
+ */
+enum {
+    SIDES = 2,
+    SIDE_BYTES = 16 << 20, /* of each stream at least */
+};
+
+struct side {
+    const char *templates; /* all that its processes write is one letter, and line ends */
+    char letter;
+    size_t told[2]; /* of the streams `out` and `more` */
+    size_t strange; /* bytes */
+    struct colony *colony;
+    struct colony_listener *listener;
+    struct colony_error err;
+};
+
+static void on_side_output(const char *evtype, const struct colony_msg *msg, void *data)
+{
+    struct side *side = data;
+    size_t size = 0;
+    const char *bytes = colony_msg_bytes(msg, &size);
+
+    for (size_t i = 0; i < size; i++)
+        side->strange += bytes[i] != side->letter && bytes[i] != '\n';
+    side->told[strcmp(evtype, "more") == 0] += size;
+    if (size == 0 || side->told[0] < SIDE_BYTES || side->told[1] < SIDE_BYTES)
+        return;
+    for (int i = 0; i < 2; i++)
+        colony_engine_stop(side->colony, "it has heard enough");
+}
+
+static void on_side_spawn(const char *evtype, const struct colony_msg *msg, void *data)
+{
+    const struct colony_io all = {colony_msg_id(msg), "."};
+    struct side *side = data;
+    struct colony_listener *listener;
+
+    (void)evtype;
+    if (colony_monitor_io(side->colony, all, on_side_output, side, &listener, &side->err) < 0)
+        colony_engine_stop(side->colony, "it cannot hear");
+}
+
+static void *run_side(void *data)
+{
+    struct side *side = data;
+    const char *text = side->templates;
+
+    if (colony_engine_open(&side->colony, NULL, NULL, &side->err) < 0)
+        return data;
+    if (colony_engine_set(side->colony, COLONY_PROGRAM, keeper_program, &side->err) < 0 ||
+        colony_engine_load_text(side->colony, text, strlen(text), &side->err) < 0 ||
+        colony_subscribe(side->colony, "spawn", on_side_spawn, side, &side->listener, &side->err) <
+            0 ||
+        colony_engine_run(side->colony, &side->err) < 0)
+        data = NULL;
+    colony_engine_free(side->colony, NULL, NULL);
+    return data;
+}
+
+#define SIDE_TEMPLATES(line)                                                                       \
+    "processes:\n"                                                                                 \
+    "  - {name: one, cmd: yes " line ", redirect_output: [out]}\n"                                 \
+    "  - {name: two, cmd: 'exec yes " line " >&3', shell: true, custom_streams: [more]}\n"
+
+static void apart(void)
+{
+    static struct side sides[SIDES] = {
+        {.letter = 'a', .templates = SIDE_TEMPLATES("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")},
+        {.letter = 'b', .templates = SIDE_TEMPLATES("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb")},
+    };
+    pthread_t threads[SIDES];
+    void *done[SIDES];
+
+    for (int i = 0; i < SIDES; i++)
+        CHECK(pthread_create(&threads[i], NULL, run_side, &sides[i]) == 0);
+    for (int i = 0; i < SIDES; i++)
+        CHECK(pthread_join(threads[i], &done[i]) == 0);
+    for (int i = 0; i < SIDES; i++) {
+        err = sides[i].err;
+        CHECK(done[i] && sides[i].err.code == 0);
+        CHECK(sides[i].told[0] >= SIDE_BYTES && sides[i].told[1] >= SIDE_BYTES);
+        CHECK(sides[i].strange == 0);
+    }
+}
+
 static const struct scenario scenarios[] = {
-    {"templates", templates}, {"processes", processes}, {"stats", stats},     {"output", output},
-    {"input", input},         {"early", early},         {"writers", writers}, {NULL, NULL},
+    {"templates", templates}, {"processes", processes}, {"stats", stats},
+    {"output", output},       {"input", input},         {"early", early},
+    {"writers", writers},     {"apart", apart},         {NULL, NULL},
 };
 
 int main(int argc, char **argv)

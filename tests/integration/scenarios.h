@@ -19,6 +19,8 @@
 #include <colony.h>
 #include <uv.h>
 
+#include "../hooked.h"
+
 enum {
     DEADLINE_MS = 20000,
 };
@@ -210,6 +212,8 @@ static inline int run_scenario(int argc, char **argv, const struct scenario *sce
         scenarios++;
     if (!scenarios->name)
         return 2;
+    if (getenv("HOOKED"))
+        hook_cjson();
     keeper_program = argv[2];
     state = argv[3];
     (void)signal(SIGPIPE, SIG_IGN);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Methods and attributes: what comes back of a call, and what is refused. */
+#include "../hooked.h"
 #include "exposed.h"
 
 static int refuse(const struct cJSON *params, struct cJSON **result, struct colony_rpc_error *error,
@@ -172,5 +173,6 @@ int main(void)
         cmocka_unit_test(test_a_value_has_a_limit),
     };
 
+    hook_cjson(); /* as a program may have: what is freed by whom shows */
     return cmocka_run_group_tests(tests, make_registry, remove_registry);
 }

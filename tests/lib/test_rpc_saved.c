@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Attributes that are saved, and are back at the next start. */
+#include "../hooked.h"
 #include "exposed.h"
 
 /* A persister: what it was given last. */
@@ -168,5 +169,6 @@ int main(void)
         cmocka_unit_test(test_a_file_is_of_one_daemon_at_a_time),
     };
 
+    hook_cjson(); /* as a program may have: what is freed by whom shows */
     return cmocka_run_group_tests(tests, make_registry, remove_registry);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who does calls, how many at once, and what becomes of those that are too many. */
+#include "../hooked.h"
 #include "exposed.h"
 
 /* A daemon with a slow method and a quick one. */
@@ -173,5 +174,6 @@ int main(void)
         cmocka_unit_test(test_many_threads_ask_at_once),
     };
 
+    hook_cjson(); /* as a program may have: what is freed by whom shows */
     return cmocka_run_group_tests(tests, make_registry, remove_registry);
 }
