@@ -592,7 +592,8 @@ COLONY_API void colony_daemonize_ready(void);
  * A struct colony_rpc_daemon is what others find by its name (`colony rpc call NAME …`, a proxy as
  * below) and speak to as docs/rpc-protocol.md says. Beside what the program exposes it has, as
  * every daemon, the attributes `running` and `uptime` and the method `stop`. It serves on a thread
- * of its own; libzmq is opened when it starts.
+ * of its own; libzmq is opened when it starts. Functions of the program's are called with the signal
+ * mask of the thread that started it, but those ON_LOOP, where all signals are blocked.
  *
  * A struct colony_rpc_proxy is the other end: it asks one daemon and waits for the answer.
  */

@@ -205,17 +205,17 @@ static int open_loop(struct colony_rpc_daemon *daemon, struct colony_error *err)
     return 0;
 }
 
-/* The program's signals are for its own threads. */
+/* The program's signals are for threads that run its code: workers and runs put the mask back, which
+ * what they run inherits. */
 static int begin_thread(struct colony_rpc_daemon *daemon, struct colony_error *err)
 {
     sigset_t all;
-    sigset_t before;
     int rc;
 
     (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &daemon->mask);
     rc = -pthread_create(&daemon->thread, NULL, colony__rpcd_serve, daemon);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &daemon->mask, NULL);
     daemon->has_thread = rc == 0;
     return rc < 0 ? colony_fail_os(err, rc, "cannot start a thread of %s", daemon->name) : 0;
 }

@@ -8,6 +8,7 @@
 #define COLONY_LIB_RPC_INTERNAL_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 #include <colony.h>
@@ -127,6 +128,7 @@ struct colony_rpc_daemon {
     pthread_t thread;
     bool was_started; /* the program's: there is a loop */
     bool has_thread;  /* the program's */
+    sigset_t mask;    /* of signals, as the program's thread had it that started this */
     uv_loop_t loop;
     uv_async_t async;
     uv_timer_t look_timer; /* runs where functions tell attributes that are saved */

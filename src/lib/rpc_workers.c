@@ -101,6 +101,7 @@ static void *work(void *arg)
     struct colony__rpcd_workers *workers = &daemon->workers;
     struct colony__rpcd_job *job;
 
+    (void)pthread_sigmask(SIG_SETMASK, &daemon->mask, NULL);
     (void)pthread_mutex_lock(&daemon->lock);
     for (;;) {
         while (!workers->queue.first && !workers->is_ending)

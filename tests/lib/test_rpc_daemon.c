@@ -100,6 +100,55 @@ TEST(test_a_call_under_way_is_finished_and_none_is_begun_at_the_end)
     fixture_clear(&f);
 }
 
+static void note_mask(struct fixture *f)
+{
+    sigset_t mask;
+
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &mask), 0);
+    if (sigismember(&mask, SIGUSR2) == 1 && sigismember(&mask, SIGTERM) == 0)
+        atomic_fetch_add(&f->count, 1);
+}
+
+static void run_noting_mask(struct colony_rpc_daemon *daemon, void *data)
+{
+    note_mask(data);
+    while (colony_rpc_sleep(daemon, UINT64_MAX))
+        ;
+}
+
+static int call_noting_mask(const struct cJSON *params, struct cJSON **result,
+                            struct colony_rpc_error *error, void *data)
+{
+    (void)params, (void)result, (void)error;
+    note_mask(data);
+    return 0;
+}
+
+/* Programs that they run inherit it: with SIGTERM blocked these would not end. */
+TEST(test_functions_of_the_program_have_its_signal_mask)
+{
+    struct fixture f;
+    struct colony_rpc_proxy *proxy;
+    sigset_t mask;
+    sigset_t before;
+
+    (void)sigemptyset(&mask);
+    (void)sigaddset(&mask, SIGUSR2);
+    fixture_init(&f, NULL);
+    expose(&f, "note", NULL, call_noting_mask, 0);
+    assert_int_equal(colony_rpc_add_run(f.daemon, run_noting_mask, &f, NULL), 0);
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, &mask, &before), 0);
+    start(&f);
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
+    proxy = connected("Pot");
+    assert_string_equal(called(proxy, "note", NULL), "null");
+    colony_rpc_disconnect(proxy);
+    colony_rpc_stop(f.daemon);
+    assert_int_equal(colony_rpc_wait(f.daemon, NULL), 0);
+    assert_int_equal(f.count, 2);
+    fixture_clear(&f);
+}
+
 TEST(test_a_signal_stops_it_when_it_was_asked_to)
 {
     struct fixture f;
@@ -206,6 +255,7 @@ int main(void)
         cmocka_unit_test(test_it_ends_when_all_run_functions_have_returned),
         cmocka_unit_test(test_a_method_may_stop_it_and_is_answered),
         cmocka_unit_test(test_a_call_under_way_is_finished_and_none_is_begun_at_the_end),
+        cmocka_unit_test(test_functions_of_the_program_have_its_signal_mask),
         cmocka_unit_test(test_a_signal_stops_it_when_it_was_asked_to),
         cmocka_unit_test(test_a_program_has_several_of_different_names),
         cmocka_unit_test(test_what_cannot_be_is_told_before_it_starts),
