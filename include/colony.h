@@ -124,7 +124,8 @@ COLONY_API void colony_engine_free(struct colony *colony, void (*cb)(void *data)
 COLONY_API struct uv_loop_s *colony_engine_loop(struct colony *colony);
 /* Calls @fn on the loop, in a later turn; what one thread posts is called in that order, and what
  * still waits when @colony is freed before that is told. It keeps no loop running that has nothing
- * else to do. Any thread, until colony_engine_free(). -ENOMEM. */
+ * else to do. Any thread, until colony_engine_free(). -EAGAIN: 16 MiB of what was posted and
+ * published wait already, half a million calls; -ENOMEM. */
 COLONY_API int colony_engine_post(struct colony *colony,
                                   void (*fn)(struct colony *colony, void *arg), void *arg);
 
@@ -267,7 +268,8 @@ COLONY_API void colony_unsubscribe(struct colony_listener *listener);
  * Tells those who subscribed in this program of something of its own, in a later turn of the loop.
  * @topic: words of letters, digits, `-`, `_` and `:` with dots between, 200 bytes at most; the
  * first is no event of the engine's, nor "proc" (-EINVAL). @message (may be NULL) is copied. Any
- * thread; what one thread publishes, posts and writes is carried out in that order. -ENOMEM.
+ * thread; what one thread publishes, posts and writes is carried out in that order. -EAGAIN: 16 MiB
+ * that were published and posted wait already; -ENOMEM.
  */
 COLONY_API int colony_publish(struct colony *colony, const char *topic, const struct cJSON *message,
                               struct colony_error *err);
@@ -314,7 +316,8 @@ static inline void colony_unmonitor_io(struct colony_listener *listener)
  *
  * Any thread. Each write is copied and arrives as a whole, with nothing of others in it, or as much
  * of it as the process took before it ended. It waits while the engine is started, or its keeper
- * replaced. What cannot be written is told to `done`, or else logged.
+ * replaced, and what is posted and published after it waits, too. What cannot be written is told to
+ * `done`, or else logged.
  */
 
 /* To its stdin, where its template has `redirect_input: true`. -EAGAIN: 16 MiB wait already;

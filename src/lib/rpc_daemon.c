@@ -205,8 +205,8 @@ static int open_loop(struct colony_rpc_daemon *daemon, struct colony_error *err)
     return 0;
 }
 
-/* The program's signals are for threads that run its code: workers and runs put the mask back, which
- * what they run inherits. */
+/* The program's signals are for threads that run its code: workers and runs put the mask back,
+ * which what they run inherits. */
 static int begin_thread(struct colony_rpc_daemon *daemon, struct colony_error *err)
 {
     sigset_t all;

@@ -8,7 +8,7 @@ import pytest
 from conftest import BINARY
 
 SCENARIOS = {
-    "calls": ["templates", "processes", "stats", "output", "input", "early", "writers"],
+    "calls": ["templates", "processes", "stats", "output", "input", "early", "ordered", "writers"],
     "runs": ["renewed", "gapless", "reloaded", "left", "again"],
 }
 
