@@ -582,8 +582,8 @@ enum colony_daemonize_flags {
  * anything else of colony's. @pid_file (may be NULL) gets its pid, is locked as long as the new
  * process lives, and is left behind.
  *
- * 0: in the new process. Errors are told in the calling one, which goes on: -EBUSY: there are
- * threads; -EEXIST: a process holds @pid_file, with its pid; what writing that and forking say;
+ * 0: in the new process. Errors are told in the calling one, which goes on: -EINVAL: @flags has
+ * others; -EBUSY: there are threads; -EEXIST: a process holds @pid_file, with its pid; what writing that and forking say;
  * -ECHILD: with WAIT, it ended before it was ready.
  */
 COLONY_API int colony_daemonize(const char *pid_file, unsigned flags, struct colony_error *err);
@@ -595,8 +595,8 @@ COLONY_API void colony_daemonize_ready(void);
  * A struct colony_rpc_daemon is what others find by its name (`colony rpc call NAME …`, a proxy as
  * below) and speak to as docs/rpc-protocol.md says. Beside what the program exposes it has, as
  * every daemon, the attributes `running` and `uptime` and the method `stop`. It serves on a thread
- * of its own; libzmq is opened when it starts. Functions of the program's are called with the signal
- * mask of the thread that started it, but those ON_LOOP, where all signals are blocked.
+ * of its own; libzmq is opened when it starts. Functions of the program's are called with the
+ * signal mask of the thread that started it, but those ON_LOOP, where all signals are blocked.
  *
  * A struct colony_rpc_proxy is the other end: it asks one daemon and waits for the answer.
  */
@@ -679,7 +679,8 @@ COLONY_API int colony_rpc_open(struct colony_rpc_daemon **out, const char *name,
 /* These say what it has and are called before it starts (-EBUSY). Names are a letter, then letters,
  * digits and `_`, 64 bytes at most, each once (-EEXIST), and 1,000 in all (-ENOSPC); `stop`,
  * `getattr`, `setattr`, `dir` and `doc` are taken (-EEXIST), a `running` or `uptime` of the
- * program's hides the library's. -EINVAL; -ENOMEM. @data is kept. */
+ * program's hides the library's. -EINVAL, also for flags that are none of the above, or not for
+ * attributes; -ENOMEM. @data is kept. */
 COLONY_API int colony_rpc_expose_method(struct colony_rpc_daemon *daemon,
                                         const struct colony_rpc_method *method, void *data,
                                         struct colony_error *err);

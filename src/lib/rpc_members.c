@@ -96,6 +96,14 @@ static int check_doc(const char *doc, const char *name, struct colony_error *err
     return colony_fail(err, -EINVAL, "cannot expose %s: its `doc` is no UTF-8", name);
 }
 
+static int check_flags(unsigned flags, unsigned known, const char *name, struct colony_error *err)
+{
+    return flags & ~known
+               ? colony_fail(err, -EINVAL, "cannot expose %s: it cannot have the flags 0x%x", name,
+                             flags & ~known)
+               : 0;
+}
+
 static int copy(char **out, const char *text)
 {
     *out = text ? strdup(text) : NULL;
@@ -135,6 +143,9 @@ int colony_rpc_expose_method(struct colony_rpc_daemon *daemon,
 
     if (rc == 0)
         rc = check_doc(method->doc, method->name, err);
+    if (rc == 0)
+        rc = check_flags(method->flags, COLONY_RPC_ON_LOOP | COLONY_RPC_FOR_READERS, method->name,
+                         err);
     if (rc < 0)
         return rc;
     if (!method->call || (method->params && !are_params(method->params)))
@@ -202,6 +213,8 @@ int colony_rpc_expose_attr(struct colony_rpc_daemon *daemon,
 
     if (rc == 0)
         rc = check_doc(attribute->doc, attribute->name, err);
+    if (rc == 0)
+        rc = check_flags(attribute->flags, COLONY_RPC_ON_LOOP, attribute->name, err);
     if (rc == 0)
         rc = check_attribute(attribute, is_saved, value != NULL, err);
     if (rc < 0)

@@ -200,6 +200,9 @@ TEST(test_what_cannot_be_is_told_before_it_starts)
     static const struct colony_rpc_method odd = {"odd", "a b-c", NULL, 0, echo};
     static const struct colony_rpc_method many = {"many", "a b c d e f g h i", NULL, 0, echo};
     static const struct colony_rpc_method bytes = {"bytes", NULL, "\xff", 0, echo};
+    static const struct colony_rpc_method odd_flags = {"odd", NULL, NULL, 4, echo};
+    static const struct colony_rpc_attribute read_by_all = {.name = "all",
+                                                            .flags = COLONY_RPC_FOR_READERS};
     static const struct colony_rpc_attribute told = {.name = "told", .get = get_heat};
     static const cJSON json_true = {.type = cJSON_True};
     static const struct colony_rpc_attribute half = {.name = "pst_half", .get = get_heat};
@@ -221,6 +224,8 @@ TEST(test_what_cannot_be_is_told_before_it_starts)
     assert_int_equal(colony_rpc_expose_method(f.daemon, &odd, NULL, NULL), -EINVAL);
     assert_int_equal(colony_rpc_expose_method(f.daemon, &many, NULL, NULL), -EINVAL);
     assert_int_equal(colony_rpc_expose_method(f.daemon, &bytes, NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_expose_method(f.daemon, &odd_flags, NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_expose_attr(f.daemon, &read_by_all, NULL, NULL, NULL), -EINVAL);
     assert_int_equal(colony_rpc_describe(f.daemon, "\xff", NULL), -EINVAL);
     assert_int_equal(colony_rpc_expose_attr(f.daemon, &half, NULL, NULL, NULL), -EINVAL);
     assert_int_equal(colony_rpc_expose_attr(f.daemon, &told, &json_true, NULL, NULL), -EINVAL);
