@@ -189,6 +189,48 @@ TEST(test_a_program_has_several_of_different_names)
     fixture_clear(&f);
 }
 
+enum {
+    TWINS_ROUNDS = 10,
+};
+
+struct twin {
+    pthread_barrier_t *barrier;
+    pthread_t thread;
+    int rc;
+};
+
+static void *start_twin(void *data)
+{
+    struct twin *twin = data;
+    struct colony_rpc_daemon *daemon;
+
+    twin->rc = colony_rpc_open(&daemon, "Twin", NULL, NULL);
+    (void)pthread_barrier_wait(twin->barrier);
+    if (twin->rc < 0)
+        return NULL;
+    twin->rc = colony_rpc_start(daemon, NULL);
+    (void)pthread_barrier_wait(twin->barrier); /* as long as the other one may still come */
+    colony_rpc_close(daemon);
+    return NULL;
+}
+
+TEST(test_of_two_that_start_at_once_with_one_name_one_is_served)
+{
+    pthread_barrier_t barrier;
+
+    assert_int_equal(pthread_barrier_init(&barrier, NULL, 2), 0);
+    for (int i = 0; i < TWINS_ROUNDS; i++) {
+        struct twin twins[2] = {{.barrier = &barrier}, {.barrier = &barrier}};
+
+        for (int k = 0; k < 2; k++)
+            assert_int_equal(pthread_create(&twins[k].thread, NULL, start_twin, &twins[k]), 0);
+        for (int k = 0; k < 2; k++)
+            assert_int_equal(pthread_join(twins[k].thread, NULL), 0);
+        assert_int_equal(twins[0].rc + twins[1].rc, -EEXIST);
+    }
+    assert_int_equal(pthread_barrier_destroy(&barrier), 0);
+}
+
 TEST(test_what_cannot_be_is_told_before_it_starts)
 {
     static const char *const bad[] = {"name: x",          "program: x",  "[1]",
@@ -263,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_functions_of_the_program_have_its_signal_mask),
         cmocka_unit_test(test_a_signal_stops_it_when_it_was_asked_to),
         cmocka_unit_test(test_a_program_has_several_of_different_names),
+        cmocka_unit_test(test_of_two_that_start_at_once_with_one_name_one_is_served),
         cmocka_unit_test(test_what_cannot_be_is_told_before_it_starts),
         cmocka_unit_test(test_it_may_be_told_to_stop_before_it_starts_or_never_start),
     };
