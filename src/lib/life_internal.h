@@ -48,7 +48,8 @@ struct colony {
     /* what is said before it starts (colony.c) */
     char *state;   /* NULL: one of its own */
     char *program; /* NULL: the installed one */
-    char *name;    /* NULL: as the settings have it */
+    char *name;    /* NULL: as the settings have it, which is @given_name */
+    char *given_name;
     char *config;  /* the file that they were read from; NULL: none */
     bool leaves;
     struct colony_settings *given; /* NULL: nothing was loaded */

@@ -159,14 +159,34 @@ static void left(void)
     end();
 }
 
-/* The same struct colony runs twice: what was added in one run is not in the next. */
+/* Whether the settings of this run have @text. */
+static int is_set(const char *text)
+{
+    char path[512];
+    char settings[4096] = "";
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "%s/settings.json", state);
+    file = fopen(path, "r");
+    CHECK(file && fread(settings, 1, sizeof settings - 1, file) > 0);
+    (void)fclose(file);
+    return strstr(settings, text) != NULL;
+}
+
+/* The same struct colony runs twice: what was added in one run is not in the next, and a name that
+ * was given and taken back is the default again. */
 static void again(void)
 {
+    static const char *const names[] = {"first", NULL};
+    static const char *const told[] = {"\"name\":\"first\"", "\"name\":\"runs\""};
+
     begin(NULL);
     hear(&first, "spawn");
     for (int run = 1; run <= 2; run++) {
         is_ready = has_stopped = 0;
+        CHECK(colony_engine_set(colony, COLONY_NAME, names[run - 1], &err) == 0);
         start();
+        CHECK(is_set(told[run - 1]));
         CHECK(count_templates() == 0);
         CHECK(colony_template_add(colony, "{name: web, cmd: sleep 1000}", &err) == 0);
         UNTIL(first.count == (unsigned)run);
