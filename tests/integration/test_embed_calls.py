@@ -9,7 +9,7 @@ from conftest import BINARY
 
 SCENARIOS = {
     "calls": ["templates", "processes", "stats", "output", "input", "early", "ordered", "writers"],
-    "runs": ["renewed", "gapless", "reloaded", "left", "again"],
+    "runs": ["renewed", "gapless", "reloaded", "closed", "left", "again"],
 }
 
 
