@@ -61,29 +61,31 @@ static void pass_lines_on(struct colony__keeper *keeper)
         keeper->used = 0; /* no line of its is so long */
 }
 
-static bool read_log(struct colony__keeper *keeper)
+/* Whether there may be more; 0: not now; -EPIPE: never more. */
+static int read_log(struct colony__keeper *keeper)
 {
     ssize_t count =
         read(keeper->log_fd, keeper->line + keeper->used, sizeof keeper->line - keeper->used);
 
+    if (count < 0 && errno == EINTR)
+        return 1;
     if (count <= 0)
-        return count < 0 && errno == EINTR;
+        return count < 0 && errno == EAGAIN ? 0 : -EPIPE;
     keeper->used += (size_t)count;
     pass_lines_on(keeper);
-    return true;
+    return 1;
 }
 
 static void on_log(uv_poll_t *poll, int status, int events)
 {
     struct colony__keeper *keeper = poll->data;
+    int more = 1;
 
     (void)events;
-    for (int i = 0; i < READS_A_TURN; i++)
-        if (!read_log(keeper)) {
-            if (errno != EAGAIN || status < 0)
-                (void)uv_poll_stop(poll);
-            return;
-        }
+    for (int i = 0; i < READS_A_TURN && more > 0; i++)
+        more = read_log(keeper);
+    if (more < 0 || (more == 0 && status < 0))
+        (void)uv_poll_stop(poll);
 }
 
 static void on_channel(uv_poll_t *poll, int status, int events)
@@ -92,7 +94,7 @@ static void on_channel(uv_poll_t *poll, int status, int events)
 
     (void)status, (void)events; /* it says nothing: this is its end */
     (void)uv_poll_stop(poll);
-    while (read_log(keeper))
+    while (read_log(keeper) > 0)
         ; /* its last words: the pipe holds no more than 64 KiB */
     (void)uv_poll_stop(&keeper->log);
     keeper->ended(keeper->data);
