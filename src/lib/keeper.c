@@ -13,6 +13,7 @@
 #include <uv.h>
 
 #include "core/error.h"
+#include "core/fd.h"
 #include "core/keeper_options.h"
 #include "core/log.h"
 #include "core/message.h"
@@ -35,13 +36,6 @@ struct colony__keeper {
     size_t used;
     char line[LINE_SIZE];
 };
-
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
-}
 
 /* What it logs. */
 
@@ -106,8 +100,8 @@ static void on_closed(uv_handle_t *handle)
 
     if (--keeper->handle_count > 0)
         return;
-    close_fd(&keeper->channel_fd);
-    close_fd(&keeper->log_fd);
+    colony_fd_close(&keeper->channel_fd);
+    colony_fd_close(&keeper->log_fd);
     free(keeper);
 }
 
@@ -142,12 +136,12 @@ static int open_ends(struct ends *ends)
 
 static void close_ends(struct ends *ends)
 {
-    close_fd(&ends->channel[0]);
-    close_fd(&ends->channel[1]);
-    close_fd(&ends->log[0]);
-    close_fd(&ends->log[1]);
-    close_fd(&ends->host);
-    close_fd(&ends->null);
+    colony_fd_close(&ends->channel[0]);
+    colony_fd_close(&ends->channel[1]);
+    colony_fd_close(&ends->log[0]);
+    colony_fd_close(&ends->log[1]);
+    colony_fd_close(&ends->host);
+    colony_fd_close(&ends->null);
 }
 
 /* Where the program has closed its first three they are not to be mistaken for ours. */
@@ -206,8 +200,8 @@ static int watch(struct colony__keeper *keeper, struct uv_loop_s *loop, struct e
     keeper->channel.data = keeper->log.data = keeper;
     rc = uv_poll_init(loop, &keeper->channel, keeper->channel_fd);
     if (rc < 0) {
-        close_fd(&keeper->channel_fd);
-        close_fd(&keeper->log_fd);
+        colony_fd_close(&keeper->channel_fd);
+        colony_fd_close(&keeper->log_fd);
         free(keeper);
         return rc;
     }
