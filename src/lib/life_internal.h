@@ -38,7 +38,6 @@ struct colony {
     struct colony_callbacks callbacks;
     uv_loop_t *loop;
     bool owns_loop;
-    pthread_t thread; /* that made it, and runs its loop */
     struct colony__calls *calls;
     struct colony__listeners *listeners;
     struct colony__controllers *controllers;

@@ -348,31 +348,17 @@ struct cJSON *colony_rpc_figures(struct colony_rpc_daemon *daemon)
     return json;
 }
 
-/* A text that was cut may end with a part of a character. */
-static void drop_half(char *text)
-{
-    char *last = text + strlen(text);
-
-    while (last > text && ((unsigned char)last[-1] & 0xc0) == 0x80)
-        last--;
-    if (last > text && (unsigned char)last[-1] >= 0xc0 &&
-        colony_utf8_length(last - 1, strlen(last - 1)) == 0)
-        last[-1] = '\0';
-}
-
 int colony_rpc_throw(struct colony_rpc_error *error, int code, const char *type, const char *format,
                      ...)
 {
     struct colony_error line = {0};
     va_list args;
     char text[sizeof error->message];
-    int size;
 
     va_start(args, format);
-    size = vsnprintf(text, sizeof text, format, args);
+    (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (size >= (int)sizeof text)
-        drop_half(text);
+    colony_utf8_repair(text, strlen(text));     /* it may be cut */
     (void)colony_fail(&line, code, "%s", text); /* one line of it */
     (void)snprintf(error->message, sizeof error->message, "%s", line.message);
     (void)snprintf(error->type, sizeof error->type, "%s", type ? type : "");

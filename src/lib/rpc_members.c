@@ -442,18 +442,6 @@ static void call_program(struct colony_rpc_daemon *daemon, struct colony__rpcd_j
                                 : "cannot do this: the daemon ends");
 }
 
-static struct colony__rpcd_job *make_job(enum colony__rpcd_job_kind kind,
-                                         struct colony__rpcd_member *member)
-{
-    struct colony__rpcd_job *job = calloc(1, sizeof *job);
-
-    if (!job)
-        return NULL;
-    job->kind = kind;
-    job->member = member;
-    return job;
-}
-
 static void get(void *data, const char *name, struct colony_rpc_call *call)
 {
     struct colony_rpc_daemon *daemon = data;
@@ -463,7 +451,7 @@ static void get(void *data, const char *name, struct colony_rpc_call *call)
     if (!member) {
         colony_rpc_answer(call, find_own(daemon, name)->get(daemon));
     } else if (member->attribute.get) {
-        call_program(daemon, make_job(RPCD_GET, member), call, NULL);
+        call_program(daemon, colony__rpcd_make_job(RPCD_GET, member, NULL), call, NULL);
     } else {
         text = copy_value(daemon, member);
         if (text)
@@ -502,7 +490,7 @@ static void set(void *data, const char *name, struct colony_rpc_call *call)
     if (!value) {
         colony_rpc_answer(call, NULL);
     } else if (member->attribute.set) {
-        call_program(daemon, make_job(RPCD_SET, member), call, value);
+        call_program(daemon, colony__rpcd_make_job(RPCD_SET, member, NULL), call, value);
     } else {
         set_value(daemon, member, value, call);
         cJSON_Delete(value);
@@ -548,7 +536,7 @@ static void call_method(void *data, const char *name, struct colony_rpc_call *ca
     if (has_params && !params)
         colony_rpc_answer(call, NULL);
     else
-        call_program(daemon, make_job(RPCD_CALL, member), call, params);
+        call_program(daemon, colony__rpcd_make_job(RPCD_CALL, member, NULL), call, params);
 }
 
 const struct colony_rpc_object colony__rpcd_object = {
