@@ -583,8 +583,8 @@ enum colony_daemonize_flags {
  * process lives, and is left behind.
  *
  * 0: in the new process. Errors are told in the calling one, which goes on: -EINVAL: @flags has
- * others; -EBUSY: there are threads; -EEXIST: a process holds @pid_file, with its pid; what writing that and forking say;
- * -ECHILD: with WAIT, it ended before it was ready.
+ * others; -EBUSY: there are threads; -EEXIST: a process holds @pid_file, with its pid; what writing
+ * that and forking say; -ECHILD: with WAIT, it ended before it was ready.
  */
 COLONY_API int colony_daemonize(const char *pid_file, unsigned flags, struct colony_error *err);
 /* After COLONY_DAEMONIZE_WAIT: the calling process may end now. Any thread. */

@@ -49,7 +49,7 @@ struct colony {
     char *program; /* NULL: the installed one */
     char *name;    /* NULL: as the settings have it, which is @given_name */
     char *given_name;
-    char *config;  /* the file that they were read from; NULL: none */
+    char *config; /* the file that they were read from; NULL: none */
     bool leaves;
     struct colony_settings *given; /* NULL: nothing was loaded */
 
