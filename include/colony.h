@@ -124,7 +124,8 @@ COLONY_API void colony_engine_free(struct colony *colony, void (*cb)(void *data)
 COLONY_API struct uv_loop_s *colony_engine_loop(struct colony *colony);
 /* Calls @fn on the loop, in a later turn; what one thread posts is called in that order, and what
  * still waits when @colony is freed before that is told. It keeps no loop running that has nothing
- * else to do. Any thread, until colony_engine_free(). -ENOMEM. */
+ * else to do. Any thread, until colony_engine_free(). -EAGAIN: 16 MiB of what was posted and
+ * published wait already, half a million calls; -ENOMEM. */
 COLONY_API int colony_engine_post(struct colony *colony,
                                   void (*fn)(struct colony *colony, void *arg), void *arg);
 
@@ -291,7 +292,8 @@ COLONY_API void colony_unsubscribe(struct colony_listener *listener);
  * and while its engine runs, those who ask colony for `topic.@topic`: at /watch, and webhooks.
  * @topic: words of letters, digits, `-`, `_` and `:` with dots between, 200 bytes at most; the
  * first is no event of the engine's, nor "proc" (-EINVAL). @message (may be NULL) is copied. Any
- * thread; what one thread publishes, posts and writes is carried out in that order. -ENOMEM.
+ * thread; what one thread publishes, posts and writes is carried out in that order. -EAGAIN: 16 MiB
+ * that were published and posted wait already; -ENOMEM.
  */
 COLONY_API int colony_publish(struct colony *colony, const char *topic, const struct cJSON *message,
                               struct colony_error *err);
@@ -338,7 +340,8 @@ static inline void colony_unmonitor_io(struct colony_listener *listener)
  *
  * Any thread. Each write is copied and arrives as a whole, with nothing of others in it, or as much
  * of it as the process took before it ended. It waits while the engine is started, or its keeper
- * replaced. What cannot be written is told to `done`, or else logged.
+ * replaced, and what is posted and published after it waits, too. What cannot be written is told to
+ * `done`, or else logged.
  */
 
 /* To its stdin, where its template has `redirect_input: true`. -EAGAIN: 16 MiB wait already;
@@ -603,9 +606,9 @@ enum colony_daemonize_flags {
  * anything else of colony's. @pid_file (may be NULL) gets its pid, is locked as long as the new
  * process lives, and is left behind.
  *
- * 0: in the new process. Errors are told in the calling one, which goes on: -EBUSY: there are
- * threads; -EEXIST: a process holds @pid_file, with its pid; what writing that and forking say;
- * -ECHILD: with WAIT, it ended before it was ready.
+ * 0: in the new process. Errors are told in the calling one, which goes on: -EINVAL: @flags has
+ * others; -EBUSY: there are threads; -EEXIST: a process holds @pid_file, with its pid; what writing
+ * that and forking say; -ECHILD: with WAIT, it ended before it was ready.
  */
 COLONY_API int colony_daemonize(const char *pid_file, unsigned flags, struct colony_error *err);
 /* After COLONY_DAEMONIZE_WAIT: the calling process may end now. Any thread. */
@@ -616,7 +619,8 @@ COLONY_API void colony_daemonize_ready(void);
  * A struct colony_rpc_daemon is what others find by its name (`colony rpc call NAME …`, a proxy as
  * below) and speak to as docs/rpc-protocol.md says. Beside what the program exposes it has, as
  * every daemon, the attributes `running` and `uptime` and the method `stop`. It serves on a thread
- * of its own; libzmq is opened when it starts.
+ * of its own; libzmq is opened when it starts. Functions of the program's are called with the
+ * signal mask of the thread that started it, but those ON_LOOP, where all signals are blocked.
  *
  * A struct colony_rpc_proxy is the other end: it asks one daemon and waits for the answer.
  */
@@ -699,7 +703,8 @@ COLONY_API int colony_rpc_open(struct colony_rpc_daemon **out, const char *name,
 /* These say what it has and are called before it starts (-EBUSY). Names are a letter, then letters,
  * digits and `_`, 64 bytes at most, each once (-EEXIST), and 1,000 in all (-ENOSPC); `stop`,
  * `getattr`, `setattr`, `dir` and `doc` are taken (-EEXIST), a `running` or `uptime` of the
- * program's hides the library's. -EINVAL; -ENOMEM. @data is kept. */
+ * program's hides the library's. -EINVAL, also for flags that are none of the above, or not for
+ * attributes; -ENOMEM. @data is kept. */
 COLONY_API int colony_rpc_expose_method(struct colony_rpc_daemon *daemon,
                                         const struct colony_rpc_method *method, void *data,
                                         struct colony_error *err);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/engine_internal.h"
+#include "core/fd.h"
 #include "core/job.h"
 #include "core/log.h"
 
@@ -80,13 +81,6 @@ static int open_fds(struct colony_job *job, const struct colony_job_wish *wish)
     job->output_fd = ends[0];
     job->child_fds[1] = ends[1];
     return 0;
-}
-
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
 }
 
 size_t engine_job_plan(struct colony_job *job, struct colony_spawn_order *order, int *fds)
@@ -187,7 +181,7 @@ static void on_handle_closed(uv_handle_t *handle)
 
     if (--job->open_count > 0)
         return;
-    close_fd(&job->output_fd);
+    colony_fd_close(&job->output_fd);
     free(job);
     engine_on_part_closed(engine);
 }
@@ -198,8 +192,8 @@ static void let_go(struct colony_job *job)
     struct slot *slot = job->slot;
 
     slot->entry->job = NULL;
-    close_fd(&job->child_fds[0]);
-    close_fd(&job->child_fds[1]);
+    colony_fd_close(&job->child_fds[0]);
+    colony_fd_close(&job->child_fds[1]);
     uv_close((uv_handle_t *)&job->poll, on_handle_closed);
     uv_close((uv_handle_t *)&job->timer, on_handle_closed);
     engine_slot_leave(slot, false);
@@ -307,9 +301,9 @@ static uint64_t time_for(const struct colony_engine *engine, const struct colony
 
 static void job_free(struct colony_job *job)
 {
-    close_fd(&job->child_fds[0]);
-    close_fd(&job->child_fds[1]);
-    close_fd(&job->output_fd);
+    colony_fd_close(&job->child_fds[0]);
+    colony_fd_close(&job->child_fds[1]);
+    colony_fd_close(&job->output_fd);
     free(job);
 }
 
@@ -341,8 +335,8 @@ static int begin(struct colony_job *job, const struct colony_job_wish *wish)
         let_go(job);
         return rc;
     }
-    close_fd(&job->child_fds[0]);
-    close_fd(&job->child_fds[1]);
+    colony_fd_close(&job->child_fds[0]);
+    colony_fd_close(&job->child_fds[1]);
     uv_close((uv_handle_t *)&job->poll, on_handle_closed);
     uv_close((uv_handle_t *)&job->timer, on_handle_closed);
     return rc;

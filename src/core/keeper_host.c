@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "core/fd.h"
 #include "core/keeper_internal.h"
 #include "core/log.h"
 #include "core/manager.h"
@@ -33,19 +34,13 @@ static bool has_ended(const struct keeper *keeper)
 }
 
 /* Leaves the epoll set with it. */
-static void close_fd(int *fd)
-{
-    (void)close(*fd);
-    *fd = -1;
-}
-
 static void lose_host(struct keeper *keeper)
 {
     struct colony_keeper_options *options = keeper->options;
 
     keeper_drop_link(keeper);
-    close_fd(&options->host_fd);
-    close_fd(&options->link_fd);
+    colony_fd_close(&options->host_fd);
+    colony_fd_close(&options->link_fd);
     if (options->leaves || keeper->table.used == 0) {
         keeper->is_ending = true;
         return;

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/fd.h"
 #include "core/keeper_internal.h"
 #include "core/log.h"
 
@@ -41,13 +42,6 @@ void keeper_clear_process(struct keeper_process *process)
     keeper_init_process(process);
     process->is_queued = is_queued;
     process->next_queued = next_queued;
-}
-
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
 }
 
 /* Pids of living records, so that a stray is told from a leader without a walk over the table. */
@@ -134,10 +128,10 @@ static void set_exited(struct keeper *keeper, uint32_t index)
     if (keeper->has_one_event && !keeper->jobs)
         keeper_flush(keeper); /* the engine decides what follows while we clean up */
     forget_pid(keeper, index);
-    close_fd(&process->pidfd); /* leaves the epoll set with it */
+    colony_fd_close(&process->pidfd); /* leaves the epoll set with it */
     for (size_t i = 0; i < COLONY_STREAMS_FIXED; i++)
         if (record->stream_kind[i] == STREAM_INPUT)
-            close_fd(&process->streams[i]);
+            colony_fd_close(&process->streams[i]);
     process->status_until_ms = 0;
 }
 
@@ -145,7 +139,7 @@ void keeper_unwatch(struct keeper *keeper, uint32_t index)
 {
     keeper->living--;
     forget_pid(keeper, index);
-    close_fd(&keeper->processes[index].pidfd); /* leaves the epoll set with it */
+    colony_fd_close(&keeper->processes[index].pidfd); /* leaves the epoll set with it */
 }
 
 static int32_t to_wait_status(const siginfo_t *info)
@@ -341,7 +335,7 @@ void keeper_forget(struct keeper *keeper, uint32_t index)
     struct colony_record *record = &keeper->table.records[index];
 
     for (size_t i = 0; i < COLONY_STREAMS_FIXED; i++)
-        close_fd(&process->streams[i]);
+        colony_fd_close(&process->streams[i]);
     keeper_close_custom(keeper, index);
     colony_seen_clear(&process->seen);
     if (process->job)
@@ -358,5 +352,5 @@ void keeper_close_stream(struct keeper *keeper, uint32_t index, uint32_t stream)
 {
     if (stream < COLONY_STREAMS_FIXED &&
         keeper->table.records[index].stream_kind[stream] == STREAM_INPUT)
-        close_fd(&keeper->processes[index].streams[stream]);
+        colony_fd_close(&keeper->processes[index].streams[stream]);
 }

@@ -18,7 +18,7 @@ struct colony__calls {
     uv_mutex_t lock; /* of what follows */
     struct colony__call *first;
     struct colony__call **end;
-    size_t held; /* bytes */
+    size_t held[COLONY__CALLS_KINDS]; /* bytes */
     bool is_closing;
     void (*cb)(void *data);
     void *data;
@@ -37,12 +37,16 @@ static struct colony__call *take(struct colony__calls *calls)
     return first;
 }
 
+/* What comes after one that is put off is put off, too: each thread's are in order. */
 static void carry_out(struct colony__calls *calls, struct colony__call *call)
 {
     while (call) {
         struct colony__call *next = call->next;
 
-        call->fn(calls->colony, call);
+        if (calls->put_off)
+            colony__calls_put_off(calls, call);
+        else
+            call->fn(calls->colony, call);
         call = next;
     }
 }
@@ -136,22 +140,24 @@ void colony__calls_go_on(struct colony__calls *calls)
     calls->put_off_end = &calls->put_off;
 }
 
-int colony__calls_hold(struct colony__calls *calls, size_t size, size_t max)
+int colony__calls_hold(struct colony__calls *calls, enum colony__calls_kind kind, size_t size)
 {
+    size_t *held = &calls->held[kind];
     bool has_room;
 
     uv_mutex_lock(&calls->lock);
-    has_room = calls->held == 0 || (size <= max && calls->held <= max - size);
+    has_room = *held == 0 ||
+               (size <= COLONY__CALLS_WAITING_MAX && *held <= COLONY__CALLS_WAITING_MAX - size);
     if (has_room)
-        calls->held += size;
+        *held += size;
     uv_mutex_unlock(&calls->lock);
     return has_room ? 0 : -EAGAIN;
 }
 
-void colony__calls_release(struct colony__calls *calls, size_t size)
+void colony__calls_release(struct colony__calls *calls, enum colony__calls_kind kind, size_t size)
 {
     uv_mutex_lock(&calls->lock);
-    calls->held -= size;
+    calls->held[kind] -= size;
     uv_mutex_unlock(&calls->lock);
 }
 
@@ -165,6 +171,7 @@ static void on_posted(struct colony *colony, struct colony__call *call)
 {
     struct posted *posted = (struct posted *)call;
 
+    colony__calls_release(colony__calls_of(colony), CALLS_MESSAGES, sizeof *posted);
     posted->fn(colony, posted->arg);
     free(posted);
 }
@@ -172,11 +179,18 @@ static void on_posted(struct colony *colony, struct colony__call *call)
 int colony_engine_post(struct colony *colony, void (*fn)(struct colony *colony, void *arg),
                        void *arg)
 {
-    struct posted *posted = malloc(sizeof *posted);
+    struct colony__calls *calls = colony__calls_of(colony);
+    int rc = colony__calls_hold(calls, CALLS_MESSAGES, sizeof(struct posted));
+    struct posted *posted;
 
-    if (!posted)
+    if (rc < 0)
+        return rc;
+    posted = malloc(sizeof *posted);
+    if (!posted) {
+        colony__calls_release(calls, CALLS_MESSAGES, sizeof *posted);
         return -ENOMEM;
+    }
     *posted = (struct posted){.call = {.fn = on_posted}, .fn = fn, .arg = arg};
-    colony__calls_add(colony__calls_of(colony), &posted->call);
+    colony__calls_add(calls, &posted->call);
     return 0;
 }

@@ -56,6 +56,7 @@ static void discard(struct colony *colony)
     free(colony->state);
     free(colony->program);
     free(colony->name);
+    free(colony->given_name);
     (void)pthread_mutex_destroy(&colony->lock);
     free(colony);
 }

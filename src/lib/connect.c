@@ -28,14 +28,15 @@ static void on_keeper_ended(void *data)
 
 /*
  * Pipes of processes, which must not be without an end of ours at any moment: one that reads would
- * see the end of its input, and what was written and not read would be lost.
+ * see the end of its input, and what was written and not read would be lost. Where the program has
+ * closed its first three they are above these, which are others in a keeper.
  */
 
 static void hold(int fd, void *data)
 {
     struct colony__held *held = data;
     int *fds = colony_array_room(held->fds, held->count, &held->capacity, sizeof *fds);
-    int copy = fds ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+    int copy = fds ? fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : -1;
 
     if (fds)
         held->fds = fds;

@@ -144,7 +144,8 @@ int colony_daemon_run_slave(struct colony_daemon *daemon, const struct colony_da
     return colony_fail_os(err, rc, "cannot run the slave %s", slave->name);
 }
 
-size_t colony__slaves_reap(struct colony_daemon *daemon)
+/* Takes those out of the list that are over: how many are not. */
+static size_t take_over(struct colony_daemon *daemon, struct colony__slaves *over)
 {
     struct colony__slave *slave;
     struct colony__slave *next;
@@ -155,13 +156,28 @@ size_t colony__slaves_reap(struct colony_daemon *daemon)
         next = LIST_NEXT(slave, place);
         if (!slave->is_over)
             continue;
-        (void)pthread_join(slave->thread, NULL); /* it has but to return */
         LIST_REMOVE(slave, place);
+        LIST_INSERT_HEAD(over, slave, place);
         daemon->slave_count--;
-        free(slave);
     }
     count = daemon->slave_count;
     colony__daemon_unlock(daemon);
+    return count;
+}
+
+size_t colony__slaves_reap(struct colony_daemon *daemon)
+{
+    struct colony__slaves over = LIST_HEAD_INITIALIZER(over);
+    struct colony__slave *slave;
+    size_t count = take_over(daemon, &over);
+
+    /* Without the lock: destructors of the program's own thread-specific data may run still, and
+     * may ask anything of the daemon. */
+    while ((slave = LIST_FIRST(&over))) {
+        LIST_REMOVE(slave, place);
+        (void)pthread_join(slave->thread, NULL);
+        free(slave);
+    }
     return count;
 }
 

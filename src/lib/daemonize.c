@@ -214,6 +214,8 @@ int colony_daemonize(const char *pid_file, unsigned flags, struct colony_error *
     int pid_fd;
     int rc;
 
+    if (flags & ~(unsigned)COLONY_DAEMONIZE_WAIT)
+        return colony_fail(err, -EINVAL, "%s: there are no such flags", what);
     if (has_threads())
         return colony_fail(err, -EBUSY, "%s: the program has threads already", what);
     rc = open_pid_file(&pid_fd, pid_file, err);

@@ -11,10 +11,6 @@
 #include "lib/calls_internal.h"
 #include "lib/colony_internal.h"
 
-enum {
-    WAITING_MAX = 16 << 20, /* bytes of one struct colony */
-};
-
 struct writing {
     struct colony__call call; /* first */
     struct colony__calls *calls;
@@ -48,7 +44,7 @@ static void finish(int rc, const char *why, void *data)
 
     if (rc < 0 && !why)
         why = describe(rc);
-    colony__calls_release(writing->calls, input->size);
+    colony__calls_release(writing->calls, CALLS_WRITES, input->size);
     if (input->done)
         input->done(rc < 0 ? rc : 0, rc < 0 ? why : NULL, input->data);
     else if (rc < 0)
@@ -91,13 +87,13 @@ static int hold(struct writing **out, struct colony *colony, const struct colony
     size_t label_size = input->stream.label ? strlen(input->stream.label) + 1 : 0;
     struct writing *writing;
 
-    if (colony__calls_hold(calls, input->size, WAITING_MAX) < 0)
+    if (colony__calls_hold(calls, CALLS_WRITES, input->size) < 0)
         return colony_fail(err, -EAGAIN,
                            "cannot write to the process %llu: %d MiB wait to be written already",
-                           (unsigned long long)input->stream.id, WAITING_MAX >> 20);
+                           (unsigned long long)input->stream.id, COLONY__CALLS_WAITING_MAX >> 20);
     writing = calloc(1, sizeof *writing + input->size + label_size);
     if (!writing) {
-        colony__calls_release(calls, input->size);
+        colony__calls_release(calls, CALLS_WRITES, input->size);
         return colony_fail_os(err, -ENOMEM, "cannot write to the process %llu",
                               (unsigned long long)input->stream.id);
     }

@@ -13,6 +13,7 @@
 #include <uv.h>
 
 #include "core/error.h"
+#include "core/fd.h"
 #include "core/keeper_options.h"
 #include "core/log.h"
 #include "core/message.h"
@@ -36,13 +37,6 @@ struct colony__keeper {
     char line[LINE_SIZE];
 };
 
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
-}
-
 /* What it logs. */
 
 static void pass_lines_on(struct colony__keeper *keeper)
@@ -61,29 +55,31 @@ static void pass_lines_on(struct colony__keeper *keeper)
         keeper->used = 0; /* no line of its is so long */
 }
 
-static bool read_log(struct colony__keeper *keeper)
+/* Whether there may be more; 0: not now; -EPIPE: never more. */
+static int read_log(struct colony__keeper *keeper)
 {
     ssize_t count =
         read(keeper->log_fd, keeper->line + keeper->used, sizeof keeper->line - keeper->used);
 
+    if (count < 0 && errno == EINTR)
+        return 1;
     if (count <= 0)
-        return count < 0 && errno == EINTR;
+        return count < 0 && errno == EAGAIN ? 0 : -EPIPE;
     keeper->used += (size_t)count;
     pass_lines_on(keeper);
-    return true;
+    return 1;
 }
 
 static void on_log(uv_poll_t *poll, int status, int events)
 {
     struct colony__keeper *keeper = poll->data;
+    int more = 1;
 
     (void)events;
-    for (int i = 0; i < READS_A_TURN; i++)
-        if (!read_log(keeper)) {
-            if (errno != EAGAIN || status < 0)
-                (void)uv_poll_stop(poll);
-            return;
-        }
+    for (int i = 0; i < READS_A_TURN && more > 0; i++)
+        more = read_log(keeper);
+    if (more < 0 || (more == 0 && status < 0))
+        (void)uv_poll_stop(poll);
 }
 
 static void on_channel(uv_poll_t *poll, int status, int events)
@@ -92,7 +88,7 @@ static void on_channel(uv_poll_t *poll, int status, int events)
 
     (void)status, (void)events; /* it says nothing: this is its end */
     (void)uv_poll_stop(poll);
-    while (read_log(keeper))
+    while (read_log(keeper) > 0)
         ; /* its last words: the pipe holds no more than 64 KiB */
     (void)uv_poll_stop(&keeper->log);
     keeper->ended(keeper->data);
@@ -104,8 +100,8 @@ static void on_closed(uv_handle_t *handle)
 
     if (--keeper->handle_count > 0)
         return;
-    close_fd(&keeper->channel_fd);
-    close_fd(&keeper->log_fd);
+    colony_fd_close(&keeper->channel_fd);
+    colony_fd_close(&keeper->log_fd);
     free(keeper);
 }
 
@@ -140,12 +136,12 @@ static int open_ends(struct ends *ends)
 
 static void close_ends(struct ends *ends)
 {
-    close_fd(&ends->channel[0]);
-    close_fd(&ends->channel[1]);
-    close_fd(&ends->log[0]);
-    close_fd(&ends->log[1]);
-    close_fd(&ends->host);
-    close_fd(&ends->null);
+    colony_fd_close(&ends->channel[0]);
+    colony_fd_close(&ends->channel[1]);
+    colony_fd_close(&ends->log[0]);
+    colony_fd_close(&ends->log[1]);
+    colony_fd_close(&ends->host);
+    colony_fd_close(&ends->null);
 }
 
 /* Where the program has closed its first three they are not to be mistaken for ours. */
@@ -204,8 +200,8 @@ static int watch(struct colony__keeper *keeper, struct uv_loop_s *loop, struct e
     keeper->channel.data = keeper->log.data = keeper;
     rc = uv_poll_init(loop, &keeper->channel, keeper->channel_fd);
     if (rc < 0) {
-        close_fd(&keeper->channel_fd);
-        close_fd(&keeper->log_fd);
+        colony_fd_close(&keeper->channel_fd);
+        colony_fd_close(&keeper->log_fd);
         free(keeper);
         return rc;
     }

@@ -38,7 +38,6 @@ struct colony {
     struct colony_callbacks callbacks;
     uv_loop_t *loop;
     bool owns_loop;
-    pthread_t thread; /* that made it, and runs its loop */
     struct colony__calls *calls;
     struct colony__listeners *listeners;
     struct colony__controllers *controllers;
@@ -48,8 +47,9 @@ struct colony {
     /* what is said before it starts (colony.c) */
     char *state;   /* NULL: one of its own */
     char *program; /* NULL: the installed one */
-    char *name;    /* NULL: as the settings have it */
-    char *config;  /* the file that they were read from; NULL: none */
+    char *name;    /* NULL: as the settings have it, which is @given_name */
+    char *given_name;
+    char *config; /* the file that they were read from; NULL: none */
     bool leaves;
     struct colony_settings *given; /* NULL: nothing was loaded */
 

@@ -270,6 +270,7 @@ void colony_unsubscribe(struct colony_listener *listener)
 struct publishing {
     struct colony__call call; /* first */
     cJSON *message;
+    size_t size; /* of all of it */
     char topic[TOPIC_MAX + 1];
 };
 
@@ -308,6 +309,7 @@ static void on_publishing(struct colony *colony, struct colony__call *call)
         if (!at->source &&
             (strcmp(at->what, ".") == 0 || colony_event_is_word(publishing->topic, at->what)))
             colony__listener_tell(at, publishing->topic, &msg);
+    colony__calls_release(colony__calls_of(colony), CALLS_MESSAGES, publishing->size);
     cJSON_Delete(publishing->message);
     free(publishing);
 }
@@ -332,11 +334,58 @@ static bool is_of_engine(const char *topic)
     return strcmp(first, "proc") == 0 || colony_event_parse(first) >= 0;
 }
 
+/* What a copy of it takes. */
+static size_t size_of(const cJSON *json)
+{
+    size_t size = sizeof *json;
+
+    if (json->valuestring)
+        size += strlen(json->valuestring) + 1;
+    if (json->string)
+        size += strlen(json->string) + 1;
+    for (const cJSON *at = json->child; at; at = at->next)
+        size += size_of(at);
+    return size;
+}
+
+static struct publishing *make_publishing(const char *topic, const cJSON *message, size_t size)
+{
+    struct publishing *publishing = calloc(1, sizeof *publishing);
+
+    if (publishing && message)
+        publishing->message = cJSON_Duplicate(message, true);
+    if (!publishing || (message && !publishing->message)) {
+        free(publishing);
+        return NULL;
+    }
+    publishing->call.fn = on_publishing;
+    publishing->size = size;
+    (void)snprintf(publishing->topic, sizeof publishing->topic, "%s", topic);
+    return publishing;
+}
+
+static int publish(struct colony *colony, const char *topic, const struct cJSON *message,
+                   struct colony_error *err)
+{
+    struct colony__calls *calls = colony__calls_of(colony);
+    size_t size = sizeof(struct publishing) + (message ? size_of(message) : 0);
+    struct publishing *publishing;
+
+    if (colony__calls_hold(calls, CALLS_MESSAGES, size) < 0)
+        return colony_fail(err, -EAGAIN, "cannot publish %s: %d MiB wait to be told already", topic,
+                           COLONY__CALLS_WAITING_MAX >> 20);
+    publishing = make_publishing(topic, message, size);
+    if (!publishing) {
+        colony__calls_release(calls, CALLS_MESSAGES, size);
+        return colony_fail_os(err, -ENOMEM, "cannot publish %s", topic);
+    }
+    colony__calls_add(calls, &publishing->call);
+    return 0;
+}
+
 int colony_publish(struct colony *colony, const char *topic, const struct cJSON *message,
                    struct colony_error *err)
 {
-    struct publishing *publishing;
-
     if (!is_topic(topic))
         return colony_fail(
             err, -EINVAL,
@@ -346,15 +395,5 @@ int colony_publish(struct colony *colony, const char *topic, const struct cJSON 
     if (is_of_engine(topic))
         return colony_fail(err, -EINVAL, "cannot publish %s: the engine has events called so",
                            topic);
-    publishing = calloc(1, sizeof *publishing);
-    if (publishing && message)
-        publishing->message = cJSON_Duplicate(message, true);
-    if (!publishing || (message && !publishing->message)) {
-        free(publishing);
-        return colony_fail_os(err, -ENOMEM, "cannot publish %s", topic);
-    }
-    (void)snprintf(publishing->topic, sizeof publishing->topic, "%s", topic);
-    publishing->call.fn = on_publishing;
-    colony__calls_add(colony__calls_of(colony), &publishing->call);
-    return 0;
+    return publish(colony, topic, message, err);
 }

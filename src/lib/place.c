@@ -55,9 +55,22 @@ static int find_program(const struct colony *colony, char *out, size_t size,
                : 0;
 }
 
+/* The one of the settings is kept: another run may have that again. */
+static int settle_name(struct colony *colony, struct colony_error *err)
+{
+    char **name = &colony->given->name;
+
+    if (!colony->given_name) {
+        colony->given_name = *name;
+        *name = NULL;
+    }
+    free(*name);
+    *name = strdup(colony->name ? colony->name : colony->given_name);
+    return *name ? 0 : colony_fail(err, -ENOMEM, "cannot start: out of memory");
+}
+
 static int settle_settings(struct colony *colony, struct colony_error *err)
 {
-    char *copy = NULL;
     int rc = 0;
 
     if (!colony->given)
@@ -69,14 +82,7 @@ static int settle_settings(struct colony *colony, struct colony_error *err)
         return colony_fail(err, -ENOTSUP,
                            "cannot use section `user`: the engine is in this program, and runs as "
                            "whom that runs");
-    if (!colony->name)
-        return 0;
-    copy = strdup(colony->name);
-    if (!copy)
-        return colony_fail(err, -ENOMEM, "cannot start: out of memory");
-    free(colony->given->name);
-    colony->given->name = copy;
-    return 0;
+    return settle_name(colony, err);
 }
 
 static int open_folder(struct colony *colony, struct colony_error *err)

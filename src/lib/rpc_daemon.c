@@ -173,17 +173,17 @@ static int open_loop(struct colony_rpc_daemon *daemon, struct colony_error *err)
     return 0;
 }
 
-/* The program's signals are for its own threads. */
+/* The program's signals are for threads that run its code: workers and runs put the mask back,
+ * which what they run inherits. */
 static int begin_thread(struct colony_rpc_daemon *daemon, struct colony_error *err)
 {
     sigset_t all;
-    sigset_t before;
     int rc;
 
     (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &daemon->mask);
     rc = -pthread_create(&daemon->thread, NULL, colony__rpcd_serve, daemon);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &daemon->mask, NULL);
     daemon->has_thread = rc == 0;
     return rc < 0 ? colony_fail_os(err, rc, "cannot start a thread of %s", daemon->name) : 0;
 }
@@ -316,31 +316,17 @@ struct cJSON *colony_rpc_figures(struct colony_rpc_daemon *daemon)
     return json;
 }
 
-/* A text that was cut may end with a part of a character. */
-static void drop_half(char *text)
-{
-    char *last = text + strlen(text);
-
-    while (last > text && ((unsigned char)last[-1] & 0xc0) == 0x80)
-        last--;
-    if (last > text && (unsigned char)last[-1] >= 0xc0 &&
-        colony_utf8_length(last - 1, strlen(last - 1)) == 0)
-        last[-1] = '\0';
-}
-
 int colony_rpc_throw(struct colony_rpc_error *error, int code, const char *type, const char *format,
                      ...)
 {
     struct colony_error line = {0};
     va_list args;
     char text[sizeof error->message];
-    int size;
 
     va_start(args, format);
-    size = vsnprintf(text, sizeof text, format, args);
+    (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (size >= (int)sizeof text)
-        drop_half(text);
+    colony_utf8_repair(text, strlen(text));     /* it may be cut */
     (void)colony_fail(&line, code, "%s", text); /* one line of it */
     (void)snprintf(error->message, sizeof error->message, "%s", line.message);
     (void)snprintf(error->type, sizeof error->type, "%s", type ? type : "");

@@ -8,6 +8,7 @@
 #define COLONY_LIB_RPC_INTERNAL_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 #include <colony.h>
@@ -127,6 +128,7 @@ struct colony_rpc_daemon {
     pthread_t thread;
     bool was_started; /* the program's: there is a loop */
     bool has_thread;  /* the program's */
+    sigset_t mask;    /* of signals, as the program's thread had it that started this */
     uv_loop_t loop;
     uv_async_t async;
     uv_timer_t look_timer; /* runs where functions tell attributes that are saved */
@@ -178,6 +180,10 @@ void colony__rpcd_free_members(struct colony_rpc_daemon *daemon);
 int colony__rpcd_begin_workers(struct colony_rpc_daemon *daemon, struct colony_error *err);
 /* When no job is under way. */
 void colony__rpcd_end_workers(struct colony_rpc_daemon *daemon);
+/* @given (may be NULL) is copied. NULL: no memory. */
+struct colony__rpcd_job *colony__rpcd_make_job(enum colony__rpcd_job_kind kind,
+                                               struct colony__rpcd_member *member,
+                                               const char *given);
 /*
  * Has @job carried out, here and now or by a worker, and then done; it is the workers' from here.
  * False: too many wait, and it is still the caller's. What is the daemon's own always may.

@@ -97,6 +97,14 @@ static int check_doc(const char *doc, const char *name, struct colony_error *err
     return colony_fail(err, -EINVAL, "cannot expose %s: its `doc` is no UTF-8", name);
 }
 
+static int check_flags(unsigned flags, unsigned known, const char *name, struct colony_error *err)
+{
+    return flags & ~known
+               ? colony_fail(err, -EINVAL, "cannot expose %s: it cannot have the flags 0x%x", name,
+                             flags & ~known)
+               : 0;
+}
+
 static int copy(char **out, const char *text)
 {
     *out = text ? strdup(text) : NULL;
@@ -136,6 +144,9 @@ int colony_rpc_expose_method(struct colony_rpc_daemon *daemon,
 
     if (rc == 0)
         rc = check_doc(method->doc, method->name, err);
+    if (rc == 0)
+        rc = check_flags(method->flags, COLONY_RPC_ON_LOOP | COLONY_RPC_FOR_READERS, method->name,
+                         err);
     if (rc < 0)
         return rc;
     if (!method->call || (method->params && !are_params(method->params)))
@@ -202,6 +213,8 @@ int colony_rpc_expose_attr(struct colony_rpc_daemon *daemon,
 
     if (rc == 0)
         rc = check_doc(attribute->doc, attribute->name, err);
+    if (rc == 0)
+        rc = check_flags(attribute->flags, COLONY_RPC_ON_LOOP, attribute->name, err);
     if (rc == 0)
         rc = check_attribute(attribute, is_saved, value != NULL, err);
     if (rc < 0)
@@ -429,18 +442,6 @@ static void call_program(struct colony_rpc_daemon *daemon, struct colony__rpcd_j
                                 : "cannot do this: the daemon ends");
 }
 
-static struct colony__rpcd_job *make_job(enum colony__rpcd_job_kind kind,
-                                         struct colony__rpcd_member *member)
-{
-    struct colony__rpcd_job *job = calloc(1, sizeof *job);
-
-    if (!job)
-        return NULL;
-    job->kind = kind;
-    job->member = member;
-    return job;
-}
-
 static void get(void *data, const char *name, struct colony_rpc_call *call)
 {
     struct colony_rpc_daemon *daemon = data;
@@ -450,7 +451,7 @@ static void get(void *data, const char *name, struct colony_rpc_call *call)
     if (!member) {
         colony_rpc_answer(call, find_own(daemon, name)->get(daemon));
     } else if (member->attribute.get) {
-        call_program(daemon, make_job(RPCD_GET, member), call, NULL);
+        call_program(daemon, colony__rpcd_make_job(RPCD_GET, member, NULL), call, NULL);
     } else {
         text = copy_value(daemon, member);
         if (text)
@@ -489,7 +490,7 @@ static void set(void *data, const char *name, struct colony_rpc_call *call)
     if (!value) {
         colony_rpc_answer(call, NULL);
     } else if (member->attribute.set) {
-        call_program(daemon, make_job(RPCD_SET, member), call, value);
+        call_program(daemon, colony__rpcd_make_job(RPCD_SET, member, NULL), call, value);
     } else {
         set_value(daemon, member, value, call);
         cJSON_Delete(value);
@@ -535,7 +536,7 @@ static void call_method(void *data, const char *name, struct colony_rpc_call *ca
     if (has_params && !params)
         colony_rpc_answer(call, NULL);
     else
-        call_program(daemon, make_job(RPCD_CALL, member), call, params);
+        call_program(daemon, colony__rpcd_make_job(RPCD_CALL, member, NULL), call, params);
 }
 
 const struct colony_rpc_object colony__rpcd_object = {

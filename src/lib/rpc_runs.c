@@ -33,6 +33,7 @@ static void *call_run(void *arg)
     struct colony__rpcd_run *run = arg;
     struct colony_rpc_daemon *daemon = run->daemon;
 
+    (void)pthread_sigmask(SIG_SETMASK, &daemon->mask, NULL);
     run->run(daemon, run->data);
     (void)pthread_mutex_lock(&daemon->lock);
     run->has_returned = true;

@@ -138,22 +138,6 @@ int colony__rpcd_make_saved(struct colony_rpc_daemon *daemon, struct colony_erro
 /* --- the beginning -----------------------------------------------------------------------------
  */
 
-static struct colony__rpcd_job *make_job(enum colony__rpcd_job_kind kind,
-                                         struct colony__rpcd_member *member, const char *given)
-{
-    struct colony__rpcd_job *job = calloc(1, sizeof *job);
-
-    if (!job)
-        return NULL;
-    job->kind = kind;
-    job->member = member;
-    job->given = given ? strdup(given) : NULL;
-    if (!given || job->given)
-        return job;
-    free(job);
-    return NULL;
-}
-
 /* One that is not taken leaves the program's own value, which is saved then. */
 static void on_set(struct colony_rpc_daemon *daemon, struct colony__rpcd_job *job)
 {
@@ -178,7 +162,7 @@ static void set_one(struct colony_rpc_daemon *daemon, struct colony__rpcd_member
             (void)pthread_mutex_unlock(&daemon->lock);
             return;
         }
-    } else if ((job = make_job(RPCD_SET, member, json))) {
+    } else if ((job = colony__rpcd_make_job(RPCD_SET, member, json))) {
         job->done = on_set;
         (void)colony__rpcd_submit(daemon, job); /* the daemon's own are always taken */
         return;
@@ -250,7 +234,7 @@ static void on_looked(struct colony_rpc_daemon *daemon, struct colony__rpcd_job 
 
 void colony__rpcd_look_at(struct colony_rpc_daemon *daemon, struct colony__rpcd_member *member)
 {
-    struct colony__rpcd_job *job = make_job(RPCD_GET, member, NULL);
+    struct colony__rpcd_job *job = colony__rpcd_make_job(RPCD_GET, member, NULL);
 
     if (!job)
         return; /* what was told before is saved */

@@ -120,36 +120,18 @@ static int set_up(struct colony_rpc_daemon *daemon, struct colony_error *err)
     return rc;
 }
 
-/* The file of an entry has the name and the pid in its own name. */
-static int check_registry(const struct colony_rpc_daemon *daemon, struct colony_error *err)
-{
-    struct colony_rpc_entry *entries = NULL;
-    size_t count = 0;
-    int rc = colony_rpc_registry_list(&entries, &count, err);
-
-    for (size_t i = 0; i < count && rc == 0; i++)
-        if (entries[i].pid == getpid() && strcmp(entries[i].name, daemon->name) == 0)
-            rc = colony_fail(err, -EEXIST,
-                             "cannot serve %s: this program has a daemon of that name already",
-                             daemon->name);
-    free(entries);
-    return rc;
-}
-
 static int enter_registry(struct colony_rpc_daemon *daemon, struct colony_error *err)
 {
     struct colony_rpc_entry *entry = &daemon->entry;
-    int rc = check_registry(daemon, err);
+    int rc;
 
-    if (rc < 0)
-        return rc;
     (void)snprintf(entry->name, sizeof entry->name, "%s", daemon->name);
     entry->port = daemon->listening.port;
     entry->message_bytes_max = daemon->settings->rpc.message_bytes_max;
     if (daemon->curve)
         (void)snprintf(entry->public_key, sizeof entry->public_key, "%s",
                        daemon->curve->keys.public);
-    rc = colony_rpc_registry_add(entry, err);
+    rc = colony_rpc_registry_add_new(entry, err);
     daemon->is_registered = rc == 0;
     return rc;
 }

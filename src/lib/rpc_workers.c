@@ -36,6 +36,23 @@ static struct colony__rpcd_job *pop(struct colony__rpcd_queue *queue)
     return job;
 }
 
+struct colony__rpcd_job *colony__rpcd_make_job(enum colony__rpcd_job_kind kind,
+                                               struct colony__rpcd_member *member,
+                                               const char *given)
+{
+    struct colony__rpcd_job *job = calloc(1, sizeof *job);
+
+    if (!job)
+        return NULL;
+    job->kind = kind;
+    job->member = member;
+    job->given = given ? strdup(given) : NULL;
+    if (!given || job->given)
+        return job;
+    free(job);
+    return NULL;
+}
+
 void colony__rpcd_free_job(struct colony__rpcd_job *job)
 {
     free(job->given);
@@ -102,6 +119,7 @@ static void *work(void *arg)
     struct colony__rpcd_workers *workers = &daemon->workers;
     struct colony__rpcd_job *job;
 
+    (void)pthread_sigmask(SIG_SETMASK, &daemon->mask, NULL);
     (void)pthread_mutex_lock(&daemon->lock);
     for (;;) {
         while (!workers->queue.first && !workers->is_ending)

@@ -128,8 +128,24 @@ static char *print_entry(const struct colony_rpc_entry *entry)
     return text;
 }
 
+static bool read_entry(int folder, const char *name, struct colony_rpc_entry *out);
+
+/* One that was there before stays if it is of a daemon that lives. Its name has the pid in it: who
+ * tries the same at this moment is a thread of ours, and one of both gets it. */
+static int link_new(int folder, const char *fresh, const char *name)
+{
+    struct colony_rpc_entry former;
+
+    if (linkat(folder, fresh, folder, name, 0) == 0)
+        return 0;
+    if (errno != EEXIST || read_entry(folder, name, &former))
+        return -errno;
+    (void)unlinkat(folder, name, 0); /* of a process that had our pid */
+    return linkat(folder, fresh, folder, name, 0) == 0 ? 0 : -errno;
+}
+
 /* Under another name first, so that nobody reads half of it. */
-static int write_file(int folder, const char *name, const char *text)
+static int write_file(int folder, const char *name, const char *text, bool is_new)
 {
     char fresh[NAME_MAX + 1];
     size_t size = strlen(text);
@@ -141,9 +157,11 @@ static int write_file(int folder, const char *name, const char *text)
         return fd;
     if (write(fd, text, size) != (ssize_t)size)
         rc = -EIO;
-    if (rc == 0 && renameat(folder, fresh, folder, name) < 0)
+    if (rc == 0 && is_new)
+        rc = link_new(folder, fresh, name);
+    else if (rc == 0 && renameat(folder, fresh, folder, name) < 0)
         rc = -errno;
-    if (rc < 0)
+    if (rc < 0 || is_new)
         (void)unlinkat(folder, fresh, 0);
     (void)close(fd);
     return rc;
@@ -341,7 +359,7 @@ static void remove_former(const struct colony_rpc_entry *entry)
     free(list);
 }
 
-int colony_rpc_registry_add(struct colony_rpc_entry *entry, struct colony_error *err)
+static int add(struct colony_rpc_entry *entry, bool is_new, struct colony_error *err)
 {
     char name[NAME_MAX + 1];
     char *text;
@@ -360,13 +378,27 @@ int colony_rpc_registry_add(struct colony_rpc_entry *entry, struct colony_error 
         return folder;
     name_file(entry, name, sizeof name);
     text = print_entry(entry);
-    rc = text ? write_file(folder, name, text) : -ENOMEM;
+    rc = text ? write_file(folder, name, text, is_new) : -ENOMEM;
     free(text);
     (void)close(folder);
+    if (rc == -EEXIST)
+        return colony_fail(err, rc,
+                           "cannot serve %s: this program has a daemon of that name already",
+                           entry->name);
     if (rc < 0)
         return colony_fail_os(err, rc, "cannot write the registry of RPC");
     remove_former(entry);
     return 0;
+}
+
+int colony_rpc_registry_add(struct colony_rpc_entry *entry, struct colony_error *err)
+{
+    return add(entry, false, err);
+}
+
+int colony_rpc_registry_add_new(struct colony_rpc_entry *entry, struct colony_error *err)
+{
+    return add(entry, true, err);
 }
 
 static int fail_missing(const struct colony_rpc_entry *list, size_t count, const char *name,

@@ -42,6 +42,9 @@ int colony_rpc_registry_folder(char *path, size_t size);
  * -EINVAL: the name is none; -EACCES: the folder is somebody else's.
  */
 int colony_rpc_registry_add(struct colony_rpc_entry *entry, struct colony_error *err);
+/* The same for one that is not to take the place of another: -EEXIST when this process serves one
+ * of that name already. */
+int colony_rpc_registry_add_new(struct colony_rpc_entry *entry, struct colony_error *err);
 /* Removes it. Never fails. */
 void colony_rpc_registry_remove(const struct colony_rpc_entry *entry);
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/fd.h"
 #include "core/orphan.h"
 #include "core/table.h"
 #include "session/launch_internal.h"
@@ -47,13 +48,6 @@ struct birth {
     int go_fd;
     pid_t pid;
 };
-
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
-}
 
 static int open_pipes(struct birth *birth, struct colony_error *err)
 {
@@ -118,8 +112,8 @@ static int bear(struct birth *birth, struct colony_error *err)
         return colony_fail_os(err, -errno, "cannot start %s: fork", birth->title);
     if (middle == 0)
         colony__launch_middle(&birth->plan, parent_ends);
-    close_fd(&birth->plan.fds[LAUNCH_TELL]);
-    close_fd(&birth->plan.fds[LAUNCH_GO]);
+    colony_fd_close(&birth->plan.fds[LAUNCH_TELL]);
+    colony_fd_close(&birth->plan.fds[LAUNCH_GO]);
     colony_orphan_wait(middle);
     rc = hear(birth, &word, err);
     if (rc < 0)
@@ -164,7 +158,7 @@ static void give_up(struct birth *birth, const struct colony_session_process *pr
 {
     int pidfd = colony_session_process_pidfd(process);
 
-    close_fd(&birth->go_fd);
+    colony_fd_close(&birth->go_fd);
     if (pidfd < 0)
         return;
     (void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
@@ -229,8 +223,8 @@ int colony_session_launch(struct colony_workspace *workspace,
     rc = colony__launch_plan_init(&birth.plan, workspace, process, err);
     if (rc == 0)
         rc = start(&birth, workspace, process, err);
-    close_fd(&birth.go_fd);
-    close_fd(&birth.listen_fd);
+    colony_fd_close(&birth.go_fd);
+    colony_fd_close(&birth.listen_fd);
     colony__launch_plan_clear(&birth.plan);
     return rc;
 }

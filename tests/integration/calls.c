@@ -217,6 +217,51 @@ static void early(void)
     CHECK(written.count == 1 && written.rc < 0);
 }
 
+static char order[8]; /* a letter for each that was carried out */
+
+static void add_letter(char letter)
+{
+    order[strlen(order)] = letter;
+}
+
+static void on_ordered_write(int rc, const char *why, void *data)
+{
+    (void)rc, (void)why, (void)data;
+    add_letter('w');
+}
+
+static void on_ordered_event(const char *evtype, const struct colony_msg *msg, void *data)
+{
+    (void)evtype, (void)msg, (void)data;
+    add_letter('e');
+}
+
+static void on_ordered_post(struct colony *it, void *data)
+{
+    (void)it, (void)data;
+    add_letter('p');
+}
+
+/* What follows a write that waits for the engine waits, too; what comes before it does not. */
+static void ordered(void)
+{
+    const struct colony_input input = {{1000000, NULL}, "x", 1, on_ordered_write, NULL};
+    struct colony_listener *listener;
+
+    begin(NULL);
+    CHECK(colony_subscribe(colony, "mine", on_ordered_event, NULL, &listener, &err) == 0);
+    CHECK(colony_engine_start(colony, &err) == 0);
+    CHECK(colony_engine_post(colony, on_ordered_post, NULL) == 0);
+    CHECK(colony_write_to(colony, &input, &err) == 0);
+    CHECK(colony_publish(colony, "mine", NULL, &err) == 0);
+    CHECK(colony_engine_post(colony, on_ordered_post, NULL) == 0);
+    UNTIL(order[0]);
+    CHECK(colony_write_to(colony, &input, &err) == 0);
+    UNTIL(strlen(order) == 5);
+    CHECK(strcmp(order, "pwepw") == 0);
+    end();
+}
+
 /* Writes that are larger than a pipe takes at once, of several threads. */
 enum {
     WRITERS = 4,
@@ -347,9 +392,11 @@ static void apart(void)
 }
 
 static const struct scenario scenarios[] = {
-    {"templates", templates}, {"processes", processes}, {"stats", stats},
-    {"output", output},       {"input", input},         {"early", early},
-    {"writers", writers},     {"apart", apart},         {NULL, NULL},
+    {"templates", templates}, {"processes", processes},
+    {"stats", stats},         {"output", output},
+    {"input", input},         {"early", early},
+    {"ordered", ordered},     {"writers", writers},
+    {"apart", apart},         {NULL, NULL},
 };
 
 int main(int argc, char **argv)

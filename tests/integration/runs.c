@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* runs.c - scenarios of programs whose keeper, engine or settings become others. */
+#include <poll.h>
+#include <sys/syscall.h>
+
 #include "scenarios.h"
 
 #include <sys/stat.h>
@@ -283,6 +286,60 @@ static void unasked(void)
     end();
 }
 
+static int retries;
+
+static void count_retries(int severity, const char *text, void *data)
+{
+    (void)severity, (void)data;
+    retries += strstr(text, "is tried again") != NULL;
+}
+
+static int wait_for_end(int pidfd)
+{
+    struct pollfd process = {.fd = pidfd, .events = POLLIN};
+
+    return poll(&process, 1, DEADLINE_MS) == 1;
+}
+
+/* What a process says while there is no keeper is in its log, also where the program has closed its
+ * standard streams and other descriptors take these numbers. */
+static void closed(void)
+{
+    char link[512], go[512], log[512], web[1200], said[64] = "";
+    const char *installed = keeper_program;
+    int pidfd;
+    FILE *file;
+
+    (void)snprintf(link, sizeof link, "%s.colony", state);
+    (void)snprintf(go, sizeof go, "%s.go", state);
+    (void)snprintf(log, sizeof log, "%s/log/web.1.log", state);
+    (void)snprintf(
+        web, sizeof web,
+        "{name: web, shell: true, restart: never, cmd: 'while [ ! -e %s ]; do sleep 0.01; "
+        "done; echo last words'}",
+        go);
+    CHECK(symlink(installed, link) == 0);
+    keeper_program = link;
+    colony_set_logger(count_retries, NULL);
+    begin(NULL);
+    hear(&first, "exit");
+    start();
+    CHECK(colony_template_add(colony, web, &err) == 0);
+    UNTIL(one_of("web").id != 0);
+    pidfd = (int)syscall(SYS_pidfd_open, one_of("web").os_pid, 0);
+    CHECK(pidfd >= 0 && close(STDIN_FILENO) == 0 && close(STDOUT_FILENO) == 0);
+    CHECK(unlink(link) == 0 && kill(read_keeper(), SIGKILL) == 0);
+    UNTIL(retries > 0);
+    save(go, "");
+    CHECK(wait_for_end(pidfd) && close(pidfd) == 0);
+    CHECK(symlink(installed, link) == 0);
+    UNTIL(first.count == 1);
+    end();
+    file = fopen(log, "re");
+    CHECK(file && fgets(said, sizeof said, file) && strcmp(said, "last words\n") == 0);
+    (void)fclose(file);
+}
+
 /* What is left running becomes the process of the template that the next run adds; nothing else of
  * this one is remembered. */
 static void left(void)
@@ -309,14 +366,34 @@ static void left(void)
     end();
 }
 
-/* The same struct colony runs twice: what was added in one run is not in the next. */
+/* Whether the settings of this run have @text. */
+static int is_set(const char *text)
+{
+    char path[512];
+    char settings[4096] = "";
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "%s/settings.json", state);
+    file = fopen(path, "r");
+    CHECK(file && fread(settings, 1, sizeof settings - 1, file) > 0);
+    (void)fclose(file);
+    return strstr(settings, text) != NULL;
+}
+
+/* The same struct colony runs twice: what was added in one run is not in the next, and a name that
+ * was given and taken back is the default again. */
 static void again(void)
 {
+    static const char *const names[] = {"first", NULL};
+    static const char *const told[] = {"\"name\":\"first\"", "\"name\":\"runs\""};
+
     begin(NULL);
     hear(&first, "spawn");
     for (int run = 1; run <= 2; run++) {
         is_ready = has_stopped = 0;
+        CHECK(colony_engine_set(colony, COLONY_NAME, names[run - 1], &err) == 0);
         start();
+        CHECK(is_set(told[run - 1]));
         CHECK(count_templates() == 0);
         CHECK(colony_template_add(colony, "{name: web, cmd: sleep 1000}", &err) == 0);
         UNTIL(first.count == (unsigned)run);
@@ -329,9 +406,9 @@ static void again(void)
 }
 
 static const struct scenario scenarios[] = {
-    {"renewed", renewed},   {"gapless", gapless}, {"last_words", last_words},
-    {"reloaded", reloaded}, {"asked", asked},     {"unasked", unasked},
-    {"left", left},         {"again", again},     {NULL, NULL},
+    {"renewed", renewed}, {"gapless", gapless}, {"last_words", last_words}, {"reloaded", reloaded},
+    {"asked", asked},     {"unasked", unasked}, {"closed", closed},         {"left", left},
+    {"again", again},     {NULL, NULL},
 };
 
 int main(int argc, char **argv)

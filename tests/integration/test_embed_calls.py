@@ -9,8 +9,10 @@ import pytest
 from conftest import BINARY
 
 SCENARIOS = {
-    "calls": ["templates", "processes", "stats", "output", "input", "early", "writers", "apart"],
-    "runs": ["renewed", "gapless", "last_words", "reloaded", "asked", "unasked", "left", "again"],
+    "calls": ["templates", "processes", "stats", "output", "input", "early", "ordered", "writers",
+              "apart"],
+    "runs": ["renewed", "gapless", "last_words", "reloaded", "asked", "unasked", "closed", "left",
+             "again"],
 }
 
 

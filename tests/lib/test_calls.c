@@ -181,6 +181,31 @@ TEST(test_what_waits_to_be_written_is_bounded)
     free(bytes);
 }
 
+static void count(struct colony *colony, void *arg)
+{
+    (void)colony;
+    ++*(unsigned *)arg;
+}
+
+TEST(test_what_is_posted_is_bounded)
+{
+    struct opened opened;
+    unsigned posted = 0;
+    unsigned counted = 0;
+
+    opened_init(&opened);
+    while (colony_engine_post(opened.colony, count, &counted) == 0 && posted < 1 << 21)
+        posted++;
+    assert_true(posted < 1 << 21);
+    assert_int_equal(colony_engine_post(opened.colony, count, &counted), -EAGAIN);
+    assert_int_equal(colony_write(opened.colony, 1, "x", 1, NULL), 0); /* that is another matter */
+    opened_turn(&opened);
+    assert_int_equal(counted, posted);
+    assert_int_equal(colony_engine_post(opened.colony, count, &counted), 0);
+    opened_clear(&opened);
+    assert_int_equal(counted, posted + 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_an_open_engine_keeps_no_loop_running),
         cmocka_unit_test(test_a_write_without_an_engine_is_told_later),
         cmocka_unit_test(test_what_waits_to_be_written_is_bounded),
+        cmocka_unit_test(test_what_is_posted_is_bounded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,11 +85,45 @@ TEST(test_slaves_that_are_done_leave_nothing)
     fixture_clear(&f);
 }
 
+static pthread_key_t key;
+
+/* When the thread ends, once the loop waits for that. */
+static void wake_others(void *data)
+{
+    struct fixture *f = data;
+
+    (void)usleep(100000);
+    colony_daemon_wake(f->daemon, "Other");
+    f->ends++;
+}
+
+static void set_specific(struct colony_daemon *daemon, void *data)
+{
+    (void)daemon;
+    assert_int_equal(pthread_setspecific(key, data), 0);
+}
+
+TEST(test_a_thread_that_ends_may_still_use_the_daemon)
+{
+    struct fixture f;
+    const struct colony_daemon_slave slave = {.name = "Tidy", .run = set_specific, .data = &f};
+
+    assert_int_equal(pthread_key_create(&key, wake_others), 0);
+    fixture_init(&f, NULL, FREE_PORT);
+    fixture_start(&f);
+    assert_int_equal(colony_daemon_run_slave(f.daemon, &slave, NULL), 0);
+    while (f.ends < 1)
+        (void)colony_daemon_sleep(f.daemon, 1);
+    fixture_clear(&f);
+    assert_int_equal(pthread_key_delete(key), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slaves_work_until_the_daemon_stops_and_can_be_woken),
         cmocka_unit_test(test_slaves_that_are_done_leave_nothing),
+        cmocka_unit_test(test_a_thread_that_ends_may_still_use_the_daemon),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

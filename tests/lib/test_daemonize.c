@@ -216,6 +216,14 @@ static void *wait_for_end(void *data)
     return NULL;
 }
 
+TEST(test_flags_that_are_none_are_refused)
+{
+    struct colony_error err;
+
+    assert_int_equal(colony_daemonize(NULL, COLONY_DAEMONIZE_WAIT | 2, &err), -EINVAL);
+    assert_non_null(strstr(err.message, "no such flags"));
+}
+
 TEST(test_a_program_with_threads_is_refused)
 {
     pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
@@ -237,6 +245,7 @@ int main(void)
         cmocka_unit_test(test_a_daemon_that_ends_before_it_is_ready_is_told_to_the_caller),
         cmocka_unit_test(test_a_pid_file_that_cannot_be_written_is_told_to_the_caller),
         cmocka_unit_test(test_a_program_may_have_closed_its_standard_streams),
+        cmocka_unit_test(test_flags_that_are_none_are_refused),
         cmocka_unit_test(test_a_program_with_threads_is_refused),
     };
 

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
@@ -117,6 +118,33 @@ TEST(test_topics_of_the_engine_and_no_topics_are_refused)
     assert_int_equal(colony_publish(opened.colony, topic, NULL, &err), 0);
     assert_int_equal(colony_publish(opened.colony, "spawns.x-1_2:3", NULL, &err), 0);
     opened_clear(&opened);
+}
+
+TEST(test_what_is_published_is_bounded)
+{
+    size_t size = 9 << 20;
+    char *text = malloc(size);
+    cJSON *message = cJSON_CreateArray();
+    struct colony_error err = {0};
+    struct opened opened;
+    struct heard heard;
+
+    assert_non_null(text);
+    memset(text, 'x', size - 1);
+    text[size - 1] = '\0';
+    assert_true(cJSON_AddItemToArray(message, cJSON_CreateString(text)));
+    free(text);
+    opened_init(&opened);
+    hear(&heard, &opened, "big", on_heard);
+    assert_int_equal(colony_publish(opened.colony, "big", message, NULL), 0);
+    assert_int_equal(colony_publish(opened.colony, "big", message, &err), -EAGAIN);
+    assert_non_null(strstr(err.message, "cannot publish big: 16 MiB wait"));
+    assert_int_equal(colony_publish(opened.colony, "small", NULL, NULL), 0);
+    opened_turn(&opened);
+    assert_int_equal(heard.count, 1);
+    assert_int_equal(colony_publish(opened.colony, "big", message, NULL), 0);
+    opened_clear(&opened);
+    cJSON_Delete(message);
 }
 
 TEST(test_no_pattern_is_refused)
@@ -280,6 +308,7 @@ int main(void)
         cmocka_unit_test(test_a_topic_is_told_to_those_whose_pattern_begins_it),
         cmocka_unit_test(test_a_topic_without_a_message_has_none),
         cmocka_unit_test(test_topics_of_the_engine_and_no_topics_are_refused),
+        cmocka_unit_test(test_what_is_published_is_bounded),
         cmocka_unit_test(test_no_pattern_is_refused),
         cmocka_unit_test(test_a_listener_may_end_in_its_callback),
         cmocka_unit_test(test_a_listener_ended_by_one_before_it_is_not_told),

@@ -100,6 +100,55 @@ TEST(test_a_call_under_way_is_finished_and_none_is_begun_at_the_end)
     fixture_clear(&f);
 }
 
+static void note_mask(struct fixture *f)
+{
+    sigset_t mask;
+
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &mask), 0);
+    if (sigismember(&mask, SIGUSR2) == 1 && sigismember(&mask, SIGTERM) == 0)
+        atomic_fetch_add(&f->count, 1);
+}
+
+static void run_noting_mask(struct colony_rpc_daemon *daemon, void *data)
+{
+    note_mask(data);
+    while (colony_rpc_sleep(daemon, UINT64_MAX))
+        ;
+}
+
+static int call_noting_mask(const struct cJSON *params, struct cJSON **result,
+                            struct colony_rpc_error *error, void *data)
+{
+    (void)params, (void)result, (void)error;
+    note_mask(data);
+    return 0;
+}
+
+/* Programs that they run inherit it: with SIGTERM blocked these would not end. */
+TEST(test_functions_of_the_program_have_its_signal_mask)
+{
+    struct fixture f;
+    struct colony_rpc_proxy *proxy;
+    sigset_t mask;
+    sigset_t before;
+
+    (void)sigemptyset(&mask);
+    (void)sigaddset(&mask, SIGUSR2);
+    fixture_init(&f, NULL);
+    expose(&f, "note", NULL, call_noting_mask, 0);
+    assert_int_equal(colony_rpc_add_run(f.daemon, run_noting_mask, &f, NULL), 0);
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, &mask, &before), 0);
+    start(&f);
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
+    proxy = connected("Pot");
+    assert_string_equal(called(proxy, "note", NULL), "null");
+    colony_rpc_disconnect(proxy);
+    colony_rpc_stop(f.daemon);
+    assert_int_equal(colony_rpc_wait(f.daemon, NULL), 0);
+    assert_int_equal(f.count, 2);
+    fixture_clear(&f);
+}
+
 TEST(test_a_signal_stops_it_when_it_was_asked_to)
 {
     struct fixture f;
@@ -166,6 +215,48 @@ TEST(test_what_is_wrong_in_its_settings_is_told_with_its_place)
     colony_rpc_close(daemon);
 }
 
+enum {
+    TWINS_ROUNDS = 10,
+};
+
+struct twin {
+    pthread_barrier_t *barrier;
+    pthread_t thread;
+    int rc;
+};
+
+static void *start_twin(void *data)
+{
+    struct twin *twin = data;
+    struct colony_rpc_daemon *daemon;
+
+    twin->rc = colony_rpc_open(&daemon, "Twin", NULL, NULL);
+    (void)pthread_barrier_wait(twin->barrier);
+    if (twin->rc < 0)
+        return NULL;
+    twin->rc = colony_rpc_start(daemon, NULL);
+    (void)pthread_barrier_wait(twin->barrier); /* as long as the other one may still come */
+    colony_rpc_close(daemon);
+    return NULL;
+}
+
+TEST(test_of_two_that_start_at_once_with_one_name_one_is_served)
+{
+    pthread_barrier_t barrier;
+
+    assert_int_equal(pthread_barrier_init(&barrier, NULL, 2), 0);
+    for (int i = 0; i < TWINS_ROUNDS; i++) {
+        struct twin twins[2] = {{.barrier = &barrier}, {.barrier = &barrier}};
+
+        for (int k = 0; k < 2; k++)
+            assert_int_equal(pthread_create(&twins[k].thread, NULL, start_twin, &twins[k]), 0);
+        for (int k = 0; k < 2; k++)
+            assert_int_equal(pthread_join(twins[k].thread, NULL), 0);
+        assert_int_equal(twins[0].rc + twins[1].rc, -EEXIST);
+    }
+    assert_int_equal(pthread_barrier_destroy(&barrier), 0);
+}
+
 TEST(test_what_cannot_be_is_told_before_it_starts)
 {
     static const char *const bad[] = {"name: x",          "program: x",  "[1]",
@@ -177,6 +268,9 @@ TEST(test_what_cannot_be_is_told_before_it_starts)
     static const struct colony_rpc_method odd = {"odd", "a b-c", NULL, 0, echo};
     static const struct colony_rpc_method many = {"many", "a b c d e f g h i", NULL, 0, echo};
     static const struct colony_rpc_method bytes = {"bytes", NULL, "\xff", 0, echo};
+    static const struct colony_rpc_method odd_flags = {"odd", NULL, NULL, 4, echo};
+    static const struct colony_rpc_attribute read_by_all = {.name = "all",
+                                                            .flags = COLONY_RPC_FOR_READERS};
     static const struct colony_rpc_attribute told = {.name = "told", .get = get_heat};
     static const cJSON json_true = {.type = cJSON_True};
     static const struct colony_rpc_attribute half = {.name = "pst_half", .get = get_heat};
@@ -198,6 +292,8 @@ TEST(test_what_cannot_be_is_told_before_it_starts)
     assert_int_equal(colony_rpc_expose_method(f.daemon, &odd, NULL, NULL), -EINVAL);
     assert_int_equal(colony_rpc_expose_method(f.daemon, &many, NULL, NULL), -EINVAL);
     assert_int_equal(colony_rpc_expose_method(f.daemon, &bytes, NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_expose_method(f.daemon, &odd_flags, NULL, NULL), -EINVAL);
+    assert_int_equal(colony_rpc_expose_attr(f.daemon, &read_by_all, NULL, NULL, NULL), -EINVAL);
     assert_int_equal(colony_rpc_describe(f.daemon, "\xff", NULL), -EINVAL);
     assert_int_equal(colony_rpc_expose_attr(f.daemon, &half, NULL, NULL, NULL), -EINVAL);
     assert_int_equal(colony_rpc_expose_attr(f.daemon, &told, &json_true, NULL, NULL), -EINVAL);
@@ -232,9 +328,11 @@ int main(void)
         cmocka_unit_test(test_it_ends_when_all_run_functions_have_returned),
         cmocka_unit_test(test_a_method_may_stop_it_and_is_answered),
         cmocka_unit_test(test_a_call_under_way_is_finished_and_none_is_begun_at_the_end),
+        cmocka_unit_test(test_functions_of_the_program_have_its_signal_mask),
         cmocka_unit_test(test_a_signal_stops_it_when_it_was_asked_to),
         cmocka_unit_test(test_a_program_has_several_of_different_names),
         cmocka_unit_test(test_what_is_wrong_in_its_settings_is_told_with_its_place),
+        cmocka_unit_test(test_of_two_that_start_at_once_with_one_name_one_is_served),
         cmocka_unit_test(test_what_cannot_be_is_told_before_it_starts),
         cmocka_unit_test(test_it_may_be_told_to_stop_before_it_starts_or_never_start),
     };

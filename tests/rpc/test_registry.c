@@ -198,6 +198,36 @@ TEST(test_who_takes_the_place_of_another_is_there_once)
     end_child(new_keeper);
 }
 
+TEST(test_a_new_one_takes_no_place_but_of_who_has_ended)
+{
+    struct colony_rpc_entry one = entry("a", 51000);
+    struct colony_rpc_entry other = entry("a", 51001);
+    struct colony_error err;
+    char file[64];
+    char text[256];
+
+    (void)snprintf(file, sizeof file, "a.%d.json", (int)getpid());
+    (void)snprintf(text, sizeof text,
+                   "{\"name\":\"a\",\"pid\":%d,\"pid_start\":7,\"endpoint\":\"tcp://h:1\","
+                   "\"port\":1,\"public_key\":null}",
+                   (int)getpid());
+    put(file, text);
+    assert_int_equal(colony_rpc_registry_add_new(&one, NULL), 0);
+    assert_int_equal(colony_rpc_registry_add_new(&other, &err), -EEXIST);
+    assert_string_equal(err.message,
+                        "cannot serve a: this program has a daemon of that name already");
+    assert_int_equal(colony_rpc_registry_find(&other, "a", 0, NULL), 0);
+    assert_int_equal(other.port, 51000);
+    colony_rpc_registry_remove(&one);
+    put(file, "nonsense");
+    assert_int_equal(colony_rpc_registry_add_new(&one, NULL), 0);
+    assert_int_equal(count_all(), 1);
+    colony_rpc_registry_remove(&one);
+    assert_false(exists(file));
+    (void)snprintf(file, sizeof file, ".%d.new", (int)getpid());
+    assert_false(exists(file));
+}
+
 TEST(test_a_name_may_begin_with_a_dot)
 {
     struct colony_rpc_entry one = entry(".a", 51000);
@@ -252,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_entries_of_processes_that_ended_are_removed),
         cmocka_unit_test(test_an_entry_stays_while_the_keeper_may_start_another),
         cmocka_unit_test(test_who_takes_the_place_of_another_is_there_once),
+        cmocka_unit_test(test_a_new_one_takes_no_place_but_of_who_has_ended),
         cmocka_unit_test(test_a_name_may_begin_with_a_dot),
         cmocka_unit_test(test_files_of_others_are_passed_over),
         cmocka_unit_test(test_a_folder_that_others_may_write_is_not_believed),
