@@ -19,6 +19,10 @@
 #include "core/passed.h"
 #include "core/settings.h"
 
+enum {
+    FOLDER_MODE = 0751, /* the socket says who gets in; names of others are nobody's business */
+};
+
 /* What the caller gets. */
 struct result {
     int fd;
@@ -27,6 +31,7 @@ struct result {
     char prefix[32];
     bool may_be_remote; /* it is safe beyond this machine, or was said to be */
     struct colony_passed *passed;
+    mode_t mode; /* of a unix socket: open to all where users are allowed, each peer is looked at */
 };
 
 /* A unix socket to be made: its folder, opened, and its name there. */
@@ -83,7 +88,7 @@ static int make_folder(const char *folder, const char *path, struct colony_error
     int fd;
     int rc = 0;
 
-    if (mkdir(folder, 0750) < 0) {
+    if (mkdir(folder, FOLDER_MODE) < 0) {
         if (errno == EEXIST)
             return 0;
         return colony_fail_os(err, -errno, "cannot listen on %s: cannot make %s", path, folder);
@@ -94,7 +99,7 @@ static int make_folder(const char *folder, const char *path, struct colony_error
     /* Who is not in the group keeps his own: the peer is looked at anyway. */
     if (fchown(fd, (uid_t)-1, colony_group()) < 0 && errno != EPERM)
         rc = -errno;
-    if (rc == 0 && fchmod(fd, 0750) < 0) /* the umask may have taken more away */
+    if (rc == 0 && fchmod(fd, FOLDER_MODE) < 0) /* the umask may have taken more away */
         rc = -errno;
     (void)close(fd);
     return rc < 0 ? colony_fail_os(err, rc, "cannot give %s its group and mode", folder) : 0;
@@ -181,7 +186,7 @@ static int remove_stale(const struct place *place, const struct sockaddr_un *add
     return 0;
 }
 
-static int open_unix(const struct place *place, const struct sockaddr_un *address)
+static int open_unix(const struct place *place, const struct sockaddr_un *address, mode_t mode)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     mode_t old_mask;
@@ -198,7 +203,7 @@ static int open_unix(const struct place *place, const struct sockaddr_un *addres
             0 &&
         errno != EPERM)
         rc = -errno;
-    if (rc == 0 && fchmodat(place->folder_fd, place->base, 0660, 0) < 0)
+    if (rc == 0 && fchmodat(place->folder_fd, place->base, mode, 0) < 0)
         rc = -errno;
     if (rc == 0 && listen(fd, SOMAXCONN) < 0)
         rc = -errno;
@@ -230,7 +235,7 @@ static int listen_unix(struct result *out, const char *path, struct colony_error
     if (rc < 0)
         goto out;
     if (fd < 0)
-        fd = open_unix(&place, &address);
+        fd = open_unix(&place, &address, out->mode);
     if (fd < 0) {
         rc = fd == -EADDRINUSE ? colony_listen_fail_in_use(err, path)
                                : colony_fail_os(err, fd, "cannot listen on %s", path);
@@ -255,7 +260,8 @@ int colony_endpoint_listen(int *fd, char *name, size_t name_size,
                             .name_size = name_size,
                             .prefix = COLONY_ENDPOINT_PREFIX,
                             .may_be_remote = settings->insecure || (is_tls && settings->tokens),
-                            .passed = endpoint->passed};
+                            .passed = endpoint->passed,
+                            .mode = settings->allow && settings->allow[0] ? 0666 : 0660};
     struct colony_bind where;
     int rc = colony_bind_parse(&where, endpoint->bind, err);
 
