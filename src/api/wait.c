@@ -37,11 +37,9 @@ enum outcome { OUTCOME_MISSING, OUTCOME_REACHED, OUTCOME_FAILED };
 
 /* Of a start; the states that are not there are those on the way. */
 static const enum outcome start_outcomes[SLOT_STATE_COUNT] = {
-    [SLOT_RUNNING] = OUTCOME_REACHED,
-    [SLOT_READY] = OUTCOME_REACHED,
+    [SLOT_RUNNING] = OUTCOME_REACHED, [SLOT_READY] = OUTCOME_REACHED,
     [SLOT_BACKOFF] = OUTCOME_FAILED, /* it is tried on, but who waits wants to know */
-    [SLOT_FAILED] = OUTCOME_FAILED,
-    [SLOT_COMPLETED] = OUTCOME_REACHED,
+    [SLOT_FAILED] = OUTCOME_FAILED,   [SLOT_COMPLETED] = OUTCOME_REACHED,
 };
 
 /* A walk over the slots of one subject. */

@@ -33,6 +33,7 @@ struct colony_slot_info {
     uint32_t slot;      /* from 1 */
     bool is_wanted;     /* it runs, or will as soon as it may */
     bool is_leaving;    /* there are too many: it is gone once it is stopped */
+    bool is_paused;     /* colony sent it SIGSTOP, and no SIGCONT since */
     enum colony_slot_state state;
     uint64_t id;            /* internal id of its process; 0: none lives */
     pid_t os_pid;           /* 0: none lives */

@@ -124,6 +124,7 @@ static void describe_slot(struct slot *slot, struct colony_slot_info *info)
         .exit_known = slot->exit_known,
         .is_wanted = slot->is_wanted,
         .is_leaving = slot->is_leaving,
+        .is_paused = slot->is_paused,
         .failure = slot->failure ? slot->failure : "",
         .cause = slot->cause,
         .status = engine_run_status(slot),

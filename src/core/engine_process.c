@@ -153,6 +153,7 @@ void engine_ask_to_end(struct slot *slot)
 {
     const struct colony_template *template = slot->entry->template;
 
+    slot->is_paused = false; /* the keeper wakes it */
     engine_publish_process(slot, EVENT_STOP_PID, slot->entry->why);
     engine_order_signal(slot, engine_stop_signal(slot),
                         SIGNAL_STOP | (template->stop_group ? (uint32_t)SIGNAL_GROUP : 0));
@@ -284,6 +285,7 @@ void engine_slot_on_exited(struct slot *slot)
     end_lines(slot);
     tell_exit(slot);
     slot->sent_signo = 0;
+    slot->is_paused = false;
     slot->os_pid = 0;
     slot->started_at_ms = 0;
     slot->exit_is_told = true;
