@@ -370,6 +370,12 @@ typedef void (*colony_line_cb)(const char *line, void *data);
 int colony_engine_each_wait(struct colony_engine *engine, const char *name, colony_line_cb cb,
                             void *data);
 
+/* The templates that a stop or the removal of @name stops, too, because they need it; they wait for
+ * it. To be asked after that. */
+typedef void (*colony_name_cb)(const char *name, void *data);
+void colony_engine_each_held(struct colony_engine *engine, const char *name, colony_name_cb cb,
+                             void *data);
+
 /* One variable a process of @name would get now: where it comes from ("env", "env_file PATH",
  * "colony's environment", "colony"). Values are as they are: mask secrets before showing them. */
 typedef void (*colony_variable_cb)(const char *name, const char *value, const char *source,
