@@ -54,19 +54,31 @@ static int find_passed(const struct result *out, const struct sockaddr *address)
     return out->passed ? colony_passed_find(out->passed, address) : -1;
 }
 
+static bool may_be_remote(int tls, const struct colony_http_settings *settings)
+{
+    return settings->insecure || (tls != COLONY_ENDPOINT_PLAIN && settings->tokens);
+}
+
+static int check_remote(const struct colony_address *address, bool may_be, struct colony_error *err)
+{
+    if (may_be || colony_address_is_loopback(&address->of))
+        return 0;
+    return colony_fail(err, -EACCES,
+                       "cannot listen on %s: an endpoint beyond this machine needs TLS "
+                       "(`certfile`) and a file of tokens (`tokens`), or `insecure: true`",
+                       address->text);
+}
+
 static int listen_tcp(struct result *out, const struct colony_bind *bind, struct colony_error *err)
 {
     struct colony_address address;
     int fd;
     int rc = colony_listen_resolve(bind, &address, err);
 
+    if (rc == 0)
+        rc = check_remote(&address, out->may_be_remote, err);
     if (rc < 0)
         return rc;
-    if (!colony_address_is_loopback(&address.of) && !out->may_be_remote)
-        return colony_fail(err, -EACCES,
-                           "cannot listen on %s: an endpoint beyond this machine needs TLS "
-                           "(`certfile`) and a file of tokens (`tokens`), or `insecure: true`",
-                           address.text);
     fd = find_passed(out, (const struct sockaddr *)&address.of);
     if (fd < 0)
         fd = colony_listen_open(&address, SOCK_STREAM);
@@ -249,6 +261,19 @@ out:
     return rc;
 }
 
+int colony_endpoint_check(const struct colony_endpoint *endpoint,
+                          const struct colony_http_settings *settings, struct colony_error *err)
+{
+    struct colony_bind where;
+    struct colony_address address;
+    int rc = colony_bind_parse(&where, endpoint->bind, err);
+
+    if (rc < 0 || where.is_unix)
+        return rc;
+    rc = colony_listen_resolve(&where, &address, err);
+    return rc < 0 ? rc : check_remote(&address, may_be_remote(endpoint->tls, settings), err);
+}
+
 /* NOLINTNEXTLINE(readability-function-size): the name is a result of its own, with its size */
 int colony_endpoint_listen(int *fd, char *name, size_t name_size,
                            const struct colony_endpoint *endpoint,
@@ -259,7 +284,7 @@ int colony_endpoint_listen(int *fd, char *name, size_t name_size,
                             .name = name,
                             .name_size = name_size,
                             .prefix = COLONY_ENDPOINT_PREFIX,
-                            .may_be_remote = settings->insecure || (is_tls && settings->tokens),
+                            .may_be_remote = may_be_remote(endpoint->tls, settings),
                             .passed = endpoint->passed,
                             .mode = settings->allow && settings->allow[0] ? 0666 : 0660};
     struct colony_bind where;

@@ -46,4 +46,10 @@ int colony_endpoint_listen(int *fd, char *name, size_t name_size,
                            const struct colony_endpoint *endpoint,
                            const struct colony_http_settings *settings, struct colony_error *err);
 
+/* Whether that may listen there, as far as the settings tell: a port may be taken. -EINVAL,
+ * -EACCES.
+ */
+int colony_endpoint_check(const struct colony_endpoint *endpoint,
+                          const struct colony_http_settings *settings, struct colony_error *err);
+
 #endif

@@ -514,6 +514,9 @@ int colony_engine_check_upgrade(struct colony_engine *engine, colony_upgrade_che
  */
 void colony_engine_upgrade(struct colony_engine *engine);
 
+/* The settings file that a reload reads, or NULL. */
+const char *colony_engine_config(const struct colony_engine *engine);
+
 /*
  * Calls @cb for each listening socket the keeper holds ("http:unix:/run/colony/colony.sock"); they
  * outlive the engine, so that no client is refused while it is restarted. The sockets stay the

@@ -36,6 +36,11 @@ const char *colony_engine_state_dir(const struct colony_engine *engine)
     return engine->keeper->state_dir;
 }
 
+const char *colony_engine_config(const struct colony_engine *engine)
+{
+    return engine->keeper->config[0] != '\0' ? engine->keeper->config : NULL;
+}
+
 uid_t colony_engine_owner(const struct colony_engine *engine)
 {
     return engine->hello.owner_uid;
