@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/endpoint.h"
 #include "commands.h"
 #include "core/error.h"
 #include "core/settings.h"
@@ -106,6 +107,28 @@ static void print_error(const struct colony_error *err)
         colony_options_complain(&colony_check_usage, "%s", err->message);
 }
 
+static int check_bind(const char *bind, int tls, const struct colony_http_settings *http,
+                      struct colony_error *err)
+{
+    const struct colony_endpoint endpoint = {.bind = bind, .tls = tls};
+
+    return strcmp(bind, "none") == 0 ? 0 : colony_endpoint_check(&endpoint, http, err);
+}
+
+static int check_binds(const struct colony_http_settings *http, struct colony_error *err)
+{
+    int tls = http->tls.certfile ? 0 : COLONY_ENDPOINT_PLAIN;
+    int rc = 0;
+
+    for (char **bind = http->bind; rc == 0 && bind && *bind; bind++)
+        rc = check_bind(*bind, tls, http, err);
+    for (size_t i = 0; rc == 0 && i < http->endpoint_count; i++)
+        rc = check_bind(http->endpoints[i].bind,
+                        http->endpoints[i].tls.certfile ? (int)i + 1 : COLONY_ENDPOINT_PLAIN, http,
+                        err);
+    return rc;
+}
+
 /* With the certificates, tokens and webhooks it names, as serve reads them; NULL if one fails. */
 static int load(struct colony_settings **out, const char *file, struct colony_error *err)
 {
@@ -116,6 +139,8 @@ static int load(struct colony_settings **out, const char *file, struct colony_er
     if (rc < 0)
         return rc;
     rc = colony__built_in_check(settings, &reason);
+    if (rc == 0)
+        rc = check_binds(&settings->http, &reason);
     if (rc == 0) {
         *out = settings;
         return 0;

@@ -42,6 +42,7 @@ enum field {
     FIELD_ID,
     FIELD_PID,
     FIELD_STATE,
+    FIELD_PAUSED,
     FIELD_UPTIME,
     FIELD_RESTARTS,
     FIELD_RETRY_IN,
@@ -68,9 +69,10 @@ struct fields {
 static void find_fields(struct fields *fields, const struct cJSON *slot)
 {
     static const char *const keys[FIELD_COUNT] = {
-        "name",     "slot",          "id",      "os_pid", "state",  "uptime", "restarts",
-        "retry_in", "last_exit",     "failure", "cause",  "status", "health", "health_note",
-        "output",   "dropped_bytes", "streams", "cpu",    "mem"};
+        "name",    "slot",          "id",       "os_pid",   "state",
+        "paused",  "uptime",        "restarts", "retry_in", "last_exit",
+        "failure", "cause",         "status",   "health",   "health_note",
+        "output",  "dropped_bytes", "streams",  "cpu",      "mem"};
     const struct cJSON *item;
     size_t next = 0;
 
@@ -228,6 +230,8 @@ static void write_note(char note[CTL_NOTE_MAX], const struct fields *fields,
     char retry[CTL_NUMBER_MAX];
 
     note[0] = '\0';
+    if (cJSON_IsTrue(fields->items[FIELD_PAUSED]))
+        add_note(note, "paused until `ctl cont`");
     if (has_number(fields, FIELD_RETRY_IN)) {
         write_duration(retry, fields, FIELD_RETRY_IN);
         (void)snprintf(text, sizeof text, "starts again in %s", retry);

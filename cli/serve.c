@@ -58,7 +58,7 @@ const struct colony_option serve_options[] = {
      NULL},
     {"state", 0, "DIR", "keep state and the control socket in DIR; no TCP unless --bind says so",
      OPTION_TEXT, AT(state), NULL},
-    {"bind", 0, "ADDR", "control over HOST:PORT or unix:PATH, may repeat; none: no TCP",
+    {"bind", 0, "ADDR", "control over HOST:PORT, PORT or unix:PATH, may repeat; none: no TCP",
      OPTION_LIST, AT(bind), NULL},
     {"events", 0, "ADDR", "take events and tell the status at HOST:PORT or PORT, HTTP and UDP",
      OPTION_TEXT, AT(events), NULL},

@@ -226,7 +226,7 @@ static int check_unix_peer(const struct colony__access *access, int fd, struct c
     socklen_t size = sizeof cred;
 
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0 || cred.uid == (uid_t)-1)
-        return -EACCES;
+        return -ESRCH;
     (void)snprintf(peer->why, sizeof peer->why, "http unix uid %u", cred.uid);
     if (!is_allowed_uid(access, cred.uid) && !is_in_group(access, fd, cred.gid))
         return -EACCES;
@@ -258,7 +258,7 @@ static int check_tcp_peer(const struct colony__access *access, int fd,
     uid_t uid;
 
     if (getpeername(fd, (struct sockaddr *)&address, &size) < 0)
-        return -EACCES;
+        return -ESRCH;
     colony_address_format(own, peer->own);
     if (access->is_open) /* tokens may have come since it listens */
         peer->rule =
@@ -269,8 +269,9 @@ static int check_tcp_peer(const struct colony__access *access, int fd,
         peer->rights = peer->rule == RULE_NONE ? ACCESS_READ | ACCESS_CONTROL : 0;
         return 0;
     }
-    if (colony_sockdiag_uid(access->diag_fd, &address, own, &uid) < 0 ||
-        !is_allowed_uid(access, uid))
+    if (colony_sockdiag_uid(access->diag_fd, &address, own, &uid) < 0)
+        return -ESRCH;
+    if (!is_allowed_uid(access, uid))
         return -EACCES;
     (void)snprintf(peer->why, sizeof peer->why, "http uid %u", uid);
     peer->rights = ACCESS_READ | ACCESS_CONTROL;
@@ -287,7 +288,7 @@ int colony__access_check_peer(const struct colony__access *access, int fd, enum 
     memset(&own, 0, sizeof own);
     peer->rule = rule;
     if (getsockname(fd, (struct sockaddr *)&own, &size) < 0)
-        return -EACCES;
+        return -ESRCH;
     peer->is_unix = own.ss_family == AF_UNIX;
     if (peer->is_unix)
         return check_unix_peer(access, fd, peer);

@@ -66,8 +66,8 @@ void colony__access_set_tokens(struct colony__access *access, struct colony__tok
 enum colony__rule colony__access_rule(const struct colony__access *access, int listening_fd);
 
 /*
- * Judges the accepted socket @fd. -EACCES when its peer may not control colony or nobody can tell
- * who that is; @peer->is_unix is set in any case.
+ * Judges the accepted socket @fd. -EACCES when its peer may not control colony, -ESRCH when nobody
+ * can tell who that is; @peer->is_unix is set in any case.
  */
 int colony__access_check_peer(const struct colony__access *access, int fd, enum colony__rule rule,
                               struct colony__peer *peer);

@@ -42,6 +42,33 @@ static int apply(struct colony__connection *connection, const struct colony__act
     return rc;
 }
 
+struct held {
+    struct colony__json *json;
+    bool is_any;
+};
+
+static void add_held(const char *name, void *data)
+{
+    struct held *held = data;
+
+    if (!held->is_any)
+        colony__json_open(held->json, "held", '[');
+    held->is_any = true;
+    colony__json_add_text(held->json, NULL, name);
+}
+
+/* "held": the names of what stops with @subjects; nothing when nothing does. */
+static void add_all_held(struct colony__json *json, struct colony_engine *engine,
+                         const struct colony__subjects *subjects)
+{
+    struct held held = {.json = json};
+
+    for (size_t i = 0; i < subjects->count; i++)
+        colony_engine_each_held(engine, subjects->items[i].name, add_held, &held);
+    if (held.is_any)
+        colony__json_close(json, ']');
+}
+
 int colony__act(struct colony__connection *connection, const struct colony__request *request,
                 const struct colony__action *action, struct colony__subjects *subjects,
                 struct colony_error *err)
@@ -60,6 +87,8 @@ int colony__act(struct colony__connection *connection, const struct colony__requ
     options.subjects = *subjects;
     options.has_report = action->has_report;
     colony__json_open_ok(&options.answer);
+    if (action->goal == GOAL_STOPPED)
+        add_all_held(&options.answer, colony__connection_engine(connection), &options.subjects);
     return colony__wait_begin(connection, &options, err);
 }
 

@@ -19,6 +19,10 @@
 #include "core/settings.h"
 #include "core/users.h"
 
+enum {
+    FOLDER_MODE = 0751, /* the socket says who gets in; names of others are nobody's business */
+};
+
 /* What the caller gets. */
 struct result {
     int fd;
@@ -27,6 +31,7 @@ struct result {
     char prefix[32];
     bool may_be_remote; /* it is safe beyond this machine, or was said to be */
     struct colony_passed *passed;
+    mode_t mode; /* of a unix socket: open to all where users are allowed, each peer is looked at */
 };
 
 /* A unix socket to be made: its folder, opened, and its name there. */
@@ -42,19 +47,31 @@ static int find_passed(const struct result *out, const struct sockaddr *address)
     return out->passed ? colony_passed_find(out->passed, address) : -1;
 }
 
+static bool may_be_remote(int tls, const struct colony_http_settings *settings)
+{
+    return settings->insecure || (tls != COLONY_ENDPOINT_PLAIN && settings->tokens);
+}
+
+static int check_remote(const struct colony_address *address, bool may_be, struct colony_error *err)
+{
+    if (may_be || colony_address_is_loopback(&address->of))
+        return 0;
+    return colony_fail(err, -EACCES,
+                       "cannot listen on %s: an endpoint beyond this machine needs TLS "
+                       "(`certfile`) and a file of tokens (`tokens`), or `insecure: true`",
+                       address->text);
+}
+
 static int listen_tcp(struct result *out, const struct colony_bind *bind, struct colony_error *err)
 {
     struct colony_address address;
     int fd;
     int rc = colony_listen_resolve(bind, &address, err);
 
+    if (rc == 0)
+        rc = check_remote(&address, out->may_be_remote, err);
     if (rc < 0)
         return rc;
-    if (!colony_address_is_loopback(&address.of) && !out->may_be_remote)
-        return colony_fail(err, -EACCES,
-                           "cannot listen on %s: an endpoint beyond this machine needs TLS "
-                           "(`certfile`) and a file of tokens (`tokens`), or `insecure: true`",
-                           address.text);
     fd = find_passed(out, (const struct sockaddr *)&address.of);
     if (fd < 0)
         fd = colony_listen_open(&address, SOCK_STREAM);
@@ -76,7 +93,7 @@ static int make_folder(const char *folder, const char *path, struct colony_error
     int fd;
     int rc = 0;
 
-    if (mkdir(folder, 0750) < 0) {
+    if (mkdir(folder, FOLDER_MODE) < 0) {
         if (errno == EEXIST)
             return 0;
         return colony_fail_os(err, -errno, "cannot listen on %s: cannot make %s", path, folder);
@@ -87,7 +104,7 @@ static int make_folder(const char *folder, const char *path, struct colony_error
     /* Who is not in the group keeps his own: the peer is looked at anyway. */
     if (fchown(fd, (uid_t)-1, colony_group_of_colony()) < 0 && errno != EPERM)
         rc = -errno;
-    if (rc == 0 && fchmod(fd, 0750) < 0) /* the umask may have taken more away */
+    if (rc == 0 && fchmod(fd, FOLDER_MODE) < 0) /* the umask may have taken more away */
         rc = -errno;
     (void)close(fd);
     return rc < 0 ? colony_fail_os(err, rc, "cannot give %s its group and mode", folder) : 0;
@@ -174,7 +191,7 @@ static int remove_stale(const struct place *place, const struct sockaddr_un *add
     return 0;
 }
 
-static int open_unix(const struct place *place, const struct sockaddr_un *address)
+static int open_unix(const struct place *place, const struct sockaddr_un *address, mode_t mode)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int rc = 0;
@@ -190,7 +207,7 @@ static int open_unix(const struct place *place, const struct sockaddr_un *addres
                  AT_SYMLINK_NOFOLLOW) < 0 &&
         errno != EPERM)
         rc = -errno;
-    if (rc == 0 && fchmodat(place->folder_fd, place->base, 0660, 0) < 0)
+    if (rc == 0 && fchmodat(place->folder_fd, place->base, mode, 0) < 0)
         rc = -errno;
     if (rc == 0 && listen(fd, SOMAXCONN) < 0)
         rc = -errno;
@@ -222,7 +239,7 @@ static int listen_unix(struct result *out, const char *path, struct colony_error
     if (rc < 0)
         goto out;
     if (fd < 0)
-        fd = open_unix(&place, &address);
+        fd = open_unix(&place, &address, out->mode);
     if (fd < 0) {
         rc = fd == -EADDRINUSE ? colony_listen_fail_in_use(err, path)
                                : colony_fail_os(err, fd, "cannot listen on %s", path);
@@ -236,6 +253,19 @@ out:
     return rc;
 }
 
+int colony_endpoint_check(const struct colony_endpoint *endpoint,
+                          const struct colony_http_settings *settings, struct colony_error *err)
+{
+    struct colony_bind where;
+    struct colony_address address;
+    int rc = colony_bind_parse(&where, endpoint->bind, err);
+
+    if (rc < 0 || where.is_unix)
+        return rc;
+    rc = colony_listen_resolve(&where, &address, err);
+    return rc < 0 ? rc : check_remote(&address, may_be_remote(endpoint->tls, settings), err);
+}
+
 /* NOLINTNEXTLINE(readability-function-size): the name is a result of its own, with its size */
 int colony_endpoint_listen(int *fd, char *name, size_t name_size,
                            const struct colony_endpoint *endpoint,
@@ -246,8 +276,9 @@ int colony_endpoint_listen(int *fd, char *name, size_t name_size,
                             .name = name,
                             .name_size = name_size,
                             .prefix = COLONY_ENDPOINT_PREFIX,
-                            .may_be_remote = settings->insecure || (is_tls && settings->tokens),
-                            .passed = endpoint->passed};
+                            .may_be_remote = may_be_remote(endpoint->tls, settings),
+                            .passed = endpoint->passed,
+                            .mode = settings->allow && settings->allow[0] ? 0666 : 0660};
     struct colony_bind where;
     int rc = colony_bind_parse(&where, endpoint->bind, err);
 

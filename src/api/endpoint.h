@@ -33,8 +33,10 @@ struct colony_endpoint {
  * ("http:127.0.0.1:5000", "http:unix:/run/colony/colony.sock", "https:0:127.0.0.1:5443"), which
  * colony_engine_each_socket() tells the engine.
  *
- * A unix socket gets mode 0660 and the group `colony` where that exists; so does its folder, with
- * mode 0750, if it has to be made. A socket file that nobody listens on is replaced.
+ * A unix socket gets mode 0660 and the group `colony` where that exists, and mode 0666 where
+ * settings->allow names users, who need not be in it: who a peer is decides in any case. Its folder
+ * gets that group and mode 0751, if it has to be made. A socket file that nobody listens on is
+ * replaced.
  *
  * Returns 0 and the descriptor in *fd, or -EINVAL, -EACCES (an address beyond this machine with
  * neither TLS and tokens nor `insecure: true`), -EADDRINUSE, -EEXIST (there is something else than
@@ -43,5 +45,11 @@ struct colony_endpoint {
 int colony_endpoint_listen(int *fd, char *name, size_t name_size,
                            const struct colony_endpoint *endpoint,
                            const struct colony_http_settings *settings, struct colony_error *err);
+
+/* Whether that may listen there, as far as the settings tell: a port may be taken. -EINVAL,
+ * -EACCES.
+ */
+int colony_endpoint_check(const struct colony_endpoint *endpoint,
+                          const struct colony_http_settings *settings, struct colony_error *err);
 
 #endif

@@ -63,6 +63,7 @@ const struct colony__openapi_part colony__openapi_schemas[] = {
         "name": {"type": "string"}, "origin": {"type": "string"}, "slot": {"type": "integer"},
         "id": {"type": ["integer", "null"]}, "os_pid": {"type": ["integer", "null"]},
         "state": {"enum": ["stopped", "waiting", "starting", "running", "ready", "stopping", "exited", "backoff", "failed", "completed"]},
+        "paused": {"type": "boolean", "description": "colony sent it SIGSTOP, and no SIGCONT since"},
         "uptime": {"type": ["number", "null"]}, "started": {"type": ["number", "null"]},
         "restarts": {"type": "integer"}, "retry_in": {"type": ["number", "null"]},
         "next_in": {"type": ["number", "null"], "description": "seconds until its schedule runs it next"},

@@ -121,13 +121,13 @@ static bool shed_client(struct colony__server *server, int listening_fd)
     return fd >= 0 && server->spare_fd >= 0;
 }
 
-/* Closes @fd, with a word on why where it can't do harm: to a TCP peer nobody says a thing. */
+/* Closes @fd, with a word on why, but for a peer that nobody knows: that one is closed unread. */
 static void refuse(struct colony__server *server, int fd, const struct colony__peer *peer,
                    int peer_rc)
 {
     struct colony__connection *connection;
 
-    if (server->refused_count >= REFUSED_MAX || peer->is_tls || (peer_rc < 0 && !peer->is_unix)) {
+    if (server->refused_count >= REFUSED_MAX || peer->is_tls || (peer_rc < 0 && peer_rc != -EACCES)) {
         (void)close(fd);
         return;
     }

@@ -59,6 +59,7 @@ void colony__slot_open_json(struct colony__json *json, const struct colony_slot_
     add_number_or_null(json, "id", lives, info->id);
     add_number_or_null(json, "os_pid", lives, (uint64_t)info->os_pid);
     colony__json_add_text(json, "state", colony_slot_state_name(info->state));
+    colony__json_add_bool(json, "paused", info->is_paused);
     add_seconds_or_null(json, "uptime", lives, info->uptime_ms);
     add_seconds_or_null(json, "started", lives, info->started_at_ms);
     colony__json_add_number(json, "restarts", info->restarts);

@@ -14,6 +14,10 @@
 #include "core/events.h"
 #include "core/settings.h"
 
+enum {
+    SETTLE_MS = 1000, /* what ends sooner was never up; supervisord's startsecs */
+};
+
 /* One `?wait=` under way. Lives until it is answered or its connection lets go of it. */
 struct wait {
     struct colony__connection *connection;
@@ -22,6 +26,8 @@ struct wait {
     enum colony__goal goal;
     struct colony__subjects subjects; /* in order of their names */
     size_t missing;                   /* subjects that are not over */
+    uint64_t deadline_ms;             /* of the loop's clock; UINT64_MAX: none */
+    uint64_t look_again_ms; /* some process will have been up for long enough; 0: nothing to see */
     struct colony__json answer;
     bool has_report;
     struct colony_error failure; /* of the first subject that failed; code 0: none has */
@@ -31,10 +37,9 @@ enum outcome { OUTCOME_MISSING, OUTCOME_REACHED, OUTCOME_FAILED };
 
 /* Of a start; the states that are not there are those on the way. */
 static const enum outcome start_outcomes[SLOT_STATE_COUNT] = {
-    [SLOT_RUNNING] = OUTCOME_REACHED,
-    [SLOT_READY] = OUTCOME_REACHED,
-    [SLOT_FAILED] = OUTCOME_FAILED,
-    [SLOT_COMPLETED] = OUTCOME_REACHED,
+    [SLOT_RUNNING] = OUTCOME_REACHED, [SLOT_READY] = OUTCOME_REACHED,
+    [SLOT_BACKOFF] = OUTCOME_FAILED, /* it is tried on, but who waits wants to know */
+    [SLOT_FAILED] = OUTCOME_FAILED,   [SLOT_COMPLETED] = OUTCOME_REACHED,
 };
 
 /* A walk over the slots of one subject. */
@@ -42,6 +47,8 @@ struct look {
     enum colony__goal goal;
     uint64_t old_id; /* a process that is not newer does not count as started */
     bool has_ready;
+    bool is_last;       /* what runs does so for long enough */
+    uint64_t settle_ms; /* until the first one that runs has done so for long enough; 0: none */
     struct colony_slot_info missing; /* the first slot that is on its way; slot 0: none is */
     struct colony_slot_info failed;  /* the first one that never will be there; slot 0: none */
 };
@@ -116,6 +123,12 @@ static enum outcome judge_stop(const struct colony_slot_info *info)
     return info->state == SLOT_STOPPED ? OUTCOME_REACHED : OUTCOME_MISSING;
 }
 
+/* It may yet end as soon as it was started; `ready:` knows better. */
+static bool is_settling(const struct look *look, const struct colony_slot_info *info)
+{
+    return info->state == SLOT_RUNNING && !look->is_last && info->uptime_ms < SETTLE_MS;
+}
+
 static enum outcome judge_slot(const struct look *look, const struct colony_slot_info *info)
 {
     if (look->goal == GOAL_STOPPED)
@@ -125,7 +138,7 @@ static enum outcome judge_slot(const struct look *look, const struct colony_slot
     if (info->state == SLOT_STOPPED && !info->is_wanted)
         return look->goal == GOAL_SCALED ? OUTCOME_REACHED : OUTCOME_FAILED;
     if (info->is_leaving || (info->id != 0 && info->id <= look->old_id) ||
-        (info->state == SLOT_RUNNING && look->has_ready))
+        (info->state == SLOT_RUNNING && look->has_ready) || is_settling(look, info))
         return OUTCOME_MISSING;
     if (info->state == SLOT_WAITING && info->has_next && info->next_in_ms > 0)
         return OUTCOME_REACHED; /* by its schedule it is not to run yet */
@@ -139,8 +152,16 @@ static void look_at_slot(const struct colony_slot_info *info, void *data)
 
     if (outcome == OUTCOME_MISSING && look->missing.slot == 0)
         look->missing = *info;
+    if (outcome == OUTCOME_MISSING && is_settling(look, info) &&
+        (look->settle_ms == 0 || SETTLE_MS - info->uptime_ms < look->settle_ms))
+        look->settle_ms = SETTLE_MS - info->uptime_ms;
     if (outcome == OUTCOME_FAILED && look->failed.slot == 0)
         look->failed = *info;
+}
+
+static uint64_t now_of(const struct wait *wait)
+{
+    return uv_now(colony_engine_uv_loop(wait->engine));
 }
 
 /* -ENOENT when there is no such template any more; its processes may still be ending. */
@@ -150,7 +171,8 @@ static int look_at(const struct wait *wait, const struct colony__subject *subjec
     const struct colony_template *template =
         colony_engine_find_template(wait->engine, subject->name);
 
-    *look = (struct look){.goal = wait->goal, .old_id = subject->id};
+    *look = (struct look){
+        .goal = wait->goal, .old_id = subject->id, .is_last = now_of(wait) >= wait->deadline_ms};
     if (!template)
         return -ENOENT;
     look->has_ready = template->ready->kind != READY_NONE;
@@ -177,8 +199,18 @@ static void note_failure(struct wait *wait, const struct colony__subject *subjec
         (void)colony_fail(&wait->failure, -ESRCH, "cannot start %s: somebody has stopped slot %u",
                           subject->name, slot->slot);
     else
-        (void)colony_fail(&wait->failure, -ESRCH, "cannot start %s: slot %u has failed%s%s",
-                          subject->name, slot->slot, *reason ? ": " : "", reason);
+        (void)colony_fail(&wait->failure, -ESRCH, "cannot start %s: slot %u %s%s%s", subject->name,
+                          slot->slot,
+                          slot->state == SLOT_FAILED ? "has failed" : "does not stay up",
+                          *reason ? ": " : "", reason);
+}
+
+static void look_again_in(struct wait *wait, uint64_t settle_ms)
+{
+    uint64_t at_ms = now_of(wait) + settle_ms + 1; /* the two clocks have other milliseconds */
+
+    if (settle_ms > 0 && (wait->look_again_ms == 0 || at_ms < wait->look_again_ms))
+        wait->look_again_ms = at_ms;
 }
 
 /* True when @subject need not be looked at again. */
@@ -197,8 +229,10 @@ static bool is_over(struct wait *wait, const struct colony__subject *subject)
                               subject->name);
         return true;
     }
-    if (look.missing.slot != 0)
+    if (look.missing.slot != 0) {
+        look_again_in(wait, look.settle_ms);
         return false;
+    }
     if (look.failed.slot != 0)
         note_failure(wait, subject, &look.failed);
     return true;
@@ -261,6 +295,24 @@ static void finish(struct wait *wait, const struct colony_error *failure)
     (void)colony__respond_recorded(connection, status, &json);
 }
 
+/* Answers once all are over, else when the first of its times comes. */
+static void go_on(struct wait *wait)
+{
+    uint64_t next_ms = wait->deadline_ms;
+    uint64_t now_ms = now_of(wait);
+
+    if (wait->missing == 0) {
+        finish(wait, &wait->failure);
+        return;
+    }
+    if (wait->look_again_ms != 0 && wait->look_again_ms < next_ms)
+        next_ms = wait->look_again_ms;
+    if (next_ms == UINT64_MAX)
+        colony__connection_set_timeout(wait->connection, 0);
+    else
+        colony__connection_set_timeout(wait->connection, next_ms > now_ms ? next_ms - now_ms : 1);
+}
+
 static void on_event(const struct colony_event *event, void *data)
 {
     struct wait *wait = data;
@@ -273,19 +325,23 @@ static void on_event(const struct colony_event *event, void *data)
     if (!subject)
         return;
     check(wait, subject);
-    if (wait->missing == 0)
-        finish(wait, &wait->failure);
+    go_on(wait);
 }
 
-static void on_timed_out(struct colony__connection *connection, void *data)
+static void check_all(struct wait *wait)
 {
-    struct wait *wait = data;
+    wait->look_again_ms = 0;
+    for (size_t i = 0; i < wait->subjects.count; i++)
+        check(wait, &wait->subjects.items[i]);
+}
+
+static void tell_missing(struct wait *wait)
+{
     const struct colony__subject *subject = wait->subjects.items;
     struct colony_error err;
     struct look look;
 
-    (void)connection;
-    while (subject->is_over) /* one is not, or it would have been answered */
+    while (subject->is_over) /* one is not */
         subject++;
     if (wait->goal == GOAL_GONE || look_at(wait, subject, &look) < 0 || look.missing.slot == 0)
         (void)colony_fail(&err, -ETIMEDOUT, "cannot wait any longer for %s", subject->name);
@@ -295,6 +351,21 @@ static void on_timed_out(struct colony__connection *connection, void *data)
                           colony_slot_state_name(look.missing.state),
                           *reason_of(&look.missing) ? ": " : "", reason_of(&look.missing));
     finish(wait, &err);
+}
+
+/* It is time to look again, or all its time is over, or colony ends before that. */
+static void on_timed_out(struct colony__connection *connection, void *data)
+{
+    struct wait *wait = data;
+    uint64_t now_ms = now_of(wait);
+    bool is_a_look = wait->look_again_ms != 0 && wait->look_again_ms <= now_ms;
+
+    (void)connection;
+    check_all(wait);
+    if (wait->missing == 0 || (is_a_look && now_ms < wait->deadline_ms))
+        go_on(wait);
+    else
+        tell_missing(wait);
 }
 
 static void on_closed(void *data)
@@ -332,6 +403,7 @@ static struct wait *wait_new(struct colony__connection *connection,
     wait->missing = options->subjects.count;
     wait->answer = options->answer;
     wait->has_report = options->has_report;
+    wait->deadline_ms = options->ms == UINT64_MAX ? UINT64_MAX : now_of(wait) + options->ms;
     if (wait->missing > 1)
         qsort(wait->subjects.items, wait->missing, sizeof *wait->subjects.items, compare_subjects);
     return wait;
@@ -359,14 +431,10 @@ int colony__wait_begin(struct colony__connection *connection,
         wait_free(wait);
         return colony_fail_os(err, rc, "cannot wait for it, but it is under way");
     }
-    if (options->ms != UINT64_MAX)
-        colony__connection_set_timeout(connection, options->ms);
     colony__connection_set_source(connection, &wait_source, wait); /* may be the end of it */
     if (!connection->source)
         return 0;
-    for (size_t i = 0; i < wait->subjects.count; i++)
-        check(wait, &wait->subjects.items[i]);
-    if (wait->missing == 0)
-        finish(wait, &wait->failure);
+    check_all(wait);
+    go_on(wait);
     return 0;
 }

@@ -33,6 +33,7 @@ struct colony_slot_info {
     uint32_t slot;      /* from 1 */
     bool is_wanted;     /* it runs, or will as soon as it may */
     bool is_leaving;    /* there are too many: it is gone once it is stopped */
+    bool is_paused;     /* colony sent it SIGSTOP, and no SIGCONT since */
     enum colony_slot_state state;
     uint64_t id;            /* internal id of its process; 0: none lives */
     pid_t os_pid;           /* 0: none lives */
@@ -373,6 +374,12 @@ typedef void (*colony_line_cb)(const char *line, void *data);
 int colony_engine_each_wait(struct colony_engine *engine, const char *name, colony_line_cb cb,
                             void *data);
 
+/* The templates that a stop or the removal of @name stops, too, because they need it; they wait for
+ * it. To be asked after that. */
+typedef void (*colony_name_cb)(const char *name, void *data);
+void colony_engine_each_held(struct colony_engine *engine, const char *name, colony_name_cb cb,
+                             void *data);
+
 /* One variable a process of @name would get now: where it comes from ("env", "env_file PATH",
  * "colony's environment", "colony"). Values are as they are: mask secrets before showing them. */
 typedef void (*colony_variable_cb)(const char *name, const char *value, const char *source,
@@ -523,6 +530,9 @@ int colony_engine_check_upgrade(struct colony_engine *engine, colony_upgrade_che
  * this engine at once: whatever is to be answered must have been. Nothing while colony ends.
  */
 void colony_engine_upgrade(struct colony_engine *engine);
+
+/* The settings file that a reload reads, or NULL. */
+const char *colony_engine_config(const struct colony_engine *engine);
 
 /*
  * Calls @cb for each listening socket the keeper holds ("http:unix:/run/colony/colony.sock"); they

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* engine_control.c - start, stop, restart and signals. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -156,6 +157,14 @@ static int check_signal(int signo, struct colony_error *err)
     return signo >= 1 && signo <= 64 ? 0 : colony_fail(err, -EINVAL, "no such signal: %d", signo);
 }
 
+static void send_signal(struct slot *slot, int signo)
+{
+    slot->sent_signo = signo;
+    if (signo == SIGSTOP || signo == SIGCONT)
+        slot->is_paused = signo == SIGSTOP;
+    engine_order_signal(slot, signo, 0);
+}
+
 int colony_engine_signal_template(struct colony_engine *engine, const char *name, int signo,
                                   struct colony_error *err)
 {
@@ -168,8 +177,7 @@ int colony_engine_signal_template(struct colony_engine *engine, const char *name
         return -EINVAL;
     for (uint32_t i = 0; i < entry->slot_count; i++)
         if (entry->slots[i]->os_pid) {
-            entry->slots[i]->sent_signo = signo;
-            engine_order_signal(entry->slots[i], signo, 0);
+            send_signal(entry->slots[i], signo);
             count++;
         }
     return count > 0 ? 0 : colony_fail(err, -ESRCH, "cannot signal %s: it does not run", name);
@@ -184,7 +192,6 @@ int colony_engine_signal_process(struct colony_engine *engine, uint64_t id, int 
         return colony_fail(err, -ENOENT, "no such process: %llu", (unsigned long long)id);
     if (check_signal(signo, err) < 0)
         return -EINVAL;
-    slot->sent_signo = signo;
-    engine_order_signal(slot, signo, 0);
+    send_signal(slot, signo);
     return 0;
 }

@@ -440,6 +440,23 @@ static void hold_dependents(struct template_entry *target, bool is_restart, cons
     }
 }
 
+void colony_engine_each_held(struct colony_engine *engine, const char *name, colony_name_cb cb,
+                             void *data)
+{
+    const struct template_entry *target = engine_find_entry(engine, name);
+    const struct gate *gate;
+
+    if (!target)
+        return;
+    DL_FOREACH(target->dependents, gate)
+    {
+        const struct template_entry *entry = gate->entry;
+
+        if (is_held(gate) && !is_open(gate) && entry->is_wanted && entry->up_count > 0)
+            cb(entry->template->name, data);
+    }
+}
+
 static void hold_leavers(struct template_entry *target, const char *was)
 {
     char what[CAUSE_SIZE];

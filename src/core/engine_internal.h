@@ -110,6 +110,7 @@ struct slot {
 
     /* its last end */
     int sent_signo; /* what somebody asked us to send its process; 0: nothing */
+    bool is_paused; /* by SIGSTOP, and no SIGCONT since */
     bool has_exit : 1;
     bool exit_known : 1;
     bool exit_is_told : 1;  /* that of the process in its record */

@@ -36,6 +36,11 @@ const char *colony_engine_state_dir(const struct colony_engine *engine)
     return engine->keeper->state_dir;
 }
 
+const char *colony_engine_config(const struct colony_engine *engine)
+{
+    return engine->keeper->config[0] != '\0' ? engine->keeper->config : NULL;
+}
+
 uid_t colony_engine_owner(const struct colony_engine *engine)
 {
     return engine->hello.owner_uid;
@@ -124,6 +129,7 @@ static void describe_slot(struct slot *slot, struct colony_slot_info *info)
         .exit_known = slot->exit_known,
         .is_wanted = slot->is_wanted,
         .is_leaving = slot->is_leaving,
+        .is_paused = slot->is_paused,
         .failure = slot->failure ? slot->failure : "",
         .cause = slot->cause,
         .status = engine_run_status(slot),

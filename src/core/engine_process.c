@@ -153,6 +153,7 @@ void engine_ask_to_end(struct slot *slot)
 {
     const struct colony_template *template = slot->entry->template;
 
+    slot->is_paused = false; /* the keeper wakes it */
     engine_publish_process(slot, EVENT_STOP_PID, slot->entry->why);
     engine_order_signal(slot, engine_stop_signal(slot),
                         SIGNAL_STOP | (template->stop_group ? (uint32_t)SIGNAL_GROUP : 0));
@@ -256,11 +257,23 @@ static void describe_exit(const struct slot *slot, char *text, size_t size)
         (void)snprintf(text, size, "ended with status %d", WEXITSTATUS(slot->wait_status));
 }
 
+/* Why colony ended it on its own account, or NULL: what somebody asked for was told when he did. */
+static const char *own_reason(const struct slot *slot)
+{
+    bool is_own = slot->state == SLOT_STOPPING && slot->is_wanted && *slot->cause != '\0' &&
+                  strcmp(slot->cause, slot->entry->why) != 0;
+
+    return is_own ? slot->cause : NULL;
+}
+
 static void tell_exit(struct slot *slot)
 {
     char how[CAUSE_SIZE];
+    char text[CAUSE_SIZE];
+    const char *reason = own_reason(slot);
 
-    describe_exit(slot, how, sizeof how);
+    describe_exit(slot, text, sizeof text);
+    (void)snprintf(how, sizeof how, "%.100s%s%s", text, reason ? ": " : "", reason ? reason : "");
     colony_log(severity_of(slot, SEVERITY_INFO), "%s.%u %s: pid %d, id %llu",
                slot->entry->template->name, slot->number, how, (int)slot->os_pid,
                (unsigned long long)slot->id);
@@ -284,6 +297,7 @@ void engine_slot_on_exited(struct slot *slot)
     end_lines(slot);
     tell_exit(slot);
     slot->sent_signo = 0;
+    slot->is_paused = false;
     slot->os_pid = 0;
     slot->started_at_ms = 0;
     slot->exit_is_told = true;

@@ -281,6 +281,8 @@ void keeper_signal(struct keeper *keeper, uint32_t index, const struct colony_me
     if (message->flags & SIGNAL_STOP && !(record->flags & RECORD_HAS_CGROUP))
         colony_seen_note(&keeper->processes[index].seen, record->pid);
     send_signal(keeper, index, message->signo, message->flags & SIGNAL_GROUP);
+    if (message->flags & SIGNAL_STOP) /* what stands still (SIGSTOP) hears of it only then */
+        send_signal(keeper, index, SIGCONT, message->flags & SIGNAL_GROUP);
 }
 
 static void sweep_by_mark(struct keeper *keeper, uint32_t index, int signo)

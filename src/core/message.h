@@ -104,7 +104,8 @@ enum colony_spawn_flag {
 
 enum colony_signal_flag {
     SIGNAL_GROUP = 1 << 0, /* to its process group */
-    SIGNAL_STOP = 1 << 1,  /* its descendants are noted first, for the sweep */
+    SIGNAL_STOP =
+        1 << 1, /* it is to end: its descendants are noted first, for the sweep; SIGCONT follows */
 };
 
 struct colony_spawn_order {

@@ -6,6 +6,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "core/address.h"
 #include "core/settings_internal.h"
 #include "core/value.h"
 #include "core/words_internal.h"
@@ -23,7 +24,7 @@
 /* clang-format off */
 static const struct colony__setting endpoint_settings[] = {
     {"bind",      TEXT, COLONY__REQUIRED, NULL, OF(bind), NULL,
-     "HOST:PORT, [V6]:PORT or unix:PATH"},
+     "HOST:PORT, [V6]:PORT, PORT (of 127.0.0.1) or unix:PATH"},
     {"certfile",  TEXT, 0, NULL, OF(tls.certfile), NULL,
      "its certificate, and those between it and the authority; then it speaks TLS only"},
     {"keyfile",   TEXT, 0, NULL, OF(tls.keyfile), NULL,
@@ -36,11 +37,12 @@ static const struct colony__setting endpoint_settings[] = {
 
 /* --- endpoints -------------------------------------------------------------------------------- */
 
+/* What the socket will be opened by, so that nothing is accepted here that is refused there. */
 static bool is_address(const char *address)
 {
-    if (strncmp(address, "unix:", 5) == 0)
-        return address[5] != '\0';
-    return colony__is_host_port(address);
+    struct colony_bind bind;
+
+    return colony_bind_parse(&bind, address, NULL) == 0;
 }
 
 /* What the files of a certificate lack of each other; NULL: nothing. */
@@ -60,10 +62,11 @@ static int fail_missing(const struct colony__reading *reading, const struct colo
 static int fail_bind(const struct colony__reading *reading, const struct colony_value *value,
                      const char *address)
 {
-    return colony__setting_fail(reading, value, -EINVAL,
-                                "cannot bind `%.200s`: write HOST:PORT, [V6]:PORT, unix:PATH, or "
-                                "`none` alone",
-                                address);
+    return colony__setting_fail(
+        reading, value, -EINVAL,
+        "cannot bind `%.200s`: write HOST:PORT, [V6]:PORT, PORT, unix:PATH, or "
+        "`none` alone",
+        address);
 }
 
 static int read_endpoint(const struct colony__reading *reading, const struct colony_value *value,
@@ -147,7 +150,7 @@ const struct colony__setting_type colony__http_endpoints = {
 /* clang-format off */
 const struct colony__setting colony__http_settings[] = {
     {"bind",             TEXTS,   0, "[]",      AT(bind), NULL,
-     "addresses: HOST:PORT, [V6]:PORT or unix:PATH; `none` for no TCP"},
+     "addresses: HOST:PORT, [V6]:PORT, PORT (of 127.0.0.1) or unix:PATH; `none` for no TCP"},
     {"certfile",         TEXT,    0, NULL,      AT(tls.certfile), NULL,
      "certificate of the TCP addresses in `bind`; then they speak TLS only"},
     {"keyfile",          TEXT,    0, NULL,      AT(tls.keyfile), NULL,

@@ -284,14 +284,14 @@ int colony_target_connect(const struct colony_target *target, struct colony_erro
                        reason ? reason : strerror(-rc));
 }
 
-static bool is_answered(const char *path)
+/* Also when it is not for us. */
+static bool is_served(const char *path)
 {
     int fd = connect_unix(path, colony_target_now_ms() + CONNECT_MS);
 
-    if (fd < 0)
-        return false;
-    (void)close(fd);
-    return true;
+    if (fd >= 0)
+        (void)close(fd);
+    return fd >= 0 || fd == -EACCES;
 }
 
 /* Anybody can make a folder in /tmp and listen there. */
@@ -319,8 +319,8 @@ int colony_target_find(struct colony_target *target, struct colony_error *err)
     rc = check_folder(path, err);
     if (rc < 0)
         return rc;
-    if (strcmp(path, COLONY_SYSTEM_SOCKET) != 0 && !is_answered(path) &&
-        is_answered(COLONY_SYSTEM_SOCKET))
+    if (strcmp(path, COLONY_SYSTEM_SOCKET) != 0 && !is_served(path) &&
+        is_served(COLONY_SYSTEM_SOCKET))
         return set_unix(target, COLONY_SYSTEM_SOCKET, err);
     return set_unix(target, path, err);
 }

@@ -28,6 +28,10 @@
 #define TEXTS &colony__setting_texts
 #define CHOICE &colony__setting_choice
 
+enum {
+    PORT_MAX = 65535,
+};
+
 static const char *const log_full_names[] = {
     [LOG_FULL_DROP] = "drop", [LOG_FULL_BLOCK] = "block", NULL};
 static const enum colony_log_mode direct_mode = LOG_DIRECT;
@@ -88,7 +92,7 @@ const struct colony__setting colony__template_settings[] = {
     {"shell",        FLAG,  0, "false", AT(shell), NULL, "run it by /bin/sh -c"},
     {"numprocesses", COUNT, COLONY__LIVE, "1", AT(numprocesses), RANGE(0, COLONY_SLOTS_MAX),
      "how many processes are kept alive"},
-    {"port",         COUNT, 0, "0", AT(port), RANGE(0, 65535),
+    {"port",         COUNT, 0, "0", AT(port), RANGE(0, PORT_MAX),
      "sets PORT: process 1 gets this one, process 2 the next, and so on; 0: none"},
     {"graceful_timeout", SECONDS, COLONY__LIVE, "10", AT(grace_ms), NULL,
      "how long a process may take to stop before the next `stop_signal` is sent, or it is killed"},
@@ -202,12 +206,26 @@ static int set_group(struct colony_template *template)
     return template->group ? 0 : -ENOMEM;
 }
 
+static int check_port(const struct colony__draft *draft, const struct colony__reading *reading)
+{
+    const struct colony_template *template = &draft->template;
+    uint32_t last = template->port + template->numprocesses - 1;
+
+    if (template->port == 0 || template->numprocesses == 0 || last <= PORT_MAX)
+        return 0;
+    return colony__setting_fail(reading, colony_value_get(draft->source, "port"), -EINVAL,
+                                "cannot use `port`: that of slot %u would be above %d",
+                                template->numprocesses, PORT_MAX);
+}
+
 /* In this order: the later ones look at what the earlier ones have read. */
 static int read_settings(struct colony__draft *draft, const struct colony_value *saved,
                          const struct colony__reading *reading)
 {
     int rc = colony__settings_read(reading, colony__template_settings, draft->source, draft);
 
+    if (rc == 0)
+        rc = check_port(draft, reading);
     if (rc == 0)
         rc = colony__env_read(draft, reading);
     if (rc == 0)

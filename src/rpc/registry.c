@@ -28,6 +28,7 @@
 enum {
     FILE_MAX = 4096,    /* bytes */
     ENTRIES_MAX = 4096, /* daemons that are looked at */
+    FOLDER_MODE = 0751, /* of the folder of the control socket */
 };
 
 int colony_rpc_registry_folder(char *path, size_t size)
@@ -54,12 +55,12 @@ static int make_parent(const char *path)
 {
     gid_t group;
 
-    if (mkdir(path, 0750) < 0)
+    if (mkdir(path, FOLDER_MODE) < 0)
         return errno == EEXIST ? 0 : -errno;
     group = colony_group_of_colony();
     if (group != (gid_t)-1 && chown(path, (uid_t)-1, group) < 0 && errno != EPERM)
         return -errno;
-    return chmod(path, 0750) < 0 ? -errno : 0; /* the umask may have taken more away */
+    return chmod(path, FOLDER_MODE) < 0 ? -errno : 0; /* the umask may have taken more away */
 }
 
 static int make_folders(char *path)

@@ -167,7 +167,7 @@ TEST(test_a_wildcard_of_ipv6_takes_ipv4_too)
     fixture_clear(&f);
 }
 
-TEST(test_a_socket_gets_mode_0660_and_its_folder_0750)
+TEST(test_a_socket_gets_mode_0660_and_its_folder_0751)
 {
     struct fixture f;
     mode_t old_mask = umask(0077);
@@ -175,9 +175,22 @@ TEST(test_a_socket_gets_mode_0660_and_its_folder_0750)
     fixture_init(&f);
     assert_int_equal(listen_unix(&f, "run/c.sock"), 0);
     (void)umask(old_mask);
-    assert_int_equal(mode_of(&f, "run"), 0750);
+    assert_int_equal(mode_of(&f, "run"), 0751);
     assert_int_equal(mode_of(&f, "run/c.sock"), 0660);
     assert_memory_equal(f.name, "http:unix:/", strlen("http:unix:/"));
+    fixture_clear(&f);
+}
+
+TEST(test_a_socket_for_allowed_users_lets_all_connect)
+{
+    char *allow[] = {"nobody", NULL};
+    struct colony_http_settings settings = {.allow = allow};
+    struct fixture f;
+
+    fixture_init(&f);
+    (void)snprintf(f.bind, sizeof f.bind, "unix:%s/c.sock", f.folder);
+    assert_int_equal(listen_on(&f, f.bind, &settings), 0);
+    assert_int_equal(mode_of(&f, "c.sock"), 0666);
     fixture_clear(&f);
 }
 
@@ -319,7 +332,8 @@ int main(void)
         cmocka_unit_test(test_a_port_in_use_is_told_with_a_hint),
         cmocka_unit_test(test_beyond_this_machine_needs_insecure),
         cmocka_unit_test(test_a_wildcard_of_ipv6_takes_ipv4_too),
-        cmocka_unit_test(test_a_socket_gets_mode_0660_and_its_folder_0750),
+        cmocka_unit_test(test_a_socket_gets_mode_0660_and_its_folder_0751),
+        cmocka_unit_test(test_a_socket_for_allowed_users_lets_all_connect),
         cmocka_unit_test(test_only_the_last_folder_is_made),
         cmocka_unit_test(test_a_stale_socket_is_replaced),
         cmocka_unit_test(test_a_live_socket_is_in_use),

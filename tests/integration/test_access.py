@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import pwd
 import socket
 import subprocess
@@ -10,7 +11,7 @@ import sys
 
 import pytest
 
-from conftest import eventually, needs_root
+from conftest import BINARY, eventually, needs_root
 
 PROCESSES = {"web": {"cmd": "sleep", "args": ["1000"]}}
 
@@ -58,6 +59,29 @@ def ask_as(user, code):
 
     return subprocess.run([sys.executable, "-c", code], preexec_fn=drop, cwd="/", text=True,
                           capture_output=True, timeout=60, check=True).stdout.strip()
+
+
+def ctl_as(user, *args):
+    entry = pwd.getpwnam(user)
+    with open_paths(pathlib.Path(BINARY)):
+        return subprocess.run([BINARY, "ctl", *args], user=entry.pw_uid, group=entry.pw_gid,
+                              extra_groups=[], env={"PATH": os.environ["PATH"]}, cwd="/",
+                              text=True, capture_output=True, timeout=60, check=False)
+
+
+@contextlib.contextmanager
+def open_paths(path):
+    """The folders above @path let all users pass."""
+    modes = [(folder, folder.stat().st_mode & 0o7777) for folder in path.parents]
+    try:
+        for folder, mode in modes:
+            if mode & 0o001 == 0:
+                folder.chmod(mode | 0o001)
+        yield
+    finally:
+        for folder, mode in modes:
+            if mode & 0o001 == 0:
+                folder.chmod(mode)
 
 
 TCP_PING = """
@@ -124,9 +148,11 @@ def test_ipv6_loopback_is_served(colony):
 
 
 @needs_root
-def test_another_user_is_closed_unread_on_tcp(colony):
+def test_another_user_is_refused_on_tcp(colony):
     port = start(colony)
-    assert ask_as("nobody", TCP_PING.format(port=port)) == "closed"
+    assert ask_as("nobody", TCP_PING.format(port=port)) == "403"
+    answer = ctl_as("nobody", "--endpoint", f"http://127.0.0.1:{port}", "ps")
+    assert answer.returncode == 77 and "cannot control this colony" in answer.stderr
 
 
 @needs_root
@@ -146,33 +172,33 @@ def test_a_socket_closed_after_sending_is_not_root(colony):
 
 
 @needs_root
-def test_another_user_is_refused_on_the_unix_socket(colony, tmp_path_factory):
+def test_another_user_is_refused_on_the_unix_socket(colony):
     start(colony)
-    assert ask_as("nobody", UNIX_PING.format(path=str(colony.socket))) == "no way in"
-    opened = [colony.socket, *colony.socket.parents]
-    modes = [(path, path.stat().st_mode) for path in opened if path.stat().st_uid == 0]
-    try:
-        for path, mode in modes:
-            if str(path) != "/":
-                path.chmod(mode | 0o007)
+    with open_paths(colony.socket):
+        assert ask_as("nobody", UNIX_PING.format(path=str(colony.socket))) == "no way in"
+        colony.socket.chmod(0o666)
         assert ask_as("nobody", UNIX_PING.format(path=str(colony.socket))) == "403"
-    finally:
-        for path, mode in modes:
-            path.chmod(mode & 0o7777)
 
 
 @needs_root
-def test_an_allowed_user_may_use_the_unix_socket(colony):
+def test_only_allowed_users_may_use_the_unix_socket(colony):
     start(colony, allow=["nobody"])
-    modes = [(path, path.stat().st_mode) for path in [colony.socket, *colony.socket.parents]]
-    try:
-        for path, mode in modes:
-            if str(path) != "/":
-                path.chmod(mode | 0o007)
+    with open_paths(colony.socket):
         assert ask_as("nobody", UNIX_PING.format(path=str(colony.socket))) == "200"
-    finally:
-        for path, mode in modes:
-            path.chmod(mode & 0o7777)
+        assert ask_as("daemon", UNIX_PING.format(path=str(colony.socket))) == "403"
+
+
+@needs_root
+def test_a_system_colony_that_is_not_for_us_is_told(colony):
+    system = pathlib.Path("/run/colony/colony.sock")
+    if system.exists():
+        pytest.skip("a colony of the system's runs here")
+    colony.start({"processes": PROCESSES}, "--bind", f"unix:{system}")
+    answer = ctl_as("nobody", "ps")
+    colony.stop()
+    system.unlink(missing_ok=True)
+    assert answer.returncode == 77 and str(system) in answer.stderr
+    assert "Permission denied" in answer.stderr
 
 
 def test_the_socket_is_for_owner_and_group(colony):

@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -68,6 +69,10 @@ def test_check_of_a_folder_says_what_to_do(tmp_path):
     ("a.yaml", b"include: none.yaml", "a.yaml:1:1: cannot open none.yaml: No such file"),
     ("a.yaml", b"processes: {a: {cmd: \xff}}", "a.yaml:1:22: cannot read this YAML"),
     ("a.yaml", b"exit_with: wbe\nprocesses: {web: {cmd: x}}", "did you mean `web`?"),
+    ("a.yaml", b"processes: {web: {cmd: x, port: 65535, numprocesses: 2}}",
+     "cannot use `port`: that of slot 2 would be above 65535"),
+    ("a.yaml", b"http: {bind: '0.0.0.0:5001'}", "a.yaml: cannot listen on 0.0.0.0:5001: an endpoint"),
+    ("a.yaml", b"http: {endpoints: [{bind: '[::]:5001'}]}", "a.yaml: cannot listen on [::]:5001"),
     ("a.ini", b"[process:a]\ncmd = \xff\n", "a.ini:2:7: cannot read this INI: it is not UTF-8"),
     ("a.ini", b"[proces:a]\ncmd = x\n", "did you mean [process:NAME]?"),
     ("a.ini", b"[webhooks]\n. = ftp://x/\n", "a.ini:2:1: cannot use `url`: it must be http://"),
@@ -216,3 +221,23 @@ def test_serve_reads_the_systems_files_only_when_nothing_is_given(tmp_path):
         pytest.skip("cannot make namespaces here")
     assert sorted(out.stdout.split()) == ["--config=/etc/colony/colony.yaml", "a", "b", "main"], \
         out.stderr
+
+
+def test_serve_tells_what_and_where_it_serves(colony):
+    with socket.socket() as client:
+        client.bind(("127.0.0.1", 0))
+        port = client.getsockname()[1]
+    colony.start({"processes": {"a": {"cmd": "sleep 1000"}, "b": {"cmd": "sleep 1000"}}},
+                 "--bind", str(port))  # of 127.0.0.1
+    assert f"serves 2 templates (settings: {colony.config}) on unix:{colony.socket}, " \
+           f"127.0.0.1:{port}\n" in colony.log.read_text()
+
+
+def test_serve_without_settings_says_so(tmp_path):
+    process = subprocess.Popen([BINARY, "serve", "--state", tmp_path / "state"], text=True,
+                               stderr=subprocess.PIPE)
+    try:
+        assert "serves 0 templates (no settings file) on unix:" in process.stderr.readline()
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)

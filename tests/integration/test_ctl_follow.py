@@ -342,8 +342,11 @@ def test_pause_and_cont_stop_and_continue(colony):
 
     assert colony.ctl("pause", "a:*").stdout == "a:web: sent SIGSTOP\na:other: sent SIGSTOP\n"
     eventually(lambda: states() == {"T"})
+    assert [slot["paused"] for slot in colony.slots()] == [True, True]
+    assert colony.ctl("ps").stdout.count("paused until") == 2
     colony.ctl("cont", "a:web", "a:other")
     eventually(lambda: states() == {"S"})
+    assert [slot["paused"] for slot in colony.slots()] == [False, False]
 
 
 @pytest.mark.parametrize("verb, name", [("hup", "HUP"), ("term", "TERM"), ("interrupt", "INT"),

@@ -249,3 +249,37 @@ def test_a_bad_file_changes_nothing_and_is_exit_78(colony):
     for args in (("reload", "--dry-run"), ("reload",)):
         fails(colony, *args, code=78, says=f"{colony.config}:3:5: ")
     assert colony.ctl("processes").stdout.split() == ["same", "gone", "changed"]
+
+
+# what colony does of its own accord
+
+
+def test_why_and_history_tell_why_colony_itself_stopped_it(colony):
+    colony.start({"processes": {"slow": {**SLEEP, "ready": {"exec": "false"},
+                                         "start_timeout": 0.3,
+                                         "restart": {"first_delay": "1m"}}}})
+    colony.wait_state("slow", "backoff")
+    reason = "was ended by SIGTERM: was not ready within 0.3 s"
+    assert reason in why(colony, "slow")
+    assert reason in colony.ctl("history", "slow").stdout
+    colony.ctl("stop", "slow")
+
+
+def test_a_stop_somebody_asked_for_is_not_told_twice(colony):
+    colony.start({"processes": {"web": SLEEP}})
+    colony.wait_state("web", "running")
+    colony.ctl("stop", "web")
+    assert colony.ctl("history", "web").stdout.splitlines()[-1].endswith("was ended by SIGTERM")
+
+
+@pytest.mark.parametrize("action, says", [("stop", "db: stopped"), ("del_process", "db: removed")])
+def test_what_stops_with_it_is_named(colony, action, says):
+    colony.start({"processes": {"db": SLEEP, "web": {**SLEEP, "depends_on": "db"},
+                                "api": {**SLEEP, "depends_on": "db", "start": False},
+                                "job": {**SLEEP, "depends_on": {"db": {"when_down": "keep"}}}}})
+    colony.wait_state("web", "running")
+    colony.wait_state("job", "running")
+    assert colony.ctl(action, "db").stdout == \
+        f"{says}; stopped with it, and waiting for it: web\n"
+    assert colony.ctl(action, "job").stdout == f"job: {says[4:]}\n"
+    assert "was ended by SIGTERM: db, which it needs, is to be stopped" in why(colony, "web")

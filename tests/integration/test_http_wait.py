@@ -67,12 +67,27 @@ def test_what_has_failed_for_good_is_told_with_the_reason(colony):
     assert "slot 1" in answer["reason"] and "No such file" in answer["reason"]
 
 
-def test_what_fails_again_and_again_times_out_with_its_state(colony):
+def test_what_fails_and_is_tried_again_later_is_told_with_the_reason(colony):
     start(colony, bad={"cmd": "/no/such/program", "restart": {"delay": 60, "first_delay": 60},
                        "start": False})
-    status, answer = post(colony, "/processes/bad/_start?wait=0.3")
-    assert (status, answer["error"]) == (408, "timeout")
-    assert "slot 1 is backoff" in answer["reason"] and "No such file" in answer["reason"]
+    status, answer = post(colony, "/processes/bad/_start?wait=20")
+    assert (status, answer["error"]) == (409, "not_running")
+    assert "slot 1 does not stay up" in answer["reason"] and "No such file" in answer["reason"]
+
+
+@pytest.mark.parametrize("action", ["_start", "_restart", "_scale/3"])
+@pytest.mark.parametrize("restart", ["never", "always"])
+def test_what_ends_as_soon_as_it_was_started_has_not_started(colony, action, restart):
+    start(colony, bad={"cmd": "sh", "args": ["-c", "sleep 0.1; exit 3"], "restart": restart,
+                       "start": action == "_scale/3"})
+    status, answer = post(colony, f"/processes/bad/{action}?wait=20")
+    assert (status, answer["error"]) == (409, "not_running")
+    assert "ended with status 3" in answer["reason"]
+
+
+def test_what_runs_when_the_time_is_over_has_started(colony):
+    start(colony, web={"cmd": "sleep 1000", "start": False})
+    assert post(colony, "/processes/web/_start?wait=0.5") == (200, {"ok": True})
 
 
 def test_what_waits_for_another_times_out_with_its_name(colony):

@@ -72,3 +72,13 @@ def test_a_change_of_them_takes_no_new_process(colony):
     assert colony.slot("it")["os_pid"] == pid
     stop(colony)
     assert colony.slot("it")["last_exit"]["signal"] == "SIGINT"
+
+
+def test_what_is_paused_ends_by_the_stop_signal(colony):
+    colony.start({"processes": {"it": {"cmd": "sleep", "args": "1000", "graceful_timeout": 60}}})
+    colony.wait_state("it", "running")
+    assert colony.http("POST", "/processes/it/_signal/STOP").status == 200
+    assert colony.slot("it")["paused"] is True
+    colony.http("POST", "/processes/it/_stop?wait=20")
+    told = colony.slot("it")
+    assert told["last_exit"]["signal"] == "SIGTERM" and told["paused"] is False
