@@ -170,6 +170,18 @@ def test_output_that_cannot_be_written_is_noticed():
     assert out.returncode == 1 and "cannot write to standard output" in out.stderr
 
 
+@pytest.mark.parametrize("args", [("--help",), ("ctl", "--help"), ("completion", "bash")])
+def test_who_has_read_enough_hears_no_complaint(args):
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        out = run(*args, capture_output=False, stdout=writer, stderr=subprocess.PIPE)
+    finally:
+        os.close(writer)
+    assert out.stderr == ""
+    assert out.returncode == -signal.SIGPIPE  # as of any other program
+
+
 # What is typed wrong
 
 
