@@ -57,7 +57,7 @@ static const struct colony_option kill_options[] = {
 };
 static const struct colony_option logs_options[] = {
     {"follow", 'f', NULL, "go on with what is written from now on", OPTION_FLAG,   AT(follows), NULL},
-    {"lines",  'n', "N",  "only the last N lines",                  OPTION_NUMBER, AT(lines),   NULL},
+    {"lines",  'n', "N",  "the last N lines, or all; default 100",  OPTION_CALL,   0,           colony__ctl_read_lines},
     {"slot",   0,   "K",  "only slot K (from 1)",                   OPTION_NUMBER, AT(slot),    NULL},
     WHERE, END,
 };

@@ -189,7 +189,7 @@ def test_who_has_read_enough_hears_no_complaint(args):
     ("ctl",), ("ctl", "nonsense"), ("ctl", "start"), ("ctl", "stop"), ("ctl", "pids"),
     ("ctl", "kill"), ("ctl", "logs"), ("ctl", "why", "a", "b"), ("ctl", "tree", "x"),
     ("ctl", "pids", "a", "b"), ("ctl", "ps", "--nonsense"), ("ctl", "ps", "--json=yes"),
-    ("ctl", "logs", "-n", "many", "web"), ("ctl", "logs", "web", "-n"), ("ctl", "-x", "ps"),
+    ("ctl", "logs", "-n", "many", "web"), ("ctl", "logs", "-n", "-3", "web"), ("ctl", "logs", "web", "-n"), ("ctl", "-x", "ps"),
     ("ctl", "stop", "web", "--timeout", "soon"), ("ctl", "--endpoint", "gopher://x", "ps"),
     ("ctl", "--endpoint", "http://h:99999", "ps"), ("check",),
     ("check", "--nonsense"), ("version", "x"),
@@ -455,6 +455,9 @@ def test_logs_gives_the_last_lines(colony):
     wait_for(lambda: colony.ctl("logs", "count").stdout.endswith("50\n"))
     assert colony.ctl("logs", "-n", "3", "count").stdout == "48\n49\n50\n"
     assert colony.ctl("logs", "count", "--lines=2", "--slot", "1").stdout == "49\n50\n"
+    assert len(colony.ctl("logs", "count", "-n", "all").stdout.splitlines()) == 50
+    out = colony.ctl("logs", "count", "-n", "al", check=False)
+    assert out.returncode == 2 and "--lines: neither a number nor all: al" in out.stderr
 
 
 def heed_interrupts():

@@ -83,7 +83,8 @@ def test_add_process_takes_every_option_of_gafferctl(colony, tmp_path):
     (("new", "sleep 1", "--numprocesses", "1000000000"), 2, "numprocesses"),
     (("new", "sleep 1", "--uid", "nobody-at-all"), 2, "nobody-at-all"),
     (("new", "sleep $NOPE", "--args", "$NOPE"), 2, "NOPE"),
-    (("new", "sh", "-c", "x"), 2, "unknown option -c"),
+    (("new", "sh", "-c", "x"), 2, "unknown option -c: write -- before a command with options"),
+    (("new", "sh", "--posix"), 2, "unknown option --posix: write -- before a command with options"),
     (("new",), 2, "too few arguments"),
 ])
 def test_what_cannot_be_added_is_told(colony, args, code, says):
