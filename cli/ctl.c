@@ -129,7 +129,7 @@ static const struct ctl_action actions[] = {
      "colony ctl why web\ncolony ctl why web.2\ncolony ctl why web -n 100\n"},
     {"history",        colony__ctl_history,        "[NAME]",         0, 1,   history_options,  "list what happened, newest last",
      "colony ctl history\ncolony ctl history web -n 100\ncolony ctl history web --slot 2 --json\n"},
-    {"events",         colony__ctl_events,         "[NAME|GROUP:*|EVENT|PATTERN...]", 0, ANY, events_options, "list what happened as lines, newest last, and go on with it",
+    {"events",         colony__ctl_events,         "[NAME|GROUP:*|EVENT|PATTERN...]", 0, ANY, events_options, "list what happened as lines, newest last; -f goes on with what comes",
      "colony ctl events\ncolony ctl events web --since 10m\ncolony ctl events web exit -f --json\n"},
     {"watch",          colony__ctl_watch,          "[NAME|GROUP:*|EVENT|PATTERN...]", 0, ANY, watch_options, "tell what happens, as it happens",
      "colony ctl watch\ncolony ctl watch web worker\ncolony ctl watch web exit spawn --json\ncolony ctl watch proc.web.exit\n"},

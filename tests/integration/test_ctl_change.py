@@ -71,7 +71,7 @@ def test_add_process_takes_every_option_of_gafferctl(colony, tmp_path):
 
 
 @pytest.mark.parametrize("args, code, says", [
-    (("web", "sleep 1"), 5, "there"),
+    (("web", "sleep 1"), 5, "update_process"),
     (("17", "sleep 1"), 2, "digits"),
     (("a/b", "sleep 1"), 2, "`/`"),
     (("new", "sleep 1", "--env", "NOVALUE"), 2, "NAME=VALUE"),
