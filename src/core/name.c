@@ -11,6 +11,7 @@
 enum {
     NEAR_NAME_MIN = 4, /* shorter ones are near to too many words */
     LONG_NAME_MIN = 8, /* two slips may hide in these */
+    SLIP_EVERY = 6,    /* letters: with more slips it is another word */
 };
 
 static bool has_control_byte(const char *text)
@@ -130,12 +131,15 @@ bool colony__name_is_near(const char *word, const char *name)
 
 const char *colony_name_nearest(const char *word, const char *const *names)
 {
-    unsigned best = 1 + (unsigned)strnlen(word, COLONY_NAME_MAX) / 3;
+    size_t length = strnlen(word, COLONY_NAME_MAX);
+    unsigned best = 1 + (unsigned)length / SLIP_EVERY;
     const char *nearest = NULL;
 
     for (; *names; names++) {
         unsigned distance = colony__name_distance(word, *names);
 
+        if (distance >= length) /* nothing of it is left */
+            continue;
         if (distance < best || (distance == best && !nearest)) {
             best = distance;
             nearest = *names;

@@ -287,7 +287,7 @@ int colony_name_check(const char *name, struct colony_error *err);
 int colony_name_check_file(const char *name, struct colony_error *err);
 
 /* The name in the NULL-terminated list @names that is most like @word, or NULL when none is near
- * (edit distance at most 1 + a third of its length). */
+ * (edit distance at most 1 + a sixth of its length, and less than that). */
 const char *colony_name_nearest(const char *word, const char *const *names);
 
 #endif

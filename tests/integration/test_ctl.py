@@ -131,6 +131,16 @@ def test_a_misspelt_command_gets_the_nearest():
     assert "did you mean serve?" in out.stderr
 
 
+@pytest.mark.parametrize("args, says", [
+    (("ps",), "no such command: ps: did you mean colony ctl ps?"),
+    (("ctl", "top"), "no such action: top: did you mean colony top?"),
+    (("ctl", "show"), "no such action: show: see colony ctl --help"),
+    (("run",), "no such command: run: see colony --help"),
+])
+def test_what_is_no_slip_of_the_pen_gets_no_wild_guess(args, says):
+    assert says in run(*args, check=False).stderr
+
+
 def test_no_command_is_a_usage_error():
     out = run()
     assert out.returncode == 2 and one_line(out.stderr) and "--help" in out.stderr
