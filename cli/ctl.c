@@ -121,7 +121,7 @@ static const struct colony_option add_options[] = {
 enum { ANY = COLONY_OPERANDS_ANY };
 
 static const struct ctl_action actions[] = {
-    {"ps",             colony__ctl_ps,             "[NAME|GROUP:*...]", 0, ANY, show_options, "show every process and its state",
+    {"ps",             colony__ctl_ps,             "[NAME|GROUP:*...]", 0, ANY, show_options, "show every process and its state; CPU since it was started",
      "colony ctl ps\ncolony ctl ps web --json\ncolony ctl ps 'shop:*'\n"},
     {"status",         colony__ctl_status,         "[NAME|GROUP:*...]", 0, ANY, show_options, "tell how templates are doing (exit 3: not running)",
      "colony ctl status\ncolony ctl status web\ncolony ctl status web --json\n"},
@@ -135,7 +135,7 @@ static const struct ctl_action actions[] = {
      "colony ctl watch\ncolony ctl watch web worker\ncolony ctl watch web exit spawn --json\ncolony ctl watch proc.web.exit\n"},
     {"logs",           colony__ctl_logs,           "NAME",           1, 1,   logs_options,     "print what a template's processes wrote",
      "colony ctl logs web\ncolony ctl logs -n 20 -f web\ncolony ctl logs web --slot 2\n"},
-    {"stats",          colony__ctl_stats,          "[NAME|GROUP:*...]", 0, ANY, stats_options, "show what processes use",
+    {"stats",          colony__ctl_stats,          "[NAME|GROUP:*...]", 0, ANY, stats_options, "show what processes use; CPU over 0.1 s",
      "colony ctl stats\ncolony ctl stats web -f\ncolony ctl stats web -f -d 10 --json\n"},
     {"attach",         colony__ctl_attach,         "NAME[.SLOT]",    1, 1,   attach_options,   "type into a process and see what it prints (ctrl-] leaves)",
      "colony ctl attach shell\ncolony ctl attach shell.2 --raw\necho status | colony ctl attach shell\n"},

@@ -111,6 +111,7 @@ TEST(test_another_word_is_not_near)
     assert_null(colony_name_nearest("enable", names));
     assert_null(colony_name_nearest("run", names));
     assert_null(colony_name_nearest("b", names));
+    assert_string_equal(colony_name_nearest("sca", names), "scale");
 }
 
 int main(void)

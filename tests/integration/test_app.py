@@ -230,6 +230,8 @@ def test_abort_on_failure_ends_all_with_the_code_of_the_first(app):
     done = app.run("start", "--abort-on-failure")
     assert done.returncode == 7
     assert "ended with status 7" in said(done.stdout, "bad.1")
+    told = said(done.stdout, "colony")
+    assert told.index("bad.1 ended with status 7") < told.index("stops all; Ctrl-C kills them")
     assert len([line for line in said(done.stdout, "fine.1") if "started" in line]) == 1
     assert "bye" in said(done.stdout, "other.1")
     assert app.left() == []
