@@ -188,7 +188,11 @@ static int load_type(struct app_start *start, size_t index)
 {
     struct cJSON *json =
         colony__app_template(start->app, index, start->app->procfile.types[index].name);
+    char warning[APP_WARNING_MAX];
     int exit_code;
+
+    if (colony__app_find_taken_port(start->app, index, warning, sizeof warning))
+        colony__app_start_say(start, warning);
 
     if (start->app->aborts && !cJSON_AddStringToObject(json, "restart", "never")) {
         cJSON_Delete(json);

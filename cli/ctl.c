@@ -183,7 +183,7 @@ static const struct ctl_action actions[] = {
     {"add_process",    colony__ctl_add_process,    "NEW_NAME CMD [ARG...]", 2, ANY, add_options, "add a template (exit 5: it exists); -- before a CMD with options",
      "colony ctl add_process web 'python3 -m http.server 8000'\n"
      "colony ctl add_process web --env PORT=80 --uid www-data -- python3 -m http.server\n"},
-    {"load_process",   colony__ctl_load_process,   "FILE|-",         1, 1,   load_options,     "add templates from JSON: one, or a list of them",
+    {"load_process",   colony__ctl_load_process,   "FILE|-",         1, 1,   load_options,     "add templates from JSON (no YAML): one, or a list of them",
      "colony ctl load_process web.json\ncolony ctl load_process - < web.json\n"},
     {"get_process",    colony__ctl_get_process,    "NAME|ID",        1, 1,   show_options,     "print the settings of a template, as JSON",
      "colony ctl get_process web\n"},

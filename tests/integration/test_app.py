@@ -8,6 +8,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import subprocess
 import time
 
@@ -223,6 +224,14 @@ def test_a_second_ctrl_c_kills_what_does_not_stop(app):
     assert process.returncode == 0
     assert not alive(int(re.search(r"pid (\d+)", text)[1]))
     assert app.left() == []
+
+
+def test_a_port_that_is_taken_is_told(app):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = app.write("web: exit 0\n").run("start", "--abort-on-failure", "-p", str(port))
+    assert done.returncode == 0
+    assert said(done.stdout, "colony")[0].startswith(f"port {port}, the PORT of web.1, is taken")
 
 
 def test_abort_on_failure_ends_all_with_the_code_of_the_first(app):
