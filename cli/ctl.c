@@ -123,7 +123,7 @@ enum { ANY = COLONY_OPERANDS_ANY };
 static const struct ctl_action actions[] = {
     {"ps",             colony__ctl_ps,             "[NAME|GROUP:*...]", 0, ANY, show_options, "show every process and its state; CPU since it was started",
      "colony ctl ps\ncolony ctl ps web --json\ncolony ctl ps 'shop:*'\n"},
-    {"status",         colony__ctl_status,         "[NAME|GROUP:*...]", 0, ANY, show_options, "tell how templates are doing (exit 3: not running)",
+    {"status",         colony__ctl_status,         "[NAME|GROUP:*...]", 0, ANY, show_options, "tell how templates are doing (exit 3: one that should run does not)",
      "colony ctl status\ncolony ctl status web\ncolony ctl status web --json\n"},
     {"why",            colony__ctl_why,            "NAME[.SLOT]",    1, 1,   why_options,      "tell what led to the present state",
      "colony ctl why web\ncolony ctl why web.2\ncolony ctl why web -n 100\n"},

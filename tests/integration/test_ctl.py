@@ -390,6 +390,24 @@ def test_status_tells_and_is_3_when_not_running(colony):
     assert [one["name"] for one in everything] == ["web", "worker", "idle"]
 
 
+def test_status_is_3_when_something_is_wrong(colony):
+    colony.start({"processes": {
+        "job": {"cmd": "true", "restart": "never"}, "nightly": {"cmd": "true", "schedule": {"cron": "@yearly"}},
+        "idle": {"cmd": "sleep 1000", "start": False}, "none": {"cmd": "sleep 1000", "numprocesses": 0}}})
+    wait_for(lambda: state_of(colony, "job") == {"completed"} and state_of(colony, "nightly") == {"waiting"})
+    assert colony.ctl("status", "job").stdout.startswith("job: completed, 0 of 1 process\n")
+    colony.ctl("status", "nightly", "job", "--json")
+    everything = colony.ctl("status").stdout  # what was not to start is as it was to be
+    assert "idle: stopped, 0 of 1 process\n" in everything
+    colony.ctl("status", "--json")
+    for name in ("idle", "none"):
+        assert colony.ctl("status", name, check=False).returncode == 3
+    colony.ctl("add_process", "crash", "false")
+    wait_for(lambda: state_of(colony, "crash") == {"backoff"})
+    for args in ((), ("--json",), ("crash",), ("job", "crash")):
+        assert colony.ctl("status", *args, check=False).returncode == 3
+
+
 def test_stop_waits_and_start_runs_again(colony):
     colony.start(PROCESSES)
     wait_for(lambda: state_of(colony, "web") == {"running"})
