@@ -74,9 +74,9 @@ static bool is_fine(const struct cJSON *slots, bool is_asked_for)
     {
         const char *state = colony__ctl_text(slot, "state");
 
-        if (strcmp(state, "stopped") == 0 ? is_asked_for
-                                          : strcmp(state, "completed") != 0 &&
-                                                !colony__ctl_has_number(slot, "next_in"))
+        if (strcmp(state, "stopped") == 0
+                ? is_asked_for
+                : strcmp(state, "completed") != 0 && !colony__ctl_has_number(slot, "next_in"))
             return false;
     }
     return true;
