@@ -8,6 +8,7 @@
 #include "app_start_internal.h"
 #include "core/error.h"
 #include "core/exchange.h"
+#include "core/template.h"
 
 enum {
     EVENT_MAX = 1 << 20,
@@ -47,6 +48,18 @@ static int failure_of(const struct cJSON *event)
     return term_signal > 0 ? 128 + term_signal : (int)colony__ctl_number(event, "exit_status");
 }
 
+/* Its own line waits for what it wrote last. */
+static void say_failure(struct app_start *start, const struct cJSON *event)
+{
+    char what[CTL_NOTE_MAX];
+    char text[sizeof what + COLONY_NAME_MAX + 32];
+
+    colony__ctl_describe_event(what, event);
+    (void)snprintf(text, sizeof text, "%s.%.0f %s", colony__ctl_text(event, "name"),
+                   colony__ctl_number(event, "slot"), what);
+    colony__app_start_say(start, text);
+}
+
 /* With --abort-on-failure. */
 static void judge(struct app_start *start, const struct cJSON *event)
 {
@@ -55,6 +68,7 @@ static void judge(struct app_start *start, const struct cJSON *event)
     if (start->stops > 0)
         return;
     if (failure != 0) {
+        say_failure(start, event);
         (void)colony__app_start_fail(start, failure);
     } else if (strcmp(colony__ctl_text(event, "to"), "completed") == 0 && is_completed(start)) {
         colony__app_start_say(start, "all have completed");

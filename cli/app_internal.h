@@ -23,6 +23,7 @@ enum {
     APP_PORT_FIRST = 5000, /* of the first process of the first type */
     APP_PORT_STEP = 100,   /* from one type to the next */
     APP_PORT_MAX = 65535,
+    APP_WARNING_MAX = 256,
 };
 
 /* One run of `colony app`: what options say, then what is read. */
@@ -64,6 +65,9 @@ int colony__app_find_or_fail(const struct app *app, const char *doing, const cha
 
 /* PORT of the first process of a type. */
 unsigned colony__app_port(const struct app *app, size_t index);
+
+/* app_ports.c: true when a PORT of the type is taken on this machine, with a line about it. */
+bool colony__app_find_taken_port(const struct app *app, size_t index, char *text, size_t size);
 
 /* `GROUP:TYPE`. */
 void colony__app_template_name(const struct app *app, size_t index, char name[CTL_GROUP_MAX]);

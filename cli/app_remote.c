@@ -33,6 +33,9 @@ static bool is_loaded(const struct app *app)
 static int load_type(const struct app *app, size_t index)
 {
     char name[CTL_GROUP_MAX];
+    char warning[APP_WARNING_MAX];
+    bool is_taken = app->ctl.target.is_unix && /* on this machine */
+                    colony__app_find_taken_port(app, index, warning, sizeof warning);
     struct cJSON *json;
     int exit_code;
 
@@ -44,6 +47,8 @@ static int load_type(const struct app *app, size_t index)
         return exit_code;
     colony__ctl_print_text(name);
     printf(": loaded, %u process%s\n", app->counts[index], app->counts[index] == 1 ? "" : "es");
+    if (is_taken)
+        (void)colony__app_fail(EXIT_OK, "%s", warning);
     return EXIT_OK;
 }
 

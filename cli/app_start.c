@@ -41,13 +41,14 @@ void colony__app_start_say(struct app_start *start, const char *text)
     (void)colony__app_screen_say(&start->screen, COLONY, -1, "%s", text);
 }
 
-static void stop(struct app_start *start)
+/* @how: what does it once more. */
+static void stop(struct app_start *start, const char *how)
 {
     start->stops++;
     if (start->own.pid == 0)
         return;
     if (start->stops == 1)
-        colony__app_start_say(start, "stops all; Ctrl-C again kills them");
+        (void)colony__app_screen_say(&start->screen, COLONY, -1, "stops all; %s kills them", how);
     else if (start->stops == 2)
         colony__app_start_say(start, "kills what still runs");
     colony__app_private_stop(&start->own, start->stops);
@@ -58,7 +59,7 @@ int colony__app_start_fail(struct app_start *start, int exit_code)
     if (start->exit_code == EXIT_OK)
         start->exit_code = exit_code;
     if (start->stops == 0)
-        stop(start);
+        stop(start, "Ctrl-C");
     return exit_code;
 }
 
@@ -67,7 +68,7 @@ static void take_signal(struct app_start *start)
     struct signalfd_siginfo info;
 
     while (read(start->signals, &info, sizeof info) == (ssize_t)sizeof info)
-        stop(start);
+        stop(start, "Ctrl-C again");
 }
 
 /* --- the loop --------------------------------------------------------------------------------- */
@@ -132,7 +133,7 @@ static void turn(struct app_start *start, bool is_left)
     if (sources[SOURCE_END].revents)
         take_end(start);
     if (start->screen.is_gone && start->stops == 0)
-        stop(start);
+        stop(start, "Ctrl-C");
 }
 
 static void follow(struct app_start *start)
@@ -187,7 +188,11 @@ static int load_type(struct app_start *start, size_t index)
 {
     struct cJSON *json =
         colony__app_template(start->app, index, start->app->procfile.types[index].name);
+    char warning[APP_WARNING_MAX];
     int exit_code;
+
+    if (colony__app_find_taken_port(start->app, index, warning, sizeof warning))
+        colony__app_start_say(start, warning);
 
     if (start->app->aborts && !cJSON_AddStringToObject(json, "restart", "never")) {
         cJSON_Delete(json);

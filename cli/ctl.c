@@ -57,7 +57,7 @@ static const struct colony_option kill_options[] = {
 };
 static const struct colony_option logs_options[] = {
     {"follow", 'f', NULL, "go on with what is written from now on", OPTION_FLAG,   AT(follows), NULL},
-    {"lines",  'n', "N",  "only the last N lines",                  OPTION_NUMBER, AT(lines),   NULL},
+    {"lines",  'n', "N",  "the last N lines, or all; default 100",  OPTION_CALL,   0,           colony__ctl_read_lines},
     {"slot",   0,   "K",  "only slot K (from 1)",                   OPTION_NUMBER, AT(slot),    NULL},
     WHERE, END,
 };
@@ -121,21 +121,21 @@ static const struct colony_option add_options[] = {
 enum { ANY = COLONY_OPERANDS_ANY };
 
 static const struct ctl_action actions[] = {
-    {"ps",             colony__ctl_ps,             "[NAME|GROUP:*...]", 0, ANY, show_options, "show every process and its state",
+    {"ps",             colony__ctl_ps,             "[NAME|GROUP:*...]", 0, ANY, show_options, "show every process and its state; CPU since it was started",
      "colony ctl ps\ncolony ctl ps web --json\ncolony ctl ps 'shop:*'\n"},
-    {"status",         colony__ctl_status,         "[NAME|GROUP:*...]", 0, ANY, show_options, "tell how templates are doing (exit 3: not running)",
+    {"status",         colony__ctl_status,         "[NAME|GROUP:*...]", 0, ANY, show_options, "tell how templates are doing (exit 3: one that should run does not)",
      "colony ctl status\ncolony ctl status web\ncolony ctl status web --json\n"},
     {"why",            colony__ctl_why,            "NAME[.SLOT]",    1, 1,   why_options,      "tell what led to the present state",
      "colony ctl why web\ncolony ctl why web.2\ncolony ctl why web -n 100\n"},
     {"history",        colony__ctl_history,        "[NAME]",         0, 1,   history_options,  "list what happened, newest last",
      "colony ctl history\ncolony ctl history web -n 100\ncolony ctl history web --slot 2 --json\n"},
-    {"events",         colony__ctl_events,         "[NAME|GROUP:*|EVENT|PATTERN...]", 0, ANY, events_options, "list what happened as lines, newest last, and go on with it",
+    {"events",         colony__ctl_events,         "[NAME|GROUP:*|EVENT|PATTERN...]", 0, ANY, events_options, "list what happened as lines, newest last; -f goes on with what comes",
      "colony ctl events\ncolony ctl events web --since 10m\ncolony ctl events web exit -f --json\n"},
     {"watch",          colony__ctl_watch,          "[NAME|GROUP:*|EVENT|PATTERN...]", 0, ANY, watch_options, "tell what happens, as it happens",
      "colony ctl watch\ncolony ctl watch web worker\ncolony ctl watch web exit spawn --json\ncolony ctl watch proc.web.exit\n"},
     {"logs",           colony__ctl_logs,           "NAME",           1, 1,   logs_options,     "print what a template's processes wrote",
      "colony ctl logs web\ncolony ctl logs -n 20 -f web\ncolony ctl logs web --slot 2\n"},
-    {"stats",          colony__ctl_stats,          "[NAME|GROUP:*...]", 0, ANY, stats_options, "show what processes use",
+    {"stats",          colony__ctl_stats,          "[NAME|GROUP:*...]", 0, ANY, stats_options, "show what processes use; CPU over 0.1 s",
      "colony ctl stats\ncolony ctl stats web -f\ncolony ctl stats web -f -d 10 --json\n"},
     {"attach",         colony__ctl_attach,         "NAME[.SLOT]",    1, 1,   attach_options,   "type into a process and see what it prints (ctrl-] leaves)",
      "colony ctl attach shell\ncolony ctl attach shell.2 --raw\necho status | colony ctl attach shell\n"},
@@ -183,7 +183,7 @@ static const struct ctl_action actions[] = {
     {"add_process",    colony__ctl_add_process,    "NEW_NAME CMD [ARG...]", 2, ANY, add_options, "add a template (exit 5: it exists); -- before a CMD with options",
      "colony ctl add_process web 'python3 -m http.server 8000'\n"
      "colony ctl add_process web --env PORT=80 --uid www-data -- python3 -m http.server\n"},
-    {"load_process",   colony__ctl_load_process,   "FILE|-",         1, 1,   load_options,     "add templates from JSON: one, or a list of them",
+    {"load_process",   colony__ctl_load_process,   "FILE|-",         1, 1,   load_options,     "add templates from JSON (no YAML): one, or a list of them",
      "colony ctl load_process web.json\ncolony ctl load_process - < web.json\n"},
     {"get_process",    colony__ctl_get_process,    "NAME|ID",        1, 1,   show_options,     "print the settings of a template, as JSON",
      "colony ctl get_process web\n"},

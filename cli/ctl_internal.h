@@ -15,6 +15,7 @@
 #include "options.h"
 
 struct cJSON;
+struct colony_error;
 
 enum {
     CTL_PATH_MAX = 1024, /* of a request: a name has at most 200 bytes, three times when encoded */
@@ -22,6 +23,8 @@ enum {
     CTL_NUMBER_MAX = 32,
     CTL_NOTE_MAX = 512,
 };
+
+#define CTL_LINES_ALL (UINT64_MAX - 1)
 
 /* Of a template, as options say them; what is not given is NULL or empty. */
 struct ctl_settings {
@@ -59,7 +62,7 @@ struct ctl {
     bool dry_run;
     bool all;
     uint64_t timeout_ms;  /* UINT64_MAX: not given */
-    uint64_t lines;       /* UINT64_MAX: not given */
+    uint64_t lines;       /* UINT64_MAX: not given; CTL_LINES_ALL */
     uint64_t slot;        /* 0: not given */
     uint64_t interval_ms; /* UINT64_MAX: not given */
     const char *since;
@@ -319,6 +322,9 @@ int colony__ctl_limit_recorded(struct ctl_recorded *wish, const struct ctl *ctl,
 
 /* What @wish asks for, newest first, in @all, an array. EXIT_OK, or told. */
 int colony__ctl_collect(const struct ctl *ctl, const struct ctl_recorded *wish, struct cJSON *all);
+
+/* -n of `logs`: a number or `all` (ctl_logs.c). */
+int colony__ctl_read_lines(void *target, const char *value, struct colony_error *err);
 
 /* The actions. */
 int colony__ctl_alarm(struct ctl *ctl, int argc, char **argv);

@@ -40,13 +40,32 @@ int colony__ctl_write_output(const char *bytes, size_t size, void *data)
     return 0;
 }
 
+int colony__ctl_read_lines(void *target, const char *value, struct colony_error *err)
+{
+    struct ctl *ctl = target;
+
+    if (strcmp(value, "all") == 0) {
+        ctl->lines = CTL_LINES_ALL;
+        return 0;
+    }
+    if (value[0] != '\0' && value[strspn(value, "0123456789")] == '\0') {
+        errno = 0;
+        ctl->lines = strtoull(value, NULL, 10);
+        if (errno == 0 && ctl->lines < CTL_LINES_ALL)
+            return 0;
+    }
+    return colony_fail(err, -EINVAL, "--lines: neither a number nor all: %s", value);
+}
+
 /* "?lines=20&slot=2", of what was given. */
 static void write_query(const struct ctl *ctl, char query[QUERY_MAX])
 {
     char lines[40] = "";
     char slot[40] = "";
 
-    if (ctl->lines != UINT64_MAX)
+    if (ctl->lines == CTL_LINES_ALL)
+        (void)snprintf(lines, sizeof lines, "&lines=all");
+    else if (ctl->lines != UINT64_MAX)
         (void)snprintf(lines, sizeof lines, "&lines=%" PRIu64, ctl->lines);
     if (ctl->slot > 0)
         (void)snprintf(slot, sizeof slot, "&slot=%" PRIu64, ctl->slot);

@@ -227,14 +227,14 @@ static void write_note(char note[CTL_NOTE_MAX], const struct fields *fields,
     const char *failure = text_of(fields, FIELD_FAILURE);
     double dropped = number_of(fields, FIELD_DROPPED_BYTES);
     char text[CTL_NOTE_MAX];
-    char retry[CTL_NUMBER_MAX];
+    char figure[CTL_NUMBER_MAX];
 
     note[0] = '\0';
     if (cJSON_IsTrue(fields->items[FIELD_PAUSED]))
         add_note(note, "paused until `ctl cont`");
     if (has_number(fields, FIELD_RETRY_IN)) {
-        write_duration(retry, fields, FIELD_RETRY_IN);
-        (void)snprintf(text, sizeof text, "starts again in %s", retry);
+        write_duration(figure, fields, FIELD_RETRY_IN);
+        (void)snprintf(text, sizeof text, "starts again in %s", figure);
         add_note(note, text);
     }
     if (strcmp(text_of(fields, FIELD_HEALTH), "unhealthy") == 0) {
@@ -246,7 +246,8 @@ static void write_note(char note[CTL_NOTE_MAX], const struct fields *fields,
     if (strcmp(text_of(fields, FIELD_STREAMS), "lost") == 0)
         add_note(note, "custom streams: lost");
     if (dropped > 0 && dropped < 1e15) {
-        (void)snprintf(text, sizeof text, "dropped %.0f bytes of output", dropped);
+        colony__ctl_write_size(figure, dropped);
+        (void)snprintf(text, sizeof text, "dropped %s of output", figure);
         add_note(note, text);
     }
     add_note(note, text_of(fields, FIELD_STATUS));

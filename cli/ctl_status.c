@@ -44,69 +44,98 @@ static int ask(const struct ctl *ctl, const char *before, const char *name, stru
     return colony__ctl_get(ctl, before, "tell the status of", name, json);
 }
 
-/* Else one waits, or was given up: somebody may want to know. */
-static bool is_stopped(const struct cJSON *slots)
+/* Of which no process runs, in a word. */
+static const char *state_of(const struct cJSON *slots)
+{
+    static const char *const shared[] = {"stopped", "completed"};
+
+    for (size_t i = 0; i < sizeof shared / sizeof shared[0]; i++) {
+        const struct cJSON *slot = slots->child;
+
+        while (slot && strcmp(colony__ctl_text(slot, "state"), shared[i]) == 0)
+            slot = slot->next;
+        if (!slot)
+            return shared[i];
+    }
+    return "not running"; /* one waits, or was given up: somebody may want to know */
+}
+
+/*
+ * Of which no process runs, and that is right: each has completed, or its time has not come. What
+ * somebody has stopped is right, too, but not for who asks whether it runs.
+ */
+static bool is_fine(const struct cJSON *slots, bool is_asked_for)
 {
     const struct cJSON *slot;
 
+    if (!slots->child)
+        return !is_asked_for;
     cJSON_ArrayForEach(slot, slots)
     {
-        if (strcmp(colony__ctl_text(slot, "state"), "stopped") != 0)
+        const char *state = colony__ctl_text(slot, "state");
+
+        if (strcmp(state, "stopped") == 0
+                ? is_asked_for
+                : strcmp(state, "completed") != 0 && !colony__ctl_has_number(slot, "next_in"))
             return false;
     }
     return true;
 }
 
 /* "web: running, 2 of 2 processes" and a line for each slot. */
-static int print_status(const struct ctl *ctl, const char *name, const struct cJSON *status)
+static void print_status(const char *name, const struct cJSON *status, const struct cJSON *slots)
 {
     double running = colony__ctl_number(status, "running");
     double wanted = colony__ctl_number(status, "numprocesses");
-    const char *state = "running";
-    struct cJSON *slots;
     const struct cJSON *slot;
-    int exit_code = ask(ctl, "/slots?name=", name, &slots);
 
-    if (exit_code != EXIT_OK)
-        return exit_code;
-    if (running < 1)
-        state = is_stopped(slots) ? "stopped" : "not running";
     colony__ctl_print_text(name);
-    printf(": %s, %.0f of %.0f process%s\n", state, running, wanted,
-           wanted > 0.5 && wanted < 1.5 ? "" : "es");
+    printf(": %s, %.0f of %.0f process%s\n", running < 1 ? state_of(slots) : "running", running,
+           wanted, wanted > 0.5 && wanted < 1.5 ? "" : "es");
     cJSON_ArrayForEach(slot, slots)
     {
         print_slot(slot);
     }
-    cJSON_Delete(slots);
-    return EXIT_OK;
+}
+
+/* Adds @status, which it takes, to @list. */
+static int add_status(struct cJSON *list, struct cJSON *status, const char *name)
+{
+    bool has_name =
+        cJSON_HasObjectItem(status, "name") || cJSON_AddStringToObject(status, "name", name);
+
+    if (has_name && cJSON_AddItemToArray(list, status))
+        return EXIT_OK;
+    cJSON_Delete(status);
+    return colony__ctl_fail(EXIT_FAILED, "cannot tell the status: out of memory");
 }
 
 /* Tells of @name, or adds it to @list when that is given. */
-static int tell_one(const struct ctl *ctl, const char *name, struct cJSON *list)
+static int tell_one(const struct ctl *ctl, const char *name, bool is_asked_for, struct cJSON *list)
 {
     struct cJSON *status;
+    struct cJSON *slots = NULL;
     int exit_code = ask(ctl, "/status/", name, &status);
-    bool is_running = colony__ctl_number(status, "running") >= 1;
+    bool is_well = colony__ctl_number(status, "running") >= 1;
 
-    if (exit_code != EXIT_OK)
+    if (exit_code == EXIT_OK && (!list || !is_well))
+        exit_code = ask(ctl, "/slots?name=", name, &slots);
+    if (exit_code != EXIT_OK) {
+        cJSON_Delete(status);
         return exit_code;
-    if (list) {
-        bool has_name =
-            cJSON_HasObjectItem(status, "name") || cJSON_AddStringToObject(status, "name", name);
-
-        if (!has_name || !cJSON_AddItemToArray(list, status)) {
-            cJSON_Delete(status);
-            return colony__ctl_fail(EXIT_FAILED, "cannot tell the status: out of memory");
-        }
-        return is_running ? EXIT_OK : EXIT_NOT_RUNNING;
     }
-    exit_code = print_status(ctl, name, status);
-    cJSON_Delete(status);
-    return exit_code == EXIT_OK && !is_running ? EXIT_NOT_RUNNING : exit_code;
+    is_well = is_well || is_fine(slots, is_asked_for);
+    if (list) {
+        exit_code = add_status(list, status, name);
+    } else {
+        print_status(name, status, slots);
+        cJSON_Delete(status);
+    }
+    cJSON_Delete(slots);
+    return exit_code == EXIT_OK && !is_well ? EXIT_NOT_RUNNING : exit_code;
 }
 
-/* Every template: that one of them is not running is no failure of this question. */
+/* Every template; another failure counts more than that one of them is not running. */
 static int tell_all(const struct ctl *ctl, struct cJSON *list)
 {
     const struct ctl_question question = colony__ctl_look("/processes", "list templates", NULL);
@@ -116,9 +145,9 @@ static int tell_all(const struct ctl *ctl, struct cJSON *list)
 
     cJSON_ArrayForEach(name, names)
     {
-        int one = cJSON_IsString(name) ? tell_one(ctl, name->valuestring, list) : EXIT_OK;
+        int one = cJSON_IsString(name) ? tell_one(ctl, name->valuestring, false, list) : EXIT_OK;
 
-        if (one != EXIT_OK && one != EXIT_NOT_RUNNING && exit_code == EXIT_OK)
+        if (one != EXIT_OK && (exit_code == EXIT_OK || exit_code == EXIT_NOT_RUNNING))
             exit_code = one;
     }
     cJSON_Delete(names);
@@ -128,7 +157,7 @@ static int tell_all(const struct ctl *ctl, struct cJSON *list)
 /* One that does not run is a failure of this one. */
 static int tell_named(const struct ctl *ctl, const char *name, void *data)
 {
-    return tell_one(ctl, name, data);
+    return tell_one(ctl, name, true, data);
 }
 
 int colony__ctl_status(struct ctl *ctl, int argc, char **argv)

@@ -2,6 +2,8 @@
 /* main.c - finds the subcommand: by name, by the name of a symlink, or on PATH. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -217,7 +219,15 @@ static void reserve_standard_descriptors(void)
             _exit(EXIT_FAILED);
 }
 
-/* Output that was lost is a failure, whatever the command thought of it. */
+static bool has_reader(void)
+{
+    struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+    return poll(&output, 1, 0) != 1 || !(output.revents & POLLERR);
+}
+
+/* Output that was lost is a failure, whatever the command thought of it. Whose reader has had
+ * enough (`| head`) ends without a word, as any other program does. */
 static int flush_output(int exit_code)
 {
     bool has_failed = ferror(stdout) != 0;
@@ -225,6 +235,10 @@ static int flush_output(int exit_code)
     errno = 0;
     if (fflush(stdout) == 0 && !has_failed)
         return exit_code;
+    if (!has_reader()) {
+        (void)signal(SIGPIPE, SIG_DFL);
+        (void)raise(SIGPIPE);
+    }
     colony_options_complain(&colony_usage, "cannot write to standard output: %s",
                             errno != 0 ? strerror(errno) : "what was written before is lost");
     return exit_code == EXIT_OK ? EXIT_FAILED : exit_code;

@@ -174,6 +174,14 @@ static const struct colony_option *find_letter(const struct parser *parser, char
     return letter == 'h' ? &help_option : NULL;
 }
 
+/* What may be an option of the command that is an operand. */
+static const char *hint_of(const struct parser *parser)
+{
+    return parser->kept > 1 && strstr(parser->usage->arguments, "CMD")
+               ? "write -- before a command with options; "
+               : "";
+}
+
 static int fail_unknown(struct parser *parser, const char *name, size_t length)
 {
     const char *names[NAMES_MAX + 2] = {"help"};
@@ -189,8 +197,8 @@ static int fail_unknown(struct parser *parser, const char *name, size_t length)
     if (nearest)
         return colony_fail(&parser->err, -EINVAL, "unknown option --%s: did you mean --%s?", word,
                            nearest);
-    return colony_fail(&parser->err, -EINVAL, "unknown option --%s: see %s --help", word,
-                       parser->usage->command);
+    return colony_fail(&parser->err, -EINVAL, "unknown option --%s: %ssee %s --help", word,
+                       hint_of(parser), parser->usage->command);
 }
 
 static int read_number(const char *value, uint64_t *out)
@@ -304,8 +312,8 @@ static int parse_short(struct parser *parser, const char *letters)
         int rc;
 
         if (!row)
-            return colony_fail(&parser->err, -EINVAL, "unknown option -%c: see %s --help", *letters,
-                               parser->usage->command);
+            return colony_fail(&parser->err, -EINVAL, "unknown option -%c: %ssee %s --help",
+                               *letters, hint_of(parser), parser->usage->command);
         if (row->argument)
             return handle_option(parser, row, letters[1] != '\0' ? letters + 1 : NULL);
         rc = handle_option(parser, row, NULL);
@@ -336,7 +344,7 @@ static int parse_arguments(struct parser *parser)
         char *text = parser->argv[parser->next];
 
         if (text[0] != '-' || text[1] == '\0' || is_number(parser, text)) {
-            if (parser->usage->child)
+            if (parser->usage->child || parser->usage->precedes_command)
                 break;
             parser->argv[parser->kept++] = text;
             parser->next++;

@@ -78,6 +78,7 @@ struct colony_usage {
     int operands_min;
     int operands_max;            /* or COLONY_OPERANDS_ANY */
     colony_usage_child_cb child; /* the first operand is one of these, the rest is its; or NULL */
+    bool precedes_command;       /* the first operand is a program: what follows is not ours */
     const char *children;        /* what they are called: "commands"; with `child` */
     const char *notes;           /* more of --help, after the children; or NULL */
 };

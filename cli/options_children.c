@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "commands.h"
 #include "core/error.h"
 #include "core/template.h"
 #include "options.h"
@@ -25,6 +26,20 @@ int colony_options_find_child(const struct colony_usage *usage, const char *name
     return -1;
 }
 
+/* What is one of another: `colony top` of ctl, and ctl's actions of colony. */
+static bool complain_of_place(const struct colony_usage *usage, const char *name)
+{
+    const bool is_top = usage == &colony_usage;
+    const struct colony_usage *other = is_top ? &colony_ctl_usage : &colony_usage;
+    int noun_length = (int)strlen(usage->children) - 1;
+
+    if (colony_options_find_child(other, name) < 0)
+        return false;
+    colony_options_complain(usage, "no such %.*s: %s: did you mean %s %s?", noun_length,
+                            usage->children, name, other->command, name);
+    return true;
+}
+
 void colony_options_complain_of_child(const struct colony_usage *usage, const char *name)
 {
     const char *names[NAMES_MAX + 1] = {NULL};
@@ -32,6 +47,8 @@ void colony_options_complain_of_child(const struct colony_usage *usage, const ch
     struct colony_usage child;
     const char *nearest;
 
+    if (complain_of_place(usage, name))
+        return;
     for (size_t i = 0; i < NAMES_MAX && usage->child(i, &child); i++)
         names[i] = child.command;
     nearest = colony_name_nearest(name, names);

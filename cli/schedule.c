@@ -50,13 +50,14 @@ const struct colony_usage colony_schedule_usage = {
     .summary =
         "Run a command again and again, and show each line it writes behind [1] (output) or\n"
         "[2] (errors). The command is given by --arg, as ncolony-scheduler takes it, or stands "
-        "at the\nend; -- before one with options.",
+        "at the\nend.",
     .examples = "colony schedule --arg echo --arg hello --frequency 10 --timeout 5 --grace 10\n"
-                "colony schedule --cron '*/5 8-18 * * mon-fri' --timezone Europe/Berlin -- ./sync\n"
-                "colony schedule --cron @daily --jitter 10m --timeout 1h -- ./backup --all\n"
+                "colony schedule --cron '*/5 8-18 * * mon-fri' --timezone Europe/Berlin ./sync\n"
+                "colony schedule --cron @daily --jitter 10m --timeout 1h ./backup --all\n"
                 "colony schedule --cron '0 0 29 2 *' --next 3\n",
     .options = schedule_options,
     .operands_max = COLONY_OPERANDS_ANY,
+    .precedes_command = true,
 };
 
 static int print_next(struct schedule *schedule)

@@ -16,6 +16,7 @@
 
 struct cJSON;
 struct colony_error;
+struct colony_view;
 
 /* One run of `colony session`: all that any action's options can set. */
 /* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): in the order of actions */
@@ -98,6 +99,10 @@ extern const struct colony_option session_start_options[];
 extern const struct colony_option session_status_options[];
 extern const struct colony_option session_stop_options[];
 extern const struct colony_option session_wait_options[];
+
+/* All processes, and why those are down that are (session_show.c). The caller clears @view unless
+ * it failed. */
+int session_look(const struct session *session, struct colony_view *view, struct colony_error *err);
 
 /* Prints and deletes @json; NULL: it could not be made (session_show.c). */
 int session_print_json(struct cJSON *json);

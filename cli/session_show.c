@@ -68,6 +68,7 @@ static int add_row(struct colony_columns *columns, const struct colony_view *vie
         {process->shutdown ? "1" : "0", NULL},
         {parents, NULL},
         {score, NULL},
+        {sight->note ? sight->note : "", NULL},
     };
 
     write_parents(parents, sizeof parents, view, sight);
@@ -82,8 +83,8 @@ static int add_row(struct colony_columns *columns, const struct colony_view *vie
 
 static int print_table(const struct colony_view *view, struct colony_error *err)
 {
-    static const char *const headers[] = {"NAME",    "ALIAS",    "STATE",   "PID",  "UPTIME",
-                                          "RESTART", "SHUTDOWN", "PARENTS", "SCORE"};
+    static const char *const headers[] = {"NAME",    "ALIAS",    "STATE",   "PID",   "UPTIME",
+                                          "RESTART", "SHUTDOWN", "PARENTS", "SCORE", "NOTE"};
     struct colony_columns *columns;
     int rc = colony_columns_new(&columns, headers, sizeof headers / sizeof headers[0]);
 
@@ -126,6 +127,18 @@ static int print_json(const struct colony_view *view)
     return session_print_json(all);
 }
 
+int session_look(const struct session *session, struct colony_view *view, struct colony_error *err)
+{
+    int rc = colony_view_take(view, &session->open, err);
+
+    if (rc < 0)
+        return rc;
+    rc = colony_view_explain(view, session->open.workspace, err);
+    if (rc < 0)
+        colony_view_clear(view);
+    return rc;
+}
+
 int session_show(struct session *session, int argc, char **argv)
 {
     struct colony_error err = {0};
@@ -134,7 +147,7 @@ int session_show(struct session *session, int argc, char **argv)
 
     (void)argc;
     (void)argv;
-    if (colony_view_take(&view, &session->open, &err) < 0)
+    if (session_look(session, &view, &err) < 0)
         return session_fail_error(&err);
     if (session->is_json)
         exit_code = print_json(&view);

@@ -4,8 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "columns.h"
 #include "core/error.h"
+#include "session/view.h"
 #include "session_internal.h"
+
+enum {
+    NOTE_MAX = 512,
+};
 
 static int read_switch(const char *value, enum colony_switch *out, const char *name,
                        struct colony_error *err)
@@ -41,16 +47,41 @@ const struct colony_option session_start_options[] = {
 };
 /* clang-format on */
 
-static void tell(const struct colony_session_process *process)
+static void print_title(const char *what, const struct colony_session_process *process)
 {
-    printf("%s %s", process->pid > 0 ? "started" : "will start",
-           colony_session_process_title(process));
+    printf("%s %s", what, colony_session_process_title(process));
     if (process->alias)
         printf(" (%s)", process->name);
-    if (process->pid > 0)
-        printf(": pid %d\n", (int)process->pid);
-    else
+}
+
+/* It has no pid: it waits for others, or it has ended by now. */
+static void tell_idle(const struct session *session, const struct colony_session_process *process)
+{
+    const struct colony_sight *sight;
+    struct colony_view view = {0};
+    char note[NOTE_MAX];
+
+    sight = session_look(session, &view, NULL) == 0 ? colony_view_find(&view, process->name) : NULL;
+    print_title(sight && sight->is_waiting ? "will start" : "started", process);
+    if (sight && sight->is_waiting) {
         printf(": it waits for others (colony session show)\n");
+    } else if (sight && sight->is_alive) { /* once more */
+        printf(": pid %d\n", (int)sight->process->pid);
+    } else {
+        (void)colony_columns_clean(note, sizeof note, sight && sight->note ? sight->note : "", 0);
+        printf(": it runs no more%s%s (colony session log)\n", *note != '\0' ? ": " : "", note);
+    }
+    colony_view_clear(&view);
+}
+
+static void tell(const struct session *session, const struct colony_session_process *process)
+{
+    if (process->pid <= 0) {
+        tell_idle(session, process);
+        return;
+    }
+    print_title("started", process);
+    printf(": pid %d\n", (int)process->pid);
 }
 
 /* What runs and was to have other flags is changed by another command. */
@@ -76,7 +107,7 @@ int session_start(struct session *session, int argc, char **argv)
     rc = colony_verb_start(&session->open, argc > 1 ? argv[1] : "", &session->change, &process,
                            &err);
     if (rc == 0)
-        tell(&process);
+        tell(session, &process);
     else
         exit_code = fail(session, &process, rc, &err);
     colony_session_process_clear(&process);

@@ -43,6 +43,10 @@ static void print_line(const struct colony_sight *sight)
     }
     if (sight->has_score)
         printf(", score %.2f", sight->score);
+    if (sight->note) {
+        printf(": ");
+        print_clean(sight->note);
+    }
     printf("\n");
 }
 
@@ -161,7 +165,7 @@ int session_status(struct session *session, int argc, char **argv)
     struct colony_view view;
     int exit_code;
 
-    if (colony_view_take(&view, &session->open, &err) < 0)
+    if (session_look(session, &view, &err) < 0)
         return session_fail_error(&err);
     exit_code = argc > 1 ? tell_one(session, &view, argv[1]) : tell_all(session, &view);
     colony_view_clear(&view);

@@ -14,6 +14,7 @@ enum {
     NAME_MIN = 8,      /* columns */
     HISTORY_FROM = 76, /* columns of a screen that shows the history of cpu */
     NOTE_MIN = 8,
+    NOTE_WANTED = 10, /* where there is one: it may be why something fails */
     LINE_SIZE = TOP_COLUMNS_MAX * 4 + 1,
 };
 
@@ -137,22 +138,37 @@ enum {
     FIXED = UP_WIDTH + STATE_WIDTH + CPU_WIDTH + MEM_WIDTH + RESTARTS_WIDTH + UPTIME_WIDTH + 6,
 };
 
+/* What name and note share. */
+static size_t width_left(size_t width, size_t history)
+{
+    return width > FIXED + history + 2 ? width - FIXED - history - 2 : NAME_MIN;
+}
+
+/* The history makes room for notes, then names do. */
 static struct widths choose_widths(const struct top *top, size_t width)
 {
     struct widths widths = {.name = NAME_MIN, .history = width >= HISTORY_FROM ? 10 : 0};
+    size_t wanted = 0; /* for notes */
     size_t left;
 
     if (width >= 100)
         widths.history = TOP_HISTORY;
     for (size_t i = 0; i < top->model.shown; i++) {
-        size_t length = strlen(top->model.rows[top->model.order[i]].name);
+        const struct top_row *row = &top->model.rows[top->model.order[i]];
+        size_t length = strlen(row->name);
 
         if (length > widths.name)
             widths.name = length;
+        if (row->note[0] != '\0')
+            wanted = NOTE_WANTED;
     }
-    left = width > FIXED + widths.history + 2 ? width - FIXED - widths.history - 2 : NAME_MIN;
-    if (widths.name > left)
-        widths.name = left > NAME_MIN ? left : NAME_MIN;
+    if (wanted > 0 && width_left(width, widths.history) < widths.name + 1 + wanted)
+        widths.history = 0;
+    left = width_left(width, widths.history);
+    if (wanted > 0 && wanted < left / 3)
+        wanted = left / 3;
+    if (widths.name + 1 + wanted > left)
+        widths.name = left > NAME_MIN + 1 + wanted ? left - 1 - wanted : NAME_MIN;
     if (left > widths.name + 1 + NOTE_MIN)
         widths.note = left - widths.name - 1;
     return widths;
@@ -348,15 +364,18 @@ static void draw_below(const struct top *top, const struct area *area)
 
 static const char *const help[] = {
     "up, down, PgUp, PgDn, Home, End   select a template",
-    "s start   x stop   r restart   k signal   + - = scale: each asks first",
-    "c m t u n e   sort by cpu, memory, restarts, uptime, name, state",
-    "              (the same key again: the other way round)",
+    "s start   x stop   r restart   k signal   + - = scale",
+    "              (each asks first)",
+    "c m t u n e   sort by cpu, memory, restarts, uptime, name",
+    "              or state (the same key again: reversed)",
     "/ show only names with this in them (empty: all)",
     "o show or hide the output of the selected one",
     "space look again now   ctrl-L draw again   h help   q quit",
     "",
-    "UP: processes that run, of all.  STATE: of the one that needs a look most.",
-    "CPU%: of one CPU, of the processes themselves, since the look before.",
+    "UP: processes that run, of all.",
+    "STATE: of the one that needs a look most.",
+    "CPU%: of one CPU, of the processes themselves, since the",
+    "      look before; in `ctl ps` since each was started.",
 };
 
 static void draw_help(const struct top *top, const struct area *area)

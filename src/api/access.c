@@ -227,7 +227,7 @@ static int check_unix_peer(const struct colony__access *access, int fd, struct c
 
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0 || cred.uid == (uid_t)-1)
         return -ESRCH;
-    (void)snprintf(peer->why, sizeof peer->why, "http unix uid %u", cred.uid);
+    (void)snprintf(peer->why, sizeof peer->why, "uid %u over the unix socket", cred.uid);
     if (!is_allowed_uid(access, cred.uid) && !is_in_group(access, fd, cred.gid))
         return -EACCES;
     peer->rights = ACCESS_READ | ACCESS_CONTROL;
@@ -273,7 +273,7 @@ static int check_tcp_peer(const struct colony__access *access, int fd,
         return -ESRCH;
     if (!is_allowed_uid(access, uid))
         return -EACCES;
-    (void)snprintf(peer->why, sizeof peer->why, "http uid %u", uid);
+    (void)snprintf(peer->why, sizeof peer->why, "uid %u over TCP", uid);
     peer->rights = ACCESS_READ | ACCESS_CONTROL;
     return 0;
 }

@@ -40,8 +40,8 @@ struct colony__peer {
     bool is_unix;
     bool is_tls;
     enum colony__rule rule;
-    unsigned rights;           /* enum colony__rights; RULE_TOKEN: of the request at hand */
-    char why[COLONY__WHY_MAX]; /* "http uid 1000", "http unix uid 0", "http token NAME from …" */
+    unsigned rights;                   /* enum colony__rights; RULE_TOKEN: of the request at hand */
+    char why[COLONY__WHY_MAX];         /* "uid 1000 over TCP", "http token NAME from …" */
     char own[COLONY_ADDRESS_TEXT_MAX]; /* TCP: the address it came to, "127.0.0.1:5000" */
 };
 

@@ -20,7 +20,7 @@ struct colony_error;
 
 /* NULL in servers without an engine. */
 struct colony_engine *colony__connection_engine(struct colony__connection *connection);
-/* Who asks, for the engine's records: "http uid 1000". */
+/* Who asks, for the engine's records: "uid 1000 over TCP". */
 const char *colony__connection_why(const struct colony__connection *connection);
 
 void colony__respond_text(struct colony__connection *connection, int status, const char *type,

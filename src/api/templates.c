@@ -71,8 +71,10 @@ int colony__post_process(struct colony__connection *connection,
     name = colony_value_get(value, "name");
     if (name && name->type == VALUE_STRING &&
         colony_engine_find_template(colony__connection_engine(connection), name->text)) {
-        (void)colony_fail(err, -EEXIST, "cannot add '%s': it is there already, PUT replaces it",
-                          name->text);
+        (void)colony_fail(
+            err, -EEXIST,
+            "cannot add '%s': it is there already; update_process (PUT) gives it new settings",
+            name->text);
         colony_value_free(value); /* whatever else is wrong with it */
         return -EEXIST;
     }

@@ -48,7 +48,7 @@ struct colony_slot_info {
     int exit_status;
     int term_signal;         /* 0: none */
     const char *failure;     /* why the last spawn failed ("chdir /nope: No such…"), or "" */
-    const char *cause;       /* of its state: "http uid 0", "waits for db to be ready", … or "" */
+    const char *cause;       /* of its state: "uid 0 over TCP", "waits for db", … or "" */
     const char *status;      /* what the process said of itself (STATUS= of sd_notify), or "" */
     const char *health;      /* "unknown", "healthy" or "unhealthy"; NULL: nobody looks */
     const char *health_note; /* how its last check failed, or "" */
@@ -152,7 +152,7 @@ int colony_engine_find_process(struct colony_engine *engine, uint64_t id,
 /*
  * What follows changes what runs. It is done at once, and told to the store: whoever must not
  * answer before it is recorded waits with colony_engine_when_recorded. @why says who asked, through
- * which front-end ("http uid 0"); copied. -ESHUTDOWN while colony ends.
+ * which front-end ("uid 0 over TCP"); copied. -ESHUTDOWN while colony ends.
  */
 
 /* A program that colony is embedded in: what it adds comes again each time it runs, so it is

@@ -99,14 +99,16 @@ static void make_line(char *text, size_t size)
     colony_utf8_repair(text, size);
 }
 
-static struct timespec stamp_now(char stamp[STAMP_SIZE])
+/* On the clocks of people here; for programs as the history has it, to which they add a `Z`. */
+static struct timespec stamp_now(char stamp[STAMP_SIZE], bool is_for_programs)
 {
     struct timespec now = {0};
     struct tm local = {0};
 
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    (void)localtime_r(&now.tv_sec, &local);
-    (void)strftime(stamp, STAMP_SIZE, "%Y-%m-%d %H:%M:%S", &local);
+    (void)(is_for_programs ? gmtime_r(&now.tv_sec, &local) : localtime_r(&now.tv_sec, &local));
+    (void)strftime(stamp, STAMP_SIZE, is_for_programs ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%d %H:%M:%S",
+                   &local);
     return now;
 }
 
@@ -120,7 +122,7 @@ size_t colony_log_format_columns(char *line, size_t size, const char *const colu
                                  enum colony_log_severity severity, const char *message)
 {
     char stamp[STAMP_SIZE];
-    struct timespec now = stamp_now(stamp);
+    struct timespec now = stamp_now(stamp, false);
     int length;
 
     length = snprintf(line, size - 1, "%s,%03ld %-24s%-32s%-12s%s", stamp, now.tv_nsec / 1000000,
@@ -140,13 +142,13 @@ static int format_line(char *line, size_t size, enum colony_log_severity severit
     const char *const columns[] = {thread_name(), logger.name};
     char stamp[STAMP_SIZE];
     char quoted[LINE_MAX_BYTES];
-    struct timespec now = stamp_now(stamp);
+    struct timespec now = stamp_now(stamp, logger.style == LOG_STYLE_JSON);
 
     if (logger.style == LOG_STYLE_JSON) {
         colony_utf8_repair(message, strlen(message));
         quote_json(quoted, sizeof quoted, message);
         return snprintf(line, size,
-                        "{\"time\": \"%s.%03ld\", \"level\": \"%s\", \"part\": \"%s\", "
+                        "{\"time\": \"%s.%03ldZ\", \"level\": \"%s\", \"part\": \"%s\", "
                         "\"message\": \"%s\"}\n",
                         stamp, now.tv_nsec / 1000000, level_names[severity], logger.part, quoted);
     }

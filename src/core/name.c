@@ -11,6 +11,8 @@
 enum {
     NEAR_NAME_MIN = 4, /* shorter ones are near to too many words */
     LONG_NAME_MIN = 8, /* two slips may hide in these */
+    BEGINNING_MIN = 3,
+    SLIP_EVERY = 6, /* letters: with more slips it is another word */
 };
 
 static bool has_control_byte(const char *text)
@@ -128,18 +130,37 @@ bool colony__name_is_near(const char *word, const char *name)
     return colony__name_distance(word, name) <= distance;
 }
 
+/* The only one of @names that begins with @word, which says enough; or NULL. */
+static const char *find_whole(const char *word, size_t length, const char *const *names)
+{
+    const char *whole = NULL;
+
+    for (; length >= BEGINNING_MIN && *names; names++) {
+        if (strncmp(*names, word, length) != 0)
+            continue;
+        if (whole)
+            return NULL;
+        whole = *names;
+    }
+    return whole;
+}
+
 const char *colony_name_nearest(const char *word, const char *const *names)
 {
-    unsigned best = 1 + (unsigned)strnlen(word, COLONY_NAME_MAX) / 3;
+    size_t length = strnlen(word, COLONY_NAME_MAX);
+    unsigned best = 1 + (unsigned)length / SLIP_EVERY;
+    const char *const *all = names;
     const char *nearest = NULL;
 
     for (; *names; names++) {
         unsigned distance = colony__name_distance(word, *names);
 
+        if (distance >= length) /* nothing of it is left */
+            continue;
         if (distance < best || (distance == best && !nearest)) {
             best = distance;
             nearest = *names;
         }
     }
-    return nearest;
+    return nearest ? nearest : find_whole(word, length, all);
 }

@@ -101,7 +101,8 @@ static int fail_unknown_row(const struct colony__reading *reading,
 
     for (size_t count = 0; table[count].name && count < KNOWN_MAX; count++)
         known[count] = table[count].name;
-    return colony__setting_fail_unknown(reading, member, colony_name_nearest(member->key, known));
+    return colony__setting_fail_unknown(reading, member,
+                                        colony__setting_nearest(member->key, known));
 }
 
 /* A row's default as a node that owns nothing: none is ever freed. */

@@ -136,7 +136,11 @@ int colony__setting_fail(const struct colony__reading *reading, const struct col
 int colony__setting_fail_type(const struct colony__reading *reading,
                               const struct colony__setting *row, const struct colony_value *value);
 
-/* The same about an unknown key of a map; @known may be NULL. */
+/* The key of the NULL-terminated @known that is meant by @key: the most similar one, or what other
+ * supervisors call so. NULL: none. (setting_words.c) */
+const char *colony__setting_nearest(const char *key, const char *const *known);
+
+/* The same about an unknown key of a map; @nearest may be NULL. */
 int colony__setting_fail_unknown(const struct colony__reading *reading,
                                  const struct colony_value *member, const char *nearest);
 

@@ -27,7 +27,7 @@ static const char *const format_names[] = {
 static const struct colony__setting log_settings[] = {
     {"file",   TEXT,   0, NULL,   AT(log_file),   NULL,         "where colony logs; stderr by default"},
     {"level",  CHOICE, 0, "info", AT(log_level),  level_names,  "least level that is logged"},
-    {"format", CHOICE, 0, "text", AT(log_format), format_names, "how lines look"},
+    {"format", CHOICE, 0, "text", AT(log_format), format_names, "how lines look; `json`: an object a line, its `time` in UTC"},
     {0},
 };
 

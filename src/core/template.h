@@ -286,8 +286,8 @@ int colony_name_check(const char *name, struct colony_error *err);
 /* The same for a file of a configuration directory, which may be digits alone. */
 int colony_name_check_file(const char *name, struct colony_error *err);
 
-/* The name in the NULL-terminated list @names that is most like @word, or NULL when none is near
- * (edit distance at most 1 + a third of its length). */
+/* The name in the NULL-terminated list @names that is most like @word (edit distance at most 1 + a
+ * sixth of its length, and less than that), else the only one that begins with it; or NULL. */
 const char *colony_name_nearest(const char *word, const char *const *names);
 
 #endif

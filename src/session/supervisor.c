@@ -23,6 +23,7 @@
 
 enum {
     ASK_MS = 60000,   /* for an answer that is due at once, on a slow disk */
+    PEEK_MS = 2000,   /* for one that can be done without */
     PAUSE_MS = 20,    /* between tries */
     READY_MS = 10000, /* for one that is just being started or replaced */
     END_MS = 30000,
@@ -300,6 +301,21 @@ int colony_supervisor_slots(struct cJSON **out, const struct colony_workspace *w
     }
     colony_client_clear(&reply);
     return rc;
+}
+
+struct cJSON *colony_supervisor_peek(const struct colony_workspace *workspace)
+{
+    const struct colony_request request = {
+        .method = "GET", .path = "/slots", .timeout_ms = PEEK_MS};
+    struct colony_reply reply = {.connection = -1};
+    struct colony_target target;
+    cJSON *slots = NULL;
+
+    if (place(&target, workspace, NULL) == 0 &&
+        colony_client_request(&target, &request, &reply, NULL) == 0 && reply.status == 200)
+        slots = cJSON_ParseWithLength(reply.body, reply.size);
+    colony_client_clear(&reply);
+    return slots;
 }
 
 /* --- its end -----------------------------------------------------------------------------------

@@ -57,6 +57,9 @@ int colony_supervisor_end(const struct colony_workspace *workspace, struct colon
 int colony_supervisor_slots(struct cJSON **out, const struct colony_workspace *workspace,
                             const char *name, struct colony_error *err);
 
+/* The same of all, without waiting for one that does not answer at once. NULL: it cannot be had. */
+struct cJSON *colony_supervisor_peek(const struct colony_workspace *workspace);
+
 /* Waits, two seconds at most, until the workspace shows of @name (NULL: of all) which pid the
  * supervisor says it has. Without the lock (supervisor_noted.c). */
 void colony_supervisor_wait_noted(struct colony_workspace *workspace, const char *name);

@@ -181,8 +181,10 @@ int colony_view_take(struct colony_view *view, const struct colony_session *sess
 
 void colony_view_clear(struct colony_view *view)
 {
-    for (size_t i = 0; view->sights && i < view->list.count; i++)
+    for (size_t i = 0; view->sights && i < view->list.count; i++) {
         free(view->sights[i].state);
+        free(view->sights[i].note);
+    }
     free(view->sights);
     free(view->edges);
     free(view->levels);

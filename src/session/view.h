@@ -17,6 +17,7 @@
 struct cJSON;
 struct colony_error;
 struct colony_session;
+struct colony_workspace;
 
 struct colony_sight {
     const struct colony_session_process *process;
@@ -25,6 +26,8 @@ struct colony_sight {
     bool has_score;        /* it lives, and states of it are saved */
     double score;          /* of the best of them */
     double uptime_seconds; /* while it lives */
+    char *note;            /* NULL, or of colony_view_explain(): why it does not run */
+    bool is_waiting;       /* the same: for others, and the supervisor will start it */
 };
 
 struct colony_view {
@@ -42,6 +45,13 @@ struct colony_view {
 int colony_view_take(struct colony_view *view, const struct colony_session *session,
                      struct colony_error *err);
 void colony_view_clear(struct colony_view *view);
+
+/*
+ * Asks the supervisor, if there is one and anything is down, why that is; one that does not answer
+ * at once is done without. Not on the supervisor's own loop. -ENOMEM.
+ */
+int colony_view_explain(struct colony_view *view, const struct colony_workspace *workspace,
+                        struct colony_error *err);
 
 /* NULL: there is no such process. */
 const struct colony_sight *colony_view_find(const struct colony_view *view, const char *word);

@@ -79,7 +79,8 @@ struct cJSON *colony_view_json(const struct colony_view *view, const struct colo
         cJSON_AddBoolToObject(json, "restart", process->restart) &&
         cJSON_AddBoolToObject(json, "shutdown", process->shutdown) &&
         add_parents(json, view, sight) &&
-        add_number(json, "score", sight->has_score, sight->score) && add_cmdline(json, process))
+        add_number(json, "score", sight->has_score, sight->score) &&
+        (!sight->note || add_text(json, "note", sight->note)) && add_cmdline(json, process))
         return json;
     cJSON_Delete(json);
     return NULL;

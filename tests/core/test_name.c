@@ -94,11 +94,24 @@ TEST(test_nearest_name_is_found)
     assert_string_equal(colony_name_nearest("comd", names), "cmd");
     assert_string_equal(colony_name_nearest("argss", names), "args");
     assert_string_equal(colony_name_nearest("cmd", names), "cmd");
+    assert_string_equal(colony_name_nearest("gracefultimout", names), "graceful_timeout");
     assert_null(colony_name_nearest("flapping", names));
     assert_null(colony_name_nearest("", names));
     memset(word, 'a', sizeof word - 1);
     word[sizeof word - 1] = '\0';
     assert_null(colony_name_nearest(word, names));
+}
+
+TEST(test_another_word_is_not_near)
+{
+    static const char *const names[] = {"stop", "quit", "scale", "rpc", "a", NULL};
+
+    assert_null(colony_name_nearest("show", names));
+    assert_null(colony_name_nearest("exit", names));
+    assert_null(colony_name_nearest("enable", names));
+    assert_null(colony_name_nearest("run", names));
+    assert_null(colony_name_nearest("b", names));
+    assert_string_equal(colony_name_nearest("sca", names), "scale");
 }
 
 int main(void)
@@ -111,6 +124,7 @@ int main(void)
         cmocka_unit_test(test_names_have_at_most_200_bytes),
         cmocka_unit_test(test_distance_counts_slips),
         cmocka_unit_test(test_nearest_name_is_found),
+        cmocka_unit_test(test_another_word_is_not_near),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

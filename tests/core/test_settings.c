@@ -175,6 +175,8 @@ TEST(test_unknown_keys_of_sections_name_the_nearest)
                    ":2:3: cannot use the key `bid`: it is unknown, did you mean `bind`?");
     assert_refused("log: {levle: info}", "did you mean `level`");
     assert_refused("state: {dir: x}", "cannot use the key `dir`");
+    assert_refused("http: {port: 5000}", "did you mean `bind`");
+    assert_refused("http: {prot: 5000}", "did you mean `bind`");
     assert_refused("user: {name: root, runas: []}", "did you mean `run_as`");
     assert_refused("colony: {htpp: {}}", "did you mean `http`");
     assert_refused("colony: {mine: {}}", "cannot use the key `mine`");

@@ -391,8 +391,7 @@ TEST(test_unknown_keys_of_clients_are_given_back)
     assert_int_equal(
         from_json(&template, "{\"name\": \"w\", \"cmd\": \"x\", \"mine\": 1}", true, &err),
         -EINVAL);
-    assert_string_equal(err.message, "cannot use the key `mine`: it is unknown, did you mean "
-                                     "`nice`?");
+    assert_string_equal(err.message, "cannot use the key `mine`: it is unknown");
     assert_int_equal(from_json(&template, "{\"name\": \"w\", \"cmd\": 5}", false, &err), -EINVAL);
     assert_int_equal(from_json(&template, "{\"name\": \"w\", \"cmd\": true}", false, &err),
                      -EINVAL);

@@ -8,6 +8,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import subprocess
 import time
 
@@ -225,11 +226,21 @@ def test_a_second_ctrl_c_kills_what_does_not_stop(app):
     assert app.left() == []
 
 
+def test_a_port_that_is_taken_is_told(app):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = app.write("web: exit 0\n").run("start", "--abort-on-failure", "-p", str(port))
+    assert done.returncode == 0
+    assert said(done.stdout, "colony")[0].startswith(f"port {port}, the PORT of web.1, is taken")
+
+
 def test_abort_on_failure_ends_all_with_the_code_of_the_first(app):
     app.write(f"fine: exit 0\nother: {TRAP}\nbad: sleep 0.3; exit 7\n")
     done = app.run("start", "--abort-on-failure")
     assert done.returncode == 7
     assert "ended with status 7" in said(done.stdout, "bad.1")
+    told = said(done.stdout, "colony")
+    assert told.index("bad.1 ended with status 7") < told.index("stops all; Ctrl-C kills them")
     assert len([line for line in said(done.stdout, "fine.1") if "started" in line]) == 1
     assert "bye" in said(done.stdout, "other.1")
     assert app.left() == []

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import socket
 import stat
 import subprocess
 
@@ -171,7 +172,8 @@ def remote(colony, folder, action, *words):
 def test_load_ps_scale_and_unload(folder, colony):
     colony.start()
     done = remote(colony, folder, "load", "-c", "web=2")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert all(line.startswith("colony app: port 5") for line in done.stderr.splitlines())
     assert done.stdout == "my-shop:web: loaded, 2 processes\nmy-shop:work-er: loaded, 1 process\n"
     assert colony.http("GET", "/groups/my-shop").json() == ["my-shop:web", "my-shop:work-er"]
     eventually(lambda: colony.output("my-shop:web", 2) == b'x "y\\z 100% on 5001\n')
@@ -198,6 +200,16 @@ def test_the_name_of_an_application_may_be_an_operand(folder, colony):
     assert (done.returncode, done.stderr) == (
         2, "colony app: cannot unload shop: --app says that it is called other\n")
     assert remote(colony, folder, "unload", "shop").stdout == "shop:*: removed\n"
+
+
+def test_a_port_that_is_taken_is_told(folder, colony):
+    colony.start()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = remote(colony, folder, "load", "-p", port)
+    assert done.returncode == 0
+    assert done.stderr.startswith(
+        f"colony app: port {port}, the PORT of web.1, is taken: should it listen there, --port gives others\n")
 
 
 def test_what_is_loaded_outlives_colony(folder, colony):

@@ -64,6 +64,9 @@ def template(settings):
     (template("rlimits: {nofiles: 10}"), "4:15", "did you mean `nofile`"),
     ("proceses: {}", "1:1", "did you mean `processes`"),
     ("http: {bnd: none}", "1:8", "did you mean `bind`"),
+    ("http: {prot: 5000}", "1:8", "did you mean `bind`"),
+    (template("enviroment: {A: b}"), "4:5", "did you mean `env`"),
+    (template("user: web"), "4:5", "did you mean `uid`"),
     (template("xyzzy: 2"), "4:5", "xyzzy"),
 ], ids=lambda value: value.split()[-1] if "\n" in value else None)
 def test_an_unknown_setting_is_named_with_its_place_and_the_nearest_one(colony, text, place, says):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configuration files of all kinds: what colony check and colony serve make of them."""
 
+import datetime
 import json
 import os
 import pathlib
@@ -241,3 +242,12 @@ def test_serve_without_settings_says_so(tmp_path):
     finally:
         process.terminate()
         process.communicate(timeout=20)
+
+
+def test_a_log_of_json_has_times_with_their_zone(colony):
+    colony.start({"log": {"format": "json"}, "processes": {}}, env={**os.environ, "TZ": "America/Lima"})
+    lines = [json.loads(line) for line in colony.log.read_text().splitlines()]
+    assert lines
+    for line in lines:
+        when = datetime.datetime.strptime(line["time"], "%Y-%m-%dT%H:%M:%S.%fZ")
+        assert abs(when - datetime.datetime.utcnow()) < datetime.timedelta(hours=1)

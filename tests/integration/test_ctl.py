@@ -131,6 +131,16 @@ def test_a_misspelt_command_gets_the_nearest():
     assert "did you mean serve?" in out.stderr
 
 
+@pytest.mark.parametrize("args, says", [
+    (("ps",), "no such command: ps: did you mean colony ctl ps?"),
+    (("ctl", "top"), "no such action: top: did you mean colony top?"),
+    (("ctl", "show"), "no such action: show: see colony ctl --help"),
+    (("run",), "no such command: run: see colony --help"),
+])
+def test_what_is_no_slip_of_the_pen_gets_no_wild_guess(args, says):
+    assert says in run(*args, check=False).stderr
+
+
 def test_no_command_is_a_usage_error():
     out = run()
     assert out.returncode == 2 and one_line(out.stderr) and "--help" in out.stderr
@@ -170,6 +180,18 @@ def test_output_that_cannot_be_written_is_noticed():
     assert out.returncode == 1 and "cannot write to standard output" in out.stderr
 
 
+@pytest.mark.parametrize("args", [("--help",), ("ctl", "--help"), ("completion", "bash")])
+def test_who_has_read_enough_hears_no_complaint(args):
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        out = run(*args, capture_output=False, stdout=writer, stderr=subprocess.PIPE)
+    finally:
+        os.close(writer)
+    assert out.stderr == ""
+    assert out.returncode == -signal.SIGPIPE  # as of any other program
+
+
 # What is typed wrong
 
 
@@ -177,7 +199,7 @@ def test_output_that_cannot_be_written_is_noticed():
     ("ctl",), ("ctl", "nonsense"), ("ctl", "start"), ("ctl", "stop"), ("ctl", "pids"),
     ("ctl", "kill"), ("ctl", "logs"), ("ctl", "why", "a", "b"), ("ctl", "tree", "x"),
     ("ctl", "pids", "a", "b"), ("ctl", "ps", "--nonsense"), ("ctl", "ps", "--json=yes"),
-    ("ctl", "logs", "-n", "many", "web"), ("ctl", "logs", "web", "-n"), ("ctl", "-x", "ps"),
+    ("ctl", "logs", "-n", "many", "web"), ("ctl", "logs", "-n", "-3", "web"), ("ctl", "logs", "web", "-n"), ("ctl", "-x", "ps"),
     ("ctl", "stop", "web", "--timeout", "soon"), ("ctl", "--endpoint", "gopher://x", "ps"),
     ("ctl", "--endpoint", "http://h:99999", "ps"), ("check",),
     ("check", "--nonsense"), ("version", "x"),
@@ -368,6 +390,24 @@ def test_status_tells_and_is_3_when_not_running(colony):
     assert [one["name"] for one in everything] == ["web", "worker", "idle"]
 
 
+def test_status_is_3_when_something_is_wrong(colony):
+    colony.start({"processes": {
+        "job": {"cmd": "true", "restart": "never"}, "nightly": {"cmd": "true", "schedule": {"cron": "@yearly"}},
+        "idle": {"cmd": "sleep 1000", "start": False}, "none": {"cmd": "sleep 1000", "numprocesses": 0}}})
+    wait_for(lambda: state_of(colony, "job") == {"completed"} and state_of(colony, "nightly") == {"waiting"})
+    assert colony.ctl("status", "job").stdout.startswith("job: completed, 0 of 1 process\n")
+    colony.ctl("status", "nightly", "job", "--json")
+    everything = colony.ctl("status").stdout  # what was not to start is as it was to be
+    assert "idle: stopped, 0 of 1 process\n" in everything
+    colony.ctl("status", "--json")
+    for name in ("idle", "none"):
+        assert colony.ctl("status", name, check=False).returncode == 3
+    colony.ctl("add_process", "crash", "false")
+    wait_for(lambda: state_of(colony, "crash") == {"backoff"})
+    for args in ((), ("--json",), ("crash",), ("job", "crash")):
+        assert colony.ctl("status", *args, check=False).returncode == 3
+
+
 def test_stop_waits_and_start_runs_again(colony):
     colony.start(PROCESSES)
     wait_for(lambda: state_of(colony, "web") == {"running"})
@@ -443,6 +483,9 @@ def test_logs_gives_the_last_lines(colony):
     wait_for(lambda: colony.ctl("logs", "count").stdout.endswith("50\n"))
     assert colony.ctl("logs", "-n", "3", "count").stdout == "48\n49\n50\n"
     assert colony.ctl("logs", "count", "--lines=2", "--slot", "1").stdout == "49\n50\n"
+    assert len(colony.ctl("logs", "count", "-n", "all").stdout.splitlines()) == 50
+    out = colony.ctl("logs", "count", "-n", "al", check=False)
+    assert out.returncode == 2 and "--lines: neither a number nor all: al" in out.stderr
 
 
 def heed_interrupts():

@@ -71,7 +71,7 @@ def test_add_process_takes_every_option_of_gafferctl(colony, tmp_path):
 
 
 @pytest.mark.parametrize("args, code, says", [
-    (("web", "sleep 1"), 5, "there"),
+    (("web", "sleep 1"), 5, "update_process"),
     (("17", "sleep 1"), 2, "digits"),
     (("a/b", "sleep 1"), 2, "`/`"),
     (("new", "sleep 1", "--env", "NOVALUE"), 2, "NAME=VALUE"),
@@ -83,7 +83,8 @@ def test_add_process_takes_every_option_of_gafferctl(colony, tmp_path):
     (("new", "sleep 1", "--numprocesses", "1000000000"), 2, "numprocesses"),
     (("new", "sleep 1", "--uid", "nobody-at-all"), 2, "nobody-at-all"),
     (("new", "sleep $NOPE", "--args", "$NOPE"), 2, "NOPE"),
-    (("new", "sh", "-c", "x"), 2, "unknown option -c"),
+    (("new", "sh", "-c", "x"), 2, "unknown option -c: write -- before a command with options"),
+    (("new", "sh", "--posix"), 2, "unknown option --posix: write -- before a command with options"),
     (("new",), 2, "too few arguments"),
 ])
 def test_what_cannot_be_added_is_told(colony, args, code, says):

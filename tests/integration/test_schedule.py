@@ -214,6 +214,12 @@ def test_a_reader_that_vanishes_with_output_waiting_ends_it(schedule):
         b"colony schedule: yes: was ended by SIGTERM\n")
 
 
+def test_the_options_of_the_command_are_its_own(schedule):
+    one = schedule("--frequency=30", "--once", "sh", "-c", "echo $0 $1; exit 4", "--arg", "-f")
+    assert one.line() == "[1] --arg -f"
+    assert one.process.wait(DEADLINE) == 4
+
+
 def test_without_a_reader_it_ends(schedule):
     one = schedule("--frequency=0.1", "--", "sh", "-c",
                    "echo $$; exec sleep 1000")

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -301,6 +302,27 @@ def test_a_child_waits_until_a_parent_that_crashed_is_in_its_state_again(atlas):
     atlas.wait_pid("master.trader", trader)
     assert not alive(trader)
     assert "too early" not in atlas.trader_log()
+
+
+def test_what_does_not_run_is_told_with_its_reason(workspace):
+    shell = shutil.which("sh")
+    workspace.session("activate")
+    told = workspace.session("start", "--uri", f"exec://{shell}?-c&exit%203", "--alias", "gone").stdout
+    assert told.startswith("started gone (") and "it runs no more: ended with status 3" in told
+    workspace.session("start", "--uri", f"exec://{shell}?-c&exit%204", "--alias", "again", "--restart", "1")
+    looped = eventually(lambda: re.search(r"again +stopped .* (ended with status 4: starts again after .*)\n",
+                                          workspace.session("show").stdout))
+    assert "after" in looped.group(1)
+    status = workspace.session("status", "again", check=False)
+    assert status.returncode == 3
+    assert re.match(r"again \(\S+\): stopped: ended with status 4: starts again", status.stdout)
+    notes = {row["alias"]: row["note"] for row in json.loads(workspace.session("show", "--json").stdout)}
+    assert notes["gone"] == "ended with status 3"
+    workspace.etc("kid").write_text(f"name: tidy-kid\ncmdline: [{shutil.which('sleep')}, '1003']\n")
+    workspace.session("dependence", "add", "--parent", "gone", "--child", "kid")
+    assert workspace.session("start", "kid").stdout == \
+        "will start kid (tidy-kid): it waits for others (colony session show)\n"
+    assert re.search(r"kid +stopped .*gone", workspace.session("show").stdout)
 
 
 @pytest.mark.parametrize("on_loss", ["keep", "stop", "restart"])

@@ -205,6 +205,24 @@ def test_help_is_shown_and_goes_away(served):
         quit_top(terminal)
 
 
+def test_help_fits_60_columns(served):
+    with top(served, columns=60) as terminal:
+        terminal.type("h")
+        terminal.wait("since each was started")
+        assert not any("..." in line for line in terminal.screen.display[1:-1])
+        quit_top(terminal)
+
+
+def test_a_long_name_leaves_room_for_why_something_fails(colony):
+    name = "a-template-whose-name-takes-more-than-a-third-of-the-screen"
+    colony.start({"processes": {name: {"cmd": "false"}}})
+    with top(colony, columns=100) as terminal:
+        terminal.wait(lambda: "NOTE" in terminal.screen.display[1] and
+                      re.search(r"^a-template-whose\S*\.\.\. .*starts again", terminal.screen.display[2]))
+        assert "CPU BEFORE" not in terminal.screen.display[1]
+        quit_top(terminal)
+
+
 def test_it_follows_the_size_of_the_terminal(served):
     with top(served) as terminal:
         terminal.wait("output of")

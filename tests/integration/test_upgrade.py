@@ -229,7 +229,7 @@ def test_who_waits_is_told_that_this_is_over(colony):
         answer = Answer(response, response.read())
     assert answer.status == 408
     assert answer.json()["reason"] == "cannot wait any longer for stubborn: slot 1 is stopping: " \
-                                      f"http unix uid {os.getuid()}"
+                                      f"uid {os.getuid()} over the unix socket"
     slot = colony.slot("stubborn")
     assert slot["state"] == "stopping"  # it goes on
     os.kill(slot["os_pid"], signal.SIGKILL)
