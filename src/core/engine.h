@@ -307,6 +307,7 @@ struct colony_output_wish {
     const char *label; /* NULL: the first one */
     colony_output_cb cb;
     void *data;
+    bool may_be_silent; /* without a first output only the end is told, and it is no -ENOTSUP */
 };
 
 /*

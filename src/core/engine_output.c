@@ -72,6 +72,10 @@ static void on_event(const struct colony_event *event, void *data)
 
     if (event->type != EVENT_EXIT || event->id != output->id)
         return;
+    if (output->count == 0) {
+        output->cb(&(struct colony_output_part){0}, output->data);
+        return;
+    }
     for (size_t i = 0; i < output->count; i++)
         if (output->taps[i].tap)
             colony_log_end_tap(output->taps[i].tap);
@@ -167,14 +171,17 @@ int colony_engine_follow_output(struct colony_engine *engine, const struct colon
                                 struct colony_output **out)
 {
     struct slot *slot = engine_find_living(engine, wish->id);
+    const struct colony_template *template = slot ? slot->entry->template : NULL;
+    bool is_silent = template && wish->may_be_silent && !wish->label &&
+                     !has_outputs(template->redirect_output);
     struct colony_output *output;
     char pattern[sizeof "proc." + COLONY_NAME_MAX];
     int rc;
 
     if (!slot)
         return -ENOENT;
-    if (!has_outputs(slot->entry->template->redirect_output) &&
-        !has_outputs(slot->entry->template->custom_streams))
+    if (!is_silent && !has_outputs(template->redirect_output) &&
+        !has_outputs(template->custom_streams))
         return -ENOTSUP;
     output = calloc(1, sizeof *output);
     if (!output)
@@ -183,9 +190,9 @@ int colony_engine_follow_output(struct colony_engine *engine, const struct colon
     output->id = wish->id;
     output->cb = wish->cb;
     output->data = wish->data;
-    (void)snprintf(pattern, sizeof pattern, "proc.%s", slot->entry->template->name);
+    (void)snprintf(pattern, sizeof pattern, "proc.%s", template->name);
     rc = colony_events_subscribe(engine->events, pattern, on_event, output, &output->subscription);
-    if (rc == 0)
+    if (rc == 0 && !is_silent)
         rc = add_taps(output, slot, wish->label);
     if (rc < 0) {
         colony_engine_unfollow_output(output);
