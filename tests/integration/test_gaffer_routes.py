@@ -222,6 +222,17 @@ def test_a_removed_name_can_be_added_again_at_once(served):
     eventually(runs)
 
 
+@pytest.mark.parametrize("method,path", [("POST", "/processes"), ("PUT", "/processes/web")])
+def test_an_empty_user_or_folder_is_none(served, method, path):
+    settings = {"name": "web" if "web" in path else "new", "cmd": "sleep 1000",
+                "uid": "", "gid": "", "cwd": ""}
+    assert send(served, method, path, settings) == OK
+    shown = served.http("GET", f"/processes/{settings['name']}").json()
+    assert [shown.get(key) for key in ("uid", "gid", "cwd")] == [None, None, None]
+    assert refused(served, method, path, {**settings, "name": "web" if "web" in path else "x",
+                                          "cmd": ""}) == (400, "invalid_process_info")
+
+
 # /processes/ID
 
 def test_an_id_shows_the_settings_of_its_template(served):
