@@ -99,7 +99,7 @@ static int change_one(const struct ctl *ctl, const struct verb *verb, const stru
                       const char *operand)
 {
     char path[CTL_PATH_MAX];
-    char after[64];
+    char after[96];
     char group[CTL_GROUP_MAX];
     bool is_group = colony__ctl_is_group(operand, group);
     const struct ctl_question question = {
@@ -114,7 +114,10 @@ static int change_one(const struct ctl *ctl, const struct verb *verb, const stru
     struct cJSON *json;
     int exit_code;
 
-    (void)snprintf(after, sizeof after, "%s%s", verb->route, wait->query);
+    (void)snprintf(after, sizeof after, "%s%s%s", verb->route, wait->query,
+                   verb->wants_up || is_group ? ""
+                   : *wait->query             ? "&stay_stopped=true"
+                                              : "?stay_stopped=true");
     exit_code = colony__ctl_path(path, is_group ? "/groups/" : "/processes/", question.name, after);
     if (exit_code != EXIT_OK)
         return exit_code;

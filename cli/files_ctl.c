@@ -21,6 +21,7 @@
 #include "core/log.h"
 #include "core/value.h"
 #include "core/value_internal.h"
+#include "fsctl/places.h"
 #include "ctl_internal.h"
 #include "options.h"
 
@@ -49,9 +50,11 @@ struct action {
     const char *examples;
 };
 
-/* The exit code of @rc, which is told if it says so. */
+/* The exit code of @rc, which is told if it says so. What is done may have a note, too. */
 static int done(int rc, const struct colony_error *err)
 {
+    if (rc >= 0 && err->message[0] != '\0')
+        (void)colony__ctl_fail(EXIT_OK, "it is written all the same: %s", err->message);
     if (rc >= 0)
         return EXIT_OK;
     return colony__ctl_fail((int)colony_error_info(rc)->exit_code, "%s", err->message);
@@ -118,11 +121,26 @@ static int remove_name(const struct files_ctl *ctl)
     return done(colony_files_remove(&ctl->places, ctl->name, &err), &err);
 }
 
+/* As ncolony has it, which does not look for the file: it may come before the message is read. */
+static int restart_what_may_come(const struct files_ctl *ctl, struct colony_error *err)
+{
+    char *text = NULL;
+    int rc = colony_places_message(&text, "RESTART", "name", ctl->name, err);
+
+    if (rc == 0 && ctl->is_dry)
+        printf("%s\n", text);
+    else if (rc == 0)
+        rc = colony_places_send(ctl->places.messages, text, err);
+    free(text);
+    return rc;
+}
+
 static int restart(const struct files_ctl *ctl)
 {
     struct colony_error err = {0};
+    int rc = colony_files_restart(&ctl->places, ctl->name, &err);
 
-    return done(colony_files_restart(&ctl->places, ctl->name, &err), &err);
+    return done(rc == -ENOENT ? restart_what_may_come(ctl, &err) : rc, &err);
 }
 
 static int restart_all(const struct files_ctl *ctl)

@@ -43,11 +43,13 @@ class Proxy:
     def _ask(self, method, params, timeout=None):
         asked = {"jsonrpc": "2.0", "id": os.urandom(16).hex(), "method": method, "params": params}
         end, answer = time.monotonic() + timeout if timeout is not None else float("inf"), {"id": 0}
-        text = json.dumps(asked).encode()
+        text = json.dumps(asked, allow_nan=False).encode()
         if len(text) > self._max:
             raise ValueError(f"{method} is asked with {len(text)} bytes; {self._max} are taken")
+        while self._socket.poll(0):
+            self._socket.recv()  # answers to what was given up
         self._socket.send(text)
-        while answer["id"] != asked["id"]:
+        while answer["id"] not in (asked["id"], None):  # None: it could not even read what we ask
             left_ms = 1000 * (end - time.monotonic())
             if self._socket.poll(max(0, min(REPEAT_MS, left_ms))):
                 answer = self._socket.recv_json()

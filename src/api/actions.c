@@ -114,21 +114,25 @@ static int act_on_named(struct colony__connection *connection,
     return rc < 0 ? rc : act_on(connection, request, action, &target, err);
 }
 
-/* The one process that is meant; its slot stays stopped. */
+/* The one process that is meant; another takes its place unless `stay_stopped` is asked for. */
 static int stop_process(struct colony__connection *connection,
                         const struct colony__request *request, const struct colony__target *target,
                         struct colony_error *err)
 {
     struct colony_engine *engine = colony__connection_engine(connection);
     struct colony__wait_options options = {.goal = GOAL_GONE, .has_report = true};
+    bool stays_stopped;
     int rc = colony__wait_parse(request, &options.ms, err);
 
+    if (rc == 0)
+        rc = colony__request_query_bool(request, "stay_stopped", &stays_stopped, err);
     if (rc < 0)
         return rc;
     if (colony__subjects_add(&options.subjects, target->name) < 0)
         return colony_fail_os(err, -ENOMEM, "cannot stop %s", target->name);
     options.subjects.items[0].id = target->id;
-    rc = colony_engine_stop_process(engine, target->id, colony__connection_why(connection), err);
+    rc = (stays_stopped ? colony_engine_stop_process : colony_engine_replace_process)(
+        engine, target->id, colony__connection_why(connection), err);
     if (rc < 0) {
         colony__subjects_clear(&options.subjects);
         return rc;

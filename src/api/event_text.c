@@ -28,10 +28,12 @@ static bool is_blank(char byte)
 /* (cJSON_Minify takes the quote of "\\" for one that goes on.) */
 size_t colony__event_squeeze(char *json, size_t size)
 {
+    static const char mark[] = "\xef\xbb\xbf"; /* of the byte order; the parser passes over it */
+    size_t begin = size >= strlen(mark) && memcmp(json, mark, strlen(mark)) == 0 ? strlen(mark) : 0;
     bool is_string = false;
     size_t used = 0;
 
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = begin; i < size; i++) {
         char byte = json[i];
 
         if (!is_string && is_blank(byte))

@@ -76,11 +76,12 @@ static void add_name(const struct colony_template *template, void *data)
     colony__json_add_text(list->json, NULL, template->name);
 }
 
+/* What has been told to stop is no longer in gaffer's lists, though it may take its time. */
 static void add_id(const struct colony_slot_info *info, void *data)
 {
     const struct list *list = data;
 
-    if (info->id != 0)
+    if (info->id != 0 && info->state != SLOT_STOPPING)
         colony__json_add_number(list->json, NULL, info->id);
 }
 

@@ -192,9 +192,9 @@ int colony__request_query_bool(const struct colony__request *request, const char
     const char *value = colony__request_query(request, name);
 
     *flag = false;
-    if (!value || strcmp(value, "false") == 0 || strcmp(value, "0") == 0)
+    if (!value || strcasecmp(value, "false") == 0 || strcmp(value, "0") == 0)
         return 0;
-    if (*value != '\0' && strcmp(value, "true") != 0 && strcmp(value, "1") != 0)
+    if (*value != '\0' && strcasecmp(value, "true") != 0 && strcmp(value, "1") != 0)
         return colony_fail(err, -EINVAL, "cannot use %s=%s: true or false", name, value);
     *flag = true;
     return 0;

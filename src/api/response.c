@@ -85,14 +85,17 @@ static void put_methods(struct colony__connection *connection, const char *name)
     put(connection, "\r\n");
 }
 
-/* What gaffer sent, but to whom the settings list only, and with the methods that the path has. */
+/* What gaffer sent, but to whom the settings list only. */
 static void put_cors(struct colony__connection *connection)
 {
     put(connection, "Access-Control-Allow-Origin: ");
     put(connection, connection->cors_origin);
     put(connection, "\r\nAccess-Control-Allow-Credentials: true\r\nVary: Origin\r\n");
-    if (connection->parser.request.method != METHOD_OPTIONS)
-        return;
+}
+
+/* To whoever asks what may be asked, as in gaffer; without the origin they grant a page nothing. */
+static void put_preflight(struct colony__connection *connection)
+{
     put_methods(connection, "Access-Control-Allow-Methods: ");
     put(connection, "Access-Control-Allow-Headers: X-Requested-With, X-HTTP-Method-Override, "
                     "Content-Type, Accept, Authorization\r\n"
@@ -119,6 +122,8 @@ static void begin(struct colony__connection *connection, int status, const char 
         put_retry_after(connection);
     if (connection->cors_origin)
         put_cors(connection);
+    if (connection->parser.request.method == METHOD_OPTIONS && status == 204)
+        put_preflight(connection);
     if (type) {
         put(connection, "Content-Type: ");
         put(connection, type);

@@ -136,7 +136,8 @@ static int open_channel(struct colony__channel **out, struct colony__connection 
     if (rc == 0)
         rc = colony_engine_follow_output(
             colony__connection_engine(connection),
-            &(struct colony_output_wish){wish->id, wish->label, on_output, stream},
+            &(struct colony_output_wish){wish->id, wish->label, on_output, stream,
+                                         wish->may_be_silent},
             &stream->output);
     if (rc == 0) {
         *out = stream->channel;
@@ -204,7 +205,7 @@ int colony__get_stream(struct colony__connection *connection, const struct colon
         rc = colony__feed_parse(request, &defaults, &wish, err);
     if (rc == 0)
         rc = colony__stream_open(&channel, connection,
-                                 &(struct colony__stream_wish){id, label, wish.feed}, err);
+                                 &(struct colony__stream_wish){id, label, wish.feed, false}, err);
     if (rc != 0)
         return rc < 0 ? rc : 0;
     rc = colony__channel_follow(channel, connection, &wish, NULL, NULL);

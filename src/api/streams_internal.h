@@ -13,6 +13,7 @@ struct colony__stream_wish {
     uint64_t id;       /* of the process */
     const char *label; /* "." for all outputs; NULL: the first one */
     enum colony__feed feed;
+    bool may_be_silent; /* one without an output is followed until it ends */
 };
 
 /* The first part of the path that is a variable. -EINVAL. */

@@ -3,6 +3,7 @@
 #include "core/template.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "api/handlers_internal.h"
 #include "api/json_internal.h"
@@ -38,6 +39,36 @@ static int refuse(struct colony__connection *connection, const struct colony_err
     return 0;
 }
 
+/* gaffer's documents have "" for what is not said of these. */
+static bool is_left_empty(const struct colony_value *member)
+{
+    static const char *const names[] = {"uid", "gid", "cwd"};
+
+    if (member->type != VALUE_STRING || member->text[0] != '\0')
+        return false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(member->key, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static void drop_empty(struct colony_value *value)
+{
+    struct colony_value **at = &value->child;
+
+    while (value->type == VALUE_MAP && *at) {
+        struct colony_value *member = *at;
+
+        if (!is_left_empty(member)) {
+            at = &member->next;
+            continue;
+        }
+        *at = member->next;
+        member->next = NULL;
+        colony_value_free(member);
+    }
+}
+
 /* Makes the template of @value, which it frees, and hands it to the engine. */
 static int put(struct colony__connection *connection, const char *name, struct colony_value *value,
                struct colony_error *err)
@@ -46,8 +77,10 @@ static int put(struct colony__connection *connection, const char *name, struct c
     const char *why = colony__connection_why(connection);
     struct colony_template *template = NULL;
     struct colony__json json = {0};
-    int rc = colony_template_new(&template, name, value, NULL, false, err);
+    int rc;
 
+    drop_empty(value);
+    rc = colony_template_new(&template, name, value, NULL, false, err);
     colony_value_free(value);
     if (rc == 0)
         rc = name ? colony_engine_update_template(engine, template, why, err)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "api/connection_internal.h"
 #include "api/response_internal.h"
@@ -105,9 +106,9 @@ int colony__wait_parse(const struct colony__request *request, uint64_t *ms,
     const char *value = colony__request_query(request, "wait");
 
     *ms = 0;
-    if (!value || strcmp(value, "false") == 0)
+    if (!value || strcasecmp(value, "false") == 0)
         return 0;
-    if (*value == '\0' || strcmp(value, "true") == 0)
+    if (*value == '\0' || strcasecmp(value, "true") == 0)
         *ms = UINT64_MAX;
     else if (colony_settings_parse_duration(value, ms) < 0 || *ms > INT64_MAX / 2)
         return colony_fail(err, -EINVAL, "cannot wait '%s': seconds, a duration or true", value);

@@ -271,6 +271,17 @@ static void choose_input(struct websocket *websocket, const char *label)
     (void)snprintf(websocket->label, sizeof websocket->label, "%s", is_custom ? label : "stdin");
 }
 
+/* Then it is worth a connection even if nothing comes back. */
+static bool has_input(struct colony_engine *engine, uint64_t id)
+{
+    const struct colony_template *template = NULL;
+    struct colony_slot_info info;
+
+    if (colony_engine_find_process(engine, id, &info) == 0)
+        template = colony_engine_find_template(engine, info.name);
+    return template && template->redirect_input;
+}
+
 static int open_websocket(struct websocket **out, struct colony__connection *connection,
                           const struct colony__stream_wish *wish)
 {
@@ -362,6 +373,7 @@ int colony__get_websocket(struct colony__connection *connection,
     if (rc < 0)
         return rc;
     wish.feed = feed.feed;
+    wish.may_be_silent = has_input(colony__connection_engine(connection), wish.id);
     colony__handshake_accept(request, accept);
     rc = open_websocket(&websocket, connection, &wish);
     if (rc < 0)

@@ -264,6 +264,10 @@ int colony_engine_cycle_template(struct colony_engine *engine, const char *name,
 /* Stops the one process with the internal id @id; its slot stays stopped. -ENOENT. */
 int colony_engine_stop_process(struct colony_engine *engine, uint64_t id, const char *why,
                                struct colony_error *err);
+/* The same as gaffer has it: where its template runs and is always started again, another process
+ * takes its place as soon as it is gone, which counts neither as an end nor as a restart. */
+int colony_engine_replace_process(struct colony_engine *engine, uint64_t id, const char *why,
+                                  struct colony_error *err);
 
 /* Sends @signo (1…64) to every living process of @name: -ENOENT, -EINVAL, -ESRCH: none lives. */
 int colony_engine_signal_template(struct colony_engine *engine, const char *name, int signo,
@@ -304,6 +308,7 @@ struct colony_output_wish {
     const char *label; /* NULL: the first one */
     colony_output_cb cb;
     void *data;
+    bool may_be_silent; /* without a first output only the end is told, and it is no -ENOTSUP */
 };
 
 /*

@@ -136,8 +136,15 @@ static void settle_wanted(struct template_entry *entry)
     engine_gates_look(entry);
 }
 
-int colony_engine_stop_process(struct colony_engine *engine, uint64_t id, const char *why,
-                               struct colony_error *err)
+/* Another process may take its place at once. */
+static bool is_kept_running(struct slot *slot)
+{
+    return slot->is_wanted && !slot->is_once && !engine_schedule_has(slot) &&
+           slot->entry->template->restart->when == RESTART_ALWAYS;
+}
+
+static int stop_process(struct colony_engine *engine, uint64_t id, const char *why,
+                        bool may_be_replaced, struct colony_error *err)
 {
     struct slot *slot = engine_find_living(engine, id);
 
@@ -147,9 +154,25 @@ int colony_engine_stop_process(struct colony_engine *engine, uint64_t id, const 
         return colony_fail(err, -ESHUTDOWN, "cannot change it: colony is ending");
     engine_set_why(slot->entry, why);
     memset(&slot->entry->report, 0, sizeof slot->entry->report);
+    if (may_be_replaced && is_kept_running(slot)) {
+        engine_slot_end(slot);
+        return 0;
+    }
     engine_slot_stop(slot);
     settle_wanted(slot->entry);
     return 0;
+}
+
+int colony_engine_stop_process(struct colony_engine *engine, uint64_t id, const char *why,
+                               struct colony_error *err)
+{
+    return stop_process(engine, id, why, false, err);
+}
+
+int colony_engine_replace_process(struct colony_engine *engine, uint64_t id, const char *why,
+                                  struct colony_error *err)
+{
+    return stop_process(engine, id, why, true, err);
 }
 
 static int check_signal(int signo, struct colony_error *err)

@@ -235,6 +235,7 @@ void engine_slot_start(struct slot *slot);
 void engine_slot_start_once(struct slot *slot);
 void engine_slot_want(struct slot *slot);
 void engine_slot_stop(struct slot *slot);
+void engine_slot_end(struct slot *slot);
 void engine_slot_begin(struct slot *slot);
 void engine_slot_fail(struct slot *slot);
 void engine_slot_hurry(struct slot *slot);

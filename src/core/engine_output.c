@@ -68,6 +68,8 @@ static void on_custom(const char *bytes, size_t size, void *data)
 /* What it has written is told first. */
 static void end_taps(const struct colony_output *output)
 {
+    if (output->count == 0)
+        output->cb(&(struct colony_output_part){0}, output->data);
     for (size_t i = 0; i < output->count; i++)
         if (output->taps[i].tap)
             colony_log_end_tap(output->taps[i].tap);
@@ -181,7 +183,9 @@ int colony_engine_follow_output(struct colony_engine *engine, const struct colon
                                 struct colony_output **out)
 {
     struct slot *slot = engine_find_living(engine, wish->id);
+    const struct colony_template *template;
     struct colony_output *output;
+    bool is_silent;
     char pattern[sizeof "proc." + COLONY_NAME_MAX];
     int rc;
 
@@ -189,8 +193,10 @@ int colony_engine_follow_output(struct colony_engine *engine, const struct colon
         slot = find_ended(engine, wish->id);
     if (!slot)
         return -ENOENT;
-    if (!has_outputs(slot->entry->template->redirect_output) &&
-        !has_outputs(slot->entry->template->custom_streams))
+    template = slot->entry->template;
+    is_silent = wish->may_be_silent && !wish->label && !has_outputs(template->redirect_output);
+    if (!is_silent && !has_outputs(template->redirect_output) &&
+        !has_outputs(template->custom_streams))
         return -ENOTSUP;
     output = calloc(1, sizeof *output);
     if (!output)
@@ -199,9 +205,9 @@ int colony_engine_follow_output(struct colony_engine *engine, const struct colon
     output->id = wish->id;
     output->cb = wish->cb;
     output->data = wish->data;
-    (void)snprintf(pattern, sizeof pattern, "proc.%s", slot->entry->template->name);
+    (void)snprintf(pattern, sizeof pattern, "proc.%s", template->name);
     rc = colony_events_subscribe(engine->events, pattern, on_event, output, &output->subscription);
-    if (rc == 0)
+    if (rc == 0 && !is_silent)
         rc = add_taps(output, slot, wish->label);
     if (rc < 0) {
         colony_engine_unfollow_output(output);

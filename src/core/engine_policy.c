@@ -50,8 +50,8 @@ static void flap(struct slot *slot, uint64_t delay_ms)
 
     colony_log(SEVERITY_WARNING, "%s.%u dies too often: starts again in %.1f s",
                entry->template->name, slot->number, (double)delay_ms / 1000);
-    engine_publish(entry, EVENT_FLAP);
     engine_slot_because(slot, "dies too often: starts again in %.1f s", (double)delay_ms / 1000);
+    engine_publish_process(slot, EVENT_FLAP, slot->cause);
     if (is_shared(slot))
         entry->flap_until_boot_ms = engine_boot_ms() + delay_ms;
     engine_slot_retry_later(slot, delay_ms);
@@ -64,8 +64,8 @@ static void give_up(struct slot *slot)
 
     colony_log(SEVERITY_ERROR, "%s.%u dies too often: stays down until somebody starts it",
                entry->template->name, slot->number);
-    engine_publish(entry, EVENT_FLAP);
     engine_slot_because(slot, "died too often: stays down until somebody starts it");
+    engine_publish_process(slot, EVENT_FLAP, slot->cause);
     entry->is_given_up = is_shared(slot);
     engine_slot_handle(slot, SLOT_EVENT_GIVE_UP);
     take_others_down(slot);

@@ -27,6 +27,7 @@ static enum colony_log_severity severity_of(const struct slot *slot,
 
 void engine_publish_process(const struct slot *slot, enum colony_event_type type, const char *text)
 {
+    const struct colony_record *record = engine_slot_record(slot);
     char copy[COLONY_ERROR_TEXT_MAX]; /* a subscriber may set another cause */
     struct colony_event event = {
         .type = type,
@@ -41,6 +42,8 @@ void engine_publish_process(const struct slot *slot, enum colony_event_type type
 
     (void)snprintf(copy, sizeof copy, "%s", text);
 
+    if (type == EVENT_FLAP && record && !slot->failure)
+        event.os_pid = record->pid; /* of the one whose end was the last straw */
     if (type == EVENT_EXIT && slot->exit_known) {
         if (WIFSIGNALED(slot->wait_status))
             event.term_signal = WTERMSIG(slot->wait_status);

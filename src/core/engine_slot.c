@@ -381,15 +381,21 @@ void engine_slot_start_once(struct slot *slot)
     engine_slot_want(slot);
 }
 
-/* At once, whoever depends on it: engine_gates_stop asks them first. */
-void engine_slot_stop(struct slot *slot)
+/* Its process is to end; what comes then is what the slot is wanted for. */
+void engine_slot_end(struct slot *slot)
 {
-    slot->is_wanted = false;
     if (slot->state != SLOT_STOPPING)
         engine_slot_because(slot, "%s", slot->entry->why);
     engine_slot_handle(slot, SLOT_EVENT_STOP);
     if (slot->state == SLOT_STOPPING)
         engine_save_note(slot); /* also one that was being restarted */
+}
+
+/* At once, whoever depends on it: engine_gates_stop asks them first. */
+void engine_slot_stop(struct slot *slot)
+{
+    slot->is_wanted = false;
+    engine_slot_end(slot);
 }
 
 /* Colony itself finds it at fault: it is stopped, and the policy follows. The cause is set. */

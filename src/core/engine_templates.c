@@ -279,8 +279,12 @@ int colony_engine_update_template(struct colony_engine *engine, struct colony_te
 /* Nobody sees it from now on; it is freed when its last slot is. */
 void engine_remove_entry(struct template_entry *entry)
 {
+    bool was_wanted = entry->is_wanted;
+
     entry->is_wanted = false;
     entry->is_removed = true;
+    if (was_wanted)
+        engine_publish(entry, EVENT_STOP); /* as gaffer, whose removal begins with a stop */
     if (entry->counts[SLOT_STOPPING] == 0) /* else it belongs to the same stop */
         memset(&entry->report, 0, sizeof entry->report);
     engine_schedule_forget(entry);

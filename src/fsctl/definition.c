@@ -152,26 +152,37 @@ static int parse_extras(struct colony_value **extras, const char *source, struct
     return rc < 0 ? colony_fail(err, rc, "cannot use the extras: %s", reason.message) : 0;
 }
 
-/* Moves the members of @extras to the end of the map. */
+/* Puts @member in the place of one with its key, as Python's dict does, else at the end. */
+static void put_member(struct colony_value *map, struct colony_value *member)
+{
+    struct colony_value **at = &map->child;
+    struct colony_value *replaced;
+
+    while (*at && strcmp((*at)->key, member->key) != 0)
+        at = &(*at)->next;
+    replaced = *at;
+    member->next = replaced ? replaced->next : NULL;
+    *at = member;
+    if (replaced)
+        replaced->next = NULL;
+    colony_value_free(replaced);
+}
+
+/* The members of the extras come to the map, and win over what is there. */
 static int add_extras(const struct builder *builder, const char *source)
 {
     struct colony_value *extras = NULL;
-    struct colony_value **tail = &builder->map->child;
     int rc = parse_extras(&extras, source, builder->err);
 
     if (rc < 0 || !extras)
         return rc;
     if (extras->type != VALUE_MAP)
         rc = colony_fail(builder->err, -EINVAL, "cannot use the extras: they must be an object");
-    for (struct colony_value *child = extras->child; child && rc == 0; child = child->next)
-        if (colony_value_get(builder->map, child->key))
-            rc = colony_fail(builder->err, -EINVAL,
-                             "cannot use the extras: `%s` is said beside them, too", child->key);
-    if (rc == 0) {
-        while (*tail)
-            tail = &(*tail)->next;
-        *tail = extras->child;
-        extras->child = NULL;
+    while (rc == 0 && extras->child) {
+        struct colony_value *member = extras->child;
+
+        extras->child = member->next;
+        put_member(builder->map, member);
     }
     colony_value_free(extras);
     return rc;

@@ -19,11 +19,11 @@ struct colony_definition {
 };
 
 /*
- * `{"args": [cmd, …], "env": {…}, …, extras…}` without what is not given; the caller frees *text.
+ * `{"args": [cmd, …], "env": {…}, …, extras…}` without what is not given, where the extras win, as
+ * in ncolony; the caller frees *text.
  *
  * -EINVAL: an id that is none, a variable without `=`, what is not UTF-8, extras that are no
- * object, say a key twice, or one that stands in @definition; -EBADMSG: they are no JSON; or what
- * opening their file says. -ENOMEM.
+ * object or say a key twice; -EBADMSG: they are no JSON; or what opening their file says. -ENOMEM.
  */
 int colony_definition_write(char **text, const struct colony_definition *definition,
                             struct colony_error *err);

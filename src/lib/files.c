@@ -93,11 +93,34 @@ static int dry_run(const struct colony_places *places, const char *text, struct 
     return 0;
 }
 
+/*
+ * A number that no user has here may be one where the file is read: then only the rest is judged,
+ * as if `gid` stood beside it.
+ */
+static int check_but_user(const struct colony_places *places, const char *name,
+                          const struct colony_definition *definition)
+{
+    struct colony_definition with_gid = *definition;
+    char *text = NULL;
+    int rc;
+
+    if (definition->uid == UINT64_MAX || definition->gid != UINT64_MAX)
+        return -EINVAL;
+    with_gid.gid = definition->uid;
+    rc = colony_definition_write(&text, &with_gid, NULL);
+    if (rc == 0)
+        rc = colony_definition_check(text, places->config, name, NULL);
+    free(text);
+    return rc;
+}
+
 static int write_file(const struct colony_places *places, const char *name, const char *text,
-                      struct colony_error *err)
+                      const struct colony_definition *definition, struct colony_error *err)
 {
     int rc = colony_definition_check(text, places->config, name, err);
 
+    if (rc == -EINVAL)
+        rc = check_but_user(places, name, definition) == 0 ? 0 : rc;
     if (rc < 0)
         return rc;
     return places->dry_run ? dry_run(places, text, err)
@@ -125,7 +148,7 @@ int colony_files_add(const struct colony_places *places, const char *name,
     if (rc == 0)
         rc = colony_definition_write(&text, &definition, err);
     if (rc == 0)
-        rc = write_file(places, name, text, err);
+        rc = write_file(places, name, text, &definition, err);
     free(text);
     return rc;
 }

@@ -240,6 +240,7 @@ TEST(test_an_event_becomes_one_line_and_texts_stay_as_they_are)
     assert_string_equal(squeezed("[\"\\\\\", \"c d\"]"), "[\"\\\\\",\"c d\"]");
     assert_string_equal(squeezed("[\"\\\" \\\" \", 1]"), "[\"\\\" \\\" \",1]");
     assert_string_equal(squeezed("\" x \""), "\" x \"");
+    assert_string_equal(squeezed("\xef\xbb\xbf {}"), "{}");
 }
 
 int main(void)

@@ -119,7 +119,9 @@ TEST(test_extras_stand_last_as_they_were_written)
     assert_string_equal(
         text, "{\"args\": [\"cmd\"], \"n\": 1.0e3, \"a\": [true, null, {}], \"z\": {\"b\": []}}");
     free(text);
-    assert_int_equal(write_definition(&text, "{\"args\": []}", &err), -EINVAL);
+    assert_int_equal(write_definition(&text, "{\"n\": 1, \"args\": [\"other\"]}", &err), 0);
+    assert_string_equal(text, "{\"args\": [\"other\"], \"n\": 1}"); /* ncolony's dict.update */
+    free(text);
     assert_int_equal(write_definition(&text, "{\"a\": 1, \"a\": 1}", &err), -EINVAL);
     assert_int_equal(write_definition(&text, "[]", &err), -EINVAL);
     assert_int_equal(write_definition(&text, "{", &err), -EBADMSG);

@@ -64,6 +64,7 @@ static void check_text(struct colony_inbox *inbox, const uint8_t *data, size_t s
     event = colony__inbox_add(inbox, text, size, tree);
     CHECK(event && event->size <= size && strlen(event->json) == event->size);
     CHECK(!strpbrk(event->json, "\n\r\t"));
+    CHECK(event->json[0] != '\xef'); /* a mark of the byte order is no part of JSON */
     CHECK(hash_of(event->json, event->size) == colony_value_hash(tree));
     event->id = 1;
     (void)snprintf(event->peer, sizeof event->peer, "[::1]:1 \"x\"");

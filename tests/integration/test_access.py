@@ -287,8 +287,13 @@ def test_no_origin_is_listed_unless_the_settings_list_it(colony):
                                  "Host: localhost", "Origin: https://panel.example")
         assert status == 403
         assert not [name for name in headers if name.startswith("access-control")]
-    _, headers, _ = ask(("127.0.0.1", port), "OPTIONS /ping HTTP/1.1", "Host: localhost")
-    assert not [name for name in headers if name.startswith("access-control")]
+    for origin in ([], [f"Origin: http://localhost:{port}"]):
+        status, headers, _ = ask(("127.0.0.1", port), "OPTIONS /ping HTTP/1.1",
+                                 f"Host: localhost:{port}", *origin)
+        assert status == 204
+        assert headers["access-control-allow-methods"] == headers["allow"]
+        assert {name for name in headers if name.startswith("access-control")} == {
+            "access-control-allow-methods", "access-control-allow-headers", "access-control-max-age"}
 
 
 def test_a_failure_may_be_read_by_a_listed_page(colony):

@@ -241,6 +241,16 @@ def test_events_are_published_on_the_bus(colony):
     eventually(lambda: "the bus takes 1024" in colony.log.read_text())
 
 
+def test_a_byte_order_mark_is_no_part_of_an_event(colony):
+    port = start(colony, handlers("bus"))
+    daemons.datagram(port, b'\xef\xbb\xbf {"type":"t"}')
+    assert daemons.send(port, b'\xef\xbb\xbf[1]').status == 200
+    eventually(lambda: len([row for row in colony.http("GET", "/history").json()
+                            if row["event"].startswith("event")]) == 2)
+    rows = [row for row in colony.http("GET", "/history").json() if row["event"].startswith("event")]
+    assert sorted(json.dumps(row["data"]) for row in rows) == ["[1]", '{"type": "t"}']
+
+
 def follow(colony, path):
     """The lines of an endless answer."""
     peer = socket.socket(socket.AF_UNIX)

@@ -222,6 +222,17 @@ def test_a_removed_name_can_be_added_again_at_once(served):
     eventually(runs)
 
 
+@pytest.mark.parametrize("method,path", [("POST", "/processes"), ("PUT", "/processes/web")])
+def test_an_empty_user_or_folder_is_none(served, method, path):
+    settings = {"name": "web" if "web" in path else "new", "cmd": "sleep 1000",
+                "uid": "", "gid": "", "cwd": ""}
+    assert send(served, method, path, settings) == OK
+    shown = served.http("GET", f"/processes/{settings['name']}").json()
+    assert [shown.get(key) for key in ("uid", "gid", "cwd")] == [None, None, None]
+    assert refused(served, method, path, {**settings, "name": "web" if "web" in path else "x",
+                                          "cmd": ""}) == (400, "invalid_process_info")
+
+
 # /processes/ID
 
 def test_an_id_shows_the_settings_of_its_template(served):
@@ -234,12 +245,55 @@ def test_an_id_shows_the_settings_of_its_template(served):
 
 
 @pytest.mark.parametrize("method,action", [("DELETE", ""), ("POST", "/_stop")])
-def test_one_process_is_stopped_by_its_id(served, method, action):
+def test_one_process_is_stopped_by_its_id_and_another_takes_its_place(served, method, action):
     first, second = ids(served, "web")
     assert send(served, method, f"/processes/{first}{action}") == OK
-    eventually(lambda: ids(served, "web") == [second])
+    assert first not in ids(served, "web") and first not in ids(served)
+    third = eventually(lambda: max(ids(served, "web")) > second and max(ids(served, "web")))
+    assert sorted(ids(served, "web")) == [second, third]
+    assert {s["restarts"] for s in served.slots("web")} == {0}
     assert refused(served, method, f"/processes/{first}{action}") == (404, "not_found")
     assert "web" in names(served)
+
+
+@pytest.mark.parametrize("method,action", [("DELETE", ""), ("POST", "/_stop")])
+def test_the_stop_of_one_process_waits_for_that_one(served, method, action):
+    first = ids(served, "web")[0]
+    os_pid = next(s["os_pid"] for s in served.slots("web") if s["id"] == first)
+    answer = served.http(method, f"/processes/{first}{action}?wait=20")
+    assert (answer.status, answer.json()["stopped"]) == (200, 1)
+    assert not alive(os_pid)
+
+
+@pytest.mark.parametrize("method,action", [("DELETE", ""), ("POST", "/_stop")])
+def test_one_process_that_is_to_stay_stopped_is_not_replaced(served, method, action):
+    first, second = ids(served, "web")
+    assert send(served, method, f"/processes/{first}{action}?wait=20&stay_stopped=true")[0] == 200
+    assert [(s["id"], s["state"]) for s in served.slots("web") if s["id"] != second] == \
+        [(None, "stopped")]
+    assert refused(served, method, f"/processes/{second}{action}?stay_stopped=x") == (400, "bad_value")
+
+
+def test_one_process_that_would_not_start_again_by_itself_is_not_replaced(served):
+    assert send(served, "POST", "/processes",
+                {"name": "once", "cmd": "sleep 1000", "restart": "on-failure"}) == OK
+    one = eventually(lambda: ids(served, "once"))[0]
+    assert send(served, "POST", f"/processes/{one}/_stop?wait=20")[0] == 200
+    assert served.slot("once")["state"] == "stopped"
+
+
+def test_one_process_that_takes_its_time_to_end_is_no_longer_listed(served):
+    cmd = "[ -e there ] && exec sleep 1000; trap 'read _ < done; exit' TERM; mkfifo done; " \
+          "touch there; while :; do sleep 0.05; done"
+    assert send(served, "POST", "/processes", {
+        "name": "slow", "shell": True, "cmd": cmd, "cwd": str(served.folder)}) == OK
+    eventually((served.folder / "there").exists)
+    one = ids(served, "slow")[0]
+    assert send(served, "POST", f"/processes/{one}/_stop") == OK
+    assert ids(served, "slow") == [] and one not in ids(served)
+    assert served.slot("slow")["state"] == "stopping"
+    (served.folder / "done").write_text("\n")
+    eventually(lambda: ids(served, "slow") not in ([], [one]))
 
 
 def test_ids_are_never_given_twice(served):

@@ -469,6 +469,9 @@ def test_names_and_ids_are_listed(colony):
     assert pids["ok"] is True and len(pids["pids"]) == 2
     assert set(pids["pids"]) < set(ids)
     assert colony.http("GET", f"/processes/{pids['pids'][0]}").json()["name"] == "web"
+    for word in ("True", "TRUE"):  # as Python's requests sends it
+        assert colony.http("GET", f"/processes?running={word}").json() == ids
+    assert "web" in colony.http("GET", "/processes?running=False").json()
     assert colony.http("GET", "/processes?running=maybe").status == 400
 
 

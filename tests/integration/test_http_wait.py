@@ -197,7 +197,7 @@ def test_a_process_is_waited_for_by_its_id(colony):
     start(colony, web={"cmd": "sleep 1000", "numprocesses": 2})
     eventually(lambda: colony.http("GET", "/status/web").json()["running"] == 2)
     first, second = colony.http("GET", "/processes/web/_pids").json()["pids"]
-    assert post(colony, f"/processes/{first}/_stop?wait=20")[0] == 200
+    assert post(colony, f"/processes/{first}/_stop?wait=20&stay_stopped=true")[0] == 200
     assert colony.http("GET", "/processes/web/_pids").json()["pids"] == [second]
 
 

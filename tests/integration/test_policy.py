@@ -24,6 +24,9 @@ def test_flapping_takes_it_down_and_brings_it_back_until_it_gives_up(colony):
     flaps = [e for e in colony.http("GET", "/history?name=it&limit=1000").json()
              if e["event"] == "flap"]
     assert len(flaps) == 3
+    ends = {e["id"]: e["os_pid"] for e in ids}
+    assert [e["os_pid"] for e in flaps] == [ends[e["id"]] for e in flaps]
+    assert flaps[0]["cause"] == "died too often: stays down until somebody starts it"
     colony.ctl("start", "it")
     eventually(lambda: len([e for e in colony.http("GET", "/history?name=it&limit=1000").json()
                             if e["event"] == "spawn"]) == 12)

@@ -326,6 +326,24 @@ def test_the_proxy_has_timeouts_and_stop(daemon, proxy):
         proxy.get("MessageDaemon")
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "a\0b", "\ud800"])
+def test_the_proxy_tells_of_what_cannot_be_said(daemon, proxy, value):
+    daemon.start(STIR + "hello()\ngo()")
+    d = proxy.get("Pot")
+    with pytest.raises(ValueError):
+        d.stir(way=value, timeout=10)
+    assert d.stir(2) == "2 to the left"
+
+
+def test_the_proxy_tells_of_what_is_too_deep(daemon, proxy):
+    daemon.start(STIR + "hello()\ngo()")
+    deep = []
+    for _ in range(100):
+        deep = [deep]
+    with pytest.raises(ValueError):
+        proxy.get("Pot").stir(way=deep, timeout=10)
+
+
 def test_the_proxy_is_short():
     assert len((ROOT / "examples/python/colony_rpc.py").read_text().splitlines()) < 80
 

@@ -255,7 +255,7 @@ def test_a_removal_is_told_once_it_is_so_and_before_the_ends_that_it_brings(colo
     with Feed(colony, "/watch?feed=eventsource") as feed:
         for name in ("off", "web"):
             assert colony.http("DELETE", f"/processes/{name}?wait=20").status == 200
-        events = [json.loads(feed.event()["data"]) for _ in range(6)]
+        events = [json.loads(feed.event()["data"]) for _ in range(7)]
     assert [(e["name"], e["event"], e.get("to")) for e in events] == [
-        ("off", "delete", None), ("web", "state", "stopping"), ("web", "stop_pid", None),
+        ("off", "delete", None), ("web", "stop", None), ("web", "state", "stopping"), ("web", "stop_pid", None),
         ("web", "delete", None), ("web", "exit", None), ("web", "state", "stopped")]

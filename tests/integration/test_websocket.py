@@ -205,6 +205,22 @@ def test_what_is_no_handshake_is_refused(colony, headers, status, word):
     assert colony.answers()
 
 
+def test_without_an_output_it_goes_one_way(colony):
+    written = colony.folder / "written"
+    pid = start(colony, {"processes": {"web": {
+        "shell": True, "cmd": f"head -n 2 > {written}; exec sleep 1000", "redirect_input": True}}})
+    with Raw(colony, f"/wstreams/{pid}/.") as raw:
+        assert error_of(raw) == (400, "io_not_redirected")
+    client = connect(colony, f"/wstreams/{pid}")
+    client.send("one\n")
+    client.send("two\n")
+    eventually(lambda: written.exists() and written.read_text() == "one\ntwo\n")
+    client.ping("still there?")
+    assert client.recv_data(control_frame=True)[0] == PONG
+    colony.http("POST", "/processes/web/_stop")
+    assert close_of(client)[0] == 1000
+
+
 def test_what_is_not_there_is_told_before_the_upgrade(colony):
     pid = start(colony, CAT)
     colony.http("POST", "/processes", json.dumps({"name": "plain", "cmd": "sleep 100"}))

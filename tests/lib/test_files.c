@@ -85,6 +85,21 @@ TEST(test_a_file_has_what_is_said_and_nothing_else)
     scratch_clear(&f.scratch);
 }
 
+TEST(test_a_user_that_is_none_here_is_written_and_told)
+{
+    const uid_t uid = 1234567;
+    const struct colony_file stranger = {.cmd = "x", .uid = &uid};
+    const struct colony_file bad = {.cmd = "x", .uid = &uid, .extras = "{\"group\": 1}"};
+    struct fixture f;
+
+    fixture_init(&f);
+    assert_int_equal(colony_files_add(&f.places, "web", &stranger, &f.err), 1);
+    assert_file(&f, "web", "{\"args\": [\"x\"], \"uid\": 1234567}");
+    assert_non_null(strstr(f.err.message, "no known user"));
+    assert_int_equal(colony_files_add(&f.places, "bad", &bad, &f.err), -EINVAL);
+    scratch_clear(&f.scratch);
+}
+
 TEST(test_what_colony_could_not_use_is_not_written)
 {
     static const struct colony_file none = {0};
@@ -240,6 +255,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_file_has_what_is_said_and_nothing_else),
+        cmocka_unit_test(test_a_user_that_is_none_here_is_written_and_told),
         cmocka_unit_test(test_what_colony_could_not_use_is_not_written),
         cmocka_unit_test(test_messages_are_in_the_order_they_were_sent),
         cmocka_unit_test(test_thousands_of_messages_are_in_the_order_they_were_sent),
