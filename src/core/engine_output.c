@@ -68,8 +68,10 @@ static void on_custom(const char *bytes, size_t size, void *data)
 /* What it has written is told first. */
 static void end_taps(const struct colony_output *output)
 {
-    if (output->count == 0)
+    if (output->count == 0) {
         output->cb(&(struct colony_output_part){0}, output->data);
+        return;
+    }
     for (size_t i = 0; i < output->count; i++)
         if (output->taps[i].tap)
             colony_log_end_tap(output->taps[i].tap);
