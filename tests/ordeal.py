@@ -102,6 +102,7 @@ class Ordeal:
         if what == "both":
             time.sleep(gap)
             os.kill(engine, signal.SIGKILL)  # by now it may be the keeper
+            conftest.eventually(lambda: not conftest.alive(engine), what="the engine's end")
         conftest.eventually(lambda: not conftest.alive(keeper), what="the keeper's end")
         if self.colony.process and self.colony.process.pid == keeper:
             self.colony.process.wait(10)

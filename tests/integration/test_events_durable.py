@@ -24,12 +24,12 @@ def record(colony):
 
 
 def waiting(gate, then):
-    """A handler that hangs until it is started again with the gate open; `GATE.shut` is there then."""
-    return f"[ -e {gate} ] || {{ touch {gate}.shut; exec sleep 1000; }}; {then}\n"
+    """A handler that hangs until it is started again with the gate open; `GATE.shut.PID` is there then."""
+    return f"[ -e {gate} ] || {{ touch {gate}.shut.$$; exec sleep 1000; }}; {then}\n"
 
 
-def hangs(gate):
-    return gate.with_name("gate.shut").exists()
+def hangs(gate, count=1):
+    return len(list(gate.parent.glob("gate.shut.*"))) == count
 
 
 def spooled(colony):
@@ -79,7 +79,7 @@ def test_what_was_answered_is_handled_after_both_were_killed(colony):
     for i in range(4):
         assert daemons.send(port, str(i)).status == 200
     rows = spooled(colony)
-    eventually(lambda: hangs(gate))
+    eventually(lambda: hangs(gate, 2))  # else the other one sees the gate open
     colony.kill_both()
     gate.touch()
     start(colony, settings)
