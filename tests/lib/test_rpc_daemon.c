@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of a daemon of RPC, what ends it, and what it cannot be told. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
 #include "exposed.h"
 
 static void run_until_stopped(struct colony_rpc_daemon *daemon, void *data)
@@ -231,6 +236,81 @@ TEST(test_of_two_that_start_at_once_with_one_name_one_is_served)
     assert_int_equal(pthread_barrier_destroy(&barrier), 0);
 }
 
+static int start_and_ask(void)
+{
+    struct colony_rpc_daemon *daemon;
+    struct colony_rpc_proxy *proxy;
+    int rc;
+
+    assert_int_equal(colony_rpc_open(&daemon, "Poor", NULL, NULL), 0);
+    rc = colony_rpc_start(daemon, NULL);
+    if (rc == 0) {
+        rc = colony_rpc_connect(&proxy, "Poor", NULL, NULL);
+        if (rc == 0)
+            colony_rpc_disconnect(proxy);
+    }
+    colony_rpc_close(daemon);
+    return rc;
+}
+
+enum {
+    SPARE_ENOUGH = 80,
+    SPARE_FOR_LOOP = 12, /* libuv leaves one open where it gets fewer than a loop takes */
+};
+
+/* libzmq ends the program where it does not get a descriptor of its own. */
+TEST(test_without_descriptors_it_is_an_error_and_the_program_goes_on)
+{
+    struct rlimit before;
+    struct rlimit fewer;
+    int first_free = dup(STDERR_FILENO);
+    int rc = start_and_ask(); /* libraries are open then */
+
+    assert_int_equal(rc, 0);
+    assert_int_equal(close(first_free), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    fewer = before;
+    for (int spare = SPARE_ENOUGH; spare > SPARE_FOR_LOOP; spare--) {
+        fewer.rlim_cur = (rlim_t)(first_free + spare);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &fewer), 0);
+        rc = start_and_ask();
+        assert_true(rc == 0 || rc == -EMFILE);
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(rc, -EMFILE);
+}
+
+/* Who comes then waits: there is one for us at both ends, and none for libzmq. */
+TEST(test_clients_are_let_in_when_there_are_descriptors_again)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET};
+    struct colony_rpc_proxy *proxy;
+    struct rlimit before;
+    struct rlimit fewer;
+    struct fixture f;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int first_free;
+
+    fixture_init(&f, NULL);
+    start(&f);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    to.sin_port = htons((uint16_t)atoi(strrchr(colony_rpc_endpoint(f.daemon), ':') + 1));
+    first_free = dup(STDERR_FILENO);
+    assert_int_equal(close(first_free), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    fewer = before;
+    fewer.rlim_cur = (rlim_t)(first_free + 2);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &fewer), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    (void)usleep(100000); /* the daemon looks at it */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    proxy = connected("Pot");
+    assert_true(number(proxy, "uptime") >= 0);
+    colony_rpc_disconnect(proxy);
+    assert_int_equal(close(fd), 0);
+    fixture_clear(&f);
+}
+
 TEST(test_what_cannot_be_is_told_before_it_starts)
 {
     static const char *const bad[] = {"name: x",          "program: x",  "[1]",
@@ -306,6 +386,8 @@ int main(void)
         cmocka_unit_test(test_a_signal_stops_it_when_it_was_asked_to),
         cmocka_unit_test(test_a_program_has_several_of_different_names),
         cmocka_unit_test(test_of_two_that_start_at_once_with_one_name_one_is_served),
+        cmocka_unit_test(test_without_descriptors_it_is_an_error_and_the_program_goes_on),
+        cmocka_unit_test(test_clients_are_let_in_when_there_are_descriptors_again),
         cmocka_unit_test(test_what_cannot_be_is_told_before_it_starts),
         cmocka_unit_test(test_it_may_be_told_to_stop_before_it_starts_or_never_start),
     };
