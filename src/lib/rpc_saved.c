@@ -25,13 +25,20 @@
 /* --- where they are kept -----------------------------------------------------------------------
  */
 
+/* Both run on a thread of libuv's, which has the signal mask of who happened to begin it. */
+
 static int load(void *data, char **text, struct colony_error *err)
 {
-    const struct colony_rpc_persister *persister = data;
+    const struct colony_rpc_daemon *daemon = data;
+    const struct colony_rpc_persister *persister = &daemon->persister;
     cJSON *saved = NULL;
     struct colony_error reason = {0};
-    int rc = persister->load(&saved, persister->data, &reason);
+    sigset_t before;
+    int rc;
 
+    (void)pthread_sigmask(SIG_SETMASK, &daemon->mask, &before);
+    rc = persister->load(&saved, persister->data, &reason);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     *text = rc >= 0 && saved ? cJSON_PrintUnformatted(saved) : NULL;
     if (rc >= 0 && saved && !*text)
         rc = colony_fail_os(&reason, -ENOMEM, "cannot read what was saved");
@@ -45,11 +52,16 @@ static int load(void *data, char **text, struct colony_error *err)
 
 static int save(void *data, const char *text, struct colony_error *err)
 {
-    const struct colony_rpc_persister *persister = data;
+    const struct colony_rpc_daemon *daemon = data;
+    const struct colony_rpc_persister *persister = &daemon->persister;
     cJSON *attributes = cJSON_Parse(text);
     struct colony_error reason = {0};
-    int rc = attributes ? persister->save(attributes, persister->data, &reason) : -ENOMEM;
+    sigset_t before;
+    int rc;
 
+    (void)pthread_sigmask(SIG_SETMASK, &daemon->mask, &before);
+    rc = attributes ? persister->save(attributes, persister->data, &reason) : -ENOMEM;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     cJSON_Delete(attributes);
     if (rc >= 0)
         return 0;
@@ -100,7 +112,7 @@ static int lock_file(struct colony_rpc_daemon *daemon, const char *path, struct 
 static int make_pst(struct colony_rpc_daemon *daemon, struct colony_rpc_pst **pst,
                     struct colony_error *err)
 {
-    const struct colony_rpc_keeping keeping = {load, save, &daemon->persister};
+    const struct colony_rpc_keeping keeping = {load, save, daemon};
     const struct colony_pst_settings *settings = &daemon->settings->rpc.pst;
     char path[PATH_MAX] = "";
     int rc = 0;

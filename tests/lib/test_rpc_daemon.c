@@ -129,11 +129,26 @@ static int call_noting_mask(const struct cJSON *params, struct cJSON **result,
     return 0;
 }
 
+static int load_noting_mask(struct cJSON **saved, void *data, struct colony_error *err)
+{
+    (void)saved, (void)err;
+    note_mask(data);
+    return 0;
+}
+
+static int save_noting_mask(const struct cJSON *attributes, void *data, struct colony_error *err)
+{
+    (void)attributes, (void)err;
+    note_mask(data);
+    return 0;
+}
+
 /* Programs that they run inherit it: with SIGTERM blocked these would not end. */
 TEST(test_functions_of_the_program_have_its_signal_mask)
 {
     struct fixture f;
     struct colony_rpc_proxy *proxy;
+    struct colony_rpc_persister persister = {load_noting_mask, save_noting_mask, NULL};
     sigset_t mask;
     sigset_t before;
 
@@ -141,6 +156,9 @@ TEST(test_functions_of_the_program_have_its_signal_mask)
     (void)sigaddset(&mask, SIGUSR2);
     fixture_init(&f, NULL);
     expose(&f, "note", NULL, call_noting_mask, 0);
+    expose_number(&f, "pst_size", 3, false);
+    persister.data = &f;
+    assert_int_equal(colony_rpc_set_persister(f.daemon, &persister, NULL), 0);
     assert_int_equal(colony_rpc_add_run(f.daemon, run_noting_mask, &f, NULL), 0);
     assert_int_equal(pthread_sigmask(SIG_SETMASK, &mask, &before), 0);
     start(&f);
@@ -150,7 +168,7 @@ TEST(test_functions_of_the_program_have_its_signal_mask)
     colony_rpc_disconnect(proxy);
     colony_rpc_stop(f.daemon);
     assert_int_equal(colony_rpc_wait(f.daemon, NULL), 0);
-    assert_int_equal(f.count, 2);
+    assert_int_equal(f.count, 4);
     fixture_clear(&f);
 }
 
