@@ -25,20 +25,38 @@
 /* --- where they are kept -----------------------------------------------------------------------
  */
 
-/* Both run on a thread of libuv's, which has the signal mask of who happened to begin it. */
+/* These run on a thread of libuv's, which has the signal mask of who happened to begin it. */
 
-static int load(void *data, char **text, struct colony_error *err)
+static int call_load(const struct colony_rpc_daemon *daemon, cJSON **saved,
+                     struct colony_error *err)
 {
-    const struct colony_rpc_daemon *daemon = data;
-    const struct colony_rpc_persister *persister = &daemon->persister;
-    cJSON *saved = NULL;
-    struct colony_error reason = {0};
     sigset_t before;
     int rc;
 
     (void)pthread_sigmask(SIG_SETMASK, &daemon->mask, &before);
-    rc = persister->load(&saved, persister->data, &reason);
+    rc = daemon->persister.load(saved, daemon->persister.data, err);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}
+
+static int call_save(const struct colony_rpc_daemon *daemon, const cJSON *attributes,
+                     struct colony_error *err)
+{
+    sigset_t before;
+    int rc;
+
+    (void)pthread_sigmask(SIG_SETMASK, &daemon->mask, &before);
+    rc = daemon->persister.save(attributes, daemon->persister.data, err);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}
+
+static int load(void *data, char **text, struct colony_error *err)
+{
+    cJSON *saved = NULL;
+    struct colony_error reason = {0};
+    int rc = call_load(data, &saved, &reason);
+
     *text = rc >= 0 && saved ? cJSON_PrintUnformatted(saved) : NULL;
     if (rc >= 0 && saved && !*text)
         rc = colony_fail_os(&reason, -ENOMEM, "cannot read what was saved");
@@ -52,16 +70,10 @@ static int load(void *data, char **text, struct colony_error *err)
 
 static int save(void *data, const char *text, struct colony_error *err)
 {
-    const struct colony_rpc_daemon *daemon = data;
-    const struct colony_rpc_persister *persister = &daemon->persister;
     cJSON *attributes = cJSON_Parse(text);
     struct colony_error reason = {0};
-    sigset_t before;
-    int rc;
+    int rc = attributes ? call_save(data, attributes, &reason) : -ENOMEM;
 
-    (void)pthread_sigmask(SIG_SETMASK, &daemon->mask, &before);
-    rc = attributes ? persister->save(attributes, persister->data, &reason) : -ENOMEM;
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     cJSON_Delete(attributes);
     if (rc >= 0)
         return 0;
