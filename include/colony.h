@@ -741,7 +741,8 @@ COLONY_API int colony_rpc_stop_on_signal(struct colony_rpc_daemon *daemon, int s
  * served when it returns, and no sooner. Blocks as long as reading takes. Once in its life, after
  * any fork(). -EADDRINUSE, -EACCES (an address beyond this machine without keys); -EEXIST: this
  * program has a daemon of that name already; -EBUSY: another program saves its attributes in the
- * same place; -ENOENT: libzmq is not installed; what reading them says.
+ * same place; -ENOENT: libzmq is not installed; -EMFILE: fewer than 16 descriptors are free, where
+ * libzmq might end the program; what reading them says.
  */
 COLONY_API int colony_rpc_start(struct colony_rpc_daemon *daemon, struct colony_error *err);
 /* False from the moment it is asked to stop. Any thread. */
@@ -785,8 +786,8 @@ struct colony_rpc_access {
  * by ssh(1), which asks nobody for anything and is a child of the program's for 30 s at most;
  * HOST:PORT. @access may be NULL. It may
  * begin to connect only. -ENOENT: there is no such daemon, with the nearest name; -EINVAL; -EACCES:
- * the keys; -EHOSTUNREACH, -ETIMEDOUT: the other host did not tell. Any thread; each proxy is used
- * by one at a time, and blocks.
+ * the keys; -EHOSTUNREACH, -ETIMEDOUT: the other host did not tell; -EMFILE as above. Any thread;
+ * each proxy is used by one at a time, and blocks.
  */
 COLONY_API int colony_rpc_connect(struct colony_rpc_proxy **out, const char *place,
                                   const struct colony_rpc_access *access, struct colony_error *err);

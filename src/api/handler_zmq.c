@@ -41,7 +41,7 @@ static int set(const struct own *own, int option, int value)
 
 static int bind_socket(struct own *own, const struct colony_handler_settings *settings)
 {
-    own->context = own->lib->zmq_ctx_new();
+    own->context = colony_zmq_context_new(own->lib);
     if (!own->context)
         return -1;
     own->socket = own->lib->zmq_socket(own->context, ZMQ_PUB);

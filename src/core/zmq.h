@@ -8,6 +8,8 @@
 #ifndef COLONY_CORE_ZMQ_H
 #define COLONY_CORE_ZMQ_H
 
+#include <stdbool.h>
+
 #include <zmq.h>
 
 struct colony_error;
@@ -53,6 +55,15 @@ struct colony_zmq {
  * The first call opens the library. Any thread. -ENOENT, -ENOTSUP with what to install.
  */
 int colony_zmq_get(const struct colony_zmq **out, struct colony_error *err);
+
+/*
+ * Whether there are descriptors enough for a new context, or for a connection that libzmq accepts;
+ * false with EMFILE or ENFILE in errno. Where libzmq does not get one of its own it ends the whole
+ * program, so ask right before. Any thread.
+ */
+bool colony_zmq_has_room(void);
+/* zmq_ctx_new(), or NULL where there is no room. Make its first socket soon. */
+void *colony_zmq_context_new(const struct colony_zmq *zmq);
 
 /* Fills @err with "@what: " and the text of libzmq's last error, which is in errno; returns its
  * negative. */

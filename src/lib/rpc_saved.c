@@ -26,12 +26,37 @@
 /* --- where they are kept -----------------------------------------------------------------------
  */
 
+/* These run on a thread of libuv's, which has the signal mask of who happened to begin it. */
+
+static int call_load(const struct colony_rpc_daemon *daemon, cJSON **saved,
+                     struct colony_error *err)
+{
+    sigset_t before;
+    int rc;
+
+    (void)pthread_sigmask(SIG_SETMASK, &daemon->mask, &before);
+    rc = daemon->persister.load(saved, daemon->persister.data, err);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}
+
+static int call_save(const struct colony_rpc_daemon *daemon, const cJSON *attributes,
+                     struct colony_error *err)
+{
+    sigset_t before;
+    int rc;
+
+    (void)pthread_sigmask(SIG_SETMASK, &daemon->mask, &before);
+    rc = daemon->persister.save(attributes, daemon->persister.data, err);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}
+
 static int load(void *data, char **text, struct colony_error *err)
 {
-    const struct colony_rpc_persister *persister = data;
     cJSON *saved = NULL;
     struct colony_error reason = {0};
-    int rc = persister->load(&saved, persister->data, &reason);
+    int rc = call_load(data, &saved, &reason);
 
     *text = rc >= 0 && saved ? colony_json_print(saved) : NULL;
     if (rc >= 0 && saved && !*text)
@@ -46,10 +71,9 @@ static int load(void *data, char **text, struct colony_error *err)
 
 static int save(void *data, const char *text, struct colony_error *err)
 {
-    const struct colony_rpc_persister *persister = data;
     cJSON *attributes = cJSON_Parse(text);
     struct colony_error reason = {0};
-    int rc = attributes ? persister->save(attributes, persister->data, &reason) : -ENOMEM;
+    int rc = attributes ? call_save(data, attributes, &reason) : -ENOMEM;
 
     cJSON_Delete(attributes);
     if (rc >= 0)
@@ -101,7 +125,7 @@ static int lock_file(struct colony_rpc_daemon *daemon, const char *path, struct 
 static int make_pst(struct colony_rpc_daemon *daemon, struct colony_rpc_pst **pst,
                     struct colony_error *err)
 {
-    const struct colony_rpc_keeping keeping = {load, save, &daemon->persister};
+    const struct colony_rpc_keeping keeping = {load, save, daemon};
     const struct colony_pst_settings *settings = &daemon->settings->rpc.pst;
     char path[PATH_MAX] = "";
     int rc = 0;

@@ -154,7 +154,7 @@ static int open_sockets(struct colony_rpc_client *client, struct colony_error *e
     char endpoint[COLONY_RPC_PLACE_MAX + 8];
 
     if (!client->context)
-        client->context = zmq->zmq_ctx_new();
+        client->context = colony_zmq_context_new(zmq);
     if (client->context)
         client->socket = zmq->zmq_socket(client->context, ZMQ_DEALER);
     if (!client->socket || set_options(client) < 0 || open_monitor(client) < 0)

@@ -18,14 +18,15 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "core/sockdiag.h"
+#include "core/zmq.h"
 #include "rpc/link_internal.h"
 #include "rpc/server.h"
 
 enum {
-    ACCEPTS_PER_TURN = 32,
-    RESUME_MS = 1000, /* after a failure to accept */
-    LEAVE_MS = 500,   /* for the last answers */
-    SILENT_MS = 1000, /* between two words in the log */
+    ACCEPTS_PER_TURN = 8, /* libzmq accepts after us, and there is room for so many at least */
+    RESUME_MS = 1000,     /* after a failure to accept */
+    LEAVE_MS = 500,       /* for the last answers */
+    SILENT_MS = 1000,     /* between two words in the log */
     UIDS_MAX = 64,
 };
 
@@ -332,7 +333,8 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
 
     (void)events;
     for (int i = 0; status == 0 && i < ACCEPTS_PER_TURN; i++) {
-        int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        bool has_room = colony_zmq_has_room();
+        int fd = has_room ? accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK) : -1;
 
         if (fd < 0 && errno == EAGAIN)
             return;

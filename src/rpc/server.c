@@ -202,7 +202,7 @@ int colony_rpc_server_new(struct colony_rpc_server **out,
     rc = colony_zmq_get(&server->zmq, err);
     if (rc < 0)
         goto out;
-    server->context = server->zmq->zmq_ctx_new();
+    server->context = colony_zmq_context_new(server->zmq);
     rc = server->context ? 0 : colony_zmq_fail(server->zmq, err, "cannot serve RPC");
     if (rc == 0)
         rc = colony__rpc_gate_new(&server->gate, &gate, err);

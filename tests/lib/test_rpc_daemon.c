@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of a daemon of RPC, what ends it, and what it cannot be told. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
 #include "exposed.h"
 
 static void run_until_stopped(struct colony_rpc_daemon *daemon, void *data)
@@ -124,11 +129,26 @@ static int call_noting_mask(const struct cJSON *params, struct cJSON **result,
     return 0;
 }
 
+static int load_noting_mask(struct cJSON **saved, void *data, struct colony_error *err)
+{
+    (void)saved, (void)err;
+    note_mask(data);
+    return 0;
+}
+
+static int save_noting_mask(const struct cJSON *attributes, void *data, struct colony_error *err)
+{
+    (void)attributes, (void)err;
+    note_mask(data);
+    return 0;
+}
+
 /* Programs that they run inherit it: with SIGTERM blocked these would not end. */
 TEST(test_functions_of_the_program_have_its_signal_mask)
 {
     struct fixture f;
     struct colony_rpc_proxy *proxy;
+    struct colony_rpc_persister persister = {load_noting_mask, save_noting_mask, NULL};
     sigset_t mask;
     sigset_t before;
 
@@ -136,6 +156,9 @@ TEST(test_functions_of_the_program_have_its_signal_mask)
     (void)sigaddset(&mask, SIGUSR2);
     fixture_init(&f, NULL);
     expose(&f, "note", NULL, call_noting_mask, 0);
+    expose_number(&f, "pst_size", 3, false);
+    persister.data = &f;
+    assert_int_equal(colony_rpc_set_persister(f.daemon, &persister, NULL), 0);
     assert_int_equal(colony_rpc_add_run(f.daemon, run_noting_mask, &f, NULL), 0);
     assert_int_equal(pthread_sigmask(SIG_SETMASK, &mask, &before), 0);
     start(&f);
@@ -145,7 +168,7 @@ TEST(test_functions_of_the_program_have_its_signal_mask)
     colony_rpc_disconnect(proxy);
     colony_rpc_stop(f.daemon);
     assert_int_equal(colony_rpc_wait(f.daemon, NULL), 0);
-    assert_int_equal(f.count, 2);
+    assert_int_equal(f.count, 4);
     fixture_clear(&f);
 }
 
@@ -257,6 +280,81 @@ TEST(test_of_two_that_start_at_once_with_one_name_one_is_served)
     assert_int_equal(pthread_barrier_destroy(&barrier), 0);
 }
 
+static int start_and_ask(void)
+{
+    struct colony_rpc_daemon *daemon;
+    struct colony_rpc_proxy *proxy;
+    int rc;
+
+    assert_int_equal(colony_rpc_open(&daemon, "Poor", NULL, NULL), 0);
+    rc = colony_rpc_start(daemon, NULL);
+    if (rc == 0) {
+        rc = colony_rpc_connect(&proxy, "Poor", NULL, NULL);
+        if (rc == 0)
+            colony_rpc_disconnect(proxy);
+    }
+    colony_rpc_close(daemon);
+    return rc;
+}
+
+enum {
+    SPARE_ENOUGH = 80,
+    SPARE_FOR_LOOP = 12, /* libuv leaves one open where it gets fewer than a loop takes */
+};
+
+/* libzmq ends the program where it does not get a descriptor of its own. */
+TEST(test_without_descriptors_it_is_an_error_and_the_program_goes_on)
+{
+    struct rlimit before;
+    struct rlimit fewer;
+    int first_free = dup(STDERR_FILENO);
+    int rc = start_and_ask(); /* libraries are open then */
+
+    assert_int_equal(rc, 0);
+    assert_int_equal(close(first_free), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    fewer = before;
+    for (int spare = SPARE_ENOUGH; spare > SPARE_FOR_LOOP; spare--) {
+        fewer.rlim_cur = (rlim_t)(first_free + spare);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &fewer), 0);
+        rc = start_and_ask();
+        assert_true(rc == 0 || rc == -EMFILE);
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(rc, -EMFILE);
+}
+
+/* Who comes then waits: there is one for us at both ends, and none for libzmq. */
+TEST(test_clients_are_let_in_when_there_are_descriptors_again)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET};
+    struct colony_rpc_proxy *proxy;
+    struct rlimit before;
+    struct rlimit fewer;
+    struct fixture f;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int first_free;
+
+    fixture_init(&f, NULL);
+    start(&f);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    to.sin_port = htons((uint16_t)atoi(strrchr(colony_rpc_endpoint(f.daemon), ':') + 1));
+    first_free = dup(STDERR_FILENO);
+    assert_int_equal(close(first_free), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    fewer = before;
+    fewer.rlim_cur = (rlim_t)(first_free + 2);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &fewer), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    (void)usleep(100000); /* the daemon looks at it */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    proxy = connected("Pot");
+    assert_true(number(proxy, "uptime") >= 0);
+    colony_rpc_disconnect(proxy);
+    assert_int_equal(close(fd), 0);
+    fixture_clear(&f);
+}
+
 TEST(test_what_cannot_be_is_told_before_it_starts)
 {
     static const char *const bad[] = {"name: x",          "program: x",  "[1]",
@@ -333,6 +431,8 @@ int main(void)
         cmocka_unit_test(test_a_program_has_several_of_different_names),
         cmocka_unit_test(test_what_is_wrong_in_its_settings_is_told_with_its_place),
         cmocka_unit_test(test_of_two_that_start_at_once_with_one_name_one_is_served),
+        cmocka_unit_test(test_without_descriptors_it_is_an_error_and_the_program_goes_on),
+        cmocka_unit_test(test_clients_are_let_in_when_there_are_descriptors_again),
         cmocka_unit_test(test_what_cannot_be_is_told_before_it_starts),
         cmocka_unit_test(test_it_may_be_told_to_stop_before_it_starts_or_never_start),
     };
