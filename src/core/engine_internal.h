@@ -212,7 +212,8 @@ struct colony_engine {
     bool is_welcomed;
     bool leaves; /* it ends without stopping anything */
     bool is_stopping;
-    bool is_hurried; /* nobody gets a grace any more */
+    bool is_hurried;              /* nobody gets a grace any more */
+    struct colony_error lost_why; /* code 0: the keeper has ended */
     bool is_lost;
     bool is_closing;
     bool is_closed;      /* all that closing takes is under way */
