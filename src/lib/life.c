@@ -155,18 +155,16 @@ bool colony__life_is_asked_to_stop(struct colony *colony)
 }
 
 /*
- * It ends because of @reason; -EPROTO: the keeper did, whose last words are still heard. One that
- * lives sees that nobody listens, and stops what runs; without one nobody is left who could. What
+ * It ends because of @reason. A keeper that lives sees that nobody listens, and stops what runs; of
+ * one that has ended the last words are still heard, and nobody is left who could stop that. What
  * has never run is not there.
  */
-static void give_up(struct colony *colony, const struct colony_error *reason)
+static void give_up(struct colony *colony, const struct colony_error *reason, bool keeper_lives)
 {
-    bool has_keeper = colony->keeper && reason->code != -EPROTO;
-
     colony->phase = PHASE_ENDS;
-    if (has_keeper)
+    if (keeper_lives)
         colony__connect_close(colony);
-    if (colony->was_ready && !colony->options.leaves && !has_keeper)
+    if (colony->was_ready && !colony->options.leaves && !keeper_lives)
         (void)colony_fail(&colony->why, reason->code,
                           "cannot stop what runs, which lives on: %.400s", reason->message);
     else
@@ -186,7 +184,7 @@ void colony__life_stop(struct colony *colony)
             be_patient(colony);
     }
     if (colony->phase == PHASE_RUNS && !colony->is_welcomed && stops > 1) {
-        give_up(colony, &(const struct colony_error){0}); /* a keeper that says nothing */
+        give_up(colony, &(const struct colony_error){0}, true); /* it says nothing */
         close_engine(colony);
     } else if (colony->phase == PHASE_RUNS && !colony->is_welcomed && colony->is_freed) {
         be_patient(colony);
@@ -220,8 +218,9 @@ static void lose_patience(struct colony *colony)
     struct colony_error err = {0};
 
     if (colony->phase == PHASE_ENDS) {
-        (void)colony_fail(&colony->why, -ETIMEDOUT, "cannot wait for the end of %s as keeper",
-                          program);
+        if (colony->why.code == 0)
+            (void)colony_fail(&colony->why, -ETIMEDOUT, "cannot wait for the end of %s as keeper",
+                              program);
         colony__connect_close(colony);
         finish(colony);
         return;
@@ -231,10 +230,8 @@ static void lose_patience(struct colony *colony)
                           program);
     else
         (void)colony_fail(&err, -EPROTO, "cannot work with %s as keeper: it says nothing", program);
-    if (!colony->is_welcomed)
-        colony__connect_close(colony);
     colony_engine_forsake(colony->engine);
-    give_up(colony, &err);
+    give_up(colony, &err, true);
     close_engine(colony);
 }
 
@@ -354,6 +351,7 @@ static void on_lost(void *data)
 {
     struct colony *colony = data;
     struct colony_error err;
+    bool keeper_lives;
 
     if (colony->child)
         colony->child->lost(colony->engine);
@@ -368,9 +366,10 @@ static void on_lost(void *data)
         renew(colony);
         return;
     }
-    if (err.code == 0)
+    keeper_lives = err.code < 0;
+    if (!keeper_lives)
         (void)colony__connect_fail(colony, &err);
-    give_up(colony, &err);
+    give_up(colony, &err, keeper_lives);
     close_engine(colony);
 }
 
@@ -484,7 +483,7 @@ static void begin_again(uv_timer_t *timer)
         try_later(colony, &err);
         return;
     }
-    give_up(colony, &err);
+    give_up(colony, &err, colony->keeper && err.code != -EPROTO);
     if (colony->engine) {
         close_engine(colony);
         return;
