@@ -162,11 +162,11 @@ $(BUILD)/driven: $(BUILD)/tests/integration/driven.o $(OBJ) $(CLI_OBJ)
 	$(CC) $(ALL_LDFLAGS) -Wl,--wrap=colony_engine_new -o $@ $^ $(LIBS)
 
 # Programs with an engine (test_embed_calls.py) or a daemon in them (test_my_daemon.py), made as anybody's own.
-$(BUILD)/calls $(BUILD)/runs $(BUILD)/slave_reports: $(BUILD)/%: tests/integration/%.c include/colony.h $(BUILD)/libcolony.so.$(SONAME) Makefile
+$(BUILD)/calls $(BUILD)/ends $(BUILD)/runs $(BUILD)/slave_reports: $(BUILD)/%: tests/integration/%.c include/colony.h $(BUILD)/libcolony.so.$(SONAME) Makefile
 	$(CC) $(BENCH_CFLAGS) -Iinclude -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -o $@ $< \
 	    -L$(BUILD) -lcolony -Wl,-rpath,'$$ORIGIN' $(shell pkg-config --cflags --libs libuv libcjson)
 
-$(BUILD)/calls $(BUILD)/runs: tests/integration/scenarios.h tests/hooked.h
+$(BUILD)/calls $(BUILD)/ends $(BUILD)/runs: tests/integration/scenarios.h tests/hooked.h
 
 # What tests/faults makes calls fail with, in colony alone: never linked into it.
 $(BUILD)/faults.so: $(wildcard tests/faults/*.c) tests/faults/faults.h Makefile
@@ -200,7 +200,7 @@ test: test-unit test-integration ## all tests; T=core/template picks one unit te
 test-unit: $(UNIT_BIN) ## the unit tests (cmocka), as any user
 	@rc=0; for t in $(UNIT_BIN); do echo "== $$t"; $$t || rc=1; done; exit $$rc
 
-test-integration: all lib $(EMBED) $(BUILD)/calls $(BUILD)/runs $(BUILD)/slave_reports $(BUILD)/driven $(BENCH) $(BUILD)/docs/generate $(BUILD)/faults.so ## the whole binary, by pytest; P=NAME picks a file of tests/integration
+test-integration: all lib $(EMBED) $(BUILD)/calls $(BUILD)/ends $(BUILD)/runs $(BUILD)/slave_reports $(BUILD)/driven $(BENCH) $(BUILD)/docs/generate $(BUILD)/faults.so ## the whole binary, by pytest; P=NAME picks a file of tests/integration
 	COLONY=$(abspath $(BUILD))/colony $(PYTEST) $(PYTEST_FLAGS) $(if $(P),$(P:%=tests/integration/test_%.py),tests/integration)
 
 $(BUILD)/bench/%: tests/bench/%.c Makefile

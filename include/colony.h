@@ -103,18 +103,22 @@ COLONY_API int colony_engine_load_text(struct colony *colony, const char *text, 
 /*
  * Starts the keeper, and with it all there is; `ready` tells when. It may wait, half a second for
  * each: for a state folder whose last program was just killed, and for addresses. -EBUSY: another
- * engine holds its state folder; -ENOENT: there is no program to be run as keeper; -EPROTO: it is
- * no colony (or `stopped` tells that).
+ * engine holds its state folder, or what is left of a start that failed is not closed yet, which
+ * the loop does; -ENOENT: there is no program to be run as keeper; -EPROTO: it is no colony, or
+ * says nothing for 20 seconds (or `stopped` tells that).
  */
 COLONY_API int colony_engine_start(struct colony *colony, struct colony_error *err);
 /* Starts it unless it is, and runs its loop until `stopped`. Not inside a callback. 0, or why.
  * Where a callback frees @colony it ends when nothing of that is left. */
 COLONY_API int colony_engine_run(struct colony *colony, struct colony_error *err);
 /* Stops its processes, unless it leaves them, and then the engine; at the second time without
- * grace. Before it is started it holds for the next start, which begins nothing and is told
- * `stopped`. @why for people; copied. Any thread. */
+ * grace. Where the keeper does not answer, not longer than 20 seconds after that: then `stopped`
+ * tells -ETIMEDOUT, and the keeper ends what still runs as soon as it can. Before it is started it
+ * holds for the next start, which begins nothing and is told `stopped`. @why for people; copied.
+ * Any thread. */
 COLONY_API void colony_engine_stop(struct colony *colony, const char *why);
-/* Closes what is open; a living engine as colony_engine_stop() does. From now on none of its
+/* Closes what is open; a living engine as colony_engine_stop() does, unless that was called
+ * already: then its processes have the grace that this gave them. From now on none of its
  * callbacks, listeners and routes is called any more, but what was posted or written before is
  * told, and controllers are closed. @cb (may be NULL) on the loop, when nothing of it is left: with
  * a loop of its own before this returns, unless colony_engine_run() is under way, in whose
@@ -392,7 +396,8 @@ struct colony_controller {
 };
 
 /* Has @controller in this engine whenever that runs; now, if it does. Both are kept until
- * colony_engine_free(). -EEXIST: there is one of that name; -ENOTSUP: it is of another interface;
+ * colony_engine_free(). -EBUSY: it runs, and those of http, daemon and rpc have sockets, which are
+ * opened when it starts; -EEXIST: there is one of that name; -ENOTSUP: it is of another interface;
  * -ENOSPC: above 64; and what its own functions say. */
 COLONY_API int colony_engine_add_controller(struct colony *colony,
                                             const struct colony_controller *controller, void *data,

@@ -118,8 +118,7 @@ void engine_give_up(struct colony_engine *engine, const char *why)
 {
     if (engine->is_lost || engine->is_closing)
         return;
-    engine->is_lost = true;
-    colony_link_drop(engine->link);
+    colony_engine_forsake(engine);
     colony_log(SEVERITY_ERROR, "begins anew: %s", why);
     if (engine->callbacks.fatal)
         engine->callbacks.fatal(engine->callbacks.data);
@@ -162,16 +161,16 @@ static int watch_keeper(struct colony_engine *engine, struct colony_error *err)
     return 0;
 }
 
-/* What could not be made: what there is of it goes with the next turns of the loop. */
-static void abandon(struct colony_engine *engine)
+/* What could not be made. NULL: nothing is left of it. */
+static struct colony_engine *abandon(struct colony_engine *engine)
 {
     engine->is_lost = true; /* nothing is told to the keeper */
     if (!engine->link)
         (void)close(engine->keeper->link_fd);
     if (engine->timers)
-        colony_engine_close(engine, 0, NULL, NULL);
-    else
-        free(engine);
+        return engine;
+    free(engine);
+    return NULL;
 }
 
 int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
@@ -182,6 +181,7 @@ int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
 
     if (!engine) {
         (void)close(options->keeper->link_fd);
+        *out = NULL;
         return colony_fail(err, -ENOMEM, "cannot start: out of memory");
     }
     engine->loop = loop;
@@ -210,12 +210,23 @@ int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
     if (rc == 0)
         rc = engine_load_templates(engine, err);
     if (rc < 0) {
-        abandon(engine);
+        *out = abandon(engine);
         return rc;
     }
     engine_stir(engine, true);
     *out = engine;
     return 0;
+}
+
+void colony_engine_forsake(struct colony_engine *engine)
+{
+    engine->is_lost = true;
+    colony_link_drop(engine->link);
+}
+
+const struct colony_error *colony_engine_why_lost(const struct colony_engine *engine)
+{
+    return &engine->lost_why;
 }
 
 bool colony_engine_has_history(const struct colony_engine *engine)

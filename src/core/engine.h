@@ -73,7 +73,8 @@ struct colony_engine_callbacks {
     void (*welcome)(void *data); /* all that lives is known and started: serve now */
     void (*stopped)(void *data); /* after a shutdown: no process is left, close now */
     void (*reload)(void *data);  /* colony got SIGHUP */
-    void (*lost)(void *data);    /* the keeper is gone: colony_engine_become_keeper(), or end */
+    void (*lost)(void *data);    /* the keeper is gone, or not understood (colony_engine_why_lost):
+                                    colony_engine_become_keeper(), or end */
     void (*fatal)(void *data);   /* it cannot go on: end, another one carries on */
     void (*stuck)(void *data);   /* a thread of libuv's may never come back: it waits for them when
                                     the program ends */
@@ -95,7 +96,8 @@ struct colony_engine_options {
 /*
  * An engine for the keeper behind options->keeper->link_fd, which it takes over. Nothing runs
  * before the loop does; then it takes over what lives, starts what is to run and calls welcome.
- * -ENOMEM, and libuv's errors: then the loop must run once more, and the settings outlive that.
+ * -ENOMEM, and libuv's errors: then *out is what there is of it, which can only be closed and needs
+ * the settings until it is, or NULL.
  */
 int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
                       const struct colony_engine_options *options, struct colony_error *err);
@@ -112,6 +114,11 @@ void colony_engine_ready(struct colony_engine *engine);
  */
 void colony_engine_close(struct colony_engine *engine, int exit_code, colony_engine_close_cb cb,
                          void *data);
+
+/* Nothing is heard of the keeper or said to it any more; to be closed next. */
+void colony_engine_forsake(struct colony_engine *engine);
+/* Once it was lost; code 0: it has ended. */
+const struct colony_error *colony_engine_why_lost(const struct colony_engine *engine);
 
 /*
  * Execs the keeper in this process, with the lock, the sockets and the pipes kept. Returns only if

@@ -196,7 +196,6 @@ struct colony_engine {
     struct template_entry *entries;      /* uthash by name, in order of addition */
     struct slot *living[LIVING_BUCKETS]; /* by id, chained */
     uint32_t living_count;
-    bool drops_groups;      /* ours, where a template names no identity */
     uint32_t custom_fds;    /* open for custom streams */
     uint64_t job_count;     /* so far */
     uint32_t last_jobs;     /* that colony waits for when it ends */
@@ -213,16 +212,18 @@ struct colony_engine {
     int keeper_pidfd;
     uint32_t up_count; /* slots that are not SLOT_STOPPED */
     bool is_welcomed;
-    bool leaves; /* it ends without stopping anything */
+    bool drops_groups; /* ours, where a template names no identity */
+    bool leaves;       /* it ends without stopping anything */
     bool is_stopping;
     bool is_hurried; /* nobody gets a grace any more */
     bool is_lost;
     bool is_closing;
-    bool is_closed;      /* all that closing takes is under way */
-    bool has_forgotten;  /* not all that was recorded could be read: what lives may be known */
-    int load_rc;         /* what kept it from going on with all that was recorded */
-    int exit_code;       /* of colony, once it has stopped */
-    size_t open_handles; /* slots among them */
+    bool is_closed;     /* all that closing takes is under way */
+    bool has_forgotten; /* not all that was recorded could be read: what lives may be known */
+    int load_rc;        /* what kept it from going on with all that was recorded */
+    int exit_code;      /* of colony, once it has stopped */
+    struct colony_error lost_why; /* code 0: the keeper has ended */
+    size_t open_handles;          /* slots among them */
     colony_engine_close_cb close_cb;
     void *close_data;
     char custom_bytes[ENGINE_CUSTOM_BYTES]; /* read of custom streams; nothing is kept in it */

@@ -221,6 +221,7 @@ static void on_hello(struct inbox *in)
         colony_notes_map(&in->engine->notes, notes_fd, &err) == 0)
         return;
     colony_log(SEVERITY_ERROR, "cannot work with this keeper: %s", err.message);
+    in->engine->lost_why = err;
     engine_lose(in->engine);
 }
 
@@ -387,12 +388,22 @@ static void (*const handlers[MESSAGE_TYPE_COUNT])(struct inbox *in) = {
     [MESSAGE_REQUEST] = on_request, [MESSAGE_PING] = on_ping,
 };
 
+/* What is not its end: it may live, and does not know that we do not listen. */
+static void note_why_lost(struct colony_engine *engine)
+{
+    int rc = colony_link_error(engine->link);
+
+    if (rc == -EMFILE || rc == -EBADMSG)
+        (void)colony_fail_os(&engine->lost_why, rc, "cannot understand the keeper");
+}
+
 void engine_on_message(const struct colony_message *message, const int *fds, size_t fd_count,
                        void *data)
 {
     struct inbox in = {.engine = data, .message = message, .fds = fds, .fd_count = fd_count};
 
     if (!message) {
+        note_why_lost(data);
         engine_lose(data);
         return;
     }

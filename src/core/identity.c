@@ -166,7 +166,7 @@ int colony__identity_read(struct colony_identity *out, const struct colony_value
 int colony__identity_read_user(struct colony_identity *out, const struct colony_value *value,
                                const struct colony__reading *reading)
 {
-    struct colony_user user;
+    struct colony_user user = {0};
     int rc = read_user(reading, value, &user);
 
     if (rc < 0)

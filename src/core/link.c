@@ -30,6 +30,7 @@ struct colony_link {
     void *data;
     struct packet *queue;
     struct packet **queue_end;
+    int error; /* that it was lost by; 0: none */
     bool is_lost;
     bool is_closing;
     bool is_closed;
@@ -70,10 +71,11 @@ static void finish_close(struct colony_link *link)
     uv_close((uv_handle_t *)&link->poll, on_closed);
 }
 
-static void lose(struct colony_link *link)
+static void lose(struct colony_link *link, int error)
 {
     if (link->is_lost)
         return;
+    link->error = error;
     link->is_lost = true;
     (void)uv_poll_stop(&link->poll);
     colony_log_flush();
@@ -99,7 +101,7 @@ static void send_queue(struct colony_link *link)
         if (rc == -EAGAIN || rc == -ETOOMANYREFS)
             return;
         if (rc < 0) {
-            lose(link);
+            lose(link, rc);
             return;
         }
         link->queue = packet->next;
@@ -126,7 +128,7 @@ static void receive(struct colony_link *link)
         if (rc == -EAGAIN)
             break;
         if (rc < 0) { /* lost descriptors (MSG_CTRUNC) are lost output: begin anew */
-            lose(link);
+            lose(link, rc);
             break;
         }
         link->cb(&message, fds, fd_count, link->data);
@@ -165,6 +167,11 @@ int colony_link_new(struct colony_link **out, struct uv_loop_s *loop, int fd, co
     (void)want(link);
     *out = link;
     return 0;
+}
+
+int colony_link_error(const struct colony_link *link)
+{
+    return link->error;
 }
 
 void colony_link_drop(struct colony_link *link)

@@ -22,6 +22,9 @@ typedef void (*colony_link_close_cb)(void *data);
 /* Takes ownership of @fd. -ENOMEM and libuv's errors: then @fd is still the caller's. */
 int colony_link_new(struct colony_link **out, struct uv_loop_s *loop, int fd, colony_link_cb cb,
                     void *data);
+/* Why the keeper was lost: -ECONNRESET, -EPIPE: it has ended; -EMFILE: what it sent along did not
+ * fit here; -EBADMSG: it is no keeper of ours. 0: it was not. */
+int colony_link_error(const struct colony_link *link);
 /* Nothing is heard or said any more; the callback is not called. */
 void colony_link_drop(struct colony_link *link);
 void colony_link_close(struct colony_link *link, colony_link_close_cb cb, void *data);

@@ -84,14 +84,15 @@ static const struct {
     const struct colony_front *front;
     const char *section; /* of the settings, which asks for it */
     struct colony_controller controller;
+    bool has_sockets; /* which are opened at the start, before the keeper that holds them */
 } rows[BUILT_IN_COUNT] = {
-    [HTTP] = {&colony_http_front, "http", CONTROLLER("http")},
-    [FILES] = {&colony_files_front, "files", CONTROLLER("files")},
-    [DAEMON] = {&colony_daemon_front, "master", CONTROLLER("daemon")},
-    [WEBHOOKS] = {&colony_webhooks_front, "webhooks", CONTROLLER("webhooks")},
-    [JUGGLER] = {&colony_juggler_front, "juggler", CONTROLLER("juggler")},
-    [RPC] = {&colony_rpc_front, "rpc", CONTROLLER("rpc")},
-    [SESSION] = {&colony_session_front, "session", CONTROLLER("session")},
+    [HTTP] = {&colony_http_front, "http", CONTROLLER("http"), true},
+    [FILES] = {&colony_files_front, "files", CONTROLLER("files"), false},
+    [DAEMON] = {&colony_daemon_front, "master", CONTROLLER("daemon"), true},
+    [WEBHOOKS] = {&colony_webhooks_front, "webhooks", CONTROLLER("webhooks"), false},
+    [JUGGLER] = {&colony_juggler_front, "juggler", CONTROLLER("juggler"), false},
+    [RPC] = {&colony_rpc_front, "rpc", CONTROLLER("rpc"), true},
+    [SESSION] = {&colony_session_front, "session", CONTROLLER("session"), false},
 };
 
 const struct colony_controller *colony_http_controller(void)
@@ -135,6 +136,14 @@ const struct colony_front *colony__built_in_front(const struct colony_controller
         if (controller == &rows[i].controller)
             return rows[i].front;
     return NULL;
+}
+
+bool colony__built_in_has_sockets(const struct colony_controller *controller)
+{
+    for (size_t i = 0; i < BUILT_IN_COUNT; i++)
+        if (controller == &rows[i].controller)
+            return rows[i].has_sockets;
+    return false;
 }
 
 int colony__built_in_add_all(struct colony__controllers *controllers, struct colony_error *err)

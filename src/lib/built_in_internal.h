@@ -4,6 +4,8 @@
 #ifndef COLONY_LIB_BUILT_IN_INTERNAL_H
 #define COLONY_LIB_BUILT_IN_INTERNAL_H
 
+#include <stdbool.h>
+
 struct colony__controllers;
 struct colony_controller;
 struct colony_error;
@@ -12,6 +14,8 @@ struct colony_settings;
 
 /* NULL: it is another one's. */
 const struct colony_front *colony__built_in_front(const struct colony_controller *controller);
+/* It must be there when the engine starts. */
+bool colony__built_in_has_sockets(const struct colony_controller *controller);
 int colony__built_in_add_all(struct colony__controllers *controllers, struct colony_error *err);
 /* -ENOTSUP: @settings have a section whose controller is not among @controllers. */
 int colony__built_in_check_added(const struct colony__controllers *controllers,

@@ -8,6 +8,7 @@
 #include "api/extras.h"
 #include "core/error.h"
 #include "core/settings.h"
+#include "lib/built_in_internal.h"
 #include "lib/controllers_internal.h"
 #include "lib/life_internal.h"
 
@@ -97,10 +98,11 @@ static void on_handle_closed(uv_handle_t *handle)
 
 static void close_handles(struct colony *colony)
 {
-    colony->handle_count = 3;
+    colony->handle_count = 4;
     uv_close((uv_handle_t *)&colony->asked, on_handle_closed);
     uv_close((uv_handle_t *)&colony->retry, on_handle_closed);
     uv_close((uv_handle_t *)&colony->serve_again, on_handle_closed);
+    uv_close((uv_handle_t *)&colony->patience, on_handle_closed);
 }
 
 static int make_handles(struct colony *colony)
@@ -269,8 +271,10 @@ int colony_engine_run(struct colony *colony, struct colony_error *err)
 {
     int rc = colony->phase == PHASE_IDLE ? colony_engine_start(colony, err) : 0;
 
-    if (rc < 0)
+    if (rc < 0) {
+        run(colony); /* what there was of it is closed by the loop */
         return rc;
+    }
     run(colony);
     rc = colony->why.code;
     if (rc < 0 && err)
@@ -320,8 +324,10 @@ void colony_engine_free(struct colony *colony, void (*cb)(void *data), void *dat
         colony__listeners_silence(colony->listeners);
     if (colony->phase == PHASE_IDLE)
         colony__finish_free(colony);
-    else
+    else if (!colony__life_is_asked_to_stop(colony)) /* else it gets the grace that it was given */
         colony_engine_stop(colony, "the program");
+    else
+        (void)uv_async_send(&colony->asked);
     if (!colony->owns_loop || colony->is_running)
         return; /* in a callback: whoever runs the loop sees to it */
     run(colony);
@@ -333,8 +339,14 @@ void colony_engine_free(struct colony *colony, void (*cb)(void *data), void *dat
 int colony_engine_add_controller(struct colony *colony, const struct colony_controller *controller,
                                  void *data, struct colony_error *err)
 {
-    int rc = colony__controllers_add(colony->controllers, controller, data, err);
+    int rc;
 
+    if (colony->phase != PHASE_IDLE && colony__built_in_has_sockets(controller))
+        return colony_fail(err, -EBUSY,
+                           "cannot add the controller %s: it runs, and its sockets are opened at "
+                           "the start",
+                           controller->name);
+    rc = colony__controllers_add(colony->controllers, controller, data, err);
     if (rc == 0 && colony->phase == PHASE_RUNS && colony->is_welcomed)
         rc = colony__controllers_start_last(colony->controllers, err);
     return rc;

@@ -28,9 +28,24 @@ enum {
     RETRY_MAX_MS = 10000,
     SERVE_AGAIN_MS = 1000,
     ADDRESSES_SIZE = 400,
+    TICK_MS = 1000,
+    WELCOME_TICKS = 20, /* until a new keeper has said what there is */
+    FREED_TICKS = 3,    /* the same, when nobody waits for that any more */
+    HURRY_TICKS = 20,   /* until all is stopped that gets no grace */
+    END_TICKS = 10,     /* until a keeper ends that has nothing more to do */
 };
 
 static void begin_again(uv_timer_t *timer);
+static void on_tick(uv_timer_t *timer);
+
+/* A keeper is waited for, from now on. Turns of the loop are counted: a program that does something
+ * else for a while has not listened. */
+static void be_patient(struct colony *colony)
+{
+    colony->ticks = 0;
+    if (colony->keeper)
+        (void)uv_timer_start(&colony->patience, on_tick, TICK_MS, TICK_MS);
+}
 
 /* The end. */
 
@@ -38,6 +53,7 @@ static void begin_again(uv_timer_t *timer);
 static void rest(struct colony *colony)
 {
     (void)uv_timer_stop(&colony->retry);
+    (void)uv_timer_stop(&colony->patience);
     colony__controllers_drop_files(colony->controllers);
     colony_extras_clear(colony->extras);
     colony__connect_close(colony);
@@ -45,6 +61,7 @@ static void rest(struct colony *colony)
     colony__place_close(colony);
     colony->phase = PHASE_IDLE;
     colony->was_ready = false;
+    colony->has_failed = false;
     colony->retry_ms = 0;
     (void)pthread_mutex_lock(&colony->lock);
     colony->stops = 0; /* what was asked before is done with this run */
@@ -54,10 +71,12 @@ static void rest(struct colony *colony)
 
 static void finish(struct colony *colony)
 {
+    bool is_told = colony->has_failed; /* by colony_engine_start() */
+
     rest(colony);
     if (colony->is_freed)
         colony__finish_free(colony);
-    else if (colony->callbacks.stopped) /* last: it may free it, or start it again */
+    else if (colony->callbacks.stopped && !is_told) /* last: it may free it, or start it again */
         colony->callbacks.stopped(colony, &colony->why, colony->callbacks.data);
 }
 
@@ -92,6 +111,8 @@ static void on_engine_closed(void *data)
     colony->settings = NULL;
     if (colony->phase == PHASE_ENDS && !colony->keeper)
         finish(colony);
+    else if (colony->phase == PHASE_ENDS)
+        be_patient(colony);
     else if (colony->phase == PHASE_RENEWS)
         (void)uv_timer_start(&colony->retry, begin_again, colony->retry_ms, 0);
 }
@@ -129,7 +150,7 @@ static unsigned count_stops(struct colony *colony, char why[COLONY__WHY_SIZE])
     return stops;
 }
 
-static bool is_asked_to_stop(struct colony *colony)
+bool colony__life_is_asked_to_stop(struct colony *colony)
 {
     char why[COLONY__WHY_SIZE];
 
@@ -137,12 +158,16 @@ static bool is_asked_to_stop(struct colony *colony)
 }
 
 /*
- * Nobody is left who could stop what runs, which @reason tells; what has never run is not there.
+ * It ends because of @reason. A keeper that lives sees that nobody listens, and stops what runs; of
+ * one that has ended the last words are still heard, and nobody is left who could stop that. What
+ * has never run is not there.
  */
-static void give_up(struct colony *colony, const struct colony_error *reason)
+static void give_up(struct colony *colony, const struct colony_error *reason, bool keeper_lives)
 {
     colony->phase = PHASE_ENDS;
-    if (colony->was_ready && !colony->options.leaves)
+    if (keeper_lives)
+        colony__connect_close(colony);
+    if (colony->was_ready && !colony->options.leaves && !keeper_lives)
         (void)colony_fail(&colony->why, reason->code,
                           "cannot stop what runs, which lives on: %.400s", reason->message);
     else
@@ -158,17 +183,72 @@ void colony__life_stop(struct colony *colony)
     while (colony->phase == PHASE_RUNS && colony->is_welcomed && colony->stops_done < stops) {
         colony->stops_done++;
         colony_engine_shutdown(colony->engine, why);
+        if (colony->stops_done == 2)
+            be_patient(colony);
     }
     if (colony->phase == PHASE_RUNS && !colony->is_welcomed && stops > 1) {
-        colony->phase = PHASE_ENDS; /* a keeper that says nothing: it sees that nobody listens */
-        colony__connect_close(colony);
+        give_up(colony, &(const struct colony_error){0}, true); /* it says nothing */
         close_engine(colony);
+    } else if (colony->phase == PHASE_RUNS && !colony->is_welcomed && colony->is_freed) {
+        be_patient(colony);
     }
     if (colony->phase == PHASE_RENEWS && stops > 0) {
         colony->retry_ms = 0; /* now, or never */
-        if (!colony->engine)
+        if (!colony->is_closing)
             (void)uv_timer_start(&colony->retry, begin_again, 0, 0);
     }
+}
+
+/* How long a keeper may say nothing. 0: as long as it likes. */
+static unsigned patience_of(const struct colony *colony)
+{
+    if (!colony->keeper)
+        return 0;
+    if (colony->phase == PHASE_ENDS)
+        return colony->engine ? 0 : END_TICKS;
+    if (colony->phase != PHASE_RUNS)
+        return 0;
+    if (colony->is_welcomed)
+        return colony->stops_done > 1 ? HURRY_TICKS : 0;
+    if (colony->is_freed)
+        return FREED_TICKS;
+    return colony->was_ready ? 0 : WELCOME_TICKS; /* else what runs matters more */
+}
+
+static void lose_patience(struct colony *colony)
+{
+    const char *program = colony->options.program;
+    struct colony_error err = {0};
+
+    if (colony->phase == PHASE_ENDS) {
+        if (colony->why.code == 0)
+            (void)colony_fail(&colony->why, -ETIMEDOUT, "cannot wait for the end of %s as keeper",
+                              program);
+        colony__connect_close(colony);
+        finish(colony);
+        return;
+    }
+    if (colony->is_welcomed)
+        (void)colony_fail(&err, -ETIMEDOUT, "cannot wait for what %s as keeper has to stop",
+                          program);
+    else
+        (void)colony_fail(&err, -EPROTO, "cannot work with %s as keeper: it says nothing", program);
+    colony_engine_forsake(colony->engine);
+    give_up(colony, &err, true);
+    close_engine(colony);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct colony *colony = timer->data;
+    unsigned ticks = patience_of(colony);
+
+    colony->ticks++;
+    if (ticks > 0 && colony->ticks < ticks)
+        return;
+    (void)uv_timer_stop(timer);
+    if (ticks > 0)
+        lose_patience(colony);
 }
 
 /* Serving. */
@@ -265,6 +345,7 @@ static void on_welcome(void *data)
 {
     struct colony *colony = data;
 
+    (void)uv_timer_stop(&colony->patience);
     colony->retry_ms = 0;
     colony->is_welcomed = true;
     if (colony_engine_ending_with(colony->engine) >= 0)
@@ -315,6 +396,14 @@ static void on_stopped(void *data)
     close_engine(colony);
 }
 
+/* Before the next beginning. */
+static void wait_longer(struct colony *colony)
+{
+    colony->retry_ms = colony->retry_ms == 0 ? RETRY_FIRST_MS : colony->retry_ms * 2;
+    if (colony->retry_ms > RETRY_MAX_MS)
+        colony->retry_ms = RETRY_MAX_MS;
+}
+
 static void renew(struct colony *colony)
 {
     colony->phase = PHASE_RENEWS;
@@ -325,20 +414,26 @@ static void renew(struct colony *colony)
 static void on_lost(void *data)
 {
     struct colony *colony = data;
-    struct colony_error err = {0};
+    struct colony_error err;
+    bool keeper_lives;
 
     if (colony->child)
         colony->child->lost(colony->engine);
     if (colony->phase != PHASE_RUNS)
         return;
-    if (colony->was_ready && (colony->is_welcomed || !is_asked_to_stop(colony))) {
-        colony_log(SEVERITY_ERROR,
-                   "the keeper is gone: another one takes its place, processes go on");
+    err = *colony_engine_why_lost(colony->engine);
+    if (colony->was_ready && (colony->is_welcomed || !colony__life_is_asked_to_stop(colony))) {
+        colony_log(SEVERITY_ERROR, "%s: another one takes its place, processes go on",
+                   err.code < 0 ? err.message : "the keeper is gone");
+        if (!colony->is_welcomed)
+            wait_longer(colony);
         renew(colony);
         return;
     }
-    (void)colony__connect_fail(colony, &err);
-    give_up(colony, &err);
+    keeper_lives = err.code < 0;
+    if (!keeper_lives)
+        (void)colony__connect_fail(colony, &err);
+    give_up(colony, &err, keeper_lives);
     close_engine(colony);
 }
 
@@ -403,6 +498,8 @@ static int begin(struct colony *colony, struct colony_error *err)
     if (rc < 0 || !colony->settings)
         return rc;
     rc = make_engine(colony, colony->settings, err);
+    if (rc < 0 && colony->engine)
+        return rc; /* what there is of it is to be closed, and needs them until then */
     if (rc < 0) {
         colony_settings_free(colony->settings);
         colony->settings = NULL;
@@ -411,6 +508,7 @@ static int begin(struct colony *colony, struct colony_error *err)
     colony->phase = PHASE_RUNS;
     colony->is_welcomed = false;
     colony->stops_done = 0;
+    be_patient(colony);
     if (colony__listeners_attach(colony->listeners, colony->engine) < 0)
         on_fatal(colony); /* no memory: rather another engine than one that nobody hears of */
     return 0;
@@ -418,12 +516,13 @@ static int begin(struct colony *colony, struct colony_error *err)
 
 static void try_later(struct colony *colony, const struct colony_error *err)
 {
-    colony->retry_ms = colony->retry_ms == 0 ? RETRY_FIRST_MS : colony->retry_ms * 2;
-    if (colony->retry_ms > RETRY_MAX_MS)
-        colony->retry_ms = RETRY_MAX_MS;
+    wait_longer(colony);
     colony_log(SEVERITY_ERROR, "%s: is tried again in %llu ms", err->message,
                (unsigned long long)colony->retry_ms);
-    (void)uv_timer_start(&colony->retry, begin_again, colony->retry_ms, 0);
+    if (colony->engine)
+        close_engine(colony); /* half made; then the time begins */
+    else
+        (void)uv_timer_start(&colony->retry, begin_again, colony->retry_ms, 0);
 }
 
 static void on_given_up(void *data)
@@ -444,11 +543,16 @@ static void begin_again(uv_timer_t *timer)
     }
     if (begin(colony, &err) == 0)
         return;
-    if (!is_asked_to_stop(colony)) {
+    if (!colony__life_is_asked_to_stop(colony)) {
         try_later(colony, &err);
         return;
     }
-    give_up(colony, &err);
+    give_up(colony, &err, colony->keeper && err.code != -EPROTO);
+    if (colony->engine) {
+        close_engine(colony);
+        return;
+    }
+    colony__connect_close(colony);
     colony__controllers_close(colony->controllers, true, on_given_up, colony);
 }
 
@@ -476,7 +580,8 @@ int colony__life_start(struct colony *colony, struct colony_error *err)
 
     memset(&colony->why, 0, sizeof colony->why);
     colony->exit_code = EXIT_OK;
-    if (is_asked_to_stop(colony) && !colony->child) { /* a child has processes to stop first */
+    if (colony__life_is_asked_to_stop(colony) &&
+        !colony->child) { /* a child has processes to stop first */
         colony->phase = PHASE_ENDS;
         (void)uv_timer_start(&colony->retry, end_at_once, 0, 0);
         return 0;
@@ -484,8 +589,14 @@ int colony__life_start(struct colony *colony, struct colony_error *err)
     rc = prepare(colony, err);
     if (rc == 0)
         rc = begin(colony, err);
-    if (rc < 0)
+    if (rc < 0 && colony->engine) { /* a half-made engine is closed as any other */
+        colony->has_failed = true;
+        colony->phase = PHASE_ENDS;
+        colony__connect_close(colony);
+        close_engine(colony);
+    } else if (rc < 0) {
         rest(colony);
+    }
     return rc;
 }
 
@@ -493,5 +604,6 @@ void colony__life_init(struct colony *colony)
 {
     (void)uv_timer_init(colony->loop, &colony->retry);
     (void)uv_timer_init(colony->loop, &colony->serve_again);
-    colony->retry.data = colony->serve_again.data = colony;
+    (void)uv_timer_init(colony->loop, &colony->patience);
+    colony->retry.data = colony->serve_again.data = colony->patience.data = colony;
 }

@@ -64,6 +64,9 @@ struct colony {
     int exit_code;           /* of the engine */
     uv_timer_t retry;        /* a beginning that failed, or is to wait */
     uv_timer_t serve_again;  /* controllers that could not start */
+    uv_timer_t patience;     /* while a keeper is waited for; what it waits for is life.c's */
+    unsigned ticks;          /* of that */
+    bool has_failed;         /* its start, while what there was of it is closed */
     uint64_t retry_ms;
     struct colony__keeper *keeper; /* NULL: it has ended */
     struct colony__held held;      /* while one engine takes the place of another */
@@ -89,6 +92,7 @@ struct colony {
 /* life.c */
 int colony__life_start(struct colony *colony, struct colony_error *err);
 void colony__life_stop(struct colony *colony);
+bool colony__life_is_asked_to_stop(struct colony *colony);
 void colony__life_init(struct colony *colony);
 void colony__life_keeper_ended(struct colony *colony);
 

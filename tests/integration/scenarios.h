@@ -137,7 +137,7 @@ static inline void on_heard(const char *evtype, const struct colony_msg *msg, vo
     heard->size += size;
 }
 
-static struct heard first, second, third;
+__attribute__((unused)) static struct heard first, second, third;
 
 static inline void hear(struct heard *heard, const char *pattern)
 {
