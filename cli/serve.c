@@ -398,6 +398,7 @@ int serve_run(struct serve *serve, const struct colony_usage *usage)
         serve_tell_start(serve);
         rc = become_keeper(serve, &err);
     }
+    colony_keeper_options_unlink(&serve->keeper);
     colony_options_complain(usage, "%s", err.message);
     if (rc == -ENOENT)
         return EXIT_FAILED; /* a missing file is no missing name, which is what that code is for */

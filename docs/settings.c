@@ -48,17 +48,6 @@ static const struct kind *find_kind(const struct colony__setting *row)
     return NULL;
 }
 
-/* 16777216 → "16MiB". */
-static void write_size(char *text, size_t size, uint64_t bytes)
-{
-    static const char *const units[] = {"", "KiB", "MiB", "GiB", "TiB"};
-    size_t unit = 0;
-
-    for (; unit < 4 && bytes > 0 && bytes % 1024 == 0; unit++)
-        bytes /= 1024;
-    (void)snprintf(text, size, "%" PRIu64 "%s", bytes, units[unit]);
-}
-
 /* "`drop` or `block`" */
 static void write_choices(char text[TEXT_MAX], const char *const *choices)
 {
@@ -84,8 +73,8 @@ static void write_range(char text[TEXT_MAX], const struct kind *kind,
                        range->max);
         break;
     case DETAIL_SIZES:
-        write_size(least, sizeof least, (uint64_t)range->min);
-        write_size(most, sizeof most, (uint64_t)range->max);
+        colony__setting_write_size(least, sizeof least, (uint64_t)range->min);
+        colony__setting_write_size(most, sizeof most, (uint64_t)range->max);
         (void)snprintf(text, TEXT_MAX, "%s, %s to %s", kind->name, least, most);
         break;
     case DETAIL_LEAST:
@@ -122,7 +111,7 @@ static void write_fallback(char text[TEXT_MAX], const struct colony__setting *ro
     if (row->type->is_table) /* its settings have defaults of their own */
         fallback = "";
     if (row->type == &colony__setting_bytes && fallback[0] != '\0')
-        write_size(text, TEXT_MAX, strtoull(fallback, NULL, 10));
+        colony__setting_write_size(text, TEXT_MAX, strtoull(fallback, NULL, 10));
     else
         (void)snprintf(
             text, TEXT_MAX, "%s%s", fallback,

@@ -2,10 +2,13 @@
 #include "api/actions_internal.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "api/handlers_internal.h"
 #include "api/json_internal.h"
 #include "api/response_internal.h"
+#include "core/array.h"
 #include "core/engine.h"
 #include "core/error.h"
 
@@ -42,31 +45,50 @@ static int apply(struct colony__connection *connection, const struct colony__act
     return rc;
 }
 
+/* Borrowed names, each perhaps several times. */
 struct held {
-    struct colony__json *json;
-    bool is_any;
+    const char **names;
+    size_t count;
+    size_t capacity;
+    bool failed;
 };
 
 static void add_held(const char *name, void *data)
 {
     struct held *held = data;
+    const char **grown =
+        colony_array_room(held->names, held->count, &held->capacity, sizeof *held->names);
 
-    if (!held->is_any)
-        colony__json_open(held->json, "held", '[');
-    held->is_any = true;
-    colony__json_add_text(held->json, NULL, name);
+    held->failed |= !grown;
+    if (!grown)
+        return;
+    held->names = grown;
+    held->names[held->count++] = name;
+}
+
+static int compare_names(const void *left, const void *right)
+{
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
 }
 
 /* "held": the names of what stops with @subjects; nothing when nothing does. */
 static void add_all_held(struct colony__json *json, struct colony_engine *engine,
                          const struct colony__subjects *subjects)
 {
-    struct held held = {.json = json};
+    struct held held = {.names = NULL};
 
     for (size_t i = 0; i < subjects->count; i++)
         colony_engine_each_held(engine, subjects->items[i].name, add_held, &held);
-    if (held.is_any)
+    if (held.count > 0) {
+        qsort(held.names, held.count, sizeof *held.names, compare_names);
+        colony__json_open(json, "held", '[');
+        for (size_t i = 0; i < held.count; i++)
+            if (i == 0 || strcmp(held.names[i - 1], held.names[i]) != 0)
+                colony__json_add_text(json, NULL, held.names[i]);
         colony__json_close(json, ']');
+    }
+    json->failed |= held.failed;
+    free(held.names);
 }
 
 int colony__act(struct colony__connection *connection, const struct colony__request *request,

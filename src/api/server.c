@@ -127,7 +127,8 @@ static void refuse(struct colony__server *server, int fd, const struct colony__p
 {
     struct colony__connection *connection;
 
-    if (server->refused_count >= REFUSED_MAX || peer->is_tls || (peer_rc < 0 && peer_rc != -EACCES)) {
+    if (server->refused_count >= REFUSED_MAX || peer->is_tls ||
+        (peer_rc < 0 && peer_rc != -EACCES)) {
         (void)close(fd);
         return;
     }

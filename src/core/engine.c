@@ -68,14 +68,21 @@ void engine_set_why(struct template_entry *entry, const char *why)
     engine_set_text(&entry->why, text);
 }
 
+void engine_publish_because(struct template_entry *entry, enum colony_event_type type,
+                            const char *text)
+{
+    struct colony_event event = {.type = type, .name = entry->template->name, .text = text};
+
+    if (!entry->is_check)
+        colony_events_publish(entry->engine->events, &event);
+}
+
 void engine_publish(struct template_entry *entry, enum colony_event_type type)
 {
     char why[WHY_SIZE]; /* a subscriber may set another */
-    struct colony_event event = {.type = type, .name = entry->template->name, .text = why};
 
     (void)snprintf(why, sizeof why, "%s", entry->why);
-    if (!entry->is_check)
-        colony_events_publish(entry->engine->events, &event);
+    engine_publish_because(entry, type, why);
 }
 
 static void on_log_status(void *owner, enum colony_log_status status, void *data)

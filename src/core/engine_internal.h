@@ -493,6 +493,8 @@ void engine_clear_text(const char **text);
 struct slot *engine_entry_slot(struct template_entry *entry, uint32_t number);
 void engine_set_why(struct template_entry *entry, const char *why);
 void engine_publish(struct template_entry *entry, enum colony_event_type type);
+void engine_publish_because(struct template_entry *entry, enum colony_event_type type,
+                            const char *text);
 void engine_check_stopped(struct colony_engine *engine);
 void engine_stop_all(struct colony_engine *engine, const char *why);
 void engine_end_with(struct colony_engine *engine, int exit_code, const char *why);

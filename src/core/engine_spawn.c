@@ -434,6 +434,10 @@ static const char *step_advice(int step, int error)
 {
     if (step == STEP_PREPARE && error == EPERM)
         return "the keeper may not do this for the engine's user (see `user:` in the settings)";
+    if (step == STEP_EXEC && error == ELIBACC)
+        return "No such file or directory: not the program, but the interpreter that its first "
+               "line "
+               "(#!) names, or its loader";
     if (step == STEP_NOTIFY && error == ENAMETOOLONG)
         return "the path of the socket is too long: choose a shorter --state";
     if (step >= STEP_LIMIT_MEMORY && step <= STEP_LIMIT_PIDS)

@@ -316,13 +316,16 @@ int colony_engine_scale_template(struct colony_engine *engine, const char *name,
                                  uint32_t *count, const char *why, struct colony_error *err)
 {
     struct template_entry *entry = engine_entry_to_change(engine, name, why, err);
+    char text[CAUSE_SIZE];
+    int64_t had;
     int64_t wanted;
 
     if (!entry)
         return err->code;
     if (engine_check_free(entry, err) < 0)
         return err->code;
-    wanted = change == 0 ? *count : (int64_t)engine_count_slots(entry) + change;
+    had = engine_count_slots(entry);
+    wanted = change == 0 ? *count : had + change;
     if (wanted < 0)
         wanted = 0;
     if (wanted > COLONY_SLOTS_MAX)
@@ -331,7 +334,9 @@ int colony_engine_scale_template(struct colony_engine *engine, const char *name,
     entry->scaled = wanted;
     if (engine_set_slots(entry, (uint32_t)wanted) < 0)
         return colony_fail(err, -ENOMEM, "cannot scale %s: out of memory", name);
-    engine_publish(entry, EVENT_UPDATE);
+    (void)snprintf(text, sizeof text, "scaled from %lld to %lld by %.100s", (long long)had,
+                   (long long)wanted, entry->why);
+    engine_publish_because(entry, EVENT_UPDATE, text);
     engine_record(entry);
     if (entry->is_wanted)
         fill_slots(entry);

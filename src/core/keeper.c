@@ -415,16 +415,6 @@ static void wait_for_engine(struct keeper *keeper)
     }
 }
 
-static void unlink_sockets(const struct keeper *keeper)
-{
-    for (size_t i = 0; i < keeper->options->socket_count; i++) {
-        const char *path = strstr(keeper->options->sockets[i].name, "unix:");
-
-        if (path && !keeper->options->sockets[i].is_lent)
-            (void)unlink(path + strlen("unix:"));
-    }
-}
-
 static void end(struct keeper *keeper)
 {
     char code = (char)keeper->exit_code;
@@ -439,7 +429,7 @@ static void end(struct keeper *keeper)
         colony_cgroups_remove(&keeper->cgroups, keeper->state_fd);
         colony_notify_remove_folder(keeper->state_fd);
     }
-    unlink_sockets(keeper);
+    colony_keeper_options_unlink(keeper->options);
     if (keeper->options->pidfile[0] != '\0')
         (void)unlink(keeper->options->pidfile);
     if (left == 0 && keeper->options->is_temporary)
@@ -473,7 +463,7 @@ int colony_keeper_run(struct colony_keeper_options *options)
         char code = (char)(rc == -ENOENT ? EXIT_FAILED : (int)colony_error_info(rc)->exit_code);
 
         colony_log(SEVERITY_ERROR, "%s", err.message);
-        unlink_sockets(&keeper);
+        colony_keeper_options_unlink(keeper.options);
         if (options->ready_fd >= 0 && write(options->ready_fd, &code, 1) < 0)
             return EXIT_FAILED;
         return code;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/error.h"
 
@@ -20,6 +21,16 @@ void colony_keeper_options_init(struct colony_keeper_options *options)
     options->ready_fd = -1;
     options->keeper_pid = -1;
     options->ending_with = -1;
+}
+
+void colony_keeper_options_unlink(const struct colony_keeper_options *options)
+{
+    for (size_t i = 0; i < options->socket_count; i++) {
+        const char *path = strstr(options->sockets[i].name, "unix:");
+
+        if (path && !options->sockets[i].is_lent)
+            (void)unlink(path + strlen("unix:"));
+    }
 }
 
 enum option_type {

@@ -76,6 +76,9 @@ struct colony_keeper_options {
 /* All empty, descriptors -1. */
 void colony_keeper_options_init(struct colony_keeper_options *options);
 
+/* Removes the files of its unix sockets, but for those that a service manager has made. */
+void colony_keeper_options_unlink(const struct colony_keeper_options *options);
+
 /* Reads what colony_keeper_options_argv wrote. -EINVAL with the option's name. */
 int colony_keeper_options_parse(struct colony_keeper_options *options, int argc, char **argv,
                                 struct colony_error *err);

@@ -151,6 +151,9 @@ struct colony__label colony__setting_label(const struct colony_value *value);
 int colony__setting_integer(const struct colony__reading *reading, const struct colony_value *value,
                             const struct colony__setting_range *range, int64_t *out);
 
+/* 16777216 → "16MiB". */
+void colony__setting_write_size(char *text, size_t size, uint64_t bytes);
+
 /* HOST:PORT or [V6]:PORT. */
 bool colony__is_host_port(const char *text);
 

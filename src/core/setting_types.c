@@ -137,29 +137,40 @@ bool colony__is_host_port(const char *text)
     return memchr(text, ':', (size_t)(colon - text)) == NULL;
 }
 
+void colony__setting_write_size(char *text, size_t size, uint64_t bytes)
+{
+    static const char *const units[] = {"", "KiB", "MiB", "GiB", "TiB"};
+    size_t unit = 0;
+
+    for (; unit < 4 && bytes > 0 && bytes % 1024 == 0; unit++)
+        bytes /= 1024;
+    (void)snprintf(text, size, "%" PRIu64 "%s", bytes, units[unit]);
+}
+
 static int read_bytes(const struct colony__reading *reading, const struct colony__setting *row,
                       const struct colony_value *value, void *field)
 {
     const struct colony__setting_range *range = row->detail;
-    uint64_t bytes;
-    int64_t number = 0;
-    int rc;
+    uint64_t bytes = UINT64_MAX; /* what is no whole number is in no range */
+    char least[32];
+    char most[32];
 
-    if (value->type == VALUE_NUMBER) {
-        rc = colony__setting_integer(reading, value, range, &number);
-        if (rc < 0)
-            return rc;
-        bytes = (uint64_t)number;
-    } else if (value->type != VALUE_STRING || colony_settings_parse_size(value->text, &bytes) < 0) {
+    if (value->type == VALUE_NUMBER && value->number >= 0 && value->number < 0x1p63 &&
+        value->number == floor(value->number))
+        bytes = (uint64_t)value->number;
+    else if (value->type != VALUE_NUMBER &&
+             (value->type != VALUE_STRING || colony_settings_parse_size(value->text, &bytes) < 0))
         return colony__setting_fail_type(reading, row, value);
+    if (bytes >= (uint64_t)range->min && bytes <= (uint64_t)range->max) {
+        *(uint64_t *)field = bytes;
+        return 0;
     }
-    if (bytes < (uint64_t)range->min || bytes > (uint64_t)range->max)
-        return colony__setting_fail(reading, value, -EINVAL,
-                                    "cannot use `%s`: it must be from %" PRId64 " to %" PRId64
-                                    " bytes",
-                                    row->name, range->min, range->max);
-    *(uint64_t *)field = bytes;
-    return 0;
+    colony__setting_write_size(least, sizeof least, (uint64_t)range->min);
+    colony__setting_write_size(most, sizeof most, (uint64_t)range->max);
+    return colony__setting_fail(reading, value, -EINVAL,
+                                "cannot use `%s`: it must be from %s to %s, as a number of bytes "
+                                "or as such a text",
+                                row->name, least, most);
 }
 
 static cJSON *write_bytes(const struct colony__setting *row, const void *field)

@@ -199,21 +199,26 @@ IN_CHILD static void set_identity(struct colony_child *child)
     (void)check(child, CALL(SYS_setresuid, payload->uid, payload->uid, payload->uid));
 }
 
-/* As execvp(3): the first candidate that is there; EACCES is told only if no other can be run. */
+/*
+ * As execvp(3): the first candidate that is there; EACCES is told only if no other can be run, and
+ * ELIBACC in place of ENOENT of what is there: something that it is run by is not.
+ */
 IN_CHILD static __attribute__((noreturn)) void exec_first(struct colony_child *child)
 {
     bool is_denied = false;
+    bool is_there = false;
     long error = -ENOENT;
 
     step(child, STEP_EXEC);
     for (char **path = child->plan->paths; *path; path++) {
         error = CALL(SYS_execve, *path, child->plan->argv, child->plan->env);
         is_denied |= error == -EACCES;
+        is_there |= error == -ENOENT && CALL(SYS_faccessat, AT_FDCWD, *path, F_OK) == 0;
         if (error != -EACCES && error != -ENOENT && error != -ENOTDIR)
             break;
     }
-    if (is_denied && (error == -ENOENT || error == -ENOTDIR))
-        error = -EACCES;
+    if ((is_denied || is_there) && (error == -ENOENT || error == -ENOTDIR))
+        error = is_denied ? -EACCES : -ELIBACC;
     fail(child, error);
 }
 

@@ -119,8 +119,10 @@ static int open_sockets(struct colony *colony, struct colony_error *err)
 
     (void)snprintf(path, sizeof path, "%.4000s/colony.sock", colony->place.path);
     rc = colony__sockets_open(options, &plan, err);
-    if (rc < 0)
+    if (rc < 0) {
+        colony_keeper_options_unlink(options);
         return rc;
+    }
     for (size_t i = 0; rc == 0 && i < options->socket_count; i++)
         rc = colony__fd_lift(&options->sockets[i].fd);
     return rc < 0 ? colony_fail_os(err, rc, "cannot start") : 0;

@@ -240,7 +240,7 @@ TEST(test_wrong_types_in_sections_are_refused)
         "http: 5",
         "http: []",
         "http: x",
-        "http: {bind: 5000}",
+        "http: {bind: 65536}",
         "http: {bind: [[]]}",
         "http: {bind: 'x'}",
         "http: {bind: ':80'}",

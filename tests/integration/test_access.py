@@ -339,3 +339,4 @@ def test_a_port_in_use_is_told(colony):
                              timeout=60)
     assert run.returncode != 0
     assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in run.stderr
+    assert not colony.socket.exists()

@@ -72,6 +72,8 @@ def test_check_of_a_folder_says_what_to_do(tmp_path):
     ("a.yaml", b"exit_with: wbe\nprocesses: {web: {cmd: x}}", "did you mean `web`?"),
     ("a.yaml", b"processes: {web: {cmd: x, port: 65535, numprocesses: 2}}",
      "cannot use `port`: that of slot 2 would be above 65535"),
+    ("a.yaml", b"processes: {web: {cmd: x, log: {size: 1}}}",
+     "cannot use `size`: it must be from 4KiB to 1024TiB, as a number of bytes or as such a text"),
     ("a.yaml", b"http: {bind: '0.0.0.0:5001'}", "a.yaml: cannot listen on 0.0.0.0:5001: an endpoint"),
     ("a.yaml", b"http: {endpoints: [{bind: '[::]:5001'}]}", "a.yaml: cannot listen on [::]:5001"),
     ("a.ini", b"[process:a]\ncmd = \xff\n", "a.ini:2:7: cannot read this INI: it is not UTF-8"),

@@ -283,3 +283,20 @@ def test_what_stops_with_it_is_named(colony, action, says):
         f"{says}; stopped with it, and waiting for it: web\n"
     assert colony.ctl(action, "job").stdout == f"job: {says[4:]}\n"
     assert "was ended by SIGTERM: db, which it needs, is to be stopped" in why(colony, "web")
+
+
+def test_what_stops_with_a_group_is_named_once(colony):
+    colony.start({"processes": {"g:a": SLEEP, "g:b": {**SLEEP, "depends_on": "g:a"},
+                                "web": {**SLEEP, "depends_on": ["g:a", "g:b"]}}})
+    colony.wait_state("web", "running")
+    assert colony.ctl("stop", "g:*").stdout == \
+        "g:*: stopped; stopped with it, and waiting for it: web\n"
+
+
+def test_the_history_tells_how_many_there_were(colony):
+    colony.start({"processes": {"web": SLEEP}})
+    colony.ctl("scale", "web=3")
+    colony.ctl("sub", "web")
+    history = colony.ctl("history", "web").stdout
+    assert "got new settings: scaled from 1 to 3 by http" in history
+    assert "got new settings: scaled from 3 to 2 by http" in history

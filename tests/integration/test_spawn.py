@@ -144,7 +144,8 @@ def test_a_missing_interpreter_is_told_as_exec(colony):
     script.write_text("#!/nope/interpreter\n")
     script.chmod(0o755)
     start(colony, {"cmd": str(script)})
-    assert_told(colony, f"exec {script}: No such file or directory")
+    assert_told(colony, f"exec {script}: No such file or directory: not the program, but the "
+                        "interpreter that its first line (#!) names, or its loader")
 
 
 def test_a_file_of_no_known_format_is_told_as_exec(colony):
