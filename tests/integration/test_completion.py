@@ -106,6 +106,7 @@ def test_values_of_options_are_offered():
     assert set(complete("serve", "--log-level=w")) == {"--log-level=warning"}
     assert set(complete("ctl", "kill", "web", "TE")) == {"TERM"}
     assert set(complete("ctl", "kill", "-s", "HU")) == {"HUP"}
+    assert set(complete("ctl", "kill", "web", "SIGU")) == {"SIGUSR1", "SIGUSR2", "SIGURG"}
     assert complete("serve", "--config", "") == {"": "files"}
     assert complete("serve", "--state=/x") == {"": "folders"}
     assert complete("check", "") == complete("ctl", "load-process", "") == {"": "files"}
