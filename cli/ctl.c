@@ -230,7 +230,8 @@ const struct colony_usage colony_ctl_usage = {
     .child = get_action,
     .children = "actions",
     .notes =
-        "`GROUP:*` is all templates whose names begin with `GROUP:`, and `*` all there are; quote\nthem from the shell.\n"
+        "`GROUP:*` is all templates whose names begin with `GROUP:`, and `*` all there are;\n"
+        "quote them from the shell.\n"
         "An action's `_` may be written `-`, too: add-process.\n"
         "\n"
         "With --messages DIR --config DIR before it, an action is one of ncolony's: add, remove,\n"
