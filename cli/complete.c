@@ -80,14 +80,17 @@ static void offer_words(const struct cursor *cursor, const char *data, const cha
     }
 }
 
+/* As it is being typed: USR1 or SIGUSR1. */
 static void offer_signals(const struct cursor *cursor, const char *data, const char *suffix)
 {
+    size_t left_out = strncmp(cursor->word + cursor->fixed, "SI", 2) == 0 ? 0 : 3;
+
     (void)data;
     for (int signo = 1; signo <= SIGNAL_MAX; signo++) {
         const char *name = colony_signal_name(signo);
 
         if (strncmp(name, "SIG", 3) == 0)
-            colony__complete_offer(cursor, name + 3, suffix, "");
+            colony__complete_offer(cursor, name + left_out, suffix, "");
     }
 }
 

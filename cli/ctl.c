@@ -133,14 +133,14 @@ static const struct ctl_action actions[] = {
      "colony ctl events\ncolony ctl events web --since 10m\ncolony ctl events web exit -f --json\n"},
     {"watch",          colony__ctl_watch,          "[NAME|GROUP:*|EVENT|PATTERN...]", 0, ANY, watch_options, "tell what happens, as it happens",
      "colony ctl watch\ncolony ctl watch web worker\ncolony ctl watch web exit spawn --json\ncolony ctl watch proc.web.exit\n"},
-    {"logs",           colony__ctl_logs,           "NAME",           1, 1,   logs_options,     "print what a template's processes wrote",
-     "colony ctl logs web\ncolony ctl logs -n 20 -f web\ncolony ctl logs web --slot 2\n"},
+    {"logs",           colony__ctl_logs,             "NAME|GROUP:*...", 1, ANY, logs_options,        "print what a template's processes wrote",
+     "colony ctl logs web\ncolony ctl logs -n 20 -f web\ncolony ctl logs web --slot 2\ncolony ctl logs 'shop:*'\n"},
     {"stats",          colony__ctl_stats,          "[NAME|GROUP:*...]", 0, ANY, stats_options, "show what processes use; CPU over 0.1 s",
      "colony ctl stats\ncolony ctl stats web -f\ncolony ctl stats web -f -d 10 --json\n"},
     {"attach",         colony__ctl_attach,         "NAME[.SLOT]",    1, 1,   attach_options,   "type into a process and see what it prints (ctrl-] leaves)",
      "colony ctl attach shell\ncolony ctl attach shell.2 --raw\necho status | colony ctl attach shell\n"},
-    {"tree",           colony__ctl_tree,           "",               0, 0,   show_options,     "show the processes with their children",
-     "colony ctl tree\n"},
+    {"tree",           colony__ctl_tree,             "[NAME|GROUP:*...]", 0, ANY, show_options, "show the processes with their children",
+     "colony ctl tree\ncolony ctl tree web\n"},
     {"env",            colony__ctl_env,            "NAME",           1, 1,   show_options,     "show a template's environment and where it is from",
      "colony ctl env web\ncolony ctl env web --json\n"},
 
@@ -230,7 +230,8 @@ const struct colony_usage colony_ctl_usage = {
     .child = get_action,
     .children = "actions",
     .notes =
-        "`GROUP:*` is all templates whose names begin with `GROUP:`; quote it from the shell.\n"
+        "`GROUP:*` is all templates whose names begin with `GROUP:`, and `*` all there are;\n"
+        "quote them from the shell.\n"
         "An action's `_` may be written `-`, too: add-process.\n"
         "\n"
         "With --messages DIR --config DIR before it, an action is one of ncolony's: add, remove,\n"

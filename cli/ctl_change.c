@@ -128,6 +128,33 @@ static int change_one(const struct ctl *ctl, const struct verb *verb, const stru
     return exit_code;
 }
 
+/* `*` is all there are, one after the other. */
+static int change_many(const struct ctl *ctl, const struct verb *verb, const struct ctl_wait *wait,
+                       char *operand)
+{
+    char *argv[] = {NULL, operand, NULL};
+    char group[CTL_GROUP_MAX];
+    struct cJSON *names;
+    const struct cJSON *name;
+    int exit_code;
+
+    if (!colony__ctl_is_many(operand) || colony__ctl_is_group(operand, group))
+        return change_one(ctl, verb, wait, operand);
+    exit_code = colony__ctl_expand(ctl, verb->doing, 2, argv, &names);
+    cJSON_ArrayForEach(name, names)
+    {
+        int one = change_one(ctl, verb, wait, name->valuestring);
+
+        (void)fflush(stdout); /* in order with errors */
+        if (exit_code == EXIT_OK)
+            exit_code = one;
+        if (one == EXIT_UNREACHABLE)
+            break;
+    }
+    cJSON_Delete(names);
+    return exit_code;
+}
+
 /* All are tried; the first that failed gives the exit code. */
 static int change_all(const struct ctl *ctl, const struct verb *verb, int argc, char **argv)
 {
@@ -137,9 +164,9 @@ static int change_all(const struct ctl *ctl, const struct verb *verb, int argc, 
     if (colony__ctl_wait(&wait, ctl, verb->waits) != EXIT_OK)
         return EXIT_USAGE;
     for (int i = 1; i < argc; i++) {
-        int exit_code = change_one(ctl, verb, &wait, argv[i]);
+        int exit_code = change_many(ctl, verb, &wait, argv[i]);
 
-        (void)fflush(stdout); /* in order with errors */
+        (void)fflush(stdout);
         if (first_failure == EXIT_OK)
             first_failure = exit_code;
         if (exit_code == EXIT_UNREACHABLE)

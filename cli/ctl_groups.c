@@ -9,6 +9,7 @@
 #include "ctl_internal.h"
 
 #define SUFFIX ":*"
+#define ALL "*"
 
 bool colony__ctl_is_group(const char *operand, char group[CTL_GROUP_MAX])
 {
@@ -21,6 +22,20 @@ bool colony__ctl_is_group(const char *operand, char group[CTL_GROUP_MAX])
     memcpy(group, operand, length - suffix);
     group[length - suffix] = '\0';
     return true;
+}
+
+bool colony__ctl_is_many(const char *operand)
+{
+    char group[CTL_GROUP_MAX];
+
+    return strcmp(operand, ALL) == 0 || colony__ctl_is_group(operand, group);
+}
+
+static int ask_all(const struct ctl *ctl, struct cJSON **members)
+{
+    const struct ctl_question question = colony__ctl_look("/processes", "list templates", NULL);
+
+    return colony__ctl_ask_json(ctl, &question, members);
 }
 
 static int ask_members(const struct ctl *ctl, const char *doing, const char *group,
@@ -56,8 +71,10 @@ int colony__ctl_expand(const struct ctl *ctl, const char *doing, int argc, char 
         struct cJSON *members = NULL;
         struct cJSON *name;
 
-        if (colony__ctl_is_group(argv[i], group)) {
-            exit_code = ask_members(ctl, doing, group, &members);
+        if (colony__ctl_is_many(argv[i])) {
+            exit_code = colony__ctl_is_group(argv[i], group)
+                            ? ask_members(ctl, doing, group, &members)
+                            : ask_all(ctl, &members);
             move_names(list, members);
             cJSON_Delete(members);
             continue;

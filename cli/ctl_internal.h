@@ -209,9 +209,12 @@ double colony__ctl_parse_time(const char *text);
  */
 bool colony__ctl_is_group(const char *operand, char group[CTL_GROUP_MAX]);
 
+/* It is one of those, or `*`: all templates. */
+bool colony__ctl_is_many(const char *operand);
+
 /*
  * What operands stand for: a JSON array of names in which each `GROUP:*` is replaced by its
- * members. EXIT_OK, or told. The caller frees it with cJSON_Delete().
+ * members, and `*` by all there are. EXIT_OK, or told. The caller frees it with cJSON_Delete().
  */
 int colony__ctl_expand(const struct ctl *ctl, const char *doing, int argc, char **argv,
                        struct cJSON **names);

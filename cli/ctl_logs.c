@@ -12,6 +12,8 @@
 #include "ctl_internal.h"
 #include "log_reader.h"
 
+#define DOING "print the logs of"
+
 enum {
     QUERY_MAX = 128,
 };
@@ -115,7 +117,7 @@ static int follow_logs(const struct ctl *ctl, const char *name, const char *path
     follow = (struct ctl_follow){
         .question = {.method = "GET",
                      .path = following->path,
-                     .doing = "print the logs of",
+                     .doing = DOING,
                      .name = name,
                      .on_body = on_bytes},
         .again = on_again,
@@ -127,29 +129,53 @@ static int follow_logs(const struct ctl *ctl, const char *name, const char *path
     return exit_code;
 }
 
-int colony__ctl_logs(struct ctl *ctl, int argc, char **argv)
+static int print_logs(const struct ctl *ctl, const char *name)
 {
     char path[CTL_PATH_MAX];
     char query[QUERY_MAX];
     const struct ctl_question question = {
         .method = "GET",
         .path = path,
-        .doing = "print the logs of",
-        .name = argv[1],
+        .doing = DOING,
+        .name = name,
         .timeout_ms = COLONY_CLIENT_TIMEOUT_MS,
         .on_body = colony__ctl_write_output,
     };
     struct colony_reply reply;
     int exit_code;
 
-    (void)argc;
     write_query(ctl, query);
-    exit_code = colony__ctl_path(path, "/logs/", argv[1], query);
+    exit_code = colony__ctl_path(path, "/logs/", name, query);
     if (exit_code != EXIT_OK)
         return exit_code;
     if (ctl->follows)
-        return follow_logs(ctl, argv[1], path);
+        return follow_logs(ctl, name, path);
     exit_code = colony__ctl_ask(ctl, &question, &reply);
     colony_client_clear(&reply);
     return exit_code;
+}
+
+/* One of several, below its name, as tail(1) does it. */
+static int print_titled(const struct ctl *ctl, const char *name, void *data)
+{
+    bool *has_begun = data;
+
+    printf("%s==> ", *has_begun ? "\n" : "");
+    colony__ctl_print_text(name);
+    printf(" <==\n");
+    (void)fflush(stdout);
+    *has_begun = true;
+    return print_logs(ctl, name);
+}
+
+int colony__ctl_logs(struct ctl *ctl, int argc, char **argv)
+{
+    bool has_begun = false;
+    const struct ctl_deed deed = {DOING, print_titled, &has_begun};
+
+    if (argc == 2 && !colony__ctl_is_many(argv[1]))
+        return print_logs(ctl, argv[1]);
+    if (ctl->follows)
+        return colony__ctl_fail(EXIT_USAGE, "cannot follow the logs of more than one: name one");
+    return colony__ctl_each_name(ctl, argc, argv, &deed);
 }

@@ -164,7 +164,6 @@ int colony__ctl_status(struct ctl *ctl, int argc, char **argv)
 {
     struct cJSON *list = NULL;
     const struct cJSON *answer;
-    char group[CTL_GROUP_MAX];
     int exit_code;
 
     if (ctl->is_json) {
@@ -177,7 +176,7 @@ int colony__ctl_status(struct ctl *ctl, int argc, char **argv)
                                &(const struct ctl_deed){"tell the status of", tell_named, list})
                          : tell_all(ctl, list);
     /* One name: an object, not a list of one; nothing if there was no such name. */
-    answer = list && argc == 2 && !colony__ctl_is_group(argv[1], group) ? list->child : list;
+    answer = list && argc == 2 && !colony__ctl_is_many(argv[1]) ? list->child : list;
     if (answer && colony__ctl_print_tree(answer) != EXIT_OK)
         exit_code = EXIT_FAILED;
     cJSON_Delete(list);

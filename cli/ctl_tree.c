@@ -79,23 +79,62 @@ static void print_slots(struct tree *tree, const struct cJSON *slots)
     tree->depth = 0;
 }
 
-int colony__ctl_tree(struct ctl *ctl, int argc, char **argv)
+static void print_tree(const struct cJSON *templates)
 {
-    const struct ctl_question question = colony__ctl_look("/tree", "show the tree", NULL);
     struct tree tree = {.branches = &ascii_branches, .width = colony_columns_terminal()};
     const struct cJSON *template;
-    struct cJSON *json;
-    int exit_code = colony__ctl_ask_to_show(ctl, &question, &json);
 
-    (void)argc;
-    (void)argv;
     if (colony_columns_shows_utf8())
         tree.branches = &utf8_branches;
-    cJSON_ArrayForEach(template, json)
+    cJSON_ArrayForEach(template, templates)
     {
         print_line(&tree, colony__ctl_text(template, "name"));
         print_slots(&tree, cJSON_GetObjectItemCaseSensitive(template, "slots"));
     }
-    cJSON_Delete(json);
+}
+
+/* What is asked for is moved from one list to the other. */
+struct choice {
+    struct cJSON *all;
+    struct cJSON *chosen;
+};
+
+static int choose(const struct ctl *ctl, const char *name, void *data)
+{
+    struct choice *choice = data;
+    struct cJSON *template = choice->all->child;
+    struct cJSON *status = NULL;
+    int exit_code;
+
+    while (template && strcmp(colony__ctl_text(template, "name"), name) != 0)
+        template = template->next;
+    if (template) {
+        template = cJSON_DetachItemViaPointer(choice->all, template);
+        (void)cJSON_AddItemToArray(choice->chosen, template);
+        return EXIT_OK;
+    }
+    exit_code = colony__ctl_get(ctl, "/status/", "show the tree of", name, &status);
+    cJSON_Delete(status); /* it is there twice on the command line, or has just come */
+    return exit_code;
+}
+
+int colony__ctl_tree(struct ctl *ctl, int argc, char **argv)
+{
+    const struct ctl_question question = colony__ctl_look("/tree", "show the tree", NULL);
+    struct choice choice = {.chosen = cJSON_CreateArray()};
+    const struct ctl_deed deed = {"show the tree of", choose, &choice};
+    const struct cJSON *shown;
+    int exit_code = choice.chosen ? colony__ctl_ask_json(ctl, &question, &choice.all)
+                                  : colony__ctl_fail(EXIT_FAILED, "cannot show: out of memory");
+
+    if (choice.all && argc > 1)
+        exit_code = colony__ctl_each_name(ctl, argc, argv, &deed);
+    shown = argc > 1 ? choice.chosen : choice.all;
+    if (choice.all && !ctl->is_json)
+        print_tree(shown);
+    else if (choice.all && colony__ctl_print_tree(shown) != EXIT_OK)
+        exit_code = EXIT_FAILED;
+    cJSON_Delete(choice.chosen);
+    cJSON_Delete(choice.all);
     return exit_code;
 }

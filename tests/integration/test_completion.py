@@ -106,6 +106,7 @@ def test_values_of_options_are_offered():
     assert set(complete("serve", "--log-level=w")) == {"--log-level=warning"}
     assert set(complete("ctl", "kill", "web", "TE")) == {"TERM"}
     assert set(complete("ctl", "kill", "-s", "HU")) == {"HUP"}
+    assert set(complete("ctl", "kill", "web", "SIGU")) == {"SIGUSR1", "SIGUSR2", "SIGURG"}
     assert complete("serve", "--config", "") == {"": "files"}
     assert complete("serve", "--state=/x") == {"": "folders"}
     assert complete("check", "") == complete("ctl", "load-process", "") == {"": "files"}
@@ -125,13 +126,14 @@ def test_an_option_after_two_dashes_is_none():
 def test_names_and_groups_are_those_that_run(colony):
     colony.start(SETTINGS)
     everybody = set(SETTINGS["processes"])
-    assert here(colony, "logs", "") == everybody
+    assert here(colony, "pids", "") == everybody
+    assert here(colony, "logs", "web", "sho") == {"shop:front", "shop:back", "shop:*"}
     assert here(colony, "stop", "") == everybody | {"shop:*"}
     assert here(colony, "stop", "web", "wo") == {"worker"}
     assert here(colony, "start", "shop:") == {"shop:front", "shop:back", "shop:*"}
     assert here(colony, "start", "shop:*") == {"shop:*"}
     assert here(colony, "scale", "we") == {"web=", "web+", "web-"}
-    assert here(colony, "logs", "web", "") == set()  # it takes one name
+    assert here(colony, "pids", "web", "") == set()  # it takes one name
     assert here(colony, "add_process", "") == set()  # a new one
     assert here(colony, "pids", "--", "we") == {"web"}
     endpoint = {"COLONY_ENDPOINT": f"unix:{colony.socket}"}

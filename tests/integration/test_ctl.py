@@ -197,7 +197,8 @@ def test_who_has_read_enough_hears_no_complaint(args):
 
 @pytest.mark.parametrize("args", [
     ("ctl",), ("ctl", "nonsense"), ("ctl", "start"), ("ctl", "stop"), ("ctl", "pids"),
-    ("ctl", "kill"), ("ctl", "logs"), ("ctl", "why", "a", "b"), ("ctl", "tree", "x"),
+    ("ctl", "kill"), ("ctl", "logs"), ("ctl", "why", "a", "b"), ("ctl", "groups", "x"),
+    ("ctl", "logs", "-f", "a", "b"),
     ("ctl", "pids", "a", "b"), ("ctl", "ps", "--nonsense"), ("ctl", "ps", "--json=yes"),
     ("ctl", "logs", "-n", "many", "web"), ("ctl", "logs", "-n", "-3", "web"), ("ctl", "logs", "web", "-n"), ("ctl", "-x", "ps"),
     ("ctl", "stop", "web", "--timeout", "soon"), ("ctl", "--endpoint", "gopher://x", "ps"),

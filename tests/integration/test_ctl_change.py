@@ -253,6 +253,28 @@ def test_ps_and_status_of_a_group_show_its_members(colony):
         {"shop:front", "shop:back"}
 
 
+def test_a_star_is_all_there_are(colony):
+    colony.start(PROCESSES)
+    names = colony.ctl("processes").stdout.split()
+    assert [one["name"] for one in json.loads(colony.ctl("status", "*", "--json", check=False).stdout)] == names
+    assert colony.ctl("stop", "*").stdout.splitlines() == [f"{name}: stopped" for name in names]
+    assert all(slot["state"] == "stopped" for slot in colony.slots())
+
+
+def test_tree_and_logs_of_some(colony):
+    colony.start({"processes": {name: {"cmd": "sh", "args": ["-c", f"echo {name}; exec sleep 1000"]}
+                                for name in ("shop:front", "shop:back", "web")}})
+    for name in ("shop:front", "shop:back", "web"):
+        eventually(lambda: colony.output(name))
+    assert [one["name"] for one in json.loads(colony.ctl("tree", "web", "shop:*", "--json").stdout)] == \
+        ["web", "shop:front", "shop:back"]
+    assert "shop" not in colony.ctl("tree", "web").stdout
+    fails(colony, "tree", "wbe", code=4, says="did you mean web?")
+    assert colony.ctl("logs", "web", "shop:*").stdout == \
+        "==> web <==\nweb\n\n==> shop:front <==\nshop:front\n\n==> shop:back <==\nshop:back\n"
+    fails(colony, "logs", "-f", "web", "shop:*", code=2, says="more than one")
+
+
 def test_groups_lists_them_with_their_members(colony):
     colony.start(PROCESSES)
     lines = colony.ctl("groups").stdout.splitlines()

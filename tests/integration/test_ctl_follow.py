@@ -85,7 +85,7 @@ def test_watch_tells_what_happens_as_lines(colony):
         eventually(lambda: colony.ctl("restart", "other") and colony.ctl("restart", "web")
                    and not watch.lines.empty())
         line = watch.wait("started")
-        assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  web\.1  \d+  started: http .*", line)
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  web\.1  \d+  started: uid .*", line)
         while not watch.lines.empty():
             assert "other" not in watch.line()
 
@@ -211,7 +211,7 @@ def test_events_are_the_history_as_lines_oldest_first(colony):
     colony.ctl("restart", "web")
     lines = colony.ctl("events", "web").stdout.splitlines()
     assert "started" in lines[0] and "was ended by SIGTERM" in "\n".join(lines)
-    assert lines[-1].split("  ")[1] == "web.1" and "started: http" in lines[-1]
+    assert lines[-1].split("  ")[1] == "web.1" and "started: uid" in lines[-1]
     assert colony.ctl("events", "web", "-n", "1").stdout.splitlines() == lines[-1:]
     assert "other" not in "\n".join(lines) and "other.1" in colony.ctl("events").stdout
 
