@@ -30,8 +30,8 @@ const struct colony_usage colony_check_usage = {
     .arguments = "FILE...",
     .summary =
         "Validate configurations, each with all it includes and the certificates and tokens\n"
-        "it names, without starting anything. A file whose name ends in .ini is gaffer's\n"
-        "INI, any other is YAML. Exit 78: one is not valid.",
+        "it names, without starting anything. A file whose name ends in .ini, or that begins\n"
+        "with a [section], is gaffer's INI, any other is YAML. Exit 78: one is not valid.",
     .examples = "colony check colony.yaml\n"
                 "colony check conf.d/*.yaml gaffer.ini\n"
                 "colony check /etc/colony/colony.yaml --json\n",

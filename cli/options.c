@@ -147,14 +147,17 @@ void colony_options_help(const struct colony_usage *usage)
     }
 }
 
-bool colony_options_is_name(const char *name, size_t length, const char *known)
+static bool is_beginning(const char *name, size_t length, const char *known)
 {
-    if (strlen(known) != length)
-        return false;
     for (size_t i = 0; i < length; i++)
         if ((name[i] == '_' ? '-' : name[i]) != (known[i] == '_' ? '-' : known[i]))
             return false;
     return true;
+}
+
+bool colony_options_is_name(const char *name, size_t length, const char *known)
+{
+    return strlen(known) == length && is_beginning(name, length, known);
 }
 
 static const struct colony_option *find_long(const struct parser *parser, const char *name,
@@ -164,6 +167,34 @@ static const struct colony_option *find_long(const struct parser *parser, const 
         if (colony_options_is_name(name, length, row->name))
             return row;
     return strncmp("help", name, length) == 0 && length == 4 ? &help_option : NULL;
+}
+
+/* Two words for one thing. */
+static bool is_same(const struct colony_option *left, const struct colony_option *right)
+{
+    return left->type == right->type && left->offset == right->offset &&
+           left->callback == right->callback;
+}
+
+/* One that @name is the beginning of, as getopt_long has it; *other is one that it means as well. */
+static const struct colony_option *find_beginning(const struct parser *parser, const char *name,
+                                                  size_t length, const struct colony_option **other)
+{
+    const struct colony_option *found = NULL;
+
+    for (const struct colony_option *row = parser->options; row->name && length > 0; row++) {
+        if (!is_beginning(name, length, row->name))
+            continue;
+        if (found && !is_same(found, row))
+            *other = row;
+        else
+            found = row;
+    }
+    if (length == 0 || strncmp("help", name, length) != 0)
+        return found;
+    if (found)
+        *other = &help_option;
+    return found ? found : &help_option;
 }
 
 static const struct colony_option *find_letter(const struct parser *parser, char letter)
@@ -297,8 +328,14 @@ static int handle_option(struct parser *parser, const struct colony_option *row,
 static int parse_long(struct parser *parser, const char *name)
 {
     size_t length = strcspn(name, "=");
+    const struct colony_option *other = NULL;
     const struct colony_option *row = find_long(parser, name, length);
 
+    if (!row)
+        row = find_beginning(parser, name, length, &other);
+    if (other)
+        return colony_fail(&parser->err, -EINVAL, "unknown option --%.*s: --%s or --%s?",
+                           (int)length, name, row->name, other->name);
     if (!row)
         return fail_unknown(parser, name, length);
     return handle_option(parser, row, name[length] == '=' ? name + length + 1 : NULL);

@@ -40,7 +40,7 @@ static const struct session_action actions[] = {
     {"attach", session_attach, false, "", 0, 0, session_attach_options,
      "take a running process, whoever started it; or change one: its flags, the name of its state",
      "colony session attach --pid 12814 --alias master.tws --restart 1\ncolony session attach --alias master.tws --state operative\ncolony session attach --alias master.tws --restart 0\n"},
-    {"wait", session_wait, false, "[PROCESS]", 0, 1, session_wait_options,
+    {"wait", session_wait, false, "[PROCESS[:STATE]]", 0, 1, session_wait_options,
      "wait until a condition over a process holds",
      "colony session wait --alias master.tws --condition \"len(fp['listen'])>0\" --timeout 60\n"
      "colony session wait master.tws --state operative\n"},

@@ -279,8 +279,11 @@ void engine_stop_all(struct colony_engine *engine, const char *why)
     }
     for (struct template_entry *entry = engine->entries; entry; entry = next) {
         next = entry->hh.next;
-        if (!engine_job_is_last(entry->job))
-            engine_gates_stop(entry);
+        if (engine_job_is_last(entry->job))
+            continue;
+        if (entry->is_wanted && !entry->is_removed)
+            engine_publish(entry, EVENT_STOP);
+        engine_gates_stop(entry);
     }
     engine_check_stopped(engine);
 }

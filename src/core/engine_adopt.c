@@ -270,6 +270,18 @@ static void start_if_wanted(struct slot *slot)
         engine_slot_start(slot);
 }
 
+/* As gaffer, whose templates come and start while somebody listens. */
+static void tell_beginning(struct slot *slot)
+{
+    struct template_entry *entry = slot->entry;
+
+    if (slot != entry->slots[0] || strcmp(entry->origin, ENGINE_ORIGIN_CONFIG) != 0 || entry->is_removed)
+        return;
+    engine_publish(entry, EVENT_CREATE);
+    if (entry->is_wanted)
+        engine_publish(entry, EVENT_START);
+}
+
 void engine_start_entry(struct template_entry *entry)
 {
     each_slot(entry, start_if_wanted);
@@ -301,6 +313,8 @@ void engine_on_welcome(struct colony_engine *engine)
         engine->callbacks.welcome(engine->callbacks.data);
     engine->has_held_logs = false;
     in_order(engine, release_logs);
+    if (!colony_engine_has_history(engine))
+        in_order(engine, tell_beginning);
     engine_start_wanted(engine);
     engine->away_ms = 0;
     if (engine->is_stopping && !engine->leaves) /* the engine before this one was not done */

@@ -195,6 +195,8 @@ static void apply_template(struct reload *reload, struct colony_template *templa
             engine_set_why(entry, reload->why);
             engine_publish(entry, EVENT_CREATE);
             engine_want_again(entry);
+            if (entry->is_wanted)
+                engine_publish(entry, EVENT_START);
         }
     }
     if (rc < 0)

@@ -49,6 +49,24 @@ static bool is_ini(const char *path)
     return dot && strcasecmp(dot, ".ini") == 0;
 }
 
+static bool is_yaml(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+
+    return dot && (strcasecmp(dot, ".yaml") == 0 || strcasecmp(dot, ".yml") == 0 ||
+                   strcasecmp(dot, ".json") == 0);
+}
+
+/* gaffer takes any name for one of its files, and for what they include. */
+static bool is_gaffers(const struct loader *loader, const char *path, const char *text, size_t size,
+                       const struct colony_value *place)
+{
+    if (is_ini(path) || is_yaml(path))
+        return is_ini(path);
+    return (place && loader->settings->files[place->file].is_ini) ||
+           colony_value_looks_like_ini(text, size);
+}
+
 /* "cannot include a: a → b → a" */
 static int fail_cycle(const struct loader *loader, size_t begin, const struct colony_value *place)
 {
@@ -95,7 +113,8 @@ static int check_limits(const struct loader *loader, const struct colony_value *
     return 0;
 }
 
-static int add_file(struct loader *loader, const char *path, const struct stat *info)
+static int add_file(struct loader *loader, const char *path, const struct stat *info,
+                    bool is_of_gaffer)
 {
     struct colony_settings *settings = loader->settings;
     struct colony_settings_file *files;
@@ -109,7 +128,7 @@ static int add_file(struct loader *loader, const char *path, const struct stat *
     files->path = strdup(path);
     if (!files->path)
         return -ENOMEM;
-    files->is_ini = is_ini(path);
+    files->is_ini = is_of_gaffer;
     files->is_roots = info->st_uid == 0 && (info->st_mode & (S_IWGRP | S_IWOTH)) == 0;
     files->device = info->st_dev;
     files->inode = info->st_ino;
@@ -210,7 +229,7 @@ static int load_file(struct loader *loader, const char *path, const struct colon
     if (rc == 0)
         rc = check_limits(loader, place);
     if (rc == 0)
-        rc = add_file(loader, path, &info);
+        rc = add_file(loader, path, &info, is_gaffers(loader, path, text, size, place));
     if (rc == 0)
         rc = read_new(loader, text, size);
     free(text);
@@ -367,7 +386,7 @@ int colony__include_text(struct colony_settings *settings, const char *path, con
 {
     struct loader loader = {.settings = settings, .bytes = size, .err = err};
     const struct stat info = {.st_uid = geteuid()}; /* no file: whoever runs us said it */
-    int rc = add_file(&loader, path, &info);
+    int rc = add_file(&loader, path, &info, is_gaffers(&loader, path, text, size, NULL));
 
     if (rc == 0)
         rc = read_new(&loader, text, size);

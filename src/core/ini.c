@@ -5,6 +5,7 @@
  */
 #include "core/ini.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,6 +179,27 @@ static int read_sections(struct ini_reader *reader)
     return mistake < 0 ? -ENOMEM : reader->rc;
 }
 
+bool colony_value_looks_like_ini(const char *text, size_t size)
+{
+    static const char mark[] = "\xef\xbb\xbf"; /* of the byte order */
+    const char *end = text + size;
+
+    if (size >= strlen(mark) && memcmp(text, mark, strlen(mark)) == 0)
+        text += strlen(mark);
+    while (text < end) {
+        const char *newline = memchr(text, '\n', (size_t)(end - text));
+        const char *line = text;
+        size_t length = (size_t)((newline ? newline : end) - text);
+
+        text = newline ? newline + 1 : end;
+        colony__ini_trim(&line, &length);
+        if (length > 0 && line[0] != '#' && line[0] != ';')
+            return length > 2 && line[0] == '[' && isalnum((unsigned char)line[1]) &&
+                   memchr(line, ']', length) == line + length - 1;
+    }
+    return false;
+}
+
 int colony_value_parse_ini(struct colony_value **out, const char *text, size_t size,
                            const char *name, struct colony_error *err)
 {
@@ -194,6 +216,8 @@ int colony_value_parse_ini(struct colony_value **out, const char *text, size_t s
         return colony_fail(err, -ENOMEM, "cannot read %s: out of memory", name);
     reader.next_section = &reader.root->child;
     rc = read_sections(&reader);
+    if (rc == 0)
+        rc = colony__ini_apply_default(reader.root, &reading);
     if (rc == 0)
         rc = colony__ini_settle(reader.root, &reading);
     if (rc == -ENOMEM)

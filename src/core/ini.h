@@ -9,6 +9,7 @@
 #ifndef COLONY_CORE_INI_H
 #define COLONY_CORE_INI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct colony_error;
@@ -18,7 +19,8 @@ struct colony_value;
  * Reads INI of @size bytes; @name stands in messages, as `NAME:LINE:COLUMN: `. As Python's
  * configparser has it: `KEY = VALUE` or `KEY: VALUE`, comments begin with `;` or `#`, after a value
  * with ` ;`, a line that begins with a blank goes on with the value above it, and keys of gaffer's
- * sections may be in upper or lower case. What is a list in YAML is separated by commas here. A
+ * sections may be in upper or lower case; what [DEFAULT] says holds for each section that does not
+ * say it. What is a list in YAML is separated by commas here. A
  * section or key twice, invalid UTF-8, NUL bytes and lines over 64 KiB (or what this libinih has)
  * are errors.
  *
@@ -26,5 +28,9 @@ struct colony_value;
  */
 int colony_value_parse_ini(struct colony_value **out, const char *text, size_t size,
                            const char *name, struct colony_error *err);
+
+/* True when the first line of @text that is neither blank nor a comment is `[WORD…]`, which no
+ * settings in YAML or JSON can begin with. */
+bool colony_value_looks_like_ini(const char *text, size_t size);
 
 #endif

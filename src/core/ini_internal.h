@@ -15,6 +15,10 @@ struct colony__reading;
  */
 int colony__ini_settle(struct colony_value *root, const struct colony__reading *reading);
 
+/* Takes [DEFAULT] out of the sections and gives each of them what it lacks of that, as Python's
+ * configparser does; but not [webhooks]. -EINVAL with the place, -ENOMEM. */
+int colony__ini_apply_default(struct colony_value *sections, const struct colony__reading *reading);
+
 /* *text moves to the first byte of *length that is no blank, *length ends with the last. */
 void colony__ini_trim(const char **text, size_t *length);
 

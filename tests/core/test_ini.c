@@ -156,6 +156,54 @@ TEST(test_what_is_there_twice_is_refused_with_its_place)
     assert_refused("[process:a]\nenv=x\n[env:a]\nx=1\n", "cannot use the key `env` twice");
 }
 
+TEST(test_a_default_holds_where_nothing_else_is_said)
+{
+    assert_means("[process:a]\ncmd = x\n[DEFAULT]\nNumProcesses = 3\nwho = me\n"
+                 "[process:b]\ncmd = y\nNUMPROCESSES = 1\n[env:b]\n[webhooks]\n. = http://x\n[own]\n",
+                 "{\"processes\":{\"a\":{\"who\":\"me\",\"numprocesses\":3,\"cmd\":\"x\"},"
+                 "\"b\":{\"env\":{\"WHO\":\"me\",\"NUMPROCESSES\":\"3\"},\"who\":\"me\",\"cmd\":\"y\","
+                 "\"numprocesses\":1}},"
+                 "\"webhooks\":{\".\":\"http://x\"},\"own\":{\"who\":\"me\",\"NumProcesses\":\"3\"}}");
+    assert_refused("[DEFAULT]\na = 1\n[DEFAULT]\n", "f.ini:3:1");
+    assert_refused("[DEFAULT]\na = 1\na = 2\n", "f.ini:3:1");
+}
+
+TEST(test_a_default_does_not_grow_without_end)
+{
+    size_t sections = 3000;
+    size_t size = 0;
+    char *text = NULL;
+    FILE *out = open_memstream(&text, &size);
+
+    assert_non_null(out);
+    fprintf(out, "[DEFAULT]\nx = %08000d\n", 0);
+    for (size_t i = 0; i < sections; i++)
+        fprintf(out, "[s%zu]\n", i);
+    assert_int_equal(fclose(out), 0);
+    assert_refused_bytes(text, size, "more than 16 MiB");
+    free(text);
+    text = NULL;
+    out = open_memstream(&text, &size);
+    assert_non_null(out);
+    fprintf(out, "[DEFAULT]\n");
+    for (size_t i = 0; i < 65; i++)
+        fprintf(out, "k%zu = 1\n", i);
+    assert_int_equal(fclose(out), 0);
+    assert_refused_bytes(text, size, "more than 64 keys");
+    free(text);
+}
+
+TEST(test_what_begins_with_a_section_looks_like_ini)
+{
+    static const char *const yes[] = {"[gaffer]", "\xef\xbb\xbf\r\n ; a\n# b\n\n [process:a] \r\nx"};
+    static const char *const no[] = {"", "a: b\n[gaffer]\n", "[", "[]", "[a, b]: c", "[{a: b}]", "- [a]"};
+
+    for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++)
+        assert_true(colony_value_looks_like_ini(yes[i], strlen(yes[i])));
+    for (size_t i = 0; i < sizeof no / sizeof no[0]; i++)
+        assert_false(colony_value_looks_like_ini(no[i], strlen(no[i])));
+}
+
 TEST(test_an_environment_needs_its_process)
 {
     assert_refused("[env:a]\nx=1\n[env:b]\n",
@@ -282,6 +330,9 @@ int main(void)
         cmocka_unit_test(test_includes_are_one_list),
         cmocka_unit_test(test_other_sections_are_the_users_own),
         cmocka_unit_test(test_what_is_there_twice_is_refused_with_its_place),
+        cmocka_unit_test(test_a_default_holds_where_nothing_else_is_said),
+        cmocka_unit_test(test_a_default_does_not_grow_without_end),
+        cmocka_unit_test(test_what_begins_with_a_section_looks_like_ini),
         cmocka_unit_test(test_an_environment_needs_its_process),
         cmocka_unit_test(test_lines_that_are_none_are_refused_with_their_number),
         cmocka_unit_test(test_comments_and_lines_that_go_on),

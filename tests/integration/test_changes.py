@@ -97,7 +97,7 @@ def test_fewer_processes_open_a_gate(colony):
     colony.start()
     add(colony, "db", **SLEEP, numprocesses=2)
     colony.wait_state("db", "running", 2)
-    assert colony.http("DELETE", f"/processes/{colony.slot('db', 2)['id']}").status == 200
+    assert colony.http("DELETE", f"/processes/{colony.slot('db', 2)['id']}?stay_stopped=true").status == 200
     colony.wait_state("db", "stopped", 2)
     add(colony, "web", **SLEEP, depends_on=["db"])
     colony.wait_state("web", "waiting")

@@ -98,6 +98,17 @@ def test_byte_order_marks_and_crlf_are_accepted(tmp_path, name, text):
     assert check(name, cwd=tmp_path).stdout == f"{name}: ok (1 template)\n"
 
 
+def test_gaffers_files_may_be_called_anything(tmp_path):
+    (tmp_path / "g.conf").write_text("; mine\n\n[gaffer]\ninclude = x.more, y.yaml\n[process:a]\ncmd = x\n")
+    (tmp_path / "x.more").write_text("# more\n[DEFAULT]\nnumprocesses = 3\n[process:b]\ncmd = x\n")
+    (tmp_path / "y.yaml").write_text("processes: {c: {cmd: x}}\n")
+    assert "ok (3 templates in 3 files)" in check("g.conf", cwd=tmp_path).stdout
+    (tmp_path / "x.more").write_text("nonsense\n")
+    assert "x.more:1:1: cannot read this INI" in check("g.conf", cwd=tmp_path).stderr
+    (tmp_path / "z.yaml").write_text("[process:a]\ncmd = x\n")
+    assert check("z.yaml", cwd=tmp_path).returncode == 78
+
+
 def test_ten_thousand_templates_are_checked(tmp_path):
     file = tmp_path / "many.yaml"
     file.write_text("processes:\n" + "".join(f"  t{i}: {{cmd: sleep 5}}\n" for i in range(10000)))

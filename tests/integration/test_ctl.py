@@ -219,6 +219,18 @@ def test_a_misspelt_option_gets_the_nearest():
     assert "did you mean --json?" in run("ctl", "ps", "--jsno").stderr
 
 
+def test_a_beginning_stands_for_the_option_that_alone_has_it(tmp_path):
+    (tmp_path / "a.yaml").write_text("processes: {a: {cmd: x}}")
+    assert run("check", "--hel").stdout.startswith("usage: colony check")
+    assert run("ctl", "--sta", str(tmp_path), "ps").returncode == 69
+    assert run("ctl", f"--sta={tmp_path}", "ps").returncode == 69
+    out = run("ctl", "ps", "--h")
+    assert out.returncode == 0 and out.stdout.startswith("usage: colony ctl ps")
+    out = run("ctl", "add_process", "web", "sleep 9", "--redirect=out")
+    assert out.returncode == 2 and "--redirect-output or --redirect-input?" in out.stderr
+    assert run("ctl", "ps", "--=x").returncode == run("ctl", "ps", "--jsonx").returncode == 2
+
+
 def test_too_few_arguments_show_the_usage():
     assert "usage: colony ctl start [OPTION...] NAME|GROUP:*..." in run("ctl", "start").stderr
 

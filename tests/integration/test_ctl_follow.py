@@ -210,7 +210,7 @@ def test_events_are_the_history_as_lines_oldest_first(colony):
     colony.wait_state("web", "running")
     colony.ctl("restart", "web")
     lines = colony.ctl("events", "web").stdout.splitlines()
-    assert "started" in lines[0] and "was ended by SIGTERM" in "\n".join(lines)
+    assert "was added" in lines[0] and "started" in lines[2] and "was ended by SIGTERM" in "\n".join(lines)
     assert lines[-1].split("  ")[1] == "web.1" and "started: uid" in lines[-1]
     assert colony.ctl("events", "web", "-n", "1").stdout.splitlines() == lines[-1:]
     assert "other" not in "\n".join(lines) and "other.1" in colony.ctl("events").stdout

@@ -89,8 +89,9 @@ def test_why_tells_the_story_oldest_first(colony):
     colony.wait_state("web", "running")
     colony.ctl("stop", "web")
     lines = [line.split("ago  ")[-1] for line in why(colony, "web").splitlines()]
-    assert lines[0] == "started" and lines[1].startswith("was asked to stop: uid ")
-    assert re.match(r"(was )?ended (by|with) ", lines[2]), lines
+    assert lines[:3] == ["was added", "was asked to start", "started"]
+    assert lines[3].startswith("was asked to stop: uid ")
+    assert re.match(r"(was )?ended (by|with) ", lines[4]), lines
     assert lines[-1].startswith("web.1 is stopped since ")
     assert lines[-1].endswith("; `colony ctl start web` starts it")
     assert why(colony, "web", "-n", "1").splitlines()[0] == "  ..."
@@ -156,7 +157,8 @@ def test_history_lists_what_happened_newest_last(colony):
         return [re.sub(r"^\S+ \S+  web(\.1)? +(\d+ +)?", "", row)
                 for row in colony.ctl("history", "web").stdout.splitlines()]
     eventually(lambda: told()[-1].startswith("started: uid "))
-    assert told()[1] == "started" and "was asked to restart: uid " in "\n".join(told())
+    assert told()[1:4] == ["was added", "was asked to start", "started"]
+    assert "was asked to restart: uid " in "\n".join(told())
     rows = colony.ctl("history", "web").stdout.splitlines()
     assert rows[0].split() == ["TIME", "NAME", "PID", "WHAT"]
     assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  web", row) for row in rows[1:])

@@ -198,6 +198,33 @@ def test_each_hook_is_told_apart_and_what_it_gives_up_is_told(colony):
     assert log.count("webhook 1 ") == 2 and log.count("webhook 2 ") == 3
 
 
+def test_the_beginning_a_reload_and_the_end_are_posted(colony):
+    with Receiver() as receiver:
+        def ini(*names):
+            events = ("create", "start", "stop", "delete", "proc.a.start")
+            return "[webhooks]\n" + "".join(f"{event} = {receiver.url()}\n" for event in events) + \
+                "".join(f"[process:{name}]\ncmd = sleep 1000\n" for name in names)
+
+        def posted(count):
+            return sorted((post["event"], post["name"])
+                          for post in (receiver.next().json() for _ in range(count)))
+
+        colony.config = colony.folder / "g.ini"
+        colony.start(ini("a"))
+        assert posted(3) == [("create", "a"), ("start", "a"), ("start", "a")]
+        colony.write(ini("a", "b"))
+        colony.ctl("reload")
+        assert posted(2) == [("create", "b"), ("start", "b")]
+        colony.write(ini("b"))
+        colony.ctl("reload")
+        assert posted(2) == [("delete", "a"), ("stop", "a")]
+        colony.wait_state("b", "running")
+        os.kill(colony.engine, signal.SIGKILL)
+        eventually(colony.answers)
+        colony.ctl("shutdown")
+        assert posted(1) == [("stop", "b")]
+
+
 def test_redirects_are_not_followed(colony):
     with Receiver() as other:
         def react(handler, post, n):
