@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -341,6 +342,8 @@ static void finish_late(struct keeper *keeper, const struct colony_spawn_job *jo
     siginfo_t info = {0};
 
     if (job->result.pidfd >= 0) {
+        /* Should it have come to its program, it must not run it. */
+        (void)syscall(SYS_pidfd_send_signal, job->result.pidfd, SIGKILL, NULL, 0);
         (void)waitid(P_PIDFD, (id_t)job->result.pidfd, &info, WEXITED);
         (void)close(job->result.pidfd);
     }

@@ -134,6 +134,8 @@ struct colony_spawn_job *colony_spawner_next_late(struct colony_spawner *spawner
 
     if (!job || !is_overdue(job))
         return NULL;
+    if (colony_spawn_look(spawner->flights[job->number]) == FLIGHT_LANDED)
+        return NULL; /* we were stopped meanwhile: what is to be read next says so */
     remove_aging(spawner, job);
     job->is_late = true;
     job->result.step = colony_spawn_step_of(spawner->flights[job->number]);

@@ -28,24 +28,9 @@ enum {
     RETRY_MAX_MS = 10000,
     SERVE_AGAIN_MS = 1000,
     ADDRESSES_SIZE = 400,
-    TICK_MS = 1000,
-    WELCOME_TICKS = 20, /* until a new keeper has said what there is */
-    FREED_TICKS = 3,    /* the same, when nobody waits for that any more */
-    HURRY_TICKS = 20,   /* until all is stopped that gets no grace */
-    END_TICKS = 10,     /* until a keeper ends that has nothing more to do */
 };
 
 static void begin_again(uv_timer_t *timer);
-static void on_tick(uv_timer_t *timer);
-
-/* A keeper is waited for, from now on. Turns of the loop are counted: a program that does something
- * else for a while has not listened. */
-static void be_patient(struct colony *colony)
-{
-    colony->ticks = 0;
-    if (colony->keeper)
-        (void)uv_timer_start(&colony->patience, on_tick, TICK_MS, TICK_MS);
-}
 
 /* The end. */
 
@@ -53,7 +38,7 @@ static void be_patient(struct colony *colony)
 static void rest(struct colony *colony)
 {
     (void)uv_timer_stop(&colony->retry);
-    (void)uv_timer_stop(&colony->patience);
+    colony__patience_end(colony);
     colony__controllers_drop_files(colony->controllers);
     colony_extras_clear(colony->extras);
     colony__connect_close(colony);
@@ -112,7 +97,7 @@ static void on_engine_closed(void *data)
     if (colony->phase == PHASE_ENDS && !colony->keeper)
         finish(colony);
     else if (colony->phase == PHASE_ENDS)
-        be_patient(colony);
+        colony__patience_begin(colony);
     else if (colony->phase == PHASE_RENEWS)
         (void)uv_timer_start(&colony->retry, begin_again, colony->retry_ms, 0);
 }
@@ -184,13 +169,13 @@ void colony__life_stop(struct colony *colony)
         colony->stops_done++;
         colony_engine_shutdown(colony->engine, why);
         if (colony->stops_done == 2)
-            be_patient(colony);
+            colony__patience_begin(colony);
     }
     if (colony->phase == PHASE_RUNS && !colony->is_welcomed && stops > 1) {
         give_up(colony, &(const struct colony_error){0}, true); /* it says nothing */
         close_engine(colony);
     } else if (colony->phase == PHASE_RUNS && !colony->is_welcomed && colony->is_freed) {
-        be_patient(colony);
+        colony__patience_begin(colony);
     }
     if (colony->phase == PHASE_RENEWS && stops > 0) {
         colony->retry_ms = 0; /* now, or never */
@@ -199,23 +184,7 @@ void colony__life_stop(struct colony *colony)
     }
 }
 
-/* How long a keeper may say nothing. 0: as long as it likes. */
-static unsigned patience_of(const struct colony *colony)
-{
-    if (!colony->keeper)
-        return 0;
-    if (colony->phase == PHASE_ENDS)
-        return colony->engine ? 0 : END_TICKS;
-    if (colony->phase != PHASE_RUNS)
-        return 0;
-    if (colony->is_welcomed)
-        return colony->stops_done > 1 ? HURRY_TICKS : 0;
-    if (colony->is_freed)
-        return FREED_TICKS;
-    return colony->was_ready ? 0 : WELCOME_TICKS; /* else what runs matters more */
-}
-
-static void lose_patience(struct colony *colony)
+void colony__life_lose_patience(struct colony *colony)
 {
     const char *program = colony->options.program;
     struct colony_error err = {0};
@@ -236,19 +205,6 @@ static void lose_patience(struct colony *colony)
     colony_engine_forsake(colony->engine);
     give_up(colony, &err, true);
     close_engine(colony);
-}
-
-static void on_tick(uv_timer_t *timer)
-{
-    struct colony *colony = timer->data;
-    unsigned ticks = patience_of(colony);
-
-    colony->ticks++;
-    if (ticks > 0 && colony->ticks < ticks)
-        return;
-    (void)uv_timer_stop(timer);
-    if (ticks > 0)
-        lose_patience(colony);
 }
 
 /* Serving. */
@@ -345,7 +301,7 @@ static void on_welcome(void *data)
 {
     struct colony *colony = data;
 
-    (void)uv_timer_stop(&colony->patience);
+    colony__patience_end(colony);
     colony->retry_ms = 0;
     colony->is_welcomed = true;
     if (colony_engine_ending_with(colony->engine) >= 0)
@@ -508,7 +464,7 @@ static int begin(struct colony *colony, struct colony_error *err)
     colony->phase = PHASE_RUNS;
     colony->is_welcomed = false;
     colony->stops_done = 0;
-    be_patient(colony);
+    colony__patience_begin(colony);
     if (colony__listeners_attach(colony->listeners, colony->engine) < 0)
         on_fatal(colony); /* no memory: rather another engine than one that nobody hears of */
     return 0;

@@ -64,7 +64,7 @@ struct colony {
     int exit_code;           /* of the engine */
     uv_timer_t retry;        /* a beginning that failed, or is to wait */
     uv_timer_t serve_again;  /* controllers that could not start */
-    uv_timer_t patience;     /* while a keeper is waited for; what it waits for is life.c's */
+    uv_timer_t patience;     /* while a keeper is waited for (patience.c) */
     unsigned ticks;          /* of that */
     bool has_failed;         /* its start, while what there was of it is closed */
     uint64_t retry_ms;
@@ -95,6 +95,12 @@ void colony__life_stop(struct colony *colony);
 bool colony__life_is_asked_to_stop(struct colony *colony);
 void colony__life_init(struct colony *colony);
 void colony__life_keeper_ended(struct colony *colony);
+/* Lets go of a keeper that does not do what it is waited for. */
+void colony__life_lose_patience(struct colony *colony);
+
+/* patience.c: the keeper is waited for, from now on, but not for ever. */
+void colony__patience_begin(struct colony *colony);
+void colony__patience_end(struct colony *colony);
 
 /* connect.c: the keeper, and colony->options.link_fd to it, which is the engine's to close. */
 int colony__connect(struct colony *colony, struct colony_error *err);

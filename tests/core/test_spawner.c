@@ -4,6 +4,7 @@
 #include "core/spawner.h"
 
 #include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/mount.h>
@@ -119,6 +120,25 @@ static void wait_for_room(struct loop *loop)
 
     while ((wait_ms = colony_spawner_until_room(loop->spawner)) != 0)
         (void)turn(loop, wait_ms);
+}
+
+FORKED_TEST(test_one_that_has_landed_is_not_late_however_long_nobody_looked)
+{
+    struct loop *loop;
+    struct colony_spawn_job *job;
+    struct pollfd ended = {.events = POLLIN};
+
+    prepare_to_spawn();
+    loop = open_loop();
+    job = new_job(0, ":", -1);
+    begin(loop, job);
+    ended.fd = job->result.pidfd;
+    CHECK(poll(&ended, 1, DEADLINE_MS) == 1);
+    job->since_ms = 0; /* as for who was stopped since */
+    CHECK(colony_spawner_until_late(loop->spawner) == 0);
+    CHECK(!colony_spawner_next_late(loop->spawner));
+    run_until(loop, 1, 0);
+    CHECK(colony_spawner_until_late(loop->spawner) == -1);
 }
 
 FORKED_TEST(test_many_are_on_their_way_at_once)
@@ -257,6 +277,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_are_on_their_way_at_once),
+        cmocka_unit_test(test_one_that_has_landed_is_not_late_however_long_nobody_looked),
         cmocka_unit_test(test_a_failed_job_does_not_stop_the_next),
         cmocka_unit_test(test_what_was_given_to_a_process_does_not_stay_open_in_us),
         cmocka_unit_test(test_those_that_hang_hold_up_nobody),

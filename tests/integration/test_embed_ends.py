@@ -58,16 +58,22 @@ def test_a_keeper_that_does_not_end_is_told(embedded, script, tmp_path):
 
 
 def test_a_stopped_keeper_is_given_up_after_a_second_stop_and_ends_what_runs_when_it_goes_on(embedded, tmp_path):
-    program = embedded("own", f"program={BINARY}", f"state={tmp_path / 's'}", settings("sleep 1000"))
-    program.wait("ready 0")
-    pids = running(tmp_path / "s")
-    keeper = keeper_of(tmp_path / "s")
-    os.kill(keeper, signal.SIGSTOP)
+    states = [tmp_path / str(i) for i in range(6)]  # some of the keepers are stopped while they start a process
+    groups = [["--", f"program={BINARY}", f"state={state}", settings("sleep 1000")] for state in states]
+    program = embedded("own", *sum(groups, [])[1:])
+    keepers, pids = [], []
     try:
+        for state in states:
+            eventually((state / "lock").read_text)
+            pids += running(state)
+            keepers.append(keeper_of(state))
+            os.kill(keepers[-1], signal.SIGSTOP)
+        program.wait(*(f"ready {i}" for i in range(len(states))))
         program.say("stop")
         program.say("stop")
-        program.wait("stopped 0 -110 cannot wait for what ")
+        program.wait(*(f"stopped {i} -110 cannot wait for what " for i in range(len(states))))
     finally:
-        os.kill(keeper, signal.SIGCONT)
-    eventually(lambda: not alive(keeper) and not [pid for pid in pids if alive(pid)], seconds=20)
+        for keeper in keepers:
+            os.kill(keeper, signal.SIGCONT)
+    eventually(lambda: not [pid for pid in keepers + pids if alive(pid)], seconds=20)
     program.finish()
