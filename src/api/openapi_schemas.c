@@ -41,7 +41,8 @@ const struct colony__openapi_part colony__openapi_schemas[] = {
         "cause": {"type": "string"}, "data": {"description": "of an event from outside: what was sent"}}})},
     {"Ok", JSON({"type": "object", "required": ["ok"], "properties": {"ok": {"const": true},
         "stopped": {"type": "integer"}, "killed": {"type": "integer"},
-        "unclaimed": {"type": "integer"}, "partial": {"type": "boolean"}}})},
+        "unclaimed": {"type": "integer"}, "partial": {"type": "boolean"},
+        "held": {"type": "array", "items": {"type": "string"}, "description": "what needs it and stops with it"}}})},
     {"Pids", JSON({"type": "object", "required": ["ok", "pids"], "properties": {
         "ok": {"const": true}, "pids": {"type": "array", "items": {"type": "integer"}}}})},
     {"ProcessStats", JSON({"type": "object", "required": ["mem_info1", "mem_info2", "cpu", "mem", "ctime", "pid", "children"], "properties": {

@@ -132,7 +132,7 @@ def test_installed_it_serves_nothing_yet_and_only_who_may(debian):
     assert debian.show("ActiveState") == "active"
     assert debian.show("StatusText") == "0 processes run"
     assert debian.run("stat", "-c", "%a %U %G", "/run/colony/colony.sock").stdout == "660 root colony\n"
-    assert debian.run("stat", "-c", "%a %U %G", "/run/colony").stdout == "750 root colony\n"
+    assert debian.run("stat", "-c", "%a %U %G", "/run/colony").stdout == "751 root colony\n"
     assert debian.show("ActiveState", "colony.socket") == "inactive"
     assert debian.run("systemctl", "--global", "is-enabled", "colony.service", check=False).stdout == "disabled\n"
     assert debian.run("colony", "version").stdout == f"colony {VERSION}\n"

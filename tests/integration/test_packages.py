@@ -149,7 +149,7 @@ def rpm(machine, *arguments):
 def test_an_rpm_is_installed_upgraded_in_place_and_removed(machine):
     rpm(machine, "-i", "/colony.rpm", "/colony-libs.rpm")
     assert machine.run("getent", "group", "colony").stdout.startswith("colony:")
-    assert machine.run("stat", "-c", "%a %U %G", "/run/colony").stdout == "750 root colony\n"
+    assert machine.run("stat", "-c", "%a %U %G", "/run/colony").stdout == "751 root colony\n"
     assert "libcolony.so.0" in machine.run("find", "/usr/lib64", "-name", "libcolony.so.0").stdout
     machine.write("/etc/colony/conf.d/web.yaml", "processes: {web: {cmd: sleep, args: ['1000'], numprocesses: 2}}")
     machine.run("systemctl", "start", "colony")

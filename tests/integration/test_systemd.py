@@ -82,7 +82,7 @@ def test_a_new_service_runs_nothing_and_is_the_groups_to_control(machine):
     assert machine.show("ActiveState") == "active"
     assert machine.show("StatusText") == "0 processes run"
     assert machine.run("stat", "-c", "%a %G", "/run/colony/colony.sock").stdout == "660 colony\n"
-    assert machine.run("stat", "-c", "%a %G", "/run/colony").stdout == "750 colony\n"
+    assert machine.run("stat", "-c", "%a %G", "/run/colony").stdout == "751 colony\n"
     assert machine.ctl("ps").stdout.count("\n") <= 1
     listening = machine.run("cat", "/proc/net/tcp").stdout
     assert ":1388 " not in listening  # 5000: nothing but the socket
