@@ -171,15 +171,16 @@ int colony_engine_follow_output(struct colony_engine *engine, const struct colon
                                 struct colony_output **out)
 {
     struct slot *slot = engine_find_living(engine, wish->id);
-    const struct colony_template *template = slot ? slot->entry->template : NULL;
-    bool is_silent = template && wish->may_be_silent && !wish->label &&
-                     !has_outputs(template->redirect_output);
+    const struct colony_template *template;
     struct colony_output *output;
     char pattern[sizeof "proc." + COLONY_NAME_MAX];
+    bool is_silent;
     int rc;
 
     if (!slot)
         return -ENOENT;
+    template = slot->entry->template;
+    is_silent = wish->may_be_silent && !wish->label && !has_outputs(template->redirect_output);
     if (!is_silent && !has_outputs(template->redirect_output) &&
         !has_outputs(template->custom_streams))
         return -ENOTSUP;
