@@ -66,12 +66,8 @@ static void on_custom(const char *bytes, size_t size, void *data)
 }
 
 /* What it has written is told first. */
-static void on_event(const struct colony_event *event, void *data)
+static void end_taps(const struct colony_output *output)
 {
-    struct colony_output *output = data;
-
-    if (event->type != EVENT_EXIT || event->id != output->id)
-        return;
     if (output->count == 0) {
         output->cb(&(struct colony_output_part){0}, output->data);
         return;
@@ -79,6 +75,14 @@ static void on_event(const struct colony_event *event, void *data)
     for (size_t i = 0; i < output->count; i++)
         if (output->taps[i].tap)
             colony_log_end_tap(output->taps[i].tap);
+}
+
+static void on_event(const struct colony_event *event, void *data)
+{
+    const struct colony_output *output = data;
+
+    if (event->type == EVENT_EXIT && event->id == output->id)
+        end_taps(output);
 }
 
 /* The next one, of that label. */
@@ -172,9 +176,9 @@ int colony_engine_follow_output(struct colony_engine *engine, const struct colon
 {
     struct slot *slot = engine_find_living(engine, wish->id);
     const struct colony_template *template;
+    bool is_silent;
     struct colony_output *output;
     char pattern[sizeof "proc." + COLONY_NAME_MAX];
-    bool is_silent;
     int rc;
 
     if (!slot)
