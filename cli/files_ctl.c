@@ -21,8 +21,8 @@
 #include "core/log.h"
 #include "core/value.h"
 #include "core/value_internal.h"
-#include "fsctl/places.h"
 #include "ctl_internal.h"
+#include "fsctl/places.h"
 #include "options.h"
 
 /* One run: the folders, then all that any action's options can set. */

@@ -176,7 +176,8 @@ static bool is_same(const struct colony_option *left, const struct colony_option
            left->callback == right->callback;
 }
 
-/* One that @name is the beginning of, as getopt_long has it; *other is one that it means as well. */
+/* One that @name is the beginning of, as getopt_long has it; *other is one that it means as well.
+ */
 static const struct colony_option *find_beginning(const struct parser *parser, const char *name,
                                                   size_t length, const struct colony_option **other)
 {

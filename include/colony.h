@@ -857,8 +857,8 @@ struct colony_file {
  * what stands there, and nothing was touched. -EINVAL: colony could not use it (also as it is more
  * than a variable of an environment can hold, 128 KiB), or @name, or `extras` are no regular file;
  * -EBADMSG: `extras` are no JSON; -ENOENT: they are in no file; -EFBIG: in one of more than 16 MiB;
- * -EISDIR: a folder is called @name; -EACCES, -ENOSPC, … -ENOMEM. A `uid` without `gid` that no user
- * has here may be one elsewhere: it is written, and @err says it all the same.
+ * -EISDIR: a folder is called @name; -EACCES, -ENOSPC, … -ENOMEM. A `uid` without `gid` that no
+ * user has here may be one elsewhere: it is written, and @err says it all the same.
  */
 COLONY_API int colony_files_add(const struct colony_places *places, const char *name,
                                 const struct colony_file *file, struct colony_error *err);

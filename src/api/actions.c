@@ -143,7 +143,7 @@ static int stop_process(struct colony__connection *connection,
 {
     struct colony_engine *engine = colony__connection_engine(connection);
     struct colony__wait_options options = {.goal = GOAL_GONE, .has_report = true};
-    bool stays_stopped;
+    bool stays_stopped = false;
     int rc = colony__wait_parse(request, &options.ms, err);
 
     if (rc == 0)

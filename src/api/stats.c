@@ -341,6 +341,13 @@ int colony__get_template_stats(struct colony__connection *connection,
     return begin(measure, err);
 }
 
+/* What gaffer's int() takes: another one is no id that could be found. */
+static bool is_integer(const char *text)
+{
+    text += *text == '-' || *text == '+';
+    return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
 int colony__get_process_stats(struct colony__connection *connection,
                               const struct colony__request *request, struct colony_error *err)
 {
@@ -354,6 +361,9 @@ int colony__get_process_stats(struct colony__connection *connection,
 
     if (!template)
         return err->code;
+    if (!is_integer(request->args[1]))
+        return colony_fail(err, -EINVAL, "cannot use '%.64s' as the id of a process: a number",
+                           request->args[1]);
     if (colony__parse_number(request->args[1], UINT64_MAX, &id) < 0 ||
         colony_engine_find_process(engine, id, &info) < 0 || strcmp(info.name, template->name) != 0)
         return colony_fail(err, -ENOENT, "cannot find the process '%s' of %s: no such id runs",

@@ -134,11 +134,11 @@ static int open_channel(struct colony__channel **out, struct colony__connection 
                                                                .closed = on_unfollowed,
                                                                .data = stream});
     if (rc == 0)
-        rc = colony_engine_follow_output(
-            colony__connection_engine(connection),
-            &(struct colony_output_wish){wish->id, wish->label, on_output, stream,
-                                         wish->may_be_silent},
-            &stream->output);
+        rc = colony_engine_follow_output(colony__connection_engine(connection),
+                                         &(struct colony_output_wish){wish->id, wish->label,
+                                                                      on_output, stream,
+                                                                      wish->may_be_silent},
+                                         &stream->output);
     if (rc == 0) {
         *out = stream->channel;
         return 0;

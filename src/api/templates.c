@@ -54,9 +54,11 @@ static bool is_left_empty(const struct colony_value *member)
 
 static void drop_empty(struct colony_value *value)
 {
-    struct colony_value **at = &value->child;
+    struct colony_value **at;
 
-    while (value->type == VALUE_MAP && *at) {
+    if (!value || value->type != VALUE_MAP)
+        return;
+    for (at = &value->child; *at;) {
         struct colony_value *member = *at;
 
         if (!is_left_empty(member)) {

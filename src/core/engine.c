@@ -264,6 +264,7 @@ void engine_check_stopped(struct colony_engine *engine)
 /* Each is still wanted: the next start of colony starts it again. */
 void engine_stop_all(struct colony_engine *engine, const char *why)
 {
+    bool is_told = engine->is_stopping; /* by the engine before this one */
     struct template_entry *next;
 
     engine->is_stopping = true;
@@ -281,7 +282,7 @@ void engine_stop_all(struct colony_engine *engine, const char *why)
         next = entry->hh.next;
         if (engine_job_is_last(entry->job))
             continue;
-        if (entry->is_wanted && !entry->is_removed)
+        if (!is_told && entry->is_wanted && !entry->is_removed)
             engine_publish(entry, EVENT_STOP);
         engine_gates_stop(entry);
     }

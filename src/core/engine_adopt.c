@@ -275,7 +275,8 @@ static void tell_beginning(struct slot *slot)
 {
     struct template_entry *entry = slot->entry;
 
-    if (slot != entry->slots[0] || strcmp(entry->origin, ENGINE_ORIGIN_CONFIG) != 0 || entry->is_removed)
+    if (slot != entry->slots[0] || strcmp(entry->origin, ENGINE_ORIGIN_CONFIG) != 0 ||
+        entry->is_removed)
         return;
     engine_publish(entry, EVENT_CREATE);
     if (entry->is_wanted)
@@ -313,7 +314,7 @@ void engine_on_welcome(struct colony_engine *engine)
         engine->callbacks.welcome(engine->callbacks.data);
     engine->has_held_logs = false;
     in_order(engine, release_logs);
-    if (!colony_engine_has_history(engine))
+    if (!colony_engine_has_history(engine) && !engine->is_stopping)
         in_order(engine, tell_beginning);
     engine_start_wanted(engine);
     engine->away_ms = 0;

@@ -278,10 +278,11 @@ void colony_settings_renew(struct colony_settings *settings);
  * Reads a file and what it includes: a path, a pattern of glob(7), a folder (its *.yaml, *.yml and
  * *.ini in the order of their names) or a list of these, from the folder of the file that includes.
  * It is gaffer's INI when its name ends in `.ini`, or, unless that ends in `.yaml`, `.yml` or
- * `.json`, when it begins with a [section] or such a file includes it; else it is YAML. To /etc/colony/colony.yaml belongs
- * the folder conf.d beside it, even when the file itself is missing. A name of a template, a
- * section or a key of the user's that two files give is an error; a file that is reached twice is
- * read once. Then what the templates depend on is looked over (gates.h).
+ * `.json`, when it begins with a [section] or such a file includes it; else it is YAML. To
+ * /etc/colony/colony.yaml belongs the folder conf.d beside it, even when the file itself is
+ * missing. A name of a template, a section or a key of the user's that two files give is an error;
+ * a file that is reached twice is read once. Then what the templates depend on is looked over
+ * (gates.h).
  *
  * Messages are `FILE:LINE:COLUMN: cannot …`, unknown keys get the nearest known one. As root, a
  * `user:` section is taken only when every file belongs to root and nobody else may write it.

@@ -16,6 +16,7 @@
 #include "core/error.h"
 #include "core/events.h"
 #include "core/history.h"
+#include "core/json_print.h"
 #include "core/log.h"
 #include "core/template.h"
 #include "core/utf8.h"
@@ -284,7 +285,7 @@ static void tell_others(const struct colony *colony, const struct publishing *pu
 
     if (!engine)
         return;
-    text = message ? cJSON_PrintUnformatted(message) : strdup("null");
+    text = message ? colony_json_print(message) : strdup("null");
     if (!text) {
         colony_log(SEVERITY_ERROR, "cannot tell others of %s: out of memory", publishing->topic);
         return;

@@ -308,6 +308,36 @@ static int write_anew(FILE *out, const char *text, const struct colony_value *ro
     return write_tree(out, root, edit);
 }
 
+/* Each line of @text ends as DOS has it. */
+static bool has_crlf(const char *text)
+{
+    const char *end = strchr(text, '\n');
+
+    if (!end)
+        return false;
+    for (; end; end = strchr(end + 1, '\n'))
+        if (end == text || end[-1] != '\r')
+            return false;
+    return true;
+}
+
+/* Takes @made; in what it gives the new lines end as the others do. */
+static char *end_lines_alike(char *made)
+{
+    char *alike = malloc(strlen(made) * 2 + 1);
+    char *out = alike;
+
+    for (const char *in = made; alike && *in != '\0'; in++) {
+        if (*in == '\n' && (in == made || in[-1] != '\r'))
+            *out++ = '\r';
+        *out++ = *in;
+    }
+    if (alike)
+        *out = '\0';
+    free(made);
+    return alike;
+}
+
 static char *produce(write_cb write, const char *text, const struct colony_value *root,
                      const struct colony__yaml_edit *edit)
 {
@@ -320,7 +350,7 @@ static char *produce(write_cb write, const char *text, const struct colony_value
         return NULL;
     rc = write(out, text, root, edit);
     if (fclose(out) == 0 && rc == 0)
-        return made;
+        return has_crlf(text) ? end_lines_alike(made) : made;
     free(made);
     return NULL;
 }

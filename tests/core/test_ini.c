@@ -158,12 +158,13 @@ TEST(test_what_is_there_twice_is_refused_with_its_place)
 
 TEST(test_a_default_holds_where_nothing_else_is_said)
 {
-    assert_means("[process:a]\ncmd = x\n[DEFAULT]\nNumProcesses = 3\nwho = me\n"
-                 "[process:b]\ncmd = y\nNUMPROCESSES = 1\n[env:b]\n[webhooks]\n. = http://x\n[own]\n",
-                 "{\"processes\":{\"a\":{\"who\":\"me\",\"numprocesses\":3,\"cmd\":\"x\"},"
-                 "\"b\":{\"env\":{\"WHO\":\"me\",\"NUMPROCESSES\":\"3\"},\"who\":\"me\",\"cmd\":\"y\","
-                 "\"numprocesses\":1}},"
-                 "\"webhooks\":{\".\":\"http://x\"},\"own\":{\"who\":\"me\",\"NumProcesses\":\"3\"}}");
+    assert_means(
+        "[process:a]\ncmd = x\n[DEFAULT]\nNumProcesses = 3\nwho = me\n"
+        "[process:b]\ncmd = y\nNUMPROCESSES = 1\n[env:b]\n[webhooks]\n. = http://x\n[own]\n",
+        "{\"processes\":{\"a\":{\"who\":\"me\",\"numprocesses\":3,\"cmd\":\"x\"},"
+        "\"b\":{\"env\":{\"WHO\":\"me\",\"NUMPROCESSES\":\"3\"},\"who\":\"me\",\"cmd\":\"y\","
+        "\"numprocesses\":1}},"
+        "\"webhooks\":{\".\":\"http://x\"},\"own\":{\"who\":\"me\",\"NumProcesses\":\"3\"}}");
     assert_refused("[DEFAULT]\na = 1\n[DEFAULT]\n", "f.ini:3:1");
     assert_refused("[DEFAULT]\na = 1\na = 2\n", "f.ini:3:1");
 }
@@ -195,8 +196,10 @@ TEST(test_a_default_does_not_grow_without_end)
 
 TEST(test_what_begins_with_a_section_looks_like_ini)
 {
-    static const char *const yes[] = {"[gaffer]", "\xef\xbb\xbf\r\n ; a\n# b\n\n [process:a] \r\nx"};
-    static const char *const no[] = {"", "a: b\n[gaffer]\n", "[", "[]", "[a, b]: c", "[{a: b}]", "- [a]"};
+    static const char *const yes[] = {"[gaffer]",
+                                      "\xef\xbb\xbf\r\n ; a\n# b\n\n [process:a] \r\nx"};
+    static const char *const no[] = {"",          "a: b\n[gaffer]\n", "[",    "[]",
+                                     "[a, b]: c", "[{a: b}]",         "- [a]"};
 
     for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++)
         assert_true(colony_value_looks_like_ini(yes[i], strlen(yes[i])));

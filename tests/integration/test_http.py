@@ -527,7 +527,8 @@ def test_one_process_is_signalled_and_stopped_by_id(colony):
     assert colony.http("POST", f"/processes/{first}/_signal/0x0").status == 400
     assert colony.http("POST", f"/processes/{first}/_signal/CONT").json() == {"ok": True}
     assert colony.http("POST", f"/processes/{first}/_stop?wait=20").status == 200
-    assert colony.http("GET", "/processes/web/_pids").json()["pids"] == [second]
+    pids = colony.http("GET", "/processes/web/_pids").json()["pids"]
+    assert second in pids and first not in pids
     assert colony.http("POST", f"/processes/{first}/_stop").status == 404
 
 

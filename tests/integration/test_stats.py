@@ -130,7 +130,7 @@ def test_arguments_are_told_whatever_they_hold(colony):
     ("/stats/1", (404, "not_found")),
     ("/stats/off/1", (404, "not_found")),
     ("/stats/idle/0", (404, "not_found")),
-    ("/stats/idle/x", (404, "not_found")),
+    ("/stats/idle/x", (400, "bad_value")),
     ("/stats/idle/-1", (404, "not_found")),
     ("/stats/idle/99999999999999999999999", (404, "not_found")),
     ("/stats/nope/1", (404, "not_found")),

@@ -44,6 +44,10 @@ static const struct sample samples[] = {
      {"d", "z", " 1\n"},
      "d:\n  x: {\"b\": yes, \"n\": 0x1F}\n  z: 1\n"},
     {"a: 1\n...\n", {NULL, "b", " 2\n"}, "a: 1\nb: 2\n"},
+    {"d:\r\n  x: [a]\r\na: 1\r\n",
+     {"d", "z", " [\"y\"]\n"},
+     "d:\r\n  x: [a]\r\n  z: [\"y\"]\r\na: 1\r\n"},
+    {"a: 1\r\nb: 2\n", {NULL, "c", " 3\n"}, "a: 1\r\nb: 2\nc: 3\n"},
     {"a: 1\rb: 2\r", {NULL, "a", " 9\n"}, "b: 2\na: 9\n"},
 };
 
