@@ -300,5 +300,5 @@ def test_the_history_tells_how_many_there_were(colony):
     colony.ctl("scale", "web=3")
     colony.ctl("sub", "web")
     history = colony.ctl("history", "web").stdout
-    assert "got new settings: scaled from 1 to 3 by http" in history
-    assert "got new settings: scaled from 3 to 2 by http" in history
+    assert "got new settings: scaled from 1 to 3 by uid " in history
+    assert "got new settings: scaled from 3 to 2 by uid " in history
