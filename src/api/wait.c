@@ -16,7 +16,7 @@
 #include "core/settings.h"
 
 enum {
-    SETTLE_MS = 1000, /* what ends sooner was never up; supervisord's startsecs */
+    SETTLE_MS = 250, /* what ends sooner was never up */
 };
 
 /* One `?wait=` under way. Lives until it is answered or its connection lets go of it. */

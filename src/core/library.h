@@ -8,15 +8,11 @@
 #ifndef COLONY_CORE_LIBRARY_H
 #define COLONY_CORE_LIBRARY_H
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct colony_error;
-
-struct colony_library {
-    const char *soname;  /* "libssl.so.3" */
-    const char *package; /* Debian's, for people */
-    const char *purpose; /* "TLS" */
-};
 
 /* A function of it, and where in the caller's table its address goes. */
 struct colony_symbol {
@@ -24,12 +20,23 @@ struct colony_symbol {
     size_t offset;
 };
 
+/* One of the program's; PTHREAD_MUTEX_INITIALIZER is its @lock. */
+struct colony_library {
+    const char *soname;                          /* "libssl.so.3" */
+    const char *package;                         /* Debian's, for people */
+    const char *purpose;                         /* "TLS" */
+    const struct colony_symbol *symbols;         /* also of what it depends on */
+    void *table;                                 /* of the caller: gets their addresses */
+    int (*make_ready)(struct colony_error *err); /* once they are there; may be NULL */
+    pthread_mutex_t lock;
+    bool is_open;
+};
+
 /*
- * Opens @library and puts the addresses of @symbols, also of what it depends on, into @table. It
- * stays open. -ENOENT with the package to install, -ENOTSUP: it lacks a function.
+ * Opens @library, once: it stays open. Any thread. -ENOENT with the package to install, -ENOTSUP:
+ * it lacks a function; or as make_ready() says.
  */
-int colony_library_open(const struct colony_library *library, const struct colony_symbol *symbols,
-                        void *table, struct colony_error *err);
+int colony_library_open(struct colony_library *library, struct colony_error *err);
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): a name and literals, which take none */
 /*

@@ -2,8 +2,6 @@
 #include "core/openssl.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -24,19 +22,18 @@ COLONY_LIBRARY_NOTE(openssl_note, "tls", "TLS of the control endpoint and of col
 static const struct colony_symbol symbols[] = {COLONY_OPENSSL_FUNCTIONS(SYMBOL){NULL, 0}};
 
 static struct colony_openssl functions;
-static bool is_open;
+
+static struct colony_library library = {.soname = SONAME,
+                                        .package = "libssl3",
+                                        .purpose = "TLS",
+                                        .symbols = symbols,
+                                        .table = &functions,
+                                        .lock = PTHREAD_MUTEX_INITIALIZER};
 
 int colony_openssl_get(const struct colony_openssl **out, struct colony_error *err)
 {
-    static const struct colony_library library = {SONAME, "libssl3", "TLS"};
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    int rc = 0;
+    int rc = colony_library_open(&library, err);
 
-    (void)pthread_mutex_lock(&lock);
-    if (!is_open)
-        rc = colony_library_open(&library, symbols, &functions, err);
-    is_open = rc == 0;
-    (void)pthread_mutex_unlock(&lock);
     if (rc == 0)
         *out = &functions;
     return rc;

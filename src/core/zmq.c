@@ -2,7 +2,6 @@
 #include "core/zmq.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/eventfd.h>
@@ -25,19 +24,18 @@ enum {
 static const struct colony_symbol symbols[] = {COLONY_ZMQ_FUNCTIONS(SYMBOL){NULL, 0}};
 
 static struct colony_zmq functions;
-static bool is_open;
+
+static struct colony_library library = {.soname = SONAME,
+                                        .package = "libzmq5",
+                                        .purpose = "ZeroMQ",
+                                        .symbols = symbols,
+                                        .table = &functions,
+                                        .lock = PTHREAD_MUTEX_INITIALIZER};
 
 int colony_zmq_get(const struct colony_zmq **out, struct colony_error *err)
 {
-    static const struct colony_library library = {SONAME, "libzmq5", "ZeroMQ"};
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    int rc = 0;
+    int rc = colony_library_open(&library, err);
 
-    (void)pthread_mutex_lock(&lock);
-    if (!is_open)
-        rc = colony_library_open(&library, symbols, &functions, err);
-    is_open = rc == 0;
-    (void)pthread_mutex_unlock(&lock);
     if (rc == 0)
         *out = &functions;
     return rc;
