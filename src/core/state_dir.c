@@ -52,24 +52,28 @@ static long read_holder(int lock_fd)
     return strtol(text, NULL, 10);
 }
 
-/* The keeper of a program, which may have been killed just now. */
-static bool is_hosted(long keeper)
+/* The keeper of a program, which may have been killed just now; or one that ends: it has no command
+ * line any more. */
+static bool may_end_soon(long keeper)
 {
     static const char option[] = "--host-fd=";
     char path[32];
     char *text = NULL;
     size_t size = 0;
     bool found = false;
+    bool has_any = false;
     FILE *file;
 
     (void)snprintf(path, sizeof path, "/proc/%ld/cmdline", keeper);
     file = fopen(path, "re");
-    while (file && !found && getdelim(&text, &size, '\0', file) > 0)
+    while (file && !found && getdelim(&text, &size, '\0', file) > 0) {
+        has_any = true;
         found = strncmp(text, option, sizeof option - 1) == 0;
+    }
     if (file)
         (void)fclose(file);
     free(text);
-    return found;
+    return found || !has_any;
 }
 
 /*
@@ -83,7 +87,7 @@ static bool is_to_be_free(int lock_fd, int tries)
 
     if (!colony_proc_is_running((pid_t)holder))
         return tries < LOCK_TRIES;
-    return tries < HOSTED_TRIES && is_hosted(holder);
+    return tries < HOSTED_TRIES && may_end_soon(holder);
 }
 
 static int wait_for_lock(int lock_fd)

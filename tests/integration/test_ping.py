@@ -3,16 +3,16 @@
 import contextlib
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
 import subprocess
-import threading
 
 import pytest
 
-from conftest import BINARY, eventually, needs_root
-from daemons import ask, datagram, free_port, send, start
+from conftest import eventually, needs_root
+from daemons import ask, datagram, send, start
 
 SLEEP = {"cmd": "sleep 1000"}
 
@@ -101,21 +101,27 @@ def test_a_store_that_cannot_be_written_is_told(colony):
         subprocess.run(["umount", "-l", folder], check=True)
 
 
+def stop_where(engine):
+    """Stops it; the system call that it is in."""
+    os.kill(engine, signal.SIGSTOP)
+    folder = pathlib.Path(f"/proc/{engine}")
+    eventually(lambda: "State:\tT" in (folder / "status").read_text(), what="stopped")
+    return (folder / "syscall").read_text().split()[0]
+
+
 def test_a_colony_that_was_held_up_says_so(colony):
-    """By its own log: a pipe that nobody reads for a while."""
-    port = free_port()
-    colony.write({"master": {"host": "::1", "port": port}})
-    reader, writer = os.pipe()
-    colony.process = subprocess.Popen([BINARY, "serve", "--config", colony.config, "--state",
-                                       colony.state], stdout=writer, stderr=writer)
-    os.close(writer)
-    eventually(lambda: pong(port) == "OK", what="serving")
-    for _ in range(200):
-        datagram(port, b'"%s"' % (b"x" * 900))
+    """Who is stopped while he waits for something to do was not held up."""
+    port = start(colony)
+    assert pong(port) == "OK"
+    engine = colony.engine
+    waits = stop_where(engine)
+    while stop_where(engine) == waits:
+        os.kill(engine, signal.SIGCONT)
+        for _ in range(50):
+            datagram(port, b'"%s"' % (b"x" * 900))
     with pytest.raises(TimeoutError):
         ask(port, "GET", "/ping", timeout=1.2)
-    threading.Thread(target=lambda: all(iter(lambda: os.read(reader, 65536), b"")),
-                     daemon=True).start()
+    os.kill(engine, signal.SIGCONT)
     eventually(lambda: re.fullmatch(r"colony was held up for 1\d{3} ms of late", pong(port)))
 
 
