@@ -5,7 +5,6 @@
  */
 #include "core/ini.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,27 +176,6 @@ static int read_sections(struct ini_reader *reader)
                                  "comment with `;`");
     }
     return mistake < 0 ? -ENOMEM : reader->rc;
-}
-
-bool colony_value_looks_like_ini(const char *text, size_t size)
-{
-    static const char mark[] = "\xef\xbb\xbf"; /* of the byte order */
-    const char *end = text + size;
-
-    if (size >= strlen(mark) && memcmp(text, mark, strlen(mark)) == 0)
-        text += strlen(mark);
-    while (text < end) {
-        const char *newline = memchr(text, '\n', (size_t)(end - text));
-        const char *line = text;
-        size_t length = (size_t)((newline ? newline : end) - text);
-
-        text = newline ? newline + 1 : end;
-        colony__ini_trim(&line, &length);
-        if (length > 0 && line[0] != '#' && line[0] != ';')
-            return length > 2 && line[0] == '[' && isalnum((unsigned char)line[1]) &&
-                   memchr(line, ']', length) == line + length - 1;
-    }
-    return false;
 }
 
 int colony_value_parse_ini(struct colony_value **out, const char *text, size_t size,

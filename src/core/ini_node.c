@@ -29,18 +29,3 @@ struct colony_value *colony__ini_node(enum colony_value_type type, const char *k
     colony_value_free(node);
     return NULL;
 }
-
-static bool is_blank(char byte)
-{
-    return byte != '\0' && strchr(" \t\r\n\v\f", byte) != NULL;
-}
-
-void colony__ini_trim(const char **text, size_t *length)
-{
-    while (*length > 0 && is_blank(**text)) {
-        (*text)++;
-        (*length)--;
-    }
-    while (*length > 0 && is_blank((*text)[*length - 1]))
-        (*length)--;
-}
