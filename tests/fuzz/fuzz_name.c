@@ -101,7 +101,9 @@ static void check_distance(const char *left, const char *right)
     CHECK(distance == colony__name_distance(right, left));
     if (strlen(left) <= COLONY_NAME_MAX && strlen(right) <= COLONY_NAME_MAX)
         CHECK((distance == 0) == (strcmp(left, right) == 0));
-    if (strlen(left) <= COLONY_NAME_MAX)
+    if (*left == '\0')
+        CHECK(!nearest);
+    else if (strlen(left) <= COLONY_NAME_MAX)
         CHECK(nearest && strcmp(nearest, left) == 0);
     (void)colony__name_is_near(left, right);
 }
