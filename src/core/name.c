@@ -56,8 +56,10 @@ static void show(char *out, size_t size, const char *name)
 
         used += (size_t)snprintf(out + used, size - used, is_odd ? "\\x%02x" : "%c", byte);
     }
-    if (*name != '\0')
-        (void)snprintf(out + used, size - used, "...");
+    if (*name == '\0')
+        return;
+    used = colony_utf8_length(out, used); /* it may be cut inside a character */
+    (void)snprintf(out + used, size - used, "...");
 }
 
 /* NULL @fault: there is none. */

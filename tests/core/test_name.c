@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/name_internal.h"
 #include "core/template.h"
+#include "core/utf8.h"
 
 static void assert_refused(const char *name, const char *reason)
 {
@@ -73,6 +74,21 @@ TEST(test_names_have_at_most_200_bytes)
     assert_refused(name, "200 bytes");
 }
 
+TEST(test_a_name_that_is_shown_without_its_end_ends_with_a_character)
+{
+    for (size_t odd = 0; odd <= 60; odd++) {
+        char name[COLONY_NAME_MAX + 1] = "";
+        struct colony_error err;
+
+        memset(name, '\033', odd);
+        while (strlen(name) + strlen("€/") <= COLONY_NAME_MAX)
+            (void)strcat(name, "€");
+        (void)strcat(name, "/");
+        assert_int_equal(colony_name_check(name, &err), -EINVAL);
+        assert_int_equal(colony_utf8_length(err.message, strlen(err.message)), strlen(err.message));
+    }
+}
+
 TEST(test_distance_counts_slips)
 {
     assert_int_equal(colony__name_distance("http", "http"), 0);
@@ -122,6 +138,7 @@ int main(void)
         cmocka_unit_test(test_bad_names_are_refused),
         cmocka_unit_test(test_names_that_are_not_utf8_are_refused),
         cmocka_unit_test(test_names_have_at_most_200_bytes),
+        cmocka_unit_test(test_a_name_that_is_shown_without_its_end_ends_with_a_character),
         cmocka_unit_test(test_distance_counts_slips),
         cmocka_unit_test(test_nearest_name_is_found),
         cmocka_unit_test(test_another_word_is_not_near),
