@@ -42,7 +42,7 @@ static _Thread_local bool is_holding;
 static struct {
     char text[8192]; /* above the longest line */
     size_t size;
-} held; /* of the thread that holds */
+} held; /* of the one thread that holds */
 
 void colony_log_init(const char *part, enum colony_log_severity level, enum colony_log_style style)
 {
@@ -171,9 +171,10 @@ static void keep(const char *line, size_t size)
     held.size += size;
 }
 
+/* A program that embeds engines, each in a thread of its own, writes its lines itself. */
 void colony_log_hold(void)
 {
-    is_holding = true;
+    is_holding = logger.is_written;
 }
 
 void colony_log_write_held(void)
