@@ -70,6 +70,8 @@ static void put_until_killed(const char *folder, int first, int fd)
  */
 static int kill_one(const char *folder, int first, unsigned *seed, int values[NAMES])
 {
+    bool has_begun = rand_r(seed) % 4 != 0; /* else it may be opening */
+    int next = first;
     int ends[2];
     int status;
     int number;
@@ -81,18 +83,19 @@ static int kill_one(const char *folder, int first, unsigned *seed, int values[NA
     if (pid == 0)
         put_until_killed(folder, first, ends[1]);
     (void)close(ends[1]);
-    if (rand_r(seed) % 4 != 0) /* else while it opens */
+    if (has_begun)
         CHECK(poll(&(struct pollfd){.fd = ends[0], .events = POLLIN}, 1, DEADLINE_MS) == 1);
     (void)usleep((useconds_t)(rand_r(seed) % 2000)); /* a moment of chance */
     CHECK(kill(pid, SIGKILL) == 0);
     CHECK(waitpid(pid, &status, 0) == pid);
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     while (read(ends[0], &number, sizeof number) == sizeof number) {
-        CHECK(number == first++);
+        CHECK(number == next++);
         values[number % NAMES] = value_of(number);
     }
     (void)close(ends[0]);
-    return first;
+    CHECK(!has_begun || next > first);
+    return next;
 }
 
 static void check_values(const char *path, const int values[NAMES])
@@ -134,7 +137,7 @@ FOLDER_TEST(test_nothing_acknowledged_is_lost_by_a_kill)
         next++;
     }
     (void)printf("           %d writes were acknowledged\n", acknowledged);
-    CHECK(acknowledged > KILLS);
+    CHECK(acknowledged > 0);
     CHECK(find_files(data, "state.db.damaged-", NULL, 0) == 0);
     CHECK(ask_file(path, "SELECT count(*) FROM pragma_integrity_check "
                          "WHERE integrity_check = 'ok'") == 1);
