@@ -97,6 +97,17 @@ void colony__ctl_print_text(const char *text)
     printf("%s", clean);
 }
 
+void colony__ctl_print_texts(const char *first, const struct cJSON *texts)
+{
+    const struct cJSON *text;
+
+    cJSON_ArrayForEach(text, texts)
+    {
+        printf("%s", text == texts->child ? first : ", ");
+        colony__ctl_print_text(cJSON_IsString(text) ? text->valuestring : "");
+    }
+}
+
 static int exit_code_of(int status, const char *word)
 {
     size_t count = sizeof answers / sizeof answers[0];

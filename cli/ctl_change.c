@@ -66,19 +66,6 @@ static void print_count(double count, const char *one, const char *many)
         printf(", %.0f %s", count, count < 2 ? one : many);
 }
 
-static void print_held(const struct cJSON *names)
-{
-    const char *between = "; stopped with it, and waiting for it: ";
-    const struct cJSON *name;
-
-    cJSON_ArrayForEach(name, names)
-    {
-        printf("%s", between);
-        colony__ctl_print_text(cJSON_IsString(name) ? name->valuestring : "");
-        between = ", ";
-    }
-}
-
 /* "db: stopped, 1 process had to be killed; stopped with it, and waiting for it: web" */
 static void print_outcome(const char *name, const char *state, const struct cJSON *json)
 {
@@ -91,7 +78,8 @@ static void print_outcome(const char *name, const char *state, const struct cJSO
                 "processes may be left over: colony cannot tell whose they are");
     if (colony__ctl_is_true(json, "partial"))
         printf(", its children may be left over: it ran before colony and has no cgroup");
-    print_held(cJSON_GetObjectItemCaseSensitive(json, "held"));
+    colony__ctl_print_texts("; stopped with it, and waiting for it: ",
+                            cJSON_GetObjectItemCaseSensitive(json, "held"));
     printf("\n");
 }
 

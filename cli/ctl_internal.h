@@ -171,6 +171,8 @@ bool colony__ctl_is_true(const struct cJSON *object, const char *key);
 
 /* Prints @text on stdout, fit for a terminal. */
 void colony__ctl_print_text(const char *text);
+/* The texts of the list @texts (NULL: none), @first before the first one, commas between. */
+void colony__ctl_print_texts(const char *first, const struct cJSON *texts);
 
 /* How long an action that changes something waits for the end of it. */
 struct ctl_wait {

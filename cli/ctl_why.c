@@ -128,20 +128,6 @@ static void print_sentences(const struct story *story, uint64_t limit)
     }
 }
 
-/* ": waits for disk to complete: it is running, waits for …" */
-static void print_waits(const struct cJSON *waits)
-{
-    const char *between = ": ";
-    const struct cJSON *wait;
-
-    cJSON_ArrayForEach(wait, waits)
-    {
-        printf("%s", between);
-        colony__ctl_print_text(cJSON_IsString(wait) ? wait->valuestring : "");
-        between = ", ";
-    }
-}
-
 /* ": ended with status 1 (7 times in a row)" */
 static void print_cause(const struct story *story, const struct cJSON *slot)
 {
@@ -181,7 +167,7 @@ static void print_present(const struct story *story, const struct cJSON *slot,
         printf(" since %s", span);
     }
     if (strcmp(name, "waiting") == 0 && cJSON_GetArraySize(waits) > 0)
-        print_waits(waits);
+        colony__ctl_print_texts(": ", waits); /* ": waits for disk to complete: it is running, …" */
     else
         print_cause(story, slot);
     if (strcmp(colony__ctl_text(slot, "health"), "unhealthy") == 0) {
