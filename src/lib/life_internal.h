@@ -135,4 +135,7 @@ void colony__finish_free(struct colony *colony);
 int colony__place_open(struct colony *colony, struct colony_error *err);
 void colony__place_close(struct colony *colony);
 
+/* Logs how many templates there are, of which file, and where colony is asked. */
+void colony__tell_serving(struct colony *colony);
+
 #endif
