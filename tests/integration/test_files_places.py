@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import BINARY
+from conftest import BINARY, eventually
 from directories import Directories
 
 
@@ -57,7 +57,7 @@ def test_one_below_a_hidden_name_is_not_read_and_may_be_there(files):
     (files.conf / ".pids").mkdir()
     files.start("--pid", str(files.conf / ".pids"))
     pid = files.running("web")
-    assert (files.conf / ".pids" / "web").read_text() == f"{pid}\n"
+    eventually(lambda: (files.conf / ".pids" / "web").read_text() == f"{pid}\n")
     assert files.refusals() == []
 
 
