@@ -214,14 +214,42 @@ static void look_again_in(struct wait *wait, uint64_t settle_ms)
         wait->look_again_ms = at_ms;
 }
 
-/* True when @subject need not be looked at again. */
-static bool is_over(struct wait *wait, const struct colony__subject *subject)
+struct remainder {
+    const struct colony__subject *of;
+    bool is_there;
+};
+
+/* Not that of another process, which took its place and is stopped in turn. */
+static void note_remainder(const struct colony_slot_info *info, void *data)
 {
+    struct remainder *remainder = data;
+
+    if (info->slot == remainder->of->slot && info->state == SLOT_STOPPING &&
+        (info->id == 0 || info->id == remainder->of->id))
+        remainder->is_there = true;
+}
+
+/* Its slot goes on stopping after it, until its children are gone as well. */
+static bool is_gone(struct wait *wait, struct colony__subject *subject)
+{
+    struct remainder remainder = {.of = subject};
     struct colony_slot_info info;
+
+    if (colony_engine_find_process(wait->engine, subject->id, &info) == 0) {
+        subject->slot = info.slot;
+        return false;
+    }
+    (void)colony_engine_each_slot(wait->engine, subject->name, note_remainder, &remainder);
+    return !remainder.is_there;
+}
+
+/* True when @subject need not be looked at again. */
+static bool is_over(struct wait *wait, struct colony__subject *subject)
+{
     struct look look;
 
     if (wait->goal == GOAL_GONE)
-        return colony_engine_find_process(wait->engine, subject->id, &info) < 0;
+        return is_gone(wait, subject);
     if (look_at(wait, subject, &look) < 0) {
         if (wait->goal == GOAL_STOPPED)
             return !colony_engine_is_leaving(wait->engine, subject->name);

@@ -23,16 +23,16 @@ enum colony__goal {
     GOAL_STARTED, /* each slot has a process newer than the subject's; ready, where it has `ready:`
                    */
     GOAL_SCALED,  /* the same, but what is stopped may stay so; and no slot is being stopped */
-    GOAL_GONE,    /* the process that the subject names is gone */
+    GOAL_GONE,    /* the process that the subject names is gone, and what it has left behind */
     GOAL_COUNT,
 };
 
 /* One template that a request is about. */
 struct colony__subject {
     char name[COLONY_NAME_MAX + 1];
-    uint64_t
-        id; /* of the newest process that does not count; GOAL_GONE: of the one that is meant */
-    bool is_over; /* it is as it should be, or can't become so any more */
+    uint64_t id;   /* of the newest process that does not count; GOAL_GONE: of the one meant */
+    uint32_t slot; /* GOAL_GONE: that it was last seen in; 0: in none yet */
+    bool is_over;  /* it is as it should be, or can't become so any more */
 };
 
 /* A plain value; all-zero is empty. */

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import threading
@@ -199,6 +200,17 @@ def test_a_process_is_waited_for_by_its_id(colony):
     first, second = colony.http("GET", "/processes/web/_pids").json()["pids"]
     assert post(colony, f"/processes/{first}/_stop?wait=20&stay_stopped=true")[0] == 200
     assert colony.http("GET", "/processes/web/_pids").json()["pids"] == [second]
+
+
+@pytest.mark.parametrize("stays", ["true", "false"])
+def test_a_process_is_waited_for_until_its_children_are_gone(colony, stays):
+    start(colony, web={"cmd": "sh", "graceful_timeout": 0.5, "args": [
+        "-c", "sh -c 'trap \"\" TERM; echo $$$$; while :; do sleep 0.1; done' & wait"]})
+    child = int(eventually(lambda: re.match(rb"(\d+)\n", colony.output("web")))[1])
+    first = colony.slot("web")["id"]
+    status, told = post(colony, f"/processes/{first}/_stop?wait=20&stay_stopped={stays}")
+    assert not alive(child)
+    assert (status, told["killed"] >= 1) == (200, True)
 
 
 def delete(colony, path):

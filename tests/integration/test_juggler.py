@@ -70,7 +70,8 @@ def test_states_are_reported_as_they_change(colony):
         told = reports.until("broken", "CRIT")
         assert told["description"].startswith("0 of 1 run; broken.1 is ")
         metrics = Metrics(colony)
-        assert metrics.get("colony_juggler_sent_events_total") >= 3
+        eventually(lambda: metrics.get("colony_juggler_sent_events_total") >= 3,
+                   what="colony has read the answers")
         assert metrics.get("colony_juggler_failed_requests_total") == 0
 
 

@@ -26,7 +26,8 @@ SETTINGS = {"processes": {
 @pytest.fixture(name="document")
 def document_fixture(colony):
     colony.start(SETTINGS)
-    colony.wait_state("shop:web", "running", 2)
+    for name, number in (("shop:web", 1), ("shop:web", 2), ("extra:one", 1), ("gone", 1)):
+        colony.wait_state(name, "running", number)
     answer = colony.http("GET", "/openapi.json")
     assert (answer.status, answer.headers["Content-Type"]) == (200, "application/json")
     return answer.json()
