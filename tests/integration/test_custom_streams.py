@@ -275,6 +275,7 @@ def test_they_count_where_descriptors_are_few(colony):
         engine = colony.engine
         end()
         eventually(lambda: colony.answers() and colony.engine != engine)
+        decided(colony)  # one that is being started has more for a moment than it will keep
     left = [slot for slot in colony.slots() if slot["state"] == "running"]
     assert len(left) >= len(running)  # what passes while some are made together is free again
     for slot in left:
