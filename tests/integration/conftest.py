@@ -223,6 +223,13 @@ def children(pid):
 
 
 @pytest.fixture
+def short_path():
+    """A folder for sockets, whose paths may have 107 bytes: tmp_path is long where tests run side by side."""
+    with tempfile.TemporaryDirectory(prefix="colony-test-", ignore_cleanup_errors=True) as folder:
+        yield pathlib.Path(folder)
+
+
+@pytest.fixture
 def make_colony():
     """Makes colonies on folders of their own; a short path, for sockets."""
     made = []

@@ -23,10 +23,10 @@ STOPPED_SECONDS = float(os.environ.get("COLONY_STOPPED_SECONDS", "2"))
 
 
 @pytest.fixture
-def faults(tmp_path):
+def faults(short_path):
     if "/asan/" in os.environ.get("COLONY", "") or "/tsan/" in os.environ.get("COLONY", ""):
         pytest.skip("a sanitizer wants to be loaded first")
-    run = driver.Faults(tmp_path, SEED)
+    run = driver.Faults(short_path, SEED)
     yield run
     run.stop()
 

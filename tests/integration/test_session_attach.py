@@ -254,13 +254,10 @@ def test_a_process_that_has_ended_and_is_not_reaped_is_gone(session):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
-def test_a_process_of_somebody_else_is_refused(tmp_path_factory, started):
+def test_a_process_of_somebody_else_is_refused(short_path, started):
     child = started("sleep", "620")
-    folder = tmp_path_factory.mktemp("theirs")
-    os.chown(folder, 65534, 65534)
-    for path in [folder, *folder.parents][:3]:
-        path.chmod(0o755)
-    theirs = Session(folder)
+    os.chown(short_path, 65534, 65534)
+    theirs = Session(short_path)
     theirs.run("init", user=65534, group=65534, extra_groups=[])
     told = theirs.run("attach", "--pid", child.pid, check=77, user=65534, group=65534, extra_groups=[]).stderr
     assert f"cannot attach process {child.pid}: it is not ours but of user 0" in told
