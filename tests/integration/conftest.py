@@ -123,9 +123,11 @@ class Colony:
         return next(s for s in self.slots(name) if s["slot"] == number)
 
     def wait_state(self, name, state, number=1, seconds=None):
-        eventually(lambda: self.slot(name, number)["state"] == state, seconds,
-                   f"{name}.{number} {state}")
-        return self.slot(name, number)
+        """The slot as it was when it was in that state; by now it may be in another."""
+        def look():
+            slot = self.slot(name, number)
+            return slot["state"] == state and slot
+        return eventually(look, seconds, f"{name}.{number} {state}")
 
     def output(self, name, number=1):
         """All that was logged, rotated files first."""

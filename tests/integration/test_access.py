@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may control colony: peers by their sockets, browsers by Host and Origin."""
+import collections
 import contextlib
 import json
 import os
@@ -16,10 +17,16 @@ from conftest import BINARY, eventually, needs_root
 PROCESSES = {"web": {"cmd": "sleep", "args": ["1000"]}}
 
 
+HELD = collections.deque(maxlen=100)
+
+
 def free_port(family=socket.AF_INET, host="127.0.0.1"):
-    with socket.socket(family) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+    """Nothing listens there, and nobody else is given it: only who names it may have it, too."""
+    probe = socket.socket(family)
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    probe.bind((host, 0))
+    HELD.append(probe)
+    return probe.getsockname()[1]
 
 
 def start(colony, bind="127.0.0.1", **http):

@@ -415,7 +415,8 @@ def test_status_is_3_when_something_is_wrong(colony):
     colony.ctl("status", "--json")
     for name in ("idle", "none"):
         assert colony.ctl("status", name, check=False).returncode == 3
-    colony.ctl("add_process", "crash", "false")
+    crash = {"name": "crash", "cmd": "false", "restart": {"first_delay": 60, "delay": 60}}
+    assert colony.http("POST", "/processes", json.dumps(crash)).status == 200
     wait_for(lambda: state_of(colony, "crash") == {"backoff"})
     for args in ((), ("--json",), ("crash",), ("job", "crash")):
         assert colony.ctl("status", *args, check=False).returncode == 3

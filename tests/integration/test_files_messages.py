@@ -166,8 +166,9 @@ def test_a_message_that_is_written_in_place_is_read_when_it_is_whole(files):
     with open(files.messages / "1", "wb", buffering=0) as file:
         file.write(b'{"type": "RES')
         files.send("2", type="RESTART", name="web")
-        files.another("web", pid)
-        file.write(b'TART-ALL"}')
+        eventually(lambda: not (files.messages / "2").exists())
+        file.write(b'TART-ALL"}')  # soon: what stays as it is is refused
+    files.another("web", pid)
     wait_done(files)
     assert files.refusals() == []
 

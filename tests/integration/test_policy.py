@@ -13,7 +13,7 @@ DIE = {"shell": True, "cmd": "exit 1"}
 
 
 def test_flapping_takes_it_down_and_brings_it_back_until_it_gives_up(colony):
-    flapping = {"attempts": 2, "window": 1, "retry_in": 0.5, "max_retry": 2}
+    flapping = {"attempts": 2, "window": 20, "retry_in": 0.5, "max_retry": 2}
     colony.start({"processes": {"it": {**DIE, "flapping": flapping}}})
     assert colony.wait_state("it", "backoff")["retry_in"] <= 0.5
     slot = colony.wait_state("it", "failed")
@@ -81,8 +81,11 @@ def test_colony_ends_with_the_process_it_was_started_for(make_colony):
 
 def test_what_colony_ends_with_does_not_run_again_when_the_engine_is_killed_meanwhile(colony):
     runs = colony.folder / "runs"
-    main = {"shell": True, "cmd": f"echo run >> {runs}; sleep 0.2; exit 7", "restart": "never"}
-    side = {"shell": True, "cmd": "trap '' TERM; while :; do sleep 0.1; done", "graceful_timeout": 2}
+    up = colony.folder / "up"  # side is deaf
+    main = {"shell": True, "restart": "never",
+            "cmd": f"echo run >> {runs}; until [ -e {up} ]; do sleep 0.02; done; exit 7"}
+    side = {"shell": True, "cmd": f"trap '' TERM; touch {up}; while :; do sleep 0.1; done",
+            "graceful_timeout": 2}
     colony.start({"processes": {"main": main, "side": side}}, "--exit-with", "main", wait=False)
     eventually(lambda: "stops all processes" in colony.log.read_text())
     os.kill(colony.engine, signal.SIGKILL)
@@ -123,10 +126,13 @@ def test_a_restart_by_a_user_is_no_end_for_exit_with(colony):
 
 
 def test_colony_ends_when_an_essential_process_failed_for_good(colony):
+    end = colony.folder / "end"
     colony.start({"processes": {
-        "main": {"shell": True, "cmd": "sleep 0.2; exit 5", "essential": True, "restart": "never"},
+        "main": {"shell": True, "cmd": f"until [ -e {end} ]; do sleep 0.02; done; exit 5",
+                 "essential": True, "restart": "never"},
         "side": SLEEP}})
     pid = colony.wait_state("side", "running")["os_pid"]
+    end.touch()
     assert colony.process.wait(20) == 5
     assert not alive(pid)
 
@@ -149,7 +155,7 @@ def test_what_uses_too_much_memory_is_restarted(colony):
 def test_what_uses_too_much_cpu_is_restarted_its_children_counted(colony):
     colony.start({"processes": {"it": {
         "shell": True, "cmd": "sh -c 'while :; do :; done'; true",
-        "restart_above": {"cpu": 20, "for": 0.5}}, "calm": {
+        "restart_above": {"cpu": 5, "for": 0.5}}, "calm": {
         **SLEEP, "restart_above": {"cpu": 20, "memory": "100MiB", "for": 0.3}}}})
     calm = colony.wait_state("calm", "running")["os_pid"]
     eventually(lambda: colony.slot("it")["restarts"] >= 1)

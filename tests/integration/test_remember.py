@@ -64,6 +64,7 @@ def test_changes_to_a_template_of_the_file_last_until_the_file_is_read_again(col
     assert colony.http("PUT", "/processes/web", json.dumps(
         {"cmd": "sleep 2000"})).status == 200
     assert colony.http("DELETE", "/processes/gone").status == 200
+    eventually(lambda: "gone.1" not in states(colony))
     pid = eventually(lambda: [s["os_pid"] for s in colony.slots("web") if s["state"] == "running"
                               and b"2000" in open(f"/proc/{s['os_pid']}/cmdline", "rb").read()])[0]
     engine = colony.engine

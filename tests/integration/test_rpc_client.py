@@ -117,14 +117,14 @@ def test_a_timeout_is_exact_and_has_its_exit_code(seconds):
     assert told.returncode == 75
     assert told.stderr == f"colony rpc: cannot wait any longer for {daemon.place}: no answer in " \
                           f"{wanted} seconds\n"
-    assert wanted <= took < wanted + 0.1
+    assert wanted <= took < wanted + 0.6  # a whole second would be more
 
 
 def test_a_host_that_swallows_all_is_a_timeout_too():
     with socket.create_server(("127.0.0.1", 0), backlog=1) as hole:
         start = time.monotonic()
         told = rpc("call", f"127.0.0.1:{hole.getsockname()[1]}", "stir", "--timeout", "0.4")
-        assert told.returncode == 75 and time.monotonic() - start < 0.5
+        assert told.returncode == 75 and 0.4 <= time.monotonic() - start < 0.95
 
 
 @pytest.mark.parametrize("key", ["xx", "x" * 41, "x" * 39 + " ", "x" * 39 + "\""])
@@ -134,9 +134,10 @@ def test_a_key_that_is_none_is_told_as_such(key):
 
 
 def test_where_nothing_listens_is_told_at_once():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    told = rpc("get", f"127.0.0.1:{port}", "heat")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        told = rpc("get", f"127.0.0.1:{port}", "heat")
     assert told.returncode == 69
     assert told.stderr == f"colony rpc: cannot reach 127.0.0.1:{port}: nothing listens there\n"
 
@@ -207,6 +208,7 @@ def asked(runtime):
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE) as call:
             eventually(lambda: daemon.asked, what="the question")
             entry.unlink()
+            call.lost_at = time.monotonic()
             daemon.close()
             call.port = daemon.port
             try:
@@ -225,10 +227,9 @@ def test_a_lost_question_goes_to_the_daemon_not_to_its_port(asked, runtime):
 
 
 def test_a_daemon_that_does_not_come_back_is_told(asked):
-    start = time.monotonic()
-    out, told = asked.communicate(timeout=15)
+    out, told = asked.communicate(timeout=25)
     assert (asked.returncode, out) == (4, "") and "none runs here" in told
-    assert 9 < time.monotonic() - start < 12
+    assert 10 <= time.monotonic() - asked.lost_at < 20
 
 
 def test_one_that_listens_everywhere_is_reached_here(runtime):
@@ -305,15 +306,15 @@ def test_ssh_takes_no_longer_than_the_timeout(remote, runtime):
     start = time.monotonic()
     told = rpc("get", "Pot:slow", "heat", "--timeout", "0.5", runtime=runtime,
                env={"COLONY_SSH": str(script)})
-    assert told.returncode == 75 and time.monotonic() - start < 0.6
+    assert told.returncode == 75 and 0.5 <= time.monotonic() - start < 0.95
 
 
 def test_one_that_says_it_is_private_is_told_so(remote, runtime):
     _, there, script = remote
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    register(there, "Pot", port)
-    told = rpc("get", "Pot:127.0.0.1", "heat", runtime=runtime, env={"COLONY_SSH": str(script)})
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        register(there, "Pot", taken.getsockname()[1])
+        told = rpc("get", "Pot:127.0.0.1", "heat", runtime=runtime, env={"COLONY_SSH": str(script)})
     assert told.returncode == 69 and "only its own machine reaches it" in told.stderr
 
 

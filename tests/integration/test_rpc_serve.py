@@ -86,26 +86,26 @@ def test_ps_shows_its_name(daemon):
 
 
 def test_a_slow_method_holds_up_no_other(daemon):
-    daemon.start("""
-waiting = []
-import threading
-def slow(): threading.Timer(1.5, say, kwargs={"id": current[0], "result": "at last"}).start(); return ...
-current = []
-def quick(): return "at once"
-methods.update(slow=slow, quick=quick)
+    asked = daemon.folder / "asked"
+    daemon.start(f"""
+methods.update(slow=None, quick=None, end=None)
 hello()
 for text in sys.stdin:
     line = json.loads(text)
-    if "method" in line:
-        current[:] = [line["id"]]
-        if line["method"] == "slow": slow()
-        else: say(id=line["id"], result=quick())
+    if line.get("method") == "slow":
+        slow = line["id"]
+        open({str(asked)!r}, "w").close()
+    elif "method" in line:
+        say(id=line["id"], result="at once")
+        if line["method"] == "end":
+            say(id=slow, result="at last")
 """)
     answers = []
     thread = threading.Thread(target=lambda: answers.append(daemon.call("slow")))
     thread.start()
-    start = time.monotonic()
-    assert daemon.call("quick") == "at once" and time.monotonic() - start < 1
+    eventually(asked.exists, what="the slow one's question")
+    assert daemon.call("quick") == "at once" and answers == []
+    assert daemon.call("end") == "at once"
     thread.join()
     assert answers == ["at last"]
 
@@ -226,7 +226,7 @@ def test_after_a_kill_of_all_they_are_no_older_than_the_frequency(daemon):
     daemon.start(COUNT + "hello()\ngo()", "--pst", "frequency=0.5", "--pst", "class_name=PstFileStorage",
                  "--pst", f"file_path={daemon.folder}/saved.json")
     assert daemon.call("turn") == 1 and daemon.call("turn") == 2
-    eventually(lambda: json.loads((daemon.folder / "saved.json").read_text())["pst_turns"] == 2, 1.5)
+    eventually(lambda: json.loads((daemon.folder / "saved.json").read_text())["pst_turns"] == 2)  # not 60 seconds
     pids = [daemon.keeper, daemon.engine, daemon.program]
     os.kill(pids[0], signal.SIGSTOP)
     for pid in reversed(pids):
@@ -308,13 +308,13 @@ def test_malacodas_session_against_the_example_in_c(daemon, proxy, tmp_path):
 
 def test_the_proxy_has_timeouts_and_stop(daemon, proxy):
     daemon.name = "MessageDaemon"
-    daemon.start(STIR + "def nap(): time.sleep(1)\nmethods['nap'] = nap\nhello()\ngo()")
+    daemon.start(STIR + "def nap(): time.sleep(2)\nmethods['nap'] = nap\nhello()\ngo()")
     d = proxy.get("MessageDaemon")
     nap = d.nap  # a question of its own
     start = time.monotonic()
     with pytest.raises(TimeoutError):
         nap(timeout=0.3)
-    assert 0.3 <= time.monotonic() - start < 0.5
+    assert 0.3 <= time.monotonic() - start < 1.9
     with pytest.raises(ValueError, match="too hot"):
         d.fail()
     with pytest.raises(TypeError):

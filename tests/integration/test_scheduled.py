@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -39,10 +40,10 @@ def causes(colony, name):
 
 
 def test_it_runs_at_once_and_then_each_so_long(colony):
-    colony.start({"processes": {"it": job(noted(colony), "0.5s")}})
     began = time.monotonic()
+    colony.start({"processes": {"it": job(noted(colony), "0.5s")}})
     wait_starts(colony, 4)
-    assert 1.0 < time.monotonic() - began < 10
+    assert 1.4 < time.monotonic() - began < 10
     slot = colony.wait_state("it", "waiting")
     assert slot["cause"].startswith("waits until 2")
     assert 0 <= slot["next_in"] <= 0.6
@@ -84,14 +85,14 @@ def clock(tmp_path):
 def shortly_before(clock, setting, seconds):
     """An environment in which the next hour begins in so many seconds."""
     now = time.time()
-    setting.write_text(str(int(now // 3600 * 3600 + 3600 - seconds - now)), encoding="utf-8")
+    setting.write_text(str(math.floor(now // 3600 * 3600 + 3600 - seconds - now)), encoding="utf-8")
     return {**os.environ, "LD_PRELOAD": str(clock), "CLOCK_FILE": str(setting), "TZ": "UTC"}
 
 
 def test_at_its_time_an_expression_is_run_once(colony, clock):
-    env = shortly_before(clock, colony.folder / "clock", 2)
+    env = shortly_before(clock, colony.folder / "clock", 4)
     colony.start({"processes": {"it": job(noted(colony), "0 * * * *", os_env=False)}}, env=env)
-    assert colony.wait_state("it", "waiting")["next_in"] < 3
+    assert colony.wait_state("it", "waiting")["next_in"] < 5
     wait_starts(colony, 1)
     assert colony.wait_state("it", "waiting")["next_in"] > 3500
     assert "it was time by its schedule" in causes(colony, "it")
@@ -109,7 +110,7 @@ def test_colony_schedule_runs_at_its_time_too(tmp_path, clock):
 
 
 def test_a_failing_run_waits_for_its_next_time(colony):
-    colony.start({"processes": {"it": job(noted(colony, "exit 3"), "1s")}})
+    colony.start({"processes": {"it": job(noted(colony, "exit 3"), "3s")}})
     wait_starts(colony, 1)
     slot = colony.wait_state("it", "waiting")
     assert slot["last_exit"]["status"] == 3 and slot["restarts"] == 0
@@ -209,12 +210,12 @@ def test_what_still_runs_can_be_ended_for_the_next(colony):
 def test_a_run_that_takes_too_long_is_stopped_and_killed_after_its_grace(colony):
     colony.start({"processes": {
         "it": job(noted(colony, "trap '' TERM; sleep 1000 & wait; sleep 1000"),
-                  {"every": "1h", "timeout": "0.3s"}, graceful_timeout=0.3)}})
+                  {"every": "1h", "timeout": "1s"}, graceful_timeout=0.3)}})
     pid = wait_starts(colony, 1)[0]
     eventually(lambda: not alive(pid))
     slot = colony.wait_state("it", "waiting")
     assert slot["last_exit"]["signal"] == "SIGKILL" and slot["next_in"] > 3000
-    assert "took longer than its timeout of 0.3 s" in causes(colony, "it")
+    assert "took longer than its timeout of 1.0 s" in causes(colony, "it")
     colony.ctl("start", "it")
     wait_starts(colony, 2)
 
@@ -266,23 +267,23 @@ def test_what_it_depends_on_is_waited_for_at_its_time(colony):
 
 
 def test_an_engine_that_dies_changes_no_time(colony):
-    colony.start({"processes": {"it": job(noted(colony), "2s"),
+    began = time.monotonic()
+    colony.start({"processes": {"it": job(noted(colony), "4s"),
                                 "rare": job("true", "@yearly")}})
     wait_starts(colony, 1)
-    began = time.monotonic()
     colony.wait_state("it", "waiting")
     engine = colony.engine
     os.kill(engine, signal.SIGKILL)
     eventually(lambda: colony.engine != engine and colony.answers())
-    assert colony.wait_state("it", "waiting")["next_in"] < 2.1
+    assert colony.wait_state("it", "waiting")["next_in"] < 4.1
     assert colony.wait_state("rare", "waiting")["next_in"] > 3
     assert len(starts(colony)) == 1
     wait_starts(colony, 2)
-    assert 1.5 < time.monotonic() - began < 10
+    assert 3.9 < time.monotonic() - began < 12
 
 
 def test_a_first_run_that_was_due_while_no_engine_lived_is_not_missed(colony, clock):
-    env = shortly_before(clock, colony.folder / "clock", 2)
+    env = shortly_before(clock, colony.folder / "clock", 4)
     colony.start({"processes": {"it": job(noted(colony), "0 * * * *", os_env=False)}}, env=env)
     left = colony.wait_state("it", "waiting")["next_in"]
     engine = colony.engine
@@ -296,13 +297,13 @@ def test_a_first_run_that_was_due_while_no_engine_lived_is_not_missed(colony, cl
 
 
 def test_what_was_due_while_no_engine_lived_runs_once(colony):
-    colony.start({"processes": {"it": job(noted(colony), "1s")}})
+    colony.start({"processes": {"it": job(noted(colony), "2s")}})
     wait_starts(colony, 1)
     colony.wait_state("it", "waiting")
     engine = colony.engine
     os.kill(colony.keeper, signal.SIGSTOP)
     os.kill(engine, signal.SIGKILL)
-    time.sleep(3.3)
+    time.sleep(4.2)  # twice; the third time is far enough
     count = len(starts(colony))
     os.kill(colony.keeper, signal.SIGCONT)
     wait_starts(colony, count + 1)
@@ -311,11 +312,11 @@ def test_what_was_due_while_no_engine_lived_runs_once(colony):
 
 
 def test_a_run_goes_on_over_the_death_of_both(colony):
-    colony.start({"processes": {"it": job(noted(colony, "exec sleep 3"), "2s")}})
+    colony.start({"processes": {"it": job(noted(colony, "exec sleep 5"), "2s")}})
     pid = wait_starts(colony, 1)[0]
     colony.wait_state("it", "running")
     colony.kill_both()
-    colony.start({"processes": {"it": job(noted(colony, "exec sleep 3"), "2s")}})
+    colony.start({"processes": {"it": job(noted(colony, "exec sleep 5"), "2s")}})
     assert alive(pid) and colony.wait_state("it", "running")["os_pid"] == pid
     assert starts(colony) == [pid]
     wait_starts(colony, 2)
@@ -330,7 +331,7 @@ def test_a_schedule_that_is_changed_takes_effect_at_once(colony):
     wait_starts(colony, 2)
     colony.write({"processes": {"it": job(noted(colony), "1d")}})
     colony.ctl("reload")
-    eventually(lambda: colony.slot("it")["next_in"] and colony.slot("it")["next_in"] > 80000)
+    eventually(lambda: colony.wait_state("it", "waiting")["next_in"] > 80000)
     count = len(starts(colony))
     time.sleep(0.5)
     assert len(starts(colony)) == count
@@ -378,14 +379,17 @@ def test_colony_ends_while_something_waits(colony):
 def test_it_costs_nothing_while_it_waits(colony):
     colony.start({"processes": {"it": job("true", "@yearly")}})
     colony.wait_state("it", "waiting")
-    time.sleep(1)
 
     def switches():
         with open(f"/proc/{colony.engine}/status", encoding="utf-8") as file:
             return [line for line in file if "ctxt_switches" in line]
-    before = switches()
-    time.sleep(1)
-    assert switches() == before
+
+    def rests():
+        before = switches()
+        time.sleep(1)
+        return switches() == before
+
+    eventually(rests)  # once what was told of its beginning is written
 
 
 def clock_watches(pid):

@@ -30,7 +30,7 @@ def test_start_runs_a_program_with_the_arguments_of_its_uri(session):
                               "--alias", "master.tws", "--restart", "1", "--shutdown", "1")
     assert alive(pid)
     eventually(lambda: session.read(f"out/{name}.out") == "username=myuser password=my password\n")
-    assert session.read(f"err/{name}.out") == "no\n"
+    eventually(lambda: session.read(f"err/{name}.out") == "no\n")
     assert session.read(f"pid/{name}.pid").strip() == str(pid)
     for path in (f"out/{name}.out", f"err/{name}.out", "etc/master.tws.yaml", "db/session.db"):
         assert stat.S_IMODE((session.folder / path).stat().st_mode) == 0o600, path
@@ -169,9 +169,10 @@ def test_the_seeds_lines_of_a_scheme_run_as_typed(session):
 
 def test_who_waits_for_others_is_stopped_first(session):
     program = write_program(session.folder, "logged", "#!/bin/sh\n"
-                            "trap 'echo $1 >> order; exit' QUIT\nwhile :; do sleep 0.05; done\n")
-    for name in ("db", "app", "web"):
-        session.start(f"exec://{program}?{name}", "--alias", name, "--shutdown", "1")
+                            "trap 'echo $1 >> order; exit' QUIT\necho up\nwhile :; do sleep 0.05; done\n")
+    names = [session.start(f"exec://{program}?{name}", "--alias", name, "--shutdown", "1")[0]
+             for name in ("db", "app", "web")]
+    eventually(lambda: all(session.read(f"out/{name}.out") for name in names))
     (session.folder / "etc/session.yaml").write_text(
         "dependences: {app: [db], web: [app]}\nstop: {wait: 10s}\n", encoding="utf-8")
     session.run("deactivate")

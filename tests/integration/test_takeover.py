@@ -20,7 +20,7 @@ def identities(colony):
 
 
 def lines(colony):
-    return [int(line) for line in colony.output("ticker").split()]
+    return [int(line) for line in colony.output("ticker").rpartition(b"\n")[0].split()]
 
 
 def assert_ticks_on(colony):
@@ -217,8 +217,9 @@ def test_a_shutdown_of_many_ends_even_if_the_engine_is_killed_in_it(colony):
     """So many that what the engine says last does not fit the socket at once."""
     colony.start({"processes": {"many": {"cmd": "sleep", "args": "1000", "numprocesses": 600},
                                 "slow": {"cmd": "sh", "graceful_timeout": 1,
-                                         "args": ["-c", "trap '' TERM; while :; do sleep 1; done"]}}})
+                                         "args": ["-c", "trap '' TERM; echo deaf; while :; do sleep 1; done"]}}})
     eventually(lambda: all(s["state"] == "running" for s in colony.slots()))
+    eventually(lambda: colony.output("slow") == b"deaf\n")
     pids = [s["os_pid"] for s in colony.slots()]
     engine = colony.engine
     os.kill(colony.keeper, signal.SIGTERM)

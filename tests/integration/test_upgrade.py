@@ -18,7 +18,7 @@ import pytest
 from conftest import BINARY, Answer, UnixConnection, alive, eventually, needs_root
 
 SETTINGS = {"processes": {"web": {"cmd": "sleep", "args": "1000", "numprocesses": 3}}}
-STUBBORN = {"cmd": "sh", "args": ["-c", "trap '' TERM; while :; do sleep 1; done"],
+STUBBORN = {"cmd": "sh", "args": ["-c", "trap '' TERM; echo deaf; while :; do sleep 1; done"],
             "graceful_timeout": 60}
 
 
@@ -219,7 +219,7 @@ def test_a_client_that_asks_nothing_does_not_keep_an_upgrade_from_happening(colo
 
 def test_who_waits_is_told_that_this_is_over(colony):
     colony.start({"processes": {"stubborn": STUBBORN}})
-    colony.wait_state("stubborn", "running")
+    eventually(lambda: colony.output("stubborn") == b"deaf\n")
     connection = UnixConnection(colony.socket)
     with contextlib.closing(connection):
         connection.request("POST", "/processes/stubborn/_stop?wait=true")
