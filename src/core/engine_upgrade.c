@@ -47,7 +47,8 @@ static void on_checked(const struct colony_job_end *end, void *data)
         rc = colony_fail(&err, -ESHUTDOWN, "cannot upgrade: colony is ending");
     else if (end->exit_status != 0)
         rc = colony_fail(&err, -EIO,
-                         "cannot upgrade: %s cannot go on here: %.100s%s%.*s: install one that can",
+                         "cannot upgrade: %s cannot go on here: %.100s%s%.*s: mend that, or "
+                         "install one that can",
                          check.program, end->why, length > 0 ? ": " : "", length, end->output);
     check.cb(rc, &err, check.data);
 }

@@ -282,7 +282,7 @@ def test_an_upgrade_to_what_cannot_be_run_is_refused_and_changes_nothing(colony,
 
 @pytest.mark.parametrize("content, why", [
     (b"\x7fELF, but not for long", "Exec format error"),
-    (b"#!/bin/sh\necho it cannot begin >&2; exit 3\n", "ended with status 3: it cannot begin: install one that can\n"),
+    (b"#!/bin/sh\necho it cannot begin >&2; exit 3\n", "ended with status 3: it cannot begin: mend that, or install one that can\n"),
     (b"#!/bin/sh\nkill -SEGV $$\n", "was ended by SIGSEGV"),
     (b"#!/bin/sh\nexec sleep 1000\n", "took too long"),
 ], ids=["no program", "an exit", "a crash", "a hang"])
