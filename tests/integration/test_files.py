@@ -98,7 +98,7 @@ def test_a_file_that_is_written_in_place_is_read_when_it_is_whole(files):
     with open(files.conf / "web", "wb", buffering=0) as file:
         file.write(whole[:9])
         files.write("other", "sleep", "1000")
-        files.running("other")  # one look has seen the half of it
+        files.wait_names("other")  # one look has seen the half of it
         assert files.refusals() == []
         file.write(whole[9:])
     files.running("web")
