@@ -53,6 +53,7 @@ struct app_tail {
     bool is_held;                /* nothing is shown before it is told that it was started */
     struct colony__buffer notes; /* what became of it, to be shown behind its last words */
     uint64_t due_ms;             /* when that is */
+    uint64_t latest_ms;          /* and it is no later, whatever still comes */
 };
 
 struct app_tails {

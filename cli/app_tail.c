@@ -20,7 +20,9 @@ enum {
     OLD_FILES = 5,          /* that a log is rotated into */
     EVENTS_BYTES = 4096,
     NOTES_MAX = 65536,
-    LAST_WORDS_MS = 50, /* that an end may be told before all that was written is in the log */
+    /* An end may be told before all that was written is in the log: it is when no more comes. */
+    LAST_WORDS_MS = 200,
+    LAST_WORDS_MAX_MS = 2000, /* of somebody it left behind, who never stops */
 };
 
 void colony__app_tails_init(struct app_tails *tails)
@@ -146,6 +148,14 @@ static int tell_gap(struct app_tail *tail, struct app_screen *screen)
                                   "could be shown]");
 }
 
+/* More has come of what it wrote before its end. */
+static void put_off(struct app_tail *tail)
+{
+    uint64_t due_ms = colony_target_now_ms() + LAST_WORDS_MS;
+
+    tail->due_ms = due_ms < tail->latest_ms ? due_ms : tail->latest_ms;
+}
+
 /* With @is_end also the last line, if nothing ended it. */
 static int show(struct app_tail *tail, struct app_screen *screen, bool is_end)
 {
@@ -164,6 +174,8 @@ static int show(struct app_tail *tail, struct app_screen *screen, bool is_end)
             rc = tell_gap(tail, screen);
         if (rc == 0)
             rc = take(tail, screen, block, (size_t)got);
+        if (got > 0)
+            put_off(tail);
     }
     tail->is_dirty = got > 0;
     if (rc == 0 && is_end && !tail->is_dirty && tail->carry.size > 0)
@@ -204,7 +216,8 @@ int colony__app_tail_note(struct app_tail *tail, const char *text)
     int rc = colony__buffer_append(&tail->notes, text, strlen(text), NOTES_MAX);
 
     tail->is_held = false;
-    tail->due_ms = colony_target_now_ms() + LAST_WORDS_MS;
+    tail->latest_ms = colony_target_now_ms() + LAST_WORDS_MAX_MS;
+    put_off(tail);
     return rc < 0 ? rc : colony__buffer_append(&tail->notes, "\n", 1, NOTES_MAX);
 }
 
@@ -225,13 +238,17 @@ int colony__app_tails_wait_ms(const struct app_tails *tails)
 
 static int show_one(struct app_tail *tail, struct app_screen *screen, bool is_end)
 {
-    bool is_due = tail->notes.size > 0 && tail->due_ms <= colony_target_now_ms();
+    int rc = 0;
 
     if (colony__app_screen_is_full(screen) || (tail->is_held && !is_end))
         return 0;
-    if (is_end || is_due)
+    if (is_end)
         return show_end(tail, screen);
-    return tail->is_dirty ? show(tail, screen, false) : 0;
+    if (tail->is_dirty)
+        rc = show(tail, screen, false); /* which may put the end off */
+    if (rc == 0 && tail->notes.size > 0 && tail->due_ms <= colony_target_now_ms())
+        rc = show_end(tail, screen);
+    return rc;
 }
 
 int colony__app_tails_show(struct app_tails *tails, struct app_screen *screen, bool is_end)

@@ -122,6 +122,7 @@ static void enter_stopping(struct slot *slot)
 {
     const struct colony_template *template = slot->entry->template;
     const struct colony_engine *engine = slot->entry->engine;
+    uint64_t grace_ms;
 
     engine_run_end(slot);
     if (slot->is_let_go) {
@@ -133,7 +134,9 @@ static void enter_stopping(struct slot *slot)
         leave_alone(slot);
         return;
     }
-    slot->deadline_ms = uv_now(engine->loop) + (engine->is_hurried ? 0 : engine_stop_ms(template));
+    /* The loop's clock may be almost a millisecond behind: one more, or the grace would be cut. */
+    grace_ms = engine->is_hurried ? 0 : engine_stop_ms(template);
+    slot->deadline_ms = uv_now(engine->loop) + grace_ms + (grace_ms > 0);
     slot->stop_step = 0;
     slot->sweep_delay_ms = SWEEP_DELAY_FIRST_MS;
     slot->swept_with = -1;

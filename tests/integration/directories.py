@@ -73,8 +73,10 @@ class Directories:
         return cause
 
     def environment(self, name):
-        with open(f"/proc/{self.running(name)}/environ", "rb") as file:
-            return dict(entry.split(b"=", 1) for entry in file.read().split(b"\0") if entry)
+        pid = self.running(name)
+        # That of a program that was just begun is there a moment later.
+        text = eventually(lambda: open(f"/proc/{pid}/environ", "rb").read(), what="an environment")
+        return dict(entry.split(b"=", 1) for entry in text.split(b"\0") if entry)
 
 
 def is_root():

@@ -235,7 +235,8 @@ def test_a_port_that_is_taken_is_told(app):
 
 
 def test_abort_on_failure_ends_all_with_the_code_of_the_first(app):
-    app.write(f"fine: exit 0\nother: {TRAP}\nbad: sleep 0.3; exit 7\n")
+    app.write(f"fine: exit 0\nother: {TRAP.replace('echo up', 'touch up')}\n"
+              "bad: until [ -e up ]; do sleep 0.05; done; exit 7\n")
     done = app.run("start", "--abort-on-failure")
     assert done.returncode == 7
     assert "ended with status 7" in said(done.stdout, "bad.1")

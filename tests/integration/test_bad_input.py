@@ -435,7 +435,8 @@ def test_a_damaged_instance_doubles_and_loses_nothing(colony):
     colony.start(settings)
     before = living(colony)
     stray = int(eventually(lambda: colony.output("it")))
-    family = marked(colony)
+    # While a program is begun, it has no environment for a moment.
+    family = eventually(lambda: len(both := marked(colony)) == 2 and both, what="leader and stray")
     path = colony.state / "instance"
     good = path.read_bytes()
     for bad in (b"", b"garbage", b"\xff" * 16, b"0123456789abcdef", good + b"x", None):

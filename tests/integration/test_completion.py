@@ -23,10 +23,15 @@ SETTINGS = {"processes": {name: {"cmd": "sleep", "args": ["104729"]} for name in
 CLEAN = {k: v for k, v in os.environ.items() if not k.startswith(("COLONY", "XDG_"))}
 
 
-def complete(*words, env=None):
+def have_time():
+    """Names that take longer than a prompt may be held up are left out, at an alarm: here they are waited for."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+
+
+def complete(*words, env=None, preexec_fn=have_time):
     """What is offered for the last of the words: {candidate: help}, "" for files or folders."""
     out = subprocess.run([COLONY, "complete", *words], capture_output=True, text=True, timeout=20,
-                         env={**CLEAN, **(env or {})})
+                         env={**CLEAN, **(env or {})}, preexec_fn=preexec_fn)
     assert out.returncode == 0
     return dict(line.split("\t") for line in out.stdout.splitlines())
 
@@ -151,23 +156,25 @@ def test_a_colony_that_hangs_does_not_hold_up_the_prompt(tmp_path):
         listener.bind(str(tmp_path / "s"))
         listener.listen()  # and never answers
         begin = time.monotonic()
-        offered = complete("ctl", "kill", "--endpoint", f"unix:{tmp_path}/s", "")
+        offered = complete("ctl", "kill", "--endpoint", f"unix:{tmp_path}/s", "", preexec_fn=None)
         assert time.monotonic() - begin < 5  # 0.3 s, on a machine that has time
     assert offered == {}
 
 
 def test_a_name_that_cannot_be_typed_is_not_offered(tmp_path):
     body = b'["good","ba\\u001b[31md","new\\nline"]'
-    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    names, none = (b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(it), it) for it in (body, b"[]"))
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "s"))
         listener.listen()
         process = subprocess.Popen([COLONY, "complete", "ctl", "--endpoint", f"unix:{tmp_path}/s",
-                                    "logs", ""], stdout=subprocess.PIPE, text=True)
-        connection, _ = listener.accept()
-        with connection:
-            connection.recv(65536)
-            connection.sendall(answer)
+                                    "logs", ""], stdout=subprocess.PIPE, text=True,
+                                   preexec_fn=have_time)
+        for answer in (names, none):
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
         assert process.communicate(timeout=20)[0] == "good\t\n"
 
 
@@ -200,9 +207,13 @@ class Typist:
 
     def __init__(self, shell, file, folder):
         command, setup = START[shell]
-        home = folder / "home"
+        home, programs = folder / "home", folder / "programs"
         home.mkdir()
-        env = {"PATH": f"{pathlib.Path(COLONY).parent}:{os.environ['PATH']}", "TERM": "xterm",
+        programs.mkdir()
+        # As have_time(): shells let commands have all signals.
+        (programs / "colony").write_text(f'#!/bin/sh\nexec env --block-signal=ALRM "{COLONY}" "$@"\n')
+        (programs / "colony").chmod(0o755)
+        env = {"PATH": f"{programs}:{os.environ['PATH']}", "TERM": "xterm",
                "HOME": str(home), "LANG": "C.UTF-8", "INPUTRC": "/dev/null"}
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
@@ -298,7 +309,8 @@ def test_bash_gets_what_follows_its_word_breaks(colony, tmp_path, words, replies
     out = subprocess.run(
         ["bash", "-c", 'source "$0"; COMP_LINE=$1; COMP_POINT=${#1}; shift; COMP_WORDS=("$@"); '
          'COMP_CWORD=$(($# - 1)); _colony; printf "%s\\n" "${COMPREPLY[@]}"',
-         script("bash", tmp_path), line, *words], capture_output=True, text=True, timeout=20)
+         script("bash", tmp_path), line, *words], capture_output=True, text=True, timeout=20,
+        preexec_fn=have_time)
     assert sorted(out.stdout.splitlines()) == sorted(replies) and out.stderr == ""
 
 

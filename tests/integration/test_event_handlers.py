@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import subprocess
-import time
 
 import pytest
 
@@ -89,9 +88,11 @@ def test_a_command_runs_once_at_a_time_and_in_order(colony):
 def test_as_many_commands_as_asked_for_run_at_a_time(colony):
     folder = colony.folder / "running"
     folder.mkdir()
-    most = colony.folder / "most"
+    most, met = colony.folder / "most", colony.folder / "met"  # the first ones wait for each other
     script = write_script(colony, f"""
-touch {folder}/$$; ls {folder} | wc -l >> {most}; sleep 0.3; rm {folder}/$$
+touch {folder}/$$
+until [ -e {met} ] || [ $(ls {folder} | wc -l) -ge 3 ]; do sleep 0.01; done
+ls {folder} | wc -l >> {most}; touch {met}; sleep 0.1; rm {folder}/$$
 """)
     port = start(colony, handlers({"exec": script, "concurrency": 3}))
     for i in range(9):
@@ -152,7 +153,7 @@ def test_a_line_goes_to_the_stdin_of_a_process(colony):
                                   "processes": {"reader": {"cmd": f"dd of={out} bs=1 status=none",
                                                            "redirect_input": True}}})
     assert daemons.send(port, '{"a":\n1}').status == 200
-    eventually(lambda: len(lines(out)) == 2)
+    eventually(lambda: out.read_text().count("\n") == 2)  # it comes byte by byte
     first, second = lines(out)
     assert first == '{"a":1}'
     envelope = json.loads(second)
@@ -252,11 +253,16 @@ def test_a_byte_order_mark_is_no_part_of_an_event(colony):
 
 
 def follow(colony, path):
-    """The lines of an endless answer."""
+    """An endless answer, from the head of which on it tells of everything."""
     peer = socket.socket(socket.AF_UNIX)
     peer.settimeout(20)
     peer.connect(str(colony.socket))
     peer.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        piece = peer.recv(1)
+        assert piece, head
+        head += piece
     return peer
 
 
@@ -264,7 +270,6 @@ def test_who_watches_is_told_of_events_by_their_type(colony):
     port = start(colony, handlers("bus"))
     peers = {path: follow(colony, path) for path in
              ("/watch/event?feed=continuous", "/watch/event.deploy?feed=continuous", "/watch?feed=continuous")}
-    time.sleep(0.2)
     send(port, {"type": "other"})
     send(port, {"type": "deploy.web"})
     send(port, {"type": "deploy"})
@@ -278,6 +283,18 @@ def test_who_watches_is_told_of_events_by_their_type(colony):
     assert colony.http("GET", "/watch/nothing").status == 404
 
 
+def subscribe(port, *peers):
+    """Until each has been told of an event: who publishes knows by then that they want them. Nothing is on its way."""
+    missing, number = set(peers), 0
+    while missing:
+        number += 1
+        send(port, f"subscribed? {number}")
+        missing -= {peer for peer in set(missing) if peer.poll(50)}
+    for peer in peers:
+        while f"subscribed? {number}" not in peer.recv().decode():
+            pass
+
+
 def test_subscribers_of_zeromq_get_every_event(colony):
     context = zmq.Context()
     try:
@@ -288,7 +305,7 @@ def test_subscribers_of_zeromq_get_every_event(colony):
             peer.setsockopt(zmq.SUBSCRIBE, b"")
             peer.setsockopt(zmq.RCVTIMEO, 10000)
             peer.connect(where)
-        time.sleep(0.5)
+        subscribe(port, *peers)
         send(port, {"a": 1})
         assert peers[0].recv() == b'{"a":1}'
         assert json.loads(peers[1].recv())["event"] == {"a": 1}
@@ -309,7 +326,7 @@ def test_a_subscriber_that_does_not_read_is_counted_and_holds_up_nobody(colony):
         slow.setsockopt(zmq.RCVBUF, 4096)
         for peer in (slow, quick):
             peer.connect(address)
-        time.sleep(0.5)
+        subscribe(port, slow, quick)
         for i in range(60):
             send(port, {"n": i, "text": "x" * 200_000})
             assert json.loads(quick.recv())["n"] == i

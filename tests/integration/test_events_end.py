@@ -9,7 +9,8 @@ from test_event_handlers import handlers, lines, send, start, write_script
 
 def test_commands_for_what_waits_are_run_before_colony_ends(colony):
     out = colony.folder / "out"
-    script = write_script(colony, f"sleep 0.2; cat >> {out}; echo >> {out}\n")
+    script = write_script(colony, f"until grep -q 'stops all processes' {colony.log}; do sleep 0.02; done\n"
+                                  f"cat >> {out}; echo >> {out}\n")
     port = start(colony, handlers({"exec": script}))
     for i in range(5):
         send(port, i)

@@ -28,8 +28,8 @@ def test_a_file_is_a_process_for_as_long_as_it_is_there(files):
     files.write("web", "sleep", "1002")
     second = files.another("web", first)
     assert not alive(first) and alive(other)
-    with open(f"/proc/{second}/cmdline", "rb") as file:
-        assert file.read() == b"sleep\x001002\0"
+    # Its command line is there a moment after its program was begun.
+    assert eventually(lambda: open(f"/proc/{second}/cmdline", "rb").read()) == b"sleep\x001002\0"
     (files.conf / "web").unlink()
     files.wait_names("other")
     eventually(lambda: not alive(second))
@@ -98,7 +98,7 @@ def test_a_file_that_is_written_in_place_is_read_when_it_is_whole(files):
     with open(files.conf / "web", "wb", buffering=0) as file:
         file.write(whole[:9])
         files.write("other", "sleep", "1000")
-        files.running("other")  # one look has seen the half of it
+        files.wait_names("other")  # one look has seen the half of it
         assert files.refusals() == []
         file.write(whole[9:])
     files.running("web")
@@ -566,12 +566,13 @@ def test_an_idle_colony_sleeps(files):
     files.write("web", "sleep", "1000")
     files.start()
     files.running("web")
-    time.sleep(2.5)  # looks that follow on those of the beginning
 
     def switches():
         with open(f"/proc/{files.colony.engine}/status", encoding="utf-8") as file:
             return int(file.read().split("\nvoluntary_ctxt_switches:")[1].split()[0])
 
-    before = switches()
-    time.sleep(1)
-    assert switches() - before <= 2
+    def is_quiet():
+        before = switches()
+        time.sleep(1)
+        return switches() - before <= 2
+    eventually(is_quiet, what="a second of sleep")  # after looks that follow on those of the beginning

@@ -66,7 +66,7 @@ def test_who_asks_whether_it_is_well_has_it_restarted(example):
     ctl(example, "add", "--name=web", "--cmd=python3", "--arg=-m", "--arg=http.server",
         "--arg=--bind", "--arg=127.0.0.1", f"--arg={example.port}", "--env-inherit=PATH",
         "--extras", f'{{"ncolony.httpcheck": {{"url": "http://127.0.0.1:{example.port}/", '
-                    '"period": 0.5, "timeout": 0.4, "grace": 1, "maxBad": 1}}')
+                    '"period": 0.5, "timeout": 4, "grace": 1, "maxBad": 1}}')
     web = example.another("web", web)
     eventually(lambda: answers(example.port), what="an answer of web")
     ctl(example, "add", "--name=check", f"--cmd={BINARY}", "--arg=httpcheck",

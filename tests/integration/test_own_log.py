@@ -74,7 +74,7 @@ def test_supervision_goes_on_while_nobody_reads_the_log(colony, log):
     os.kill(engine, signal.SIGKILL)
     eventually(lambda: colony.engine != engine and colony.answers(), what="another engine")
     before = colony.slot("fails")["restarts"]
-    eventually(lambda: colony.slot("fails")["restarts"] > before + 300, what="many restarts")
+    eventually(lambda: colony.slot("fails")["restarts"] > before + 300, 200, what="many restarts")
     colony.ctl("stop", "web")
     assert colony.slot("web")["state"] == "stopped"
     reader = Reader(log[0])

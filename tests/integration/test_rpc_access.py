@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from conftest import BINARY, eventually, needs_root
+from conftest import BINARY, DEADLINE, eventually, needs_root
 from rpc_fake import rpc as command
 from rpc_client import Client, raises, served_fixture, zmq  # pylint: disable=unused-import
 
@@ -129,8 +129,12 @@ def test_a_message_that_is_too_large_ends_its_connection_only(served):
     served.start({}, max_message_bytes=65536)
     with served.client() as rpc, served.client() as other:
         assert rpc.get("running") is True
+        monitor = rpc.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         rpc.say(b"x" * 65537)
-        assert rpc.hear(0.5) is None
+        assert monitor.poll(DEADLINE * 1000), "it was not hung up on"
+        rpc.socket.disable_monitor()
+        monitor.close()
+        assert rpc.hear(0) is None
         assert other.get("running") is True
         assert rpc.get("running") is True  # it has connected anew by itself
     assert "\ncolony_rpc_too_large_messages_total 1\n" in served.colony.http("GET", "/metrics").text

@@ -69,12 +69,12 @@ def run(*args, **more):
 
 
 def test_the_example_of_ncolony_at_a_tenth_of_its_times(schedule):
+    began = time.monotonic()
     one = schedule("--arg=echo", "--arg=hello", "--frequency=1", "--timeout=0.5", "--grace=1")
     assert one.line(1) == "[1] hello"  # at once
-    began = time.monotonic()
     for beat in (1, 2):
         assert one.line() == "[1] hello"
-        assert beat - 0.5 < time.monotonic() - began < beat + 5
+        assert beat - 0.1 < time.monotonic() - began < beat + 5
     assert one.end() == (0, "", "")
 
 
@@ -137,7 +137,7 @@ def test_a_file_is_written_again_as_soon_as_it_can_be(schedule, tmp_path):
 
 
 def test_a_run_that_takes_too_long_is_told_to_end(schedule):
-    one = schedule("--frequency=30", "--timeout=0.2", "--grace=20", "--", "sh", "-c",
+    one = schedule("--frequency=30", "--timeout=1", "--grace=20", "--", "sh", "-c",
                    "exec 2>/dev/null; trap 'echo ends; exit 3' TERM; echo begins; "
                    "while :; do sleep 0.05; done")
     assert one.line() == "[1] begins"
@@ -146,7 +146,7 @@ def test_a_run_that_takes_too_long_is_told_to_end(schedule):
 
 
 def test_what_ignores_sigterm_is_killed_after_the_grace_with_its_group(schedule):
-    one = schedule("--frequency=30", "--timeout=0.2", "--grace=0.3", "--", "sh", "-c",
+    one = schedule("--frequency=30", "--timeout=1", "--grace=0.3", "--", "sh", "-c",
                    "trap '' TERM; sleep 1000 & echo $!; echo $$; wait; sleep 1000")
     pids = [int(one.line().split()[1]), int(one.line().split()[1])]
     eventually(lambda: not any(alive(pid) for pid in pids), what="their end")
@@ -195,7 +195,7 @@ def test_told_to_end_it_ends_though_nobody_reads(schedule):
 
 
 def test_killed_for_its_time_it_still_ends_though_nobody_reads(schedule):
-    one = schedule("--frequency=30", "--timeout=0.2", "--grace=0.1", "--", "sh", "-c",
+    one = schedule("--frequency=30", "--timeout=1", "--grace=0.1", "--", "sh", "-c",
                    "trap '' TERM; echo $$; exec yes")
     pid = int(one.line().split()[1])
     eventually(lambda: not alive(pid) and not watches_a_process(one.process.pid))
@@ -324,9 +324,12 @@ def test_it_costs_nothing_while_it_waits(schedule):
     def switches():
         with open(f"/proc/{one.process.pid}/status", encoding="utf-8") as file:
             return [line for line in file if "ctxt_switches" in line]
-    before = switches()
-    time.sleep(0.5)
-    assert switches() == before
+
+    def is_quiet():
+        before = switches()
+        time.sleep(0.5)
+        return switches() == before
+    eventually(is_quiet, what="half a second without a wake-up")  # it may still clear up
 
 
 def watches_a_process(pid):

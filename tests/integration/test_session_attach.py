@@ -20,8 +20,8 @@ import socket, sys, time
 time.sleep(float(sys.argv[1]))
 listener = socket.socket()
 listener.bind(("127.0.0.1", int(sys.argv[2])))
-listener.listen()
 kept = open(__file__)
+listener.listen()
 time.sleep(600)
 """
 
@@ -32,14 +32,21 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def sleeps(pid):
+    """True once its loader has done with it: it has its arguments, and waits for what it was started for."""
+    stat = open(f"/proc/{pid}/stat", encoding="utf-8").read()
+    return open(f"/proc/{pid}/cmdline", "rb").read() and stat.rpartition(")")[2].split()[0] == "S"
+
+
 @pytest.fixture
 def started(tmp_path):
-    """Programs that somebody starts by hand, ended with the test."""
+    """Programs that somebody starts by hand and that sleep by now, ended with the test."""
     children = []
 
     def start(*args, **more):
         children.append(subprocess.Popen([*map(str, args)], stdin=subprocess.DEVNULL,
                                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more))
+        eventually(lambda: sleeps(children[-1].pid), what=f"the start of {args}")
         return children[-1]
 
     yield start
@@ -104,7 +111,7 @@ def test_what_was_attached_can_be_started_again(session, started):
     child.kill()
     child.wait()
     session.run("start", "one")
-    (pid,) = session.marked()
+    (pid,) = eventually(session.marked)  # it has an environment a moment after it was begun
     assert os.readlink(f"/proc/{pid}/cwd") == "/usr"
     assert b"WORD=a b" in open(f"/proc/{pid}/environ", "rb").read()
     assert open(f"/proc/{pid}/cmdline", "rb").read() == b"sleep\x00602\x00"
@@ -459,12 +466,12 @@ def test_a_wait_for_a_state_goes_on_in_the_next_life(session):
 
 
 def test_a_process_is_running_once_it_has_not_changed_for_a_period(session):
-    (session.folder / "etc/session.yaml").write_text("period: 1s\n", encoding="utf-8")
+    (session.folder / "etc/session.yaml").write_text("period: 3s\n", encoding="utf-8")
+    before = time.monotonic()
     session.start("exec:///bin/sleep?635", "--alias", "one")
     session.run("wait", "one", "--state", "starting", "--timeout", 1)
-    before = time.monotonic()
     session.run("wait", "one", "--state", "running", "--timeout", 30)
-    assert time.monotonic() - before > 0.3
+    assert time.monotonic() - before > 2.9
     session.run("wait", "one", "--state", "running", "--timeout", 0)  # the next command knows
 
 

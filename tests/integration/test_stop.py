@@ -460,13 +460,15 @@ def test_stopping_what_is_stopped_changes_nothing(colony):
 
 
 def test_a_start_during_a_stop_starts_it_when_it_is_gone(colony):
-    colony.start({"processes": {"it": stubborn(0.5)}})
+    script = f"cd {colony.folder}; [ -e ran ] || trap '' TERM; touch ran; echo ready; exec sleep 1000"
+    colony.start({"processes": {"it": {"cmd": "sh", "args": ["-c", script], "graceful_timeout": 1000}}})
     eventually(lambda: colony.output("it") == b"ready\n")
     pid = colony.slot("it")["os_pid"]
     assert colony.http("POST", "/processes/it/_stop").status == 200
     assert colony.slot("it")["state"] == "stopping"
     assert colony.http("POST", "/processes/it/_start").status == 200
     assert alive(pid)
+    os.kill(pid, signal.SIGKILL)
     eventually(lambda: colony.slot("it")["os_pid"] not in (None, pid))
     assert not alive(pid)
 

@@ -241,7 +241,7 @@ def test_a_user_has_a_colony_of_his_own(machine):
                                            "away: {cmd: sleep, args: ['1000'], detach: true}}")
     machine.run("sh", "-c", BEGIN_USER)
     eventually(lambda: run("systemctl", "--user", "start", "colony", check=False).returncode == 0, what="a start")
-    web, away = pid_of("web"), pid_of("away")
+    web, away = (eventually(lambda name=name: pid_of(name), what=name) for name in ("web", "away"))
     eventually(lambda: ".scope" in machine.run("cat", f"/proc/{away}/cgroup").stdout, what="its scope")
     main = run("systemctl", "--user", "show", "--value", "-p", "MainPID", "colony").stdout.strip()
     machine.run("kill", "-9", main)

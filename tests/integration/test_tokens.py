@@ -113,8 +113,8 @@ def test_a_body_is_not_waited_for_without_a_token(colony):
 
 
 def test_this_machine_needs_none(colony):
-    other = free_port()
     port = start(colony, bind=[])
+    other = free_port()
     assert colony.http("GET", "/ping").status == 200
     colony.stop()
     settings = {"http": {"tokens": str(write_tokens(colony))}, "processes": PROCESSES}

@@ -163,17 +163,17 @@ def test_one_who_comes_back_misses_nothing_and_is_told_nothing_twice(colony):
 
 def test_resuming_while_events_come_misses_none(colony):
     start(colony, QUICK)
-    seen, last = [], "0"
+    seen, last = {}, "0"
     for _ in range(10):
         with Feed(colony, "/watch/exit?feed=eventsource", {"Last-Event-ID": last}) as feed:
             for _ in range(150):
                 event = feed.wait("exit")
-                seen.append(event["pid"])
+                assert event["pid"] not in seen
+                seen[event["pid"]] = int(event["id"])
                 last = event["id"]
-    assert len(set(seen)) == len(seen)
-    rows = colony.http("GET", "/history?limit=10000").json()
+    rows = colony.http("GET", "/history?limit=10000").json()  # all that is kept
     kept = sorted(r["id"] for r in rows if r["event"] == "exit" and r["seq"] <= int(last))
-    assert kept == sorted(seen)
+    assert kept == sorted(pid for pid, seq in seen.items() if seq >= rows[-1]["seq"]) and len(kept) > 0
 
 
 def test_ids_go_on_when_the_engine_was_killed(colony):
@@ -190,7 +190,7 @@ def test_ids_go_on_when_the_engine_was_killed(colony):
 
 
 def test_one_who_never_reads_is_told_how_much_he_missed_and_holds_up_nobody(colony):
-    start(colony, {"http": {"max_feed_bytes": 65536}, **QUICK})
+    start(colony, {"http": {"max_feed_bytes": 262144}, **QUICK})  # the other may lag behind by as much
     with Feed(colony, "/watch?feed=eventsource") as slow, \
             Feed(colony, "/watch?feed=eventsource") as quick:
         ids = [int(quick.event()["id"])]
