@@ -481,6 +481,7 @@ def test_what_was_started_is_shown_at_once(pair):
         assert pair.session("fingerprint", "one").returncode == 0
     pair.session("deactivate")
     pair.session("activate")
+    pair.wait_pid("one")  # which is begun then, and may not run yet
     line = next(x for x in pair.session("show").stdout.splitlines() if " one " in x)
     assert int(line.split()[3]) == pair.pid("one"), line
 
