@@ -29,7 +29,7 @@ def eventually(look, seconds=None, what="it"):
             if result:
                 return result
         except (AssertionError, OSError, http.client.HTTPException, LookupError, TypeError,
-                StopIteration) as error:
+                ValueError, StopIteration) as error:  # ValueError: half of a number, or of JSON
             last = error
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not happen in time: {last}")
