@@ -313,7 +313,8 @@ def test_a_close_of_the_client_is_answered_with_its_code(colony, code):
 def test_a_close_without_a_code_is_answered_so(colony):
     pid = start(colony, CAT)
     with Raw(colony, f"/wstreams/{pid}") as raw:
-        raw.sock.sendall(frame(CLOSE) + frame(TEXT, b"after the close"))  # it may hang up after the first
+        raw.send(CLOSE)
+        raw.send(TEXT, b"after the close")
         assert raw.closed() == (None, "")
     assert colony.output("web") == b""
 
