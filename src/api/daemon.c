@@ -97,8 +97,8 @@ static uint64_t find_start_us(pid_t pid)
 /* When the keeper was started, else this engine. */
 static void note_start(struct colony__daemon *daemon)
 {
-    uint64_t boot_us = colony__daemon_now_us(CLOCK_BOOTTIME);
     uint64_t keeper_us = find_start_us(getppid());
+    uint64_t boot_us = colony__daemon_now_us(CLOCK_BOOTTIME); /* just before the wall clock */
 
     daemon->started_boot_us = keeper_us > 0 && keeper_us < boot_us ? keeper_us : boot_us;
     daemon->started_us =

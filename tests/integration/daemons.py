@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A colony with the endpoint of events, and who speaks to it as the users of mtutils' daemons do."""
+import collections
 import http.client
 import json
+import pathlib
+import random
 import re
 import socket
 import subprocess
@@ -24,13 +27,25 @@ def port_of(colony):
     return eventually(look, what="an endpoint of events")
 
 
+HELD = collections.deque(maxlen=100)
+
+
 def free_port():
-    """One that is free as TCP and as UDP."""
-    with socket.socket(socket.AF_INET6) as one, socket.socket(socket.AF_INET6,
-                                                              socket.SOCK_DGRAM) as other:
-        one.bind(("::", 0))
-        port = one.getsockname()[1]
-        other.bind(("::", port))
+    """One that is free as TCP and as UDP, and which nobody gets but who names it: the kernel gives away
+    higher ones, and another call of this, in whichever process, finds its TCP bound."""
+    given = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(given // 2, given)
+        one = socket.socket(socket.AF_INET6)
+        try:
+            with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as other:
+                other.bind(("::", port))
+                one.bind(("::", port))
+        except OSError:
+            one.close()
+            continue
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # so that colony can listen there
+        HELD.append(one)
         return port
 
 

@@ -80,8 +80,17 @@ class Terminal:
         limit = time.monotonic() + seconds
         while self.process.poll() is None and time.monotonic() < limit:
             self.read()
-        self.read()
-        return self.process.wait(0)
+        code = self.process.wait(0)
+        self.read_all(limit)
+        return code
+
+    def read_all(self, limit):
+        """A thread of the kernel's brings what was written, in its order, and when it gets to it."""
+        os.write(self.slave, b"\0")
+        while not self.text.endswith(b"\0"):
+            assert time.monotonic() < limit, "what was written does not come"
+            self.read()
+        self.text = self.text[:-1]
 
     def echoes(self):
         """What is typed now would be shown in the middle of what it draws."""

@@ -134,11 +134,12 @@ def test_what_lacks_something_holds_up_no_others(colony):
 def test_a_dependent_that_is_removed_is_gone_before_what_it_needs_stops(colony):
     colony.start()
     add(colony, "db", **SLEEP)
-    add(colony, "web", **STUBBORN, graceful_timeout=0.5, depends_on=["db"])
+    add(colony, "web", **STUBBORN, graceful_timeout=100, depends_on=["db"])
     web = colony.wait_state("web", "ready")["os_pid"]
     delete(colony, "web")
     post(colony, "/processes/db/_stop")
     assert alive(web) and state(colony, "db") == "running"
+    os.kill(web, signal.SIGKILL)
     colony.wait_state("db", "stopped")
     assert not alive(web)
 
@@ -146,12 +147,13 @@ def test_a_dependent_that_is_removed_is_gone_before_what_it_needs_stops(colony):
 def test_what_is_removed_stops_after_those_who_need_it(colony):
     colony.start()
     add(colony, "db", **SLEEP)
-    add(colony, "web", **STUBBORN, graceful_timeout=0.5, depends_on=["db"])
+    add(colony, "web", **STUBBORN, graceful_timeout=100, depends_on=["db"])
     db = colony.wait_state("db", "running")["os_pid"]
     web = colony.wait_state("web", "ready")["os_pid"]
     delete(colony, "db")
     eventually(lambda: state(colony, "web") == "stopping")
     assert alive(db)
+    os.kill(web, signal.SIGKILL)
     eventually(lambda: not alive(db))
     assert not alive(web)
     assert "does not exist" in colony.wait_state("web", "waiting")["cause"]
@@ -205,10 +207,11 @@ def test_what_was_removed_and_is_in_the_file_again_starts(colony):
 
 def test_stopping_what_is_being_removed_does_not_bring_it_back(colony):
     colony.start()
-    add(colony, "web", **STUBBORN, graceful_timeout=0.5)
+    add(colony, "web", **STUBBORN, graceful_timeout=100)
     slot = colony.wait_state("web", "ready")
     delete(colony, "web")
     assert colony.http("DELETE", f"/processes/{slot['id']}").status == 200
+    os.kill(slot["os_pid"], signal.SIGKILL)
     eventually(lambda: not alive(slot["os_pid"]))
     colony.stop()
     colony.start()

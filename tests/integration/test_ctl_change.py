@@ -231,7 +231,7 @@ def test_an_id_is_no_name(colony):
 def test_an_action_of_a_group_is_one_of_all_its_members(colony):
     colony.start(PROCESSES)
     members = ("shop:front", "shop:back")
-    eventually(lambda: all(live(colony, name) for name in members))
+    eventually(lambda: all(live(colony, name) for name in (*members, "web")))
     assert colony.ctl("stop", "shop:*").stdout == "shop:*: stopped\n"
     assert not any(live(colony, name) for name in members) and live(colony, "web")
     assert colony.ctl("start", "shop:*", "--wait").stdout == "shop:*: started\n"

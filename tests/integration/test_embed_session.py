@@ -95,9 +95,10 @@ def library(session):
 
 @pytest.fixture
 def port():
-    with socket.socket() as one:
+    with socket.socket() as one:  # held, so that only who names it is given it, too
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+        yield one.getsockname()[1]
 
 
 def test_the_walk_of_the_example(session, tmp_path, port):

@@ -125,12 +125,15 @@ def test_random_kills_lose_no_event_that_was_answered(colony):
     for thread in threads:
         thread.start()
     for _ in range(4):
+        before = len(answered)
+        eventually(lambda: len(answered) > before + 4, what="answers before a kill")
         time.sleep(random.uniform(0.1, 0.5))
         engine = colony.engine
         os.kill(engine, signal.SIGKILL)
         eventually(lambda: not alive(engine))
         eventually(colony.answers)
-    time.sleep(0.3)
+    before = len(answered)
+    eventually(lambda: len(answered) > before, what="answers after the last kill")
     done.set()
     for thread in threads:
         thread.join()

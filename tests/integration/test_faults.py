@@ -173,7 +173,8 @@ def test_nothing_is_restarted_because_colony_was_stopped_for_a_while(colony, who
         "pings": {"cmd": "/usr/bin/python3", "args": ["-c", PINGING], "ready": "notify",
                   "watchdog": 1},
         "crash": {"cmd": "sleep 1000"}}})
-    colony.wait_state("pings", "ready")
+    for name, state in (("plain", "running"), ("pings", "ready"), ("crash", "running")):
+        colony.wait_state(name, state)
     before = {s["name"]: s["os_pid"] for s in colony.slots()}
     pids = [getattr(colony, one) for one in who]
     for pid in pids:

@@ -18,7 +18,7 @@ def noting(colony, name, **more):
     are started one after the other may write in any order."""
     notes = colony.folder / "notes"
     return {"shell": True,
-            "cmd": f"echo +{name} >> {notes}; trap 'echo -{name} >> {notes}; exit 0' TERM; "
+            "cmd": f"trap 'echo -{name} >> {notes}; exit 0' TERM; echo +{name} >> {notes}; "
                    "while :; do sleep 0.05; done", **more}
 
 
@@ -131,20 +131,24 @@ def test_a_crash_of_a_dependency_touches_only_those_who_asked_for_it(colony):
 
 
 def test_dependents_of_one_that_failed_for_good_are_stopped(colony):
+    gate = colony.folder / "gate"
     colony.start({"processes": {
-        "db": {"shell": True, "cmd": "sleep 0.5; exit 1", "restart": "never"},
+        "db": {**JOB, "cmd": f"while [ ! -e {gate} ]; do sleep 0.02; done; exit 1"},
         "web": {**SLEEP, "depends_on": "db"}}})
     pid = colony.wait_state("web", "running")["os_pid"]
+    gate.touch()
     colony.wait_state("web", "waiting")
     assert not alive(pid)
 
 
 def test_two_dependents_are_both_down_before_their_dependency(colony):
+    all_of_them = colony.folder / "notes"
     colony.start({"processes": {
         "db": noting(colony, "db"), "quick": noting(colony, "quick", depends_on="db"),
         "slow": {"shell": True, "depends_on": "db",
-                 "cmd": f"echo +slow >> {colony.folder}/notes; trap 'sleep 0.5; echo -slow >> "
-                        f"{colony.folder}/notes; exit' TERM; while :; do sleep 0.05; done"}}})
+                 "cmd": f"trap 'until grep -qe -quick {all_of_them}; do sleep 0.05; done; sleep 0.5; "
+                        f"echo -slow >> {all_of_them}; exit' TERM; echo +slow >> {all_of_them}; "
+                        "while :; do sleep 0.05; done"}}})
     eventually(lambda: len(notes(colony)) == 3)
     colony.ctl("stop", "db")
     assert notes(colony)[3:] == ["-quick", "-slow", "-db"]

@@ -88,7 +88,7 @@ def test_what_ends_as_soon_as_it_was_started_has_not_started(colony, action, res
 
 def test_what_runs_when_the_time_is_over_has_started(colony):
     start(colony, web={"cmd": "sleep 1000", "start": False})
-    assert post(colony, "/processes/web/_start?wait=0.05") == (200, {"ok": True})
+    assert post(colony, "/processes/web/_start?wait=0.2") == (200, {"ok": True})
 
 
 def test_what_waits_for_another_times_out_with_its_name(colony):

@@ -42,7 +42,8 @@ def test_a_critical_template_must_run(colony):
 def test_all_processes_of_it_must_run(colony):
     port = start(colony, {"processes": {"web": {**SLEEP, "numprocesses": 3, "critical": True,
                                                 "restart": "never"}}})
-    colony.wait_state("web", "running", 3)
+    for number in (1, 2, 3):
+        colony.wait_state("web", "running", number)
     assert pong(port) == "OK"
     os.kill(colony.slot("web", 2)["os_pid"], signal.SIGKILL)
     eventually(lambda: "web.2 is critical and does not run" in pong(port))
@@ -109,13 +110,19 @@ def stop_where(engine):
     return (folder / "syscall").read_text().split()[0]
 
 
+def wait_where(engine):
+    """The system call in which it waits, once it is through with what it was asked."""
+    folder = pathlib.Path(f"/proc/{engine}")
+    eventually(lambda: "State:\tS" in (folder / "status").read_text(), what="idle")
+    return (folder / "syscall").read_text().split()[0]
+
+
 def test_a_colony_that_was_held_up_says_so(colony):
     """Who is stopped while he waits for something to do, or just begins with it, was not."""
     port = start(colony)
     assert pong(port) == "OK"
     engine = colony.engine
-    waits = stop_where(engine)
-    os.kill(engine, signal.SIGCONT)
+    waits = wait_where(engine)
 
     def hold_up():
         while stop_where(engine) == waits:
@@ -143,13 +150,13 @@ def test_a_command_has_a_say(colony):
     assert pong(port) == "OK"
 
 
-@pytest.mark.parametrize("command, reason", [
-    ("sleep 100", "`ping: exec` failed: took too long"),
-    ("/nonexistent/check", "No such file or directory"),
-    ("sh -c 'kill -9 $$'", "`ping: exec` failed: exit status 137"),
+@pytest.mark.parametrize("command, reason, timeout", [
+    ("sleep 100", "`ping: exec` failed: took too long", "300ms"),
+    ("/nonexistent/check", "No such file or directory", "20s"),
+    ("sh -c 'kill -9 $$'", "`ping: exec` failed: exit status 137", "20s"),
 ])
-def test_a_command_that_goes_wrong_is_told(colony, command, reason):
-    port = start(colony, {"ping": {"exec": command, "timeout": "300ms"}})
+def test_a_command_that_goes_wrong_is_told(colony, command, reason, timeout):
+    port = start(colony, {"ping": {"exec": command, "timeout": timeout}})
     assert reason in pong(port)
 
 

@@ -76,9 +76,12 @@ def test_nobody_else_can_say_that_it_is_ready(colony):
 
 
 def test_a_line_on_a_descriptor(colony):
+    gate = colony.folder / "gate"
     colony.start({"processes": {"it": {
-        "shell": True, "cmd": "sleep 0.3; echo >&3; exec sleep 1000", "ready": {"fd": 3}}}})
+        "shell": True, "cmd": f"while [ ! -e {gate} ]; do sleep 0.02; done; echo >&3; exec sleep 1000",
+        "ready": {"fd": 3}}}})
     colony.wait_state("it", "running")
+    gate.touch()
     colony.wait_state("it", "ready")
 
 
@@ -92,16 +95,18 @@ def test_a_line_of_output_and_the_log_has_it_too(colony):
 
 
 def test_tcp(colony):
-    with socket.socket() as spare:
-        spare.bind(("127.0.0.1", 0))
-        port = spare.getsockname()[1]
-    colony.start({"processes": {"it": {
-        "cmd": "python3", "args": ["-c", "import socket, time\ntime.sleep(0.5)\n"
-                                   f"s = socket.create_server(('127.0.0.1', {port}))\n"
-                                   "time.sleep(1000)"],
-        "ready": {"tcp": f"127.0.0.1:{port}", "interval": 0.1}}}})
-    colony.wait_state("it", "running")
-    colony.wait_state("it", "ready")
+    gate = colony.folder / "gate"
+    with socket.socket() as held:  # only who names its port is given it, too
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        colony.start({"processes": {"it": python(
+            f"while not os.path.exists('{gate}'): time.sleep(0.02)\n"
+            f"s = socket.create_server(('127.0.0.1', {port}))\n"
+            "time.sleep(1000)", ready={"tcp": f"127.0.0.1:{port}", "interval": 0.1})}})
+        colony.wait_state("it", "running")
+        gate.touch()
+        colony.wait_state("it", "ready")
 
 
 def test_exec_runs_as_the_process_does(colony):
@@ -146,8 +151,7 @@ def _environ(pid):
 
 def test_a_delay(colony):
     colony.start({"processes": {"it": {"cmd": "sleep 1000", "ready": {"delay": "300ms"}}}})
-    colony.wait_state("it", "running")
-    colony.wait_state("it", "ready")
+    assert colony.wait_state("it", "ready")["uptime"] > 0.29
 
 
 def test_one_that_is_not_ready_in_time_fails_and_is_restarted_by_the_policy(colony):

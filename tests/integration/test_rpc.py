@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import BINARY, alive, eventually
+from conftest import BINARY, DEADLINE, alive, eventually
 from rpc_client import Client, entries, raises, served_fixture, zmq  # pylint: disable=unused-import
 
 SLEEPER = {"name": "web", "cmd": "sleep 1000", "numprocesses": 2}
@@ -125,6 +125,7 @@ def test_the_tree_is_that_of_http(served):
             [slot] = next(t for t in rpc.call("tree") if t["name"] == "family")["slots"]
             return sorted(p["command"] for p in slot["processes"][0]["children"])
         eventually(lambda: members() == ["sleep 1000", "sleep 1001"])
+        colony.wait_state("web", "running")
         assert rpc.call("tree") == colony.http("GET", "/tree").json()
         [idle] = rpc.call("tree", "idle")
         assert idle["slots"] == [{"slot": 1, "id": None, "os_pid": None, "state": "stopped",
@@ -162,17 +163,20 @@ def test_an_upgrade_is_answered_and_keeps_what_runs(served):
     with served.start(PROCESSES).client() as rpc:
         eventually(lambda: rpc.get("processes") == 2)
         before, pids = served.colony.engine, [s["os_pid"] for s in rpc.call("ps")]
+        monitor = rpc.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         assert rpc.call("upgrade") is True
         eventually(lambda: served.colony.engine != before)
+        assert monitor.poll(DEADLINE * 1000)  # what is said before that is lost with the connection
+        rpc.socket.disable_monitor()
+        monitor.close()
         assert [s["os_pid"] for s in rpc.call("ps")] == pids  # the client connected anew by itself
 
 
 def test_a_slow_call_holds_up_no_other(served):
-    stubborn = {"cmd": "sh", "args": ["-c", "trap '' TERM; while :; do sleep 0.1; done"],
+    stubborn = {"cmd": "sh", "args": ["-c", "trap '' TERM; echo up; while :; do sleep 0.1; done"],
                 "graceful_timeout": 2}
     with served.start({"processes": {"slow": stubborn}}).client() as rpc:
-        eventually(lambda: rpc.get("processes") == 1)
-        time.sleep(0.3)  # for its trap
+        eventually(lambda: served.colony.output("slow") == b"up\n", what="its trap")
         rpc.say({"jsonrpc": "2.0", "id": "slow", "method": "stop", "params": ["slow"]})
         began = time.monotonic()
         for _ in range(10):
@@ -260,15 +264,18 @@ def test_what_was_saved_and_is_damaged_is_moved_aside_and_told(served, kind, nam
 def test_an_idle_colony_with_rpc_is_not_woken(served):
     with served.start({}).client() as rpc:
         rpc.set("note", 1)
-        time.sleep(0.5)
 
         def switches():
             text = pathlib.Path(f"/proc/{served.colony.engine}/status").read_text(encoding="utf-8")
             return int(text.split("\nvoluntary_ctxt_switches:")[1].split()[0])
 
-        before = switches()
-        time.sleep(2)
-        assert switches() - before <= 2
+        def is_quiet():
+            """Once it is through with what was asked."""
+            before = switches()
+            time.sleep(2)
+            return switches() - before <= 2
+
+        eventually(is_quiet)
 
 
 def test_metrics_tell_what_happened(served):

@@ -87,12 +87,6 @@ finally:
 """
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Workspace(Colony):
     """A workspace, and its supervisor as a Colony of the state folder .colony."""
 
@@ -103,7 +97,10 @@ class Workspace(Colony):
         self.state = self.work / ".colony"
         self.socket = self.state / "colony.sock"
         self.log = self.state / "colony.log"
-        self.env = {**os.environ, "TWS_PORT": str(free_port()),
+        self.port = socket.socket()  # held, so that only who names it is given it, too
+        self.port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.port.bind(("127.0.0.1", 0))
+        self.env = {**os.environ, "TWS_PORT": str(self.port.getsockname()[1]),
                     "TRADER_LOG": str(self.folder / "trader.log"), "TWS_DELAY": "0.3"}
         self.env.pop("COLONY_SESSION", None)
 
@@ -162,6 +159,7 @@ class Workspace(Colony):
 
     def clear(self):
         super().clear()
+        self.port.close()
         with contextlib.suppress(Exception):
             for row in self.rows().values():
                 if row["pid"]:

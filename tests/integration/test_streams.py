@@ -2,10 +2,13 @@
 """Output that is followed and input that is written, by the id of a process."""
 
 import concurrent.futures
+import fcntl
 import json
 import os
 import resource
 import signal
+import struct
+import termios
 import threading
 import time
 
@@ -17,6 +20,23 @@ from followed import Feed
 BOTH = {"redirect_output": ["out", "err"], "redirect_input": True}
 # Each line of stdin is a command to the shell.
 SHELL = {"processes": {"web": {"cmd": "sh", **BOTH}}}
+
+
+def late(gate):
+    """Reads nothing before that file is there."""
+    return {"processes": {"web": {"cmd": f"sh -c 'while [ ! -e {gate} ]; do sleep 0.02; done; exec cat'", **BOTH}}}
+
+
+def wait_full(pid):
+    """Until its stdin has as much as it takes: all of a larger body has come, and waits for it."""
+    def is_full():
+        reader = os.open(f"/proc/{pid}/fd/0", os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            told = fcntl.ioctl(reader, termios.FIONREAD, struct.pack("i", 0))
+            return struct.unpack("i", told)[0] >= fcntl.fcntl(reader, fcntl.F_GETPIPE_SZ)
+        finally:
+            os.close(reader)
+    eventually(is_full, what="a full pipe")
 
 
 def start(colony, settings):
@@ -215,8 +235,8 @@ def test_bodies_of_many_writers_never_mix(colony):
 
 
 def test_a_body_is_answered_once_it_is_in_the_pipe(colony):
-    [pid] = start(colony, {"processes": {"web": {
-        "cmd": "sh -c 'trap : USR1; sleep 1000 & wait; exec cat'", **BOTH}}})
+    gate = colony.folder / "gate"
+    [pid] = start(colony, late(gate))
     answered = threading.Event()
     body = b"x" * 300000 + b"\n"
 
@@ -228,7 +248,7 @@ def test_a_body_is_answered_once_it_is_in_the_pipe(colony):
     thread = threading.Thread(target=write)
     thread.start()
     assert not answered.wait(0.3) # the pipe is full and nobody reads
-    colony.http("POST", f"/processes/{pid}/_signal/USR1")
+    gate.touch()
     thread.join(20)
     assert answered.is_set()
     eventually(lambda: colony.output("web") == body)
@@ -260,15 +280,15 @@ def test_an_empty_body_is_written_at_once(colony):
 
 
 def test_a_writer_that_hangs_up_tears_nothing(colony):
-    [pid] = start(colony, {"processes": {"web": {
-        "cmd": "sh -c 'trap : USR1; sleep 1000 & wait; exec cat'", **BOTH}}})
+    gate = colony.folder / "gate"
+    [pid] = start(colony, late(gate))
     body = b"y" * 200000 + b"\n"
     head = f"POST /streams/{pid}/stdin HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
     with Feed(colony, "/ping") as client:
         client.file.read(2)
         client.sock.sendall(head.encode() + body)
-        time.sleep(0.2)
-    colony.http("POST", f"/processes/{pid}/_signal/USR1")
+        wait_full(colony.slot("web")["os_pid"])
+    gate.touch()
     tell(colony, pid, "after\n")
     eventually(lambda: colony.output("web") == body + b"after\n")
 

@@ -16,6 +16,7 @@ import pytest
 
 from conftest import BINARY as COLONY, DEADLINE, eventually
 from test_access import free_port
+from test_streams import late, wait_full
 from test_tokens import CONTROL, READ, write_tokens
 from ws_client import BINARY, CLOSE, KEY, PING, PONG, TEXT, Raw, frame, request
 
@@ -26,8 +27,6 @@ SANITIZED = "/asan/" in COLONY or "/tsan/" in COLONY
 BOTH = {"redirect_output": ["out", "err"], "redirect_input": True}
 SHELL = {"processes": {"web": {"cmd": "sh", **BOTH}}}
 CAT = {"processes": {"web": {"cmd": "cat", **BOTH}}}
-# Reads nothing before it gets SIGUSR1.
-LATE = {"processes": {"web": {"cmd": "sh -c 'trap : USR1; sleep 1000 & wait; exec cat'", **BOTH}}}
 
 
 def start(colony, settings, *args):
@@ -365,7 +364,8 @@ def test_who_hangs_up_in_a_message_has_written_nothing_of_it(colony):
 
 
 def test_what_the_process_does_not_read_holds_its_writer_and_nobody_else(colony):
-    pid = start(colony, LATE)
+    gate = colony.folder / "gate"
+    pid = start(colony, late(gate))
     bodies = [bytes([97 + i % 26]) * 59999 + b"\n" for i in range(100)]
     before = rss(colony.engine)
     with Raw(colony, f"/wstreams/{pid}") as raw:
@@ -382,7 +382,7 @@ def test_what_the_process_does_not_read_holds_its_writer_and_nobody_else(colony)
         assert rss(colony.engine) - before < 8 << 20
         assert colony.answers()
         raw.sock.settimeout(DEADLINE)
-        colony.http("POST", f"/processes/{pid}/_signal/USR1")
+        gate.touch()
         raw.sock.sendall(data)
         for body in bodies[bodies.index(body) + 1:]:
             raw.send(BINARY, body)
@@ -391,13 +391,14 @@ def test_what_the_process_does_not_read_holds_its_writer_and_nobody_else(colony)
 
 
 def test_whole_messages_of_who_hangs_up_are_written(colony):
-    pid = start(colony, LATE)
+    gate = colony.folder / "gate"
+    pid = start(colony, late(gate))
     body = b"y" * 200000 + b"\n"
     with Raw(colony, f"/wstreams/{pid}") as raw:
         raw.send(TEXT, body)
         raw.sock.sendall(frame(TEXT, b"a\n") + frame(TEXT, b"b\n"))
-        time.sleep(0.2)
-    colony.http("POST", f"/processes/{pid}/_signal/USR1")
+        wait_full(colony.slot("web")["os_pid"])
+    gate.touch()
     eventually(lambda: colony.output("web") == body + b"a\nb\n")
 
 
@@ -447,7 +448,7 @@ def test_a_message_that_comes_too_slowly_is_not_written(colony):
         assert raw.closed() == (1008, "cannot wait any longer for the rest of the message")
         stop.set()
         thread.join()
-    assert colony.output("web") == b"quick\n"
+    eventually(lambda: colony.output("web") == b"quick\n")  # it is told before it is logged
 
 
 def test_who_is_silent_between_messages_stays(colony):
