@@ -214,6 +214,18 @@ def test_purged_it_leaves_nothing(debian):
     assert debian.run("ls", "/run/colony", check=False).returncode != 0
 
 
+def test_a_purge_does_not_fail_where_the_state_is_a_disk_of_its_own(debian, packages):
+    debian.run("dpkg", "-i", debian.lay(package(packages, "colony")))
+    debian.run("systemctl", "stop", "colony")
+    debian.run("mount", "-t", "tmpfs", "tmpfs", "/var/lib/colony")
+    debian.run("touch", "/var/lib/colony/lock")
+    debian.run("dpkg", "-P", "colony")
+    assert debian.run("ls", "-A", "/var/lib/colony").stdout == ""
+    assert debian.run("getent", "group", "colony", check=False).returncode == 2
+    debian.run("umount", "/var/lib/colony")
+    debian.run("rm", "-r", "/var/lib/colony")
+
+
 @pytest.mark.parametrize("link", ["", "-Wl,--as-needed -l:libcolony.a --static"], ids=["shared", "static"])
 def test_a_program_is_built_with_what_the_library_packages_install(debian, packages, link):
     debian.run("dpkg", "-i", *(debian.lay(package(packages, name)) for name in ("libcolony0", "libcolony-dev")))
