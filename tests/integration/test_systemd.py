@@ -261,7 +261,7 @@ def test_a_user_has_a_colony_of_his_own(machine):
     web, away = pid_of("web"), pid_of("away")
     eventually(lambda: ".scope" in machine.run("cat", f"/proc/{away}/cgroup").stdout, what="its scope")
     main = run("systemctl", "--user", "show", "--value", "-p", "MainPID", "colony").stdout.strip()
-    machine.run("mv", "/run/home/.config/colony/colony.yaml", "/run/home/settings")  # which is no reason to leave them alone
+    machine.run("mv", "/run/home/.config/colony/colony.yaml", "/run/home/settings")  # no reason to leave them alone
     machine.run("kill", "-9", main)
     eventually(lambda: run("systemctl", "--user", "show", "--value", "-p", "MainPID", "colony").stdout.strip() not in
                ("0", main) and pid_of("web") == web, what="another keeper")
