@@ -49,7 +49,7 @@ static const struct colony_option serve_options[] = {
     {"bind",     0, "HOST",    "the address; default 127.0.0.1, with --keys 0.0.0.0",              OPTION_TEXT,   AT(bind), NULL},
     {"daemon",   0, NULL,      "go to the background once it serves",                              OPTION_FLAG,   AT(goes_to_background), NULL},
     {"pidfile",  0, "FILE",    "write the pid of colony to FILE",                                  OPTION_TEXT,   AT(pidfile), NULL},
-    {"pst",      0, "K=V",     "where attributes pst… are saved, in the words of rpc: {pst: …}; may repeat", OPTION_LIST, AT(pst), NULL},
+    {"pst",      0, "K=V",     "where attributes pst... are saved, in the words of rpc: {pst: ...}; may repeat", OPTION_LIST, AT(pst), NULL},
     {"state",    0, "DIR",     "keep state in DIR; default one of its name in the user's state folder", OPTION_TEXT, AT(state), NULL},
     {"keys",     0, "FILE",    "its keys (keygen): who connects needs some, too; with --allow",    OPTION_TEXT,   AT(keys), NULL},
     {"allow",    0, "FILE",    "the public keys of those who may, each NAME read|control KEY",     OPTION_TEXT,   AT(allow), NULL},

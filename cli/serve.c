@@ -216,6 +216,14 @@ static int load_settings(struct serve *serve, struct colony_error *err)
     return rc;
 }
 
+static void tell_of_last_settings(const struct colony_error *reason)
+{
+    colony_log(SEVERITY_ERROR,
+               "%s: goes on with the settings applied last, for the processes "
+               "that still run",
+               reason->message);
+}
+
 /*
  * Settings that cannot be read keep a colony from starting; but where processes of an earlier one
  * live on, they must not be left alone for it: then it goes on with what was applied last.
@@ -242,10 +250,27 @@ static int fall_back_to_last_settings(struct serve *serve, const struct colony_e
         *err = *reason;
         return -EINVAL;
     }
-    colony_log(SEVERITY_ERROR,
-               "%s: goes on with the settings applied last, for the processes "
-               "that still run",
-               reason->message);
+    tell_of_last_settings(reason);
+    return 0;
+}
+
+/*
+ * What the engine is to read. Where that cannot be written, as on a full disk, processes that live
+ * on are not left alone for it, either: what was applied last is there to be read.
+ */
+static int save_settings(struct serve *serve, struct colony_error *err)
+{
+    const struct colony_user_settings *user = &serve->settings->user;
+    struct colony_settings *last = NULL;
+    int rc = colony_state_dir_save_settings(&serve->state_dir, serve->settings, user->name != NULL,
+                                            user->engine.gid, err);
+
+    if (rc == 0 || !colony_state_dir_has_survivors(&serve->state_dir) ||
+        colony_state_dir_load_settings(serve->state_dir.path, &last, NULL) < 0)
+        return rc;
+    tell_of_last_settings(err);
+    colony_settings_free(serve->settings);
+    serve->settings = last;
     return 0;
 }
 
@@ -264,10 +289,7 @@ static int open_state(struct serve *serve, struct colony_error *err)
         rc = colony_state_dir_make_engines(&serve->state_dir,
                                            user->name ? user->engine.uid : geteuid(),
                                            user->name ? user->engine.gid : getegid(), err);
-    if (rc == 0)
-        rc = colony_state_dir_save_settings(&serve->state_dir, serve->settings, user->name != NULL,
-                                            user->engine.gid, err);
-    return rc;
+    return rc < 0 ? rc : save_settings(serve, err);
 }
 
 /* The control socket always; then what is asked for, else 127.0.0.1:5000; then the endpoints. */

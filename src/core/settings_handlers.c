@@ -108,7 +108,7 @@ const struct colony__setting colony__handler_settings[] = {
     {"headers",     &colony__headers, 0, "{}", AT(hook.headers), NULL,
      "`webhook`: headers to send as well"},
     {"retries",     COUNT,      0, "8",     AT(hook.retries), RANGE(0, 1000),
-     "`webhook`: attempts after one that failed, in 1 s, 2 s, 4 s … 60 s"},
+     "`webhook`: attempts after one that failed, in 1 s, 2 s, 4 s ... 60 s"},
     {"max_messages", COUNT,     0, "1000",  AT(messages_max), RANGE(1, 1000000),
      "`zmq`: messages that may wait for one subscriber; more are dropped and counted"},
     {"insecure",    FLAG,       0, "false", AT(insecure), NULL,

@@ -160,7 +160,7 @@ const struct colony__setting colony__webhook_settings[] = {
     {"timeout",     SECONDS,       0, "10",      AT(timeout_ms), RANGE(100, 0),
      "how long one attempt may take"},
     {"retries",     COUNT,         0, "8",       AT(retries), RANGE(0, 1000),
-     "attempts after one that failed, in 1 s, 2 s, 4 s … 60 s"},
+     "attempts after one that failed, in 1 s, 2 s, 4 s ... 60 s"},
     {"max_events",  COUNT,         0, "1000",    AT(events_max), RANGE(1, 100000),
      "events that may wait; then the oldest goes"},
     {"max_bytes",   BYTES,         0, "1048576", AT(bytes_max), RANGE(4096, 1 << 30),

@@ -109,7 +109,7 @@ const struct colony__setting colony__template_settings[] = {
     {"redirect_input", FLAG, 0, "false", AT(redirect_input), NULL,
      "stdin is a pipe, which POST /streams/ID/stdin writes to"},
     {"custom_streams", &colony__stream_labels, 0, "[]", AT(custom_streams), NULL,
-     "labels of descriptors 3, 4, …, which it reads and writes, as does /streams/ID/LABEL; five at most"},
+     "labels of descriptors 3, 4 and so on, which it reads and writes, as does /streams/ID/LABEL; five at most"},
     {"start",        FLAG,  COLONY__LIVE, "true", AT(start), NULL, "start it when it is loaded"},
     {"priority",     COUNT, COLONY__LIVE, "1000000", AT(priority), RANGE(0, COLONY_PRIORITY_LAST),
      "order of starting, 0 first"},

@@ -496,6 +496,24 @@ def counter(count, **log):
     return {"cmd": "/usr/bin/python3", "args": ["-c", COUNTING, str(count)], "log": log}
 
 
+def test_on_a_full_disk_what_lives_on_is_taken_over_with_the_settings_applied_last(colony, small_disk):
+    sleeper = {"processes": {"it": {"cmd": "sleep", "args": ["1000"]}}}
+    colony.start(sleeper)
+    colony.wait_state("it", "running")
+    before = colony.slot("it")["os_pid"]
+    colony.kill_both()
+    small_disk.fill()
+    sleeper["processes"]["more"] = {"cmd": "sleep", "args": ["2000"]}
+    colony.start(sleeper)
+    assert [(slot["name"], slot["os_pid"]) for slot in colony.slots()] == [("it", before)]
+    told = colony.log.read_text()
+    assert "No space left on device: goes on with the settings applied last" in told
+    small_disk.free()
+    colony.ctl("reload")
+    colony.wait_state("more", "running")
+    assert colony.slot("it")["os_pid"] == before
+
+
 def test_on_a_full_disk_processes_go_on_and_what_is_dropped_is_counted(colony, small_disk):
     colony.start({"processes": {"it": counter(1500)}})
     eventually(lambda: colony.output("it").count(b"\n") > 200)

@@ -59,6 +59,17 @@ def test_lintian_finds_nothing(packages):
     assert (told.returncode, told.stdout) == (0, ""), told.stderr
 
 
+@pytest.mark.usefixtures("packages")  # there is what builds them
+def test_lintian_finds_nothing_in_the_source_package(tmp_path):
+    if not shutil.which("lintian"):
+        pytest.skip("needs lintian")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    made = run("make", "-s", "-C", ROOT, "deb", f"BUILD={tmp_path}", "DEB_FLAGS=--build=source", env=env, timeout=300)
+    assert made.returncode == 0, made.stderr[-3000:]
+    told = run("lintian", "--allow-root", "--fail-on", "error,warning", next(tmp_path.glob("deb/*.dsc")))
+    assert (told.returncode, told.stdout) == (0, ""), told.stderr
+
+
 def test_the_documentation_is_a_package_of_its_own(packages):
     files = run("dpkg-deb", "-c", package(packages, "colony-doc")).stdout
     assert "./usr/share/doc/colony/configuration.md" in files
@@ -212,6 +223,18 @@ def test_purged_it_leaves_nothing(debian):
     assert [path for path in left if not path.endswith(".deb")] == []  # those were laid there by the tests
     assert debian.run("getent", "group", "colony", check=False).returncode == 2
     assert debian.run("ls", "/run/colony", check=False).returncode != 0
+
+
+def test_a_purge_does_not_fail_where_the_state_is_a_disk_of_its_own(debian, packages):
+    debian.run("dpkg", "-i", debian.lay(package(packages, "colony")))
+    debian.run("systemctl", "stop", "colony")
+    debian.run("mount", "-t", "tmpfs", "tmpfs", "/var/lib/colony")
+    debian.run("touch", "/var/lib/colony/lock")
+    debian.run("dpkg", "-P", "colony")
+    assert debian.run("ls", "-A", "/var/lib/colony").stdout == ""
+    assert debian.run("getent", "group", "colony", check=False).returncode == 2
+    debian.run("umount", "/var/lib/colony")
+    debian.run("rm", "-r", "/var/lib/colony")
 
 
 @pytest.mark.parametrize("link", ["", "-Wl,--as-needed -l:libcolony.a --static"], ids=["shared", "static"])

@@ -272,10 +272,11 @@ def test_man_pages_render(page, tmp_path):
 @needs_scdoc
 @pytest.mark.skipif(not shutil.which("man") or not shutil.which("groff"), reason="no man here")
 @pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in MAN])
-def test_man_finds_nothing_to_warn_of(page, tmp_path):
+@pytest.mark.parametrize("locale,encoding,device", [("C.UTF-8", "UTF-8", "utf8"), ("C", "ASCII", "ascii")])
+def test_man_finds_nothing_to_warn_of(page, locale, encoding, device, tmp_path):
     render(page, tmp_path)
-    told = run("man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", tmp_path / page.stem,
-               env={**os.environ, "LC_ALL": "C.UTF-8", "MANWIDTH": "80"})
+    told = run("man", "--warnings", "-E", encoding, "-l", f"-T{device}", "-Z", tmp_path / page.stem,
+               env={**os.environ, "LC_ALL": locale, "MANWIDTH": "80"})
     assert (told.returncode, told.stderr) == (0, "")
 
 

@@ -214,6 +214,23 @@ def test_an_instance_is_a_colony_of_its_own(serving):
     assert len(pids(serving)) == 3
 
 
+def test_an_instance_without_its_settings_is_taken_over_and_a_misspelt_one_fails(serving):
+    settings = "processes: {cart: {cmd: sleep, args: ['1000']}}\n"
+    serving.write("/etc/colony/shop.yaml", settings)
+    serving.run("systemctl", "start", "colony@shop")
+    main = serving.show("MainPID", "colony@shop")
+    before = serving.ctl("--state", "/var/lib/colony-shop", "pids", "cart").stdout
+    serving.run("rm", "/etc/colony/shop.yaml")
+    serving.run("kill", "-9", main)
+    eventually(lambda: serving.show("MainPID", "colony@shop") not in ("0", main) and
+               serving.show("SubState", "colony@shop") == "running", what="another keeper")
+    assert serving.ctl("--state", "/var/lib/colony-shop", "pids", "cart").stdout == before
+    serving.run("systemctl", "stop", "colony@shop")
+    assert serving.run("systemctl", "start", "colony@shopp", check=False).returncode != 0
+    assert serving.show("ExecMainStatus", "colony@shopp") == "78"
+    assert serving.run("test", "-e", "/var/lib/colony-shopp", check=False).returncode == 1
+
+
 BEGIN_USER = """
 mkdir -p /run/user/5 /run/home/.config/colony /run/user-units
 for target in default basic sockets timers paths shutdown exit; do
@@ -244,10 +261,12 @@ def test_a_user_has_a_colony_of_his_own(machine):
     web, away = (eventually(lambda name=name: pid_of(name), what=name) for name in ("web", "away"))
     eventually(lambda: ".scope" in machine.run("cat", f"/proc/{away}/cgroup").stdout, what="its scope")
     main = run("systemctl", "--user", "show", "--value", "-p", "MainPID", "colony").stdout.strip()
+    machine.run("mv", "/run/home/.config/colony/colony.yaml", "/run/home/settings")  # no reason to leave them alone
     machine.run("kill", "-9", main)
     eventually(lambda: run("systemctl", "--user", "show", "--value", "-p", "MainPID", "colony").stdout.strip() not in
                ("0", main) and pid_of("web") == web, what="another keeper")
     eventually(lambda: run("systemctl", "--user", "is-active", "colony", check=False).returncode == 0, what="READY")
+    machine.run("mv", "/run/home/settings", "/run/home/.config/colony/colony.yaml")
     run("systemctl", "--user", "reload", "colony")
     run("systemctl", "--user", "stop", "colony")
     assert machine.run("test", "-e", f"/proc/{web}", check=False).returncode == 1

@@ -98,6 +98,19 @@ def test_a_new_serve_takes_over_from_a_dead_keeper_and_engine(colony):
     assert_ticks_on(colony)
 
 
+def test_an_engine_that_hangs_keeps_nobody_from_taking_the_place_of_its_dead_keeper(colony):
+    before = start(colony)
+    engine = colony.engine
+    os.kill(engine, signal.SIGSTOP)
+    os.kill(colony.keeper, signal.SIGKILL)
+    colony.process.wait(10)
+    colony.start(SETTINGS)
+    assert not alive(engine)
+    assert identities(colony) == before
+    assert_ticks_on(colony)
+    assert "its engine hangs: that is killed, processes go on" in colony.log.read_text()
+
+
 def test_changed_settings_are_applied_at_a_takeover_and_nothing_else_restarts(colony):
     before = start(colony)
     colony.kill_both()
