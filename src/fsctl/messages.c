@@ -302,8 +302,12 @@ static void put_away(struct colony__messages *messages, int folder, struct colon
 {
     int rc = 0;
 
-    if (letter->is_pending || is_another(folder, letter))
+    if (letter->is_pending)
         return;
+    if (is_another(folder, letter)) {
+        post->has_pending = true; /* of a mere change, as by a link, nobody may tell us */
+        return;
+    }
     if (letter->refusal)
         rc = colony__messages_set_aside(folder, letter);
     else if (unlinkat(folder, letter->name, 0) < 0 && errno != ENOENT)

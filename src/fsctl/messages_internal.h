@@ -39,7 +39,7 @@ struct colony__post {
     struct colony__letter letters[COLONY__MESSAGES_MAX];
     size_t count;
     bool has_more;    /* than these */
-    bool has_pending; /* one is being written */
+    bool has_pending; /* one is being written, or was touched while it was acted on */
     uint32_t dropped; /* refused ones that were deleted */
     int rc;           /* negative: what is wrong with the directory, or putting away */
     struct colony_error err;

@@ -72,7 +72,24 @@ static void write_name(char name[NAME_MAX])
     (void)snprintf(name, NAME_MAX, MESSAGE ".%d.%019" PRIu64, (int)getpid(), next_time());
 }
 
-/* Never over another message. */
+/*
+ * Never over another message, and in one step: a link that loses its other name changes once more,
+ * and a reader that came between would take it for another message that has to be acted on.
+ */
+static int put(int folder, const char *new_name, const char *name)
+{
+    int rc = renameat2(folder, new_name, folder, name, RENAME_NOREPLACE) < 0 ? -errno : 0;
+
+    if (rc != -EINVAL && rc != -ENOSYS)
+        return rc;
+    rc = linkat(folder, new_name, folder, name, 0) < 0 ? -errno : 0;
+    if (rc == 0)
+        (void)unlinkat(folder, new_name, 0);
+    else if (rc == -EPERM || rc == -EOPNOTSUPP) /* a file system without links, too */
+        rc = renameat(folder, new_name, folder, name) < 0 ? -errno : 0;
+    return rc;
+}
+
 static int send_at(int folder, const char *text)
 {
     char new_name[NAME_MAX];
@@ -84,13 +101,10 @@ static int send_at(int folder, const char *text)
         return fd;
     for (unsigned i = 0; rc == -EEXIST && i < TRIES_MAX; i++) {
         write_name(name);
-        rc = 0;
-        if (linkat(folder, new_name, folder, name, 0) < 0)
-            rc = -errno;
-        if (rc == -EPERM || rc == -EOPNOTSUPP) /* a file system without links */
-            rc = renameat(folder, new_name, folder, name) < 0 ? -errno : 0;
+        rc = put(folder, new_name, name);
     }
-    (void)unlinkat(folder, new_name, 0);
+    if (rc < 0)
+        (void)unlinkat(folder, new_name, 0);
     (void)close(fd);
     return rc == 0 && fsync(folder) < 0 ? -errno : rc;
 }
