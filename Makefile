@@ -234,6 +234,8 @@ bench: all $(BENCH) ## colony beside its limits and its peers: make bench F="res
 bench-peers: ## install what the bench measures beside (Debian, as root); nothing of it is started
 	tests/bench/install-peers
 
+# A test asks for more memory than there can be, and wants to be told that there is none.
+test-asan: export ASAN_OPTIONS := allocator_may_return_null=1
 test-asan: ## both under AddressSanitizer and UndefinedBehaviorSanitizer, in build/asan
 	$(MAKE) BUILD=build/asan SANITIZE=address,undefined test
 

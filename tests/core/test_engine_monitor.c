@@ -126,6 +126,8 @@ static void fixture_clear(struct fixture *f)
     }
     stop(f->other);
     engine_slot_retire(f->other);
+    while (f->engine.open_handles > 0) /* they are freed on a turn of the loop */
+        (void)uv_run(&f->loop, UV_RUN_ONCE);
     colony_stats_close(f->engine.stats, on_closed, f);
     colony_timers_close(f->engine.timers, NULL, NULL);
     uv_close((uv_handle_t *)&f->deadline, NULL);
