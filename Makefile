@@ -201,7 +201,7 @@ test-unit: $(UNIT_BIN) ## the unit tests (cmocka), as any user
 	@rc=0; for t in $(UNIT_BIN); do echo "== $$t"; $$t || rc=1; done; exit $$rc
 
 test-integration: all lib $(EMBED) $(BUILD)/calls $(BUILD)/ends $(BUILD)/runs $(BUILD)/slave_reports $(BUILD)/driven $(BENCH) $(BUILD)/docs/generate $(BUILD)/faults.so ## the whole binary, by pytest; P=NAME picks a file of tests/integration, J=4 runs four at once (takes pytest-xdist)
-	COLONY=$(abspath $(BUILD))/colony $(PYTEST) $(if $(J),-n $(J) --dist loadfile) $(PYTEST_FLAGS) $(if $(P),$(P:%=tests/integration/test_%.py),tests/integration)
+	COLONY=$(abspath $(BUILD))/colony $(PYTEST) $(if $(J),-n $(J) --dist loadfile --max-worker-restart 0) $(PYTEST_FLAGS) $(if $(P),$(P:%=tests/integration/test_%.py),tests/integration)
 
 $(BUILD)/bench/%: tests/bench/%.c Makefile
 	@mkdir -p $(@D)
@@ -234,8 +234,8 @@ bench: all $(BENCH) ## colony beside its limits and its peers: make bench F="res
 bench-peers: ## install what the bench measures beside (Debian, as root); nothing of it is started
 	tests/bench/install-peers
 
-# A test asks for more memory than there can be, and wants to be told that there is none.
-test-asan: export ASAN_OPTIONS := allocator_may_return_null=1
+# A test asks for more memory than there can be, and wants to be told that there is none; others measure what grows.
+test-asan: export ASAN_OPTIONS := allocator_may_return_null=1:quarantine_size_mb=16
 test-asan: ## both under AddressSanitizer and UndefinedBehaviorSanitizer, in build/asan
 	$(MAKE) BUILD=build/asan SANITIZE=address,undefined test
 

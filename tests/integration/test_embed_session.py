@@ -16,6 +16,8 @@ from conftest import BINARY, eventually
 from sessions import session  # noqa: F401 (a fixture)
 
 BUILD = pathlib.Path(BINARY).parent
+pytestmark = pytest.mark.skipif("/asan/" in BINARY or "/tsan/" in BINARY,
+                                reason="a sanitizer wants to be loaded first")
 
 SERVER = """
 import socket, sys

@@ -259,6 +259,7 @@ int main(void)
 """
 
 
+@pytest.mark.skipif("/asan/" in BINARY or "/tsan/" in BINARY, reason="what is made here has no sanitizer")
 def test_stop_waits_for_the_daemon_not_for_the_program_that_it_is_a_part_of(tmp_path):
     (tmp_path / "part.c").write_text(PART)
     root = pathlib.Path(__file__).parents[2]
