@@ -186,6 +186,19 @@ class Faults:
             found[role] = collections.Counter(links)
         return found
 
+    def told(self):
+        """The state of each slot, and the pipes of both, for who looks for one too many."""
+        slots = [f"{s['name']}: {s['state']}, {s['os_pid']}" for s in self.colony.slots()]
+        pipes = {role: sorted(link for link in map(self.link, pathlib.Path(f"/proc/{getattr(self, role)}/fd").iterdir())
+                              if link.startswith("pipe:")) for role in ROLES}
+        return f"{slots} and {pipes}"
+
+    @staticmethod
+    def link(path):
+        with contextlib.suppress(OSError):
+            return os.readlink(path)
+        return ""
+
     def quiet(self, seconds=0.5):
         """Until neither makes a counted call any more."""
         deadline = time.monotonic() + seconds
@@ -515,10 +528,11 @@ class Faults:
         def closed():
             for role, links in self.descriptors().items():
                 more = links - self.baseline[role]
-                assert not more, f"{role} has {dict(more)} more"
+                assert not more, f"{role} has {dict(more)} more, with {self.told()}"
             return True
-        conftest.eventually(same, 4, "all as before")
-        conftest.eventually(closed, 4, "descriptors as before")
+        # A pipe is closed once its log is: a disk that others use as well may take seconds for that.
+        conftest.eventually(same, 15, "all as before")
+        conftest.eventually(closed, 15, "descriptors as before")
 
     def attempt(self, case):
         """Does it with the fault armed; returns how it was refused."""
