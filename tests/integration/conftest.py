@@ -45,6 +45,21 @@ def alive(pid):
         return False
 
 
+def assert_sleeps(pid, seconds=1, most=0):
+    """Once it is through with what it had to do nothing wakes it, and that not for a moment only."""
+    def switches():
+        with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+            return sum(int(line.split()[1]) for line in file if "ctxt_switches" in line)
+
+    def is_quiet():
+        before = switches()
+        time.sleep(seconds)
+        return switches() - before <= most
+
+    eventually(is_quiet, what="sleep")
+    assert is_quiet(), "it was woken"
+
+
 class Answer:
     def __init__(self, response, body):
         self.status = response.status

@@ -7,11 +7,10 @@ import re
 import signal
 import socket
 import subprocess
-import time
 
 import pytest
 
-from conftest import BINARY, eventually
+from conftest import BINARY, assert_sleeps, eventually
 from daemons import (ask, counts, curl, datagram, free_port, port_of, pretty, send, start,
                      status)
 
@@ -303,13 +302,4 @@ def test_an_idle_endpoint_wakes_nobody(colony):
     port = start(colony)
     send(port, "1")
 
-    def switches():
-        with open(f"/proc/{colony.engine}/status", encoding="ascii") as file:
-            return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", file.read(), re.M)[1])
-
-    def is_quiet():
-        """Once it is through with what was sent."""
-        before = switches()
-        time.sleep(2)
-        return switches() - before <= 2
-    eventually(is_quiet)
+    assert_sleeps(colony.engine, seconds=2, most=2)

@@ -6,11 +6,10 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 
 import pytest
 
-from conftest import BINARY, alive, eventually
+from conftest import BINARY, alive, assert_sleeps, eventually
 from directories import Directories, is_root
 
 
@@ -567,12 +566,4 @@ def test_an_idle_colony_sleeps(files):
     files.start()
     files.running("web")
 
-    def switches():
-        with open(f"/proc/{files.colony.engine}/status", encoding="utf-8") as file:
-            return int(file.read().split("\nvoluntary_ctxt_switches:")[1].split()[0])
-
-    def is_quiet():
-        before = switches()
-        time.sleep(1)
-        return switches() - before <= 2
-    eventually(is_quiet, what="a second of sleep")  # after looks that follow on those of the beginning
+    assert_sleeps(files.colony.engine, most=2)  # after looks that follow on those of the beginning

@@ -14,7 +14,7 @@ import urllib.request
 
 import pytest
 
-from conftest import BINARY, alive, children, eventually, needs_root
+from conftest import BINARY, alive, assert_sleeps, children, eventually, needs_root
 from test_spawn import hung  # noqa: F401 (a fixture)
 
 SLEEP = {"cmd": "sleep", "args": ["104729"]}
@@ -381,16 +381,7 @@ def test_many_are_checked_and_an_idle_engine_sleeps(colony):
     for number in range(1, 101):
         colony.wait_state("beat", "running", number)
 
-    def switches():
-        with open(f"/proc/{colony.engine}/status", encoding="utf-8") as file:
-            return int(next(line for line in file if line.startswith("voluntary")).split()[1])
-
-    def rests():
-        before = switches()
-        time.sleep(1)
-        return switches() - before <= 5
-
-    eventually(rests)  # once what was told of their starts is written
+    assert_sleeps(colony.engine, most=5)
 
 
 @needs_root

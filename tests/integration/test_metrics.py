@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from conftest import eventually
+from conftest import assert_sleeps, eventually
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = r'[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\[\\"n])*"'
@@ -189,17 +189,8 @@ def test_it_changes_nothing_and_wakes_nobody(colony):
     assert colony.http("POST", "/metrics").status == 405
     assert colony.http("HEAD", "/metrics").status == 200
 
-    def switches():
-        with open(f"/proc/{colony.engine}/status", encoding="ascii") as file:
-            return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", file.read(), re.M)[1])
-
     Metrics(colony)
-
-    def is_quiet():
-        before = switches()
-        return subprocess.run(["sleep", "1"], check=True).returncode == 0 and switches() - before == 0
-
-    eventually(is_quiet)
+    assert_sleeps(colony.engine)
 
 
 def test_nothing_runs_and_it_is_whole(colony):

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import BINARY, DEADLINE, alive, eventually
+from conftest import BINARY, DEADLINE, alive, assert_sleeps, eventually
 from rpc_client import Client, entries, raises, served_fixture, zmq  # pylint: disable=unused-import
 
 SLEEPER = {"name": "web", "cmd": "sleep 1000", "numprocesses": 2}
@@ -264,18 +264,7 @@ def test_what_was_saved_and_is_damaged_is_moved_aside_and_told(served, kind, nam
 def test_an_idle_colony_with_rpc_is_not_woken(served):
     with served.start({}).client() as rpc:
         rpc.set("note", 1)
-
-        def switches():
-            text = pathlib.Path(f"/proc/{served.colony.engine}/status").read_text(encoding="utf-8")
-            return int(text.split("\nvoluntary_ctxt_switches:")[1].split()[0])
-
-        def is_quiet():
-            """Once it is through with what was asked."""
-            before = switches()
-            time.sleep(2)
-            return switches() - before <= 2
-
-        eventually(is_quiet)
+        assert_sleeps(served.colony.engine, seconds=2, most=2)
 
 
 def test_metrics_tell_what_happened(served):

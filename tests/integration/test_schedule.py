@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from conftest import BINARY, DEADLINE, alive, eventually
+from conftest import BINARY, DEADLINE, alive, assert_sleeps, eventually
 
 
 class Schedule:
@@ -320,16 +320,7 @@ def test_it_costs_nothing_while_it_waits(schedule):
     one = schedule("--frequency=1000", "--", "echo", "hello")
     assert one.line() == "[1] hello"
     eventually(lambda: not (children_of(one.process.pid)))
-
-    def switches():
-        with open(f"/proc/{one.process.pid}/status", encoding="utf-8") as file:
-            return [line for line in file if "ctxt_switches" in line]
-
-    def is_quiet():
-        before = switches()
-        time.sleep(0.5)
-        return switches() == before
-    eventually(is_quiet, what="half a second without a wake-up")  # it may still clear up
+    assert_sleeps(one.process.pid, seconds=0.5)
 
 
 def watches_a_process(pid):

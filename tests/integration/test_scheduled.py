@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from conftest import BINARY, alive, eventually
+from conftest import BINARY, alive, assert_sleeps, eventually
 
 
 def job(command, schedule, **more):
@@ -379,17 +379,7 @@ def test_colony_ends_while_something_waits(colony):
 def test_it_costs_nothing_while_it_waits(colony):
     colony.start({"processes": {"it": job("true", "@yearly")}})
     colony.wait_state("it", "waiting")
-
-    def switches():
-        with open(f"/proc/{colony.engine}/status", encoding="utf-8") as file:
-            return [line for line in file if "ctxt_switches" in line]
-
-    def rests():
-        before = switches()
-        time.sleep(1)
-        return switches() == before
-
-    eventually(rests)  # once what was told of its beginning is written
+    assert_sleeps(colony.engine)
 
 
 def clock_watches(pid):

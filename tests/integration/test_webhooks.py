@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from conftest import eventually
+from conftest import assert_sleeps, eventually
 from pki import Pki
 from receiver import Receiver
 from test_access import free_port
@@ -508,17 +508,7 @@ def test_nothing_wakes_the_engine_while_nothing_happens(colony):
     with Receiver() as receiver:
         colony.start(settings({".": receiver.url()}))
         receiver.next("spawn")
-
-        def switches():
-            text = pathlib.Path(f"/proc/{colony.engine}/status").read_text()
-            return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", text, re.M)[1])
-
-        def is_quiet():
-            before = switches()
-            time.sleep(1)
-            return switches() == before
-
-        eventually(is_quiet)
+        assert_sleeps(colony.engine)
 
 
 def test_it_is_one_connection_for_many_events(colony):
