@@ -202,6 +202,8 @@ int colony_engine_new(struct colony_engine **out, struct uv_loop_s *loop,
     if (rc == 0)
         engine_trim_init(engine);
     if (rc == 0)
+        rc = colony_timers_add(engine->timers); /* for what is recorded later */
+    if (rc == 0)
         rc = colony_events_new(&engine->events);
     if (rc == 0)
         rc = colony_logs_new(&engine->logs, loop, on_log_status, engine);
@@ -399,6 +401,7 @@ static void on_logs_closed(void *data)
     struct colony_engine *engine = data;
 
     colony_history_free(engine->history);
+    (void)engine_record_rest(engine);
     if (engine->store)
         colony_store_close(engine->store, on_store_closed, engine);
     else
@@ -436,6 +439,7 @@ static void save_all(struct colony_engine *engine)
 {
     for (const struct colony_leaver *leaver = engine->leavers; leaver; leaver = leaver->next)
         leaver->leave(leaver->data);
+    (void)engine_record_rest(engine);
     if (engine->store)
         colony_store_flush(engine->store);
 }

@@ -134,6 +134,7 @@ struct template_entry {
     bool is_check : 1;                 /* runs commands for another one's sake (engine_check.c) */
     bool is_unconfirmed : 1; /* as recorded, until its file was seen again: what does not run waits
                               */
+    bool is_unrecorded : 1;  /* the store lacked memory for what became of it */
     bool is_removed : 1;     /* nobody sees it any more; freed with its last slot */
     bool is_given_up : 1;    /* flapped too often, all slots together */
     bool
@@ -174,7 +175,8 @@ struct colony_engine {
     struct colony_logs *logs;
     struct colony_timers *timers; /* of slots; closed last */
     struct colony_events *events;
-    struct colony_store *store; /* NULL: it could not be opened */
+    struct colony_store *store;       /* NULL: it could not be opened */
+    struct colony_timer record_timer; /* engine_record.c: while something is unrecorded */
     struct colony_history *history;
     struct colony_stats *stats;
     struct reload *reload; /* under way */
@@ -218,10 +220,11 @@ struct colony_engine {
     bool is_hurried; /* nobody gets a grace any more */
     bool is_lost;
     bool is_closing;
-    bool is_closed;     /* all that closing takes is under way */
-    bool has_forgotten; /* not all that was recorded could be read: what lives may be known */
-    int load_rc;        /* what kept it from going on with all that was recorded */
-    int exit_code;      /* of colony, once it has stopped */
+    bool is_closed;      /* all that closing takes is under way */
+    bool has_unrecorded; /* an entry is */
+    bool has_forgotten;  /* not all that was recorded could be read: what lives may be known */
+    int load_rc;         /* what kept it from going on with all that was recorded */
+    int exit_code;       /* of colony, once it has stopped */
     struct colony_error lost_why; /* code 0: the keeper has ended */
     size_t open_handles;          /* slots among them */
     colony_engine_close_cb close_cb;
@@ -425,10 +428,14 @@ int engine_check_free(const struct template_entry *entry, struct colony_error *e
 
 /* engine_record.c: the store's side of it. */
 int engine_load_templates(struct colony_engine *engine, struct colony_error *err);
-void engine_record(const struct template_entry *entry);
+/* Where memory is short, it is tried again; colony_engine_when_recorded tells. */
+void engine_record(struct template_entry *entry);
+/* What was tried in vain, now. -ENOMEM: again so. */
+int engine_record_rest(struct colony_engine *engine);
 /* As much of the history as the settings say. */
 void engine_keep_history(struct colony_engine *engine);
-void engine_record_removed(const struct template_entry *entry);
+/* -ENOMEM: an engine that takes over has it again, unless its file or its directory says else. */
+int engine_record_removed(const struct template_entry *entry);
 
 /* engine_trim.c: once it is quiet after many moves of slots, or @is_much, memory is given back. */
 void engine_trim_init(struct colony_engine *engine);

@@ -139,7 +139,7 @@ int colony_engine_drop_owned(struct colony_engine *engine, const char *origin, c
     rc = check_owner(entry, origin, err);
     if (rc < 0)
         return rc;
-    engine_record_removed(entry);
+    (void)engine_record_removed(entry); /* else it is dropped again: its file has gone */
     engine_remove_entry(entry);
     return 0;
 }

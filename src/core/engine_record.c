@@ -5,6 +5,7 @@
  * its workspace, those of a program each of its runs.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,10 @@
 #include "core/log.h"
 #include "core/store.h"
 
+enum {
+    RECORD_AGAIN_MS = 1000,
+};
+
 /* Writing. */
 
 /* False: its settings are those of the file, which are saved elsewhere. */
@@ -22,9 +27,9 @@ static bool has_own_settings(const struct template_entry *entry)
     return entry->template->hash != entry->file_hash;
 }
 
-void engine_record(const struct template_entry *entry)
+static int put(const struct template_entry *entry)
 {
-    struct colony_engine *engine = entry->engine;
+    const struct colony_engine *engine = entry->engine;
     const struct colony_store_template row = {
         .name = entry->template->name,
         .origin = entry->origin,
@@ -35,12 +40,52 @@ void engine_record(const struct template_entry *entry)
         .is_stopped = !entry->is_wanted,
     };
 
-    if (engine->store && !engine_is_of_session(entry) &&
-        colony_store_put_template(engine->store, &row) < 0)
-        colony_log(SEVERITY_ERROR, "cannot record %s: out of memory", entry->template->name);
+    if (!engine->store || engine_is_of_session(entry))
+        return 0;
+    return colony_store_put_template(engine->store, &row);
 }
 
-void engine_record_removed(const struct template_entry *entry)
+/* What was done is never undone for want of memory: it is recorded as soon as there is some. */
+int engine_record_rest(struct colony_engine *engine)
+{
+    int rc = 0;
+
+    if (!engine->has_unrecorded)
+        return 0;
+    for (struct template_entry *entry = engine->entries; entry && rc == 0; entry = entry->hh.next) {
+        if (!entry->is_unrecorded)
+            continue;
+        rc = entry->is_removed ? 0 : put(entry);
+        entry->is_unrecorded = colony_is_shortage(rc);
+    }
+    engine->has_unrecorded = rc < 0;
+    return rc;
+}
+
+static void on_record_again(struct colony_timer *timer)
+{
+    struct colony_engine *engine =
+        (struct colony_engine *)((char *)timer - offsetof(struct colony_engine, record_timer));
+
+    if (engine_record_rest(engine) < 0)
+        colony_timer_start(engine->timers, timer, on_record_again, RECORD_AGAIN_MS);
+}
+
+void engine_record(struct template_entry *entry)
+{
+    struct colony_engine *engine = entry->engine;
+    int rc = put(entry);
+
+    entry->is_unrecorded = colony_is_shortage(rc);
+    if (rc < 0)
+        colony_log(SEVERITY_ERROR, "cannot record %s: %s", entry->template->name, strerror(-rc));
+    if (!entry->is_unrecorded)
+        return;
+    engine->has_unrecorded = true;
+    colony_timer_start(engine->timers, &engine->record_timer, on_record_again, RECORD_AGAIN_MS);
+}
+
+int engine_record_removed(const struct template_entry *entry)
 {
     struct colony_engine *engine = entry->engine;
     const struct colony_store_template row = {
@@ -54,14 +99,12 @@ void engine_record_removed(const struct template_entry *entry)
     int rc = 0;
 
     if (engine_is_of_session(entry))
-        return; /* which records it itself */
+        return 0; /* which records it itself */
     if (engine->store && entry->file_hash != 0)
         rc = colony_store_put_template(engine->store, &row);
     else if (engine->store)
         rc = colony_store_remove_template(engine->store, entry->template->name);
-    if (rc < 0)
-        colony_log(SEVERITY_ERROR, "cannot record the end of %s: out of memory",
-                   entry->template->name);
+    return rc;
 }
 
 struct recorded {
@@ -87,6 +130,8 @@ int colony_engine_when_recorded(struct colony_engine *engine, colony_recorded_cb
 {
     struct recorded *recorded;
 
+    if (engine_record_rest(engine) < 0)
+        return -ENOMEM;
     if (engine->store)
         return colony_store_sync(engine->store, cb, data);
     recorded = calloc(1, sizeof *recorded);

@@ -267,7 +267,7 @@ static void apply(struct reload *reload)
             continue;
         engine_set_why(entry, reload->why);
         entry->file_hash = 0; /* the file has it no more: nothing is to be remembered */
-        engine_record_removed(entry);
+        (void)engine_record_removed(entry); /* else it is not restored: the file has it no more */
         engine_remove_entry(entry);
     }
     settings->template_count = 0;

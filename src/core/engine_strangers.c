@@ -208,7 +208,8 @@ int colony_engine_let_go(struct colony_engine *engine, const char *name, const c
         rc = check_leaving(entry->slots[i], err);
     if (rc < 0)
         return rc;
-    engine_record_removed(entry);
+    if (engine_record_removed(entry) < 0)
+        return colony_fail(err, -ENOMEM, "cannot let go of %s: out of memory", name);
     entry->is_wanted = false;
     entry->is_removed = true;
     engine_schedule_forget(entry);

@@ -306,7 +306,8 @@ int colony_engine_remove_template(struct colony_engine *engine, const char *name
         return err->code;
     if (engine_check_free(entry, err) < 0)
         return err->code;
-    engine_record_removed(entry);
+    if (engine_record_removed(entry) < 0)
+        return colony_fail(err, -ENOMEM, "cannot remove %s: out of memory", name);
     engine_remove_entry(entry);
     return 0;
 }

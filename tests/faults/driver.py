@@ -442,8 +442,15 @@ class Faults:
             time.sleep(0.005)
         return False
 
+    def wanted(self):
+        """Which slots there are, which of them are up, and a setting that is changed."""
+        slots = {(s["name"], s["slot"]): s["state"] in ("running", "ready")
+                 for s in self.colony.slots()}
+        return slots | {"nice": self.colony.http("GET", "/processes/it").json()["nice"]}
+
     def prepare_engine(self):
         self.before = self.engine
+        self.wanted_before = self.wanted()
 
     def do_engine(self):
         with contextlib.suppress(ProcessLookupError):
@@ -462,11 +469,18 @@ class Faults:
         self.learn_maps()
         return self.engine != self.before
 
+    def is_as_wanted(self):
+        now, before = self.wanted(), self.wanted_before
+        assert now == before, f"{dict(before.items() - now.items())} became " \
+            f"{dict(now.items() - before.items())}"
+        return True
+
     def undo_engine(self):
         """A slot that was stopped has kept its pipe, which the new engine let go of."""
         if "store" in self.colony.http("GET", "/readyz").text:  # it had failed: try another
             self.do("engine")
             conftest.eventually(self.check_engine, what="another engine")
+        conftest.eventually(self.is_as_wanted, 15, "all that is wanted, and nothing else")
         for name in ("it", "large", "direct", "waits"):
             self.post(f"/processes/{name}/_start?wait=5")
             self.post(f"/processes/{name}/_stop?wait=5")
@@ -509,6 +523,7 @@ class Faults:
                 raise Finding("the engine ended")
             self.before = self.engine
             conftest.eventually(self.check_engine, what="a new engine")
+            self.wanted_before = self.wanted()  # what was asked for may be done or not
             self.undo_engine()
         for who, pid in self.pids.items():
             if not conftest.alive(pid):

@@ -70,6 +70,16 @@ def test_what_was_added_is_not_forgotten_by_an_engine_that_lacks_memory(faults):
         faults.run_case(driver.Case("engine", "engine", "alloc", "once", first))
 
 
+@pytest.mark.parametrize("action", ["sub", "stop", "remove", "update"])
+def test_what_was_changed_while_memory_was_short_is_not_forgotten(faults, action):
+    faults.start()
+    for first in range(1, 9):
+        faults.run_case(driver.Case(action, "engine", "alloc", "once", first))
+        faults.do("engine")
+        faults.settle("engine")
+    assert faults.ran[action, "engine", "alloc", "once"] == 8
+
+
 def test_a_thousand_starts_that_fail_at_once_need_no_stack(colony):
     def small_stack():
         resource.setrlimit(resource.RLIMIT_STACK, (1 << 20, 1 << 20))
