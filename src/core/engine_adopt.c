@@ -124,15 +124,24 @@ static void look_at_stranger(struct slot *slot, const struct slot_note *note)
 
 static void read_note(struct slot *slot, const struct colony_record *record, struct slot_note *note)
 {
+    struct template_entry *entry = slot->entry;
+    const struct slot_note unknown = {.state = SLOT_RUNNING,
+                                      .process_hash = entry->template->process_hash};
     uint8_t bytes[COLONY_NOTE_SIZE];
+    int rc;
 
     memcpy(bytes, record->note, sizeof bytes);
-    (void)colony_notes_get(&slot->entry->engine->notes, slot->index, record, bytes);
+    rc = colony_notes_get(&entry->engine->notes, slot->index, record, bytes);
     memcpy(note, bytes, sizeof *note);
-    if (note->version != NOTE_VERSION) /* found by its mark: all that is known is that it runs */
-        *note = (struct slot_note){.is_wanted = 1,
-                                   .state = SLOT_RUNNING,
-                                   .process_hash = slot->entry->template->process_hash};
+    if (note->version != NOTE_VERSION) { /* found by its mark: all that is known is that it runs */
+        *note = unknown;
+        note->is_wanted = 1;
+    } else if (rc < 0 && rc != -ENOENT) { /* what was true when it was ordered may not be now */
+        colony_log(SEVERITY_ERROR, "cannot read what was noted about %s.%u: %s",
+                   entry->template->name, slot->number, strerror(-rc));
+        *note = unknown;
+        note->is_wanted = entry->is_wanted;
+    }
     slot->is_once = note->is_wanted == NOTE_ONCE;
     slot->is_wanted = (note->is_wanted || note->is_left_alone) && !slot->is_leaving;
     look_at_stranger(slot, note);

@@ -121,15 +121,19 @@ int colony_notes_put(struct colony_notes *notes, uint32_t index, const struct co
 }
 
 /* Not through the mapping: on a full disk even looking at a hole may end in SIGBUS (tmpfs). */
-bool colony_notes_get(const struct colony_notes *notes, uint32_t index,
-                      const struct colony_record *record, void *note)
+int colony_notes_get(const struct colony_notes *notes, uint32_t index,
+                     const struct colony_record *record, void *note)
 {
     struct colony_note_cell cell;
+    ssize_t length;
 
-    if (index >= notes->capacity ||
-        pread(notes->fd, &cell, sizeof cell, (off_t)size_of(index)) != (ssize_t)sizeof cell ||
-        !is_about(&cell, record))
-        return false;
+    if (index >= notes->capacity)
+        return -ENOENT;
+    length = pread(notes->fd, &cell, sizeof cell, (off_t)size_of(index));
+    if (length < 0)
+        return -errno;
+    if (length != (ssize_t)sizeof cell || !is_about(&cell, record))
+        return -ENOENT;
     memcpy(note, cell.places[cell.turn & 1], COLONY_NOTE_SIZE);
-    return true;
+    return 0;
 }

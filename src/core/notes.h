@@ -38,8 +38,9 @@ void colony_notes_clear(struct colony_notes *notes);
 int colony_notes_put(struct colony_notes *notes, uint32_t index, const struct colony_record *record,
                      const void *note);
 
-/* Copies what was noted last about the process of @record. False: nothing since it was ordered. */
-bool colony_notes_get(const struct colony_notes *notes, uint32_t index,
-                      const struct colony_record *record, void *note);
+/* Copies what was noted last about the process of @record. -ENOENT: nothing since it was ordered;
+ * -errno: it cannot be read. */
+int colony_notes_get(const struct colony_notes *notes, uint32_t index,
+                     const struct colony_record *record, void *note);
 
 #endif

@@ -205,6 +205,8 @@ static int begin_session(struct store_db *db, const char *path)
     code = sqlite3_exec(db->sqlite, "BEGIN IMMEDIATE; ROLLBACK", NULL, NULL, NULL);
     if ((code & 0xff) == SQLITE_READONLY || sqlite3_db_readonly(db->sqlite, "main") == 1)
         return -EAGAIN;
+    if ((code & 0xff) == SQLITE_NOMEM) /* it may have begun, and not come to its ROLLBACK */
+        return -ENOMEM;
     (void)sqlite3_busy_timeout(db->sqlite, BUSY_MS);
     (void)sqlite3_limit(db->sqlite, SQLITE_LIMIT_LENGTH, ROW_BYTES_MAX);
     (void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0);

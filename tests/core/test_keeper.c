@@ -214,10 +214,10 @@ TEST(test_a_note_is_there_for_the_next_engine)
     kept_begin(&kept);
     (void)spawn_script(&kept, "exec sleep 60", NULL);
     record = &kept.table.records[0];
-    assert_false(colony_notes_get(&kept.notes, 0, record, found));
+    assert_int_equal(colony_notes_get(&kept.notes, 0, record, found), -ENOENT);
     assert_int_equal(colony_notes_put(&kept.notes, 0, record, note), 0);
     next_engine(&kept);
-    assert_true(colony_notes_get(&kept.notes, 0, &kept.table.records[0], found));
+    assert_int_equal(colony_notes_get(&kept.notes, 0, &kept.table.records[0], found), 0);
     assert_memory_equal(found, note, sizeof note);
 }
 

@@ -59,7 +59,7 @@ static int get(const struct fixture *f, uint32_t index, const struct colony_reco
 {
     uint8_t note[COLONY_NOTE_SIZE];
 
-    if (!colony_notes_get(&f->notes, index, record, note))
+    if (colony_notes_get(&f->notes, index, record, note) < 0)
         return -1;
     for (size_t i = 1; i < sizeof note; i++)
         assert_int_equal(note[i], note[0]);
@@ -112,7 +112,23 @@ TEST(test_there_is_a_place_for_each_record_and_no_more)
     for (uint32_t i = 0; i < CAPACITY; i++)
         assert_int_equal(get(&f, i, &web), i);
     assert_int_equal(colony_notes_put(&f.notes, CAPACITY, &web, note), -ENOSPC);
-    assert_false(colony_notes_get(&f.notes, CAPACITY, &web, found));
+    assert_int_equal(colony_notes_get(&f.notes, CAPACITY, &web, found), -ENOENT);
+    fixture_clear(&f);
+}
+
+TEST(test_what_cannot_be_read_is_not_taken_for_nothing)
+{
+    uint8_t found[COLONY_NOTE_SIZE];
+    struct fixture f;
+    int fd;
+
+    fixture_init(&f);
+    put(&f, 0, &web, 1);
+    fd = f.notes.fd;
+    f.notes.fd = -1;
+    assert_int_equal(colony_notes_get(&f.notes, 0, &web, found), -EBADF);
+    f.notes.fd = fd;
+    assert_int_equal(get(&f, 0, &web), 1);
     fixture_clear(&f);
 }
 
