@@ -188,6 +188,7 @@ int main(void)
         cmocka_unit_test(test_the_last_note_counts_and_outlives_us),
         cmocka_unit_test(test_a_note_is_of_one_process_alone),
         cmocka_unit_test(test_there_is_a_place_for_each_record_and_no_more),
+        cmocka_unit_test(test_what_cannot_be_read_is_not_taken_for_nothing),
         cmocka_unit_test(test_a_writer_may_be_killed_at_any_time),
         cmocka_unit_test(test_what_is_no_file_of_notes_is_refused),
     };
