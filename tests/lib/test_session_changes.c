@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is changed of a session's processes, and what they look like. */
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <unistd.h>
 
 #include "placed.h"
 
@@ -131,6 +134,24 @@ TEST(test_a_wait_ends_when_it_holds_or_time_is_over_or_nothing_can_come_of_it)
     place_clear(&place);
 }
 
+/* While it is being loaded, it has files open that it has not later. */
+static void wait_until_asleep(pid_t pid)
+{
+    char path[64];
+    char stat[256] = "";
+    char state = '\0';
+
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    while (state != 'S') {
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+        assert_true(read(fd, stat, sizeof stat - 1) > 0);
+        (void)close(fd);
+        assert_int_equal(sscanf(stat, "%*d (%*[^)]) %c", &state), 1);
+        (void)sched_yield();
+    }
+}
+
 TEST(test_a_state_is_saved_and_known_again)
 {
     const struct colony_session_look save = {.state = "idle", .saves = true};
@@ -141,7 +162,7 @@ TEST(test_a_state_is_saved_and_known_again)
     struct place place;
 
     place_init(&place);
-    (void)start(&place, "exec:///bin/sleep?60", "one");
+    wait_until_asleep(start(&place, "exec:///bin/sleep?60", "one").pid);
     assert_int_equal(colony_session_fingerprint(place.session, "one", &save, NULL, &place.err), 0);
     expect(&place, colony_session_fingerprint(place.session, "one", &other, &json, &place.err),
            -ENOENT, "busy");
