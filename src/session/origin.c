@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/error.h"
@@ -22,6 +23,7 @@
 enum {
     FOLDER_SIZE = 32, /* /proc/PID */
     STATUS_SIZE = 4096,
+    EXEC_TURNS = 200, /* of 1 ms, for a program that is being loaded */
 };
 
 static const char default_path[] = "/usr/local/bin:/usr/bin:/bin";
@@ -114,15 +116,34 @@ static int read_strings(struct reading *reading, struct colony__items *out, cons
                        (int)reading->pid, (int)reading->pid, name, strerror(-rc));
 }
 
+/* The kernel's have none. */
+static bool has_program(const struct reading *reading)
+{
+    struct stat info;
+
+    return fstatat(reading->folder, "exe", &info, 0) == 0;
+}
+
 static int read_cmdline(struct reading *reading)
 {
+    const struct timespec turn = {.tv_nsec = 1000000};
     int rc = read_strings(reading, &reading->cmdline, "cmdline");
 
+    /* There is none for a moment within execve(2). */
+    for (int i = 0; rc == 0 && reading->cmdline.count == 0 && i < EXEC_TURNS; i++) {
+        if (!has_program(reading))
+            break;
+        (void)nanosleep(&turn, NULL);
+        rc = read_strings(reading, &reading->cmdline, "cmdline");
+    }
     if (rc < 0)
         return rc;
     if (reading->cmdline.count == 0)
         return colony_fail(reading->err, -EINVAL,
-                           "cannot attach process %d: it has no command line: it is the kernel's",
+                           has_program(reading)
+                               ? "cannot attach process %d: it has emptied its command line"
+                               : "cannot attach process %d: it has no command line: it is the "
+                                 "kernel's",
                            (int)reading->pid);
     for (size_t i = 0; i < reading->cmdline.count; i++)
         if (!is_utf8(reading->cmdline.items[i]))
