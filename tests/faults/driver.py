@@ -112,7 +112,7 @@ class Faults:
     def settings(self):
         restart = {"delay": 0.05, "max_delay": 0.2}
 
-        def template(cmd="sleep 1000", **more):
+        def template(cmd="sleep 1000000", **more):
             return {"cmd": cmd, "os_env": False, "graceful_timeout": 1, "restart": restart,
                     **more}
         return {"processes": {
@@ -121,7 +121,7 @@ class Faults:
             "it": template(start=False, nice=self.turn % 2),
             "large": template(start=False, env={"LARGE": "x" * 6000}),
             "direct": template(start=False, log={"direct": True}),
-            "waits": template("sh", args=["-c", "echo up; exec sleep 1000"], start=False,
+            "waits": template("sh", args=["-c", "echo up; exec sleep 1000000"], start=False,
                               ready={"line": "up"}),
             "crash": template(),
             "echo": template("cat", redirect_output=["out"], redirect_input=True),
@@ -144,7 +144,7 @@ class Faults:
                 raise RuntimeError(f"the library is not in the {role}")
         conftest.eventually(lambda: all(s["state"] in ("running", "ready") or s["name"] in (
             "it", "large", "direct", "waits") for s in self.colony.slots()), what="all up")
-        self.post("/processes", json.dumps({"name": "kept", "cmd": "sleep 1000", "os_env": False}))
+        self.post("/processes", json.dumps({"name": "kept", "cmd": "sleep 1000000", "os_env": False}))
         conftest.eventually(lambda: self.states("kept") == ["running"], what="what was added")
         self.pids = self.bystanders()
         for action in ACTIONS:  # what is made once and kept is no leak
@@ -386,7 +386,7 @@ class Faults:
         return self.ask("GET", "/history?limit=5")
 
     def do_add(self):
-        return self.post("/processes", json.dumps({"name": "added", "cmd": "sleep 1000",
+        return self.post("/processes", json.dumps({"name": "added", "cmd": "sleep 1000000",
                                                    "os_env": False, "graceful_timeout": 1}))
 
     def check_add(self):
