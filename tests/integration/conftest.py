@@ -18,6 +18,12 @@ import pytest
 BINARY = os.environ.get("COLONY", str(pathlib.Path(__file__).parents[2] / "build" / "colony"))
 DEADLINE = float(os.environ.get("COLONY_TEST_DEADLINE", "20"))
 
+# A shell's background jobs ignore these, and so would all that is started here, for ever.
+for signum in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(signum) == signal.SIG_IGN:
+        signal.signal(signum, signal.default_int_handler if signum == signal.SIGINT
+                      else signal.SIG_DFL)
+
 
 def eventually(look, seconds=None, what="it"):
     """Waits until look() is true and returns what it said; looks again when it raises."""
