@@ -125,14 +125,14 @@ class Log:
 class Told:
     """What colony's own log says of each process, read as it grows."""
 
-    STARTED = re.compile(r"(\S+\.\d+) started: pid (\d+),")
+    TOLD = re.compile(r"(\S+\.\d+) [^:\n]+: pid (\d+), id (\d+)")  # its start, or its end
     UNHEARD = re.compile(r"(\S+\.\d+) may have said that it is ready while nobody could hear it: "
                          r"pid (\d+);")
 
     def __init__(self, path):
         self.path = path
         self.offset = 0
-        self.starts = collections.Counter()
+        self.ids = collections.defaultdict(set)  # by slot and pid
         self.unheard = set()
 
     def look(self):
@@ -142,7 +142,8 @@ class Told:
         whole = text[:text.rfind(b"\n") + 1]
         self.offset += len(whole)
         whole = whole.decode(errors="replace")
-        self.starts.update((name, int(pid)) for name, pid in self.STARTED.findall(whole))
+        for name, pid, told in self.TOLD.findall(whole):
+            self.ids[name, int(pid)].add(told)
         self.unheard.update((name, int(pid)) for name, pid in self.UNHEARD.findall(whole))
         return self
 
@@ -382,7 +383,7 @@ class Chaos(ordeal.Ordeal):
     def is_reused(self, name, pid):
         """The kernel has given the number of one that ended to a later one of the same slot."""
         try:  # what it writes may be there before colony has told that it runs
-            conftest.eventually(lambda: self.told.look().starts[name, pid] > 1)
+            conftest.eventually(lambda: len(self.told.look().ids[name, pid]) > 1)
         except AssertionError:
             return False
         return True
