@@ -141,6 +141,18 @@ def test_a_change_that_lacks_memory_is_made_whole(colony, field):
     raise AssertionError("it takes more than 120 allocations")
 
 
+def test_a_start_whose_descriptors_do_not_reach_the_keeper_fails_and_is_tried_again(colony):
+    colony.start({"processes": {"it": {
+        "cmd": "sleep 1000", "start": False, "env": {"LARGE": "x" * 6000},  # more than a message takes
+        "restart": {"delay": 0.05, "max_delay": 0.2}}}})
+    soft, hard = resource.prlimit(colony.keeper, resource.RLIMIT_NOFILE)
+    resource.prlimit(colony.keeper, resource.RLIMIT_NOFILE, (0, hard))
+    assert colony.http("POST", "/processes/it/_start").status == 200
+    eventually(lambda: "descriptors" in colony.slot("it")["failure"], what="it is told")
+    resource.prlimit(colony.keeper, resource.RLIMIT_NOFILE, (soft, hard))
+    colony.wait_state("it", "running")
+
+
 def test_a_thousand_starts_that_fail_at_once_need_no_stack(colony):
     def small_stack():
         resource.setrlimit(resource.RLIMIT_STACK, (1 << 20, 1 << 20))
