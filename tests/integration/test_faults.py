@@ -141,6 +141,25 @@ def test_a_change_that_lacks_memory_is_made_whole(colony, field):
     raise AssertionError("it takes more than 120 allocations")
 
 
+def test_a_reload_that_lacked_memory_for_what_is_new_does_not_say_that_it_was_done(colony):
+    old, new = {"old": {"cmd": "sleep 1000"}}, {"new": {"cmd": "sleep 1000"}}
+    control = under_faults(colony, {"processes": old})
+    for nth in range(1, 1000):
+        colony.write({"processes": old | new})
+        control.arm("engine", "alloc", "once", nth)
+        status = 0
+        with contextlib.suppress(http.client.HTTPException, OSError):
+            status = colony.http("POST", "/_reload").status
+        seen = control.read("engine")["seen"]
+        control.disarm()
+        if status == 200:
+            assert "new" in {slot["name"] for slot in colony.slots()}, nth
+        colony.write({"processes": old})
+        assert colony.http("POST", "/_reload").status == 200
+        if status == 200 and seen < nth:
+            return
+
+
 def test_a_start_whose_descriptors_do_not_reach_the_keeper_fails_and_is_tried_again(colony):
     colony.start({"processes": {"it": {
         "cmd": "sleep 1000", "start": False, "env": {"LARGE": "x" * 6000},  # more than a message takes
