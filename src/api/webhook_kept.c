@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/webhook_internal.h"
 #include "api/webhook_queue_internal.h"
+#include "core/error.h"
 #include "core/events.h"
 #include "core/log.h"
 
@@ -112,28 +114,64 @@ static bool restore_line(char *line, size_t size, struct colony__webhook *const 
     return true;
 }
 
-void colony__webhooks_restore(const char *state_dir, struct colony__webhook *const *hooks,
-                              size_t count)
+/* All of it before anything is posted: where it cannot be read, it is tried again. */
+static int read_kept(char **out, size_t *size, const char *path)
 {
-    char path[PATH_MAX];
-    char *line = NULL;
-    size_t space = 0;
-    uint64_t lost = 0;
-    ssize_t size;
-    FILE *file;
+    FILE *file = fopen(path, "re");
+    struct stat info;
+    int rc = 0;
 
-    find_place(path, state_dir, "");
-    file = fopen(path, "re");
     if (!file)
-        return;
-    while ((size = getline(&line, &space, file)) > 0)
-        lost += !restore_line(line, (size_t)size, hooks, count);
-    free(line);
-    if (ferror(file))
-        colony_log(SEVERITY_ERROR, "cannot read %s: what waited for webhooks is not posted", path);
+        return -errno;
+    if (fstat(fileno(file), &info) < 0)
+        rc = -errno;
+    *out = rc == 0 ? malloc((size_t)info.st_size + 1) : NULL;
+    if (rc == 0 && !*out)
+        rc = -ENOMEM;
+    if (rc == 0) {
+        *size = fread(*out, 1, (size_t)info.st_size, file);
+        (*out)[*size] = '\0';
+        rc = ferror(file) ? -EIO : 0;
+    }
     (void)fclose(file);
-    (void)unlink(path);
+    return rc;
+}
+
+static void restore(char *text, size_t size, struct colony__webhook *const *hooks, size_t count)
+{
+    uint64_t lost = 0;
+
+    for (char *line = text, *end = text + size; line < end;) {
+        char *newline = memchr(line, '\n', (size_t)(end - line));
+        char *next = newline ? newline + 1 : end;
+
+        lost += !restore_line(line, (size_t)(next - line), hooks, count);
+        line = next;
+    }
     if (lost > 0)
         colony_log(SEVERITY_WARNING, "gives up %" PRIu64 " %s for webhooks that are no more", lost,
                    lost == 1 ? "event" : "events");
+}
+
+int colony__webhooks_restore(const char *state_dir, struct colony__webhook *const *hooks,
+                             size_t count)
+{
+    char path[PATH_MAX];
+    char *text = NULL;
+    size_t size = 0;
+    int rc;
+
+    find_place(path, state_dir, "");
+    rc = read_kept(&text, &size, path);
+    if (rc == -ENOENT)
+        return 0;
+    if (rc == 0)
+        restore(text, size, hooks, count);
+    free(text);
+    if (colony_is_shortage(rc))
+        return rc;
+    if (rc < 0)
+        colony_log(SEVERITY_ERROR, "cannot read %s: what waited for webhooks is not posted", path);
+    (void)unlink(path);
+    return 0;
 }

@@ -14,8 +14,8 @@ struct colony__webhook;
 void colony__webhooks_keep(const char *state_dir, struct colony__webhook *const *hooks,
                            size_t count);
 /* Queues what was kept, each event for the hook that posts the same to the same URL, and removes
- * the file. Events whose hook is no more are counted in the log. */
-void colony__webhooks_restore(const char *state_dir, struct colony__webhook *const *hooks,
-                              size_t count);
+ * the file. Events whose hook is no more are counted in the log. A shortage: nothing was done. */
+int colony__webhooks_restore(const char *state_dir, struct colony__webhook *const *hooks,
+                             size_t count);
 
 #endif

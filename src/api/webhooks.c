@@ -353,11 +353,12 @@ static int start(void *controller, struct colony_error *err)
         return rc;
     rc = use_hooks(webhooks, &hooks);
     if (rc == 0)
+        rc = colony__webhooks_restore(colony_engine_state_dir(webhooks->engine),
+                                      webhooks->hooks.list, webhooks->hooks.count);
+    if (rc == 0)
         rc = listen_to_events(webhooks);
     if (rc < 0)
-        return colony_fail(err, rc, "cannot use webhooks: out of memory");
-    colony__webhooks_restore(colony_engine_state_dir(webhooks->engine), webhooks->hooks.list,
-                             webhooks->hooks.count);
+        return colony_fail_os(err, rc, "cannot use webhooks");
     colony_engine_add_leaver(webhooks->engine, &webhooks->leaver);
     colony_engine_add_meters(webhooks->engine, &webhooks->meters);
     colony_engine_add_reload_part(webhooks->engine, &part, webhooks);

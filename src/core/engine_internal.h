@@ -74,6 +74,7 @@ struct slot {
     bool is_retired : 1;  /* out of its template, freed on the loop's next turn */
     bool has_record : 1;
     bool output_lost : 1;
+    bool is_unnoted : 1;     /* engine_save_note failed */
     bool strays_counted : 1; /* of the stop under way */
     uint8_t adopted_state;   /* enum colony_record_state it was told in, until WELCOME */
     pid_t adopting;          /* the keeper has been asked for this one; 0: to spawn one */
@@ -135,6 +136,7 @@ struct template_entry {
     bool is_unconfirmed : 1; /* as recorded, until its file was seen again: what does not run waits
                               */
     bool is_unrecorded : 1;  /* the store lacked memory for what became of it */
+    bool is_unlinked : 1;    /* there was none for all that its template now takes */
     bool is_removed : 1;     /* nobody sees it any more; freed with its last slot */
     bool is_given_up : 1;    /* flapped too often, all slots together */
     bool
@@ -221,7 +223,7 @@ struct colony_engine {
     bool is_lost;
     bool is_closing;
     bool is_closed;      /* all that closing takes is under way */
-    bool has_unrecorded; /* an entry is */
+    bool has_unrecorded; /* an entry is, or unlinked, or a slot unnoted */
     bool has_forgotten;  /* not all that was recorded could be read: what lives may be known */
     int load_rc;         /* what kept it from going on with all that was recorded */
     int exit_code;       /* of colony, once it has stopped */
@@ -414,6 +416,8 @@ int engine_check_template(struct colony_engine *engine, const struct colony_temp
 uint32_t engine_count_slots(const struct template_entry *entry);
 void engine_want_again(struct template_entry *entry);
 int engine_exchange_template(struct template_entry *entry, struct colony_template *template);
+/* What it lacked memory for, once more. -ENOMEM. */
+int engine_link_rest(struct template_entry *entry);
 int engine_renew_template(struct template_entry *entry, struct colony_template *template);
 void engine_remove_entry(struct template_entry *entry);
 
@@ -430,6 +434,8 @@ int engine_check_free(const struct template_entry *entry, struct colony_error *e
 int engine_load_templates(struct colony_engine *engine, struct colony_error *err);
 /* Where memory is short, it is tried again; colony_engine_when_recorded tells. */
 void engine_record(struct template_entry *entry);
+/* The same for what is marked: a slot unnoted, an entry unlinked. */
+void engine_record_later(struct colony_engine *engine);
 /* What was tried in vain, now. -ENOMEM: again so. */
 int engine_record_rest(struct colony_engine *engine);
 /* As much of the history as the settings say. */

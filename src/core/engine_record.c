@@ -45,30 +45,56 @@ static int put(const struct template_entry *entry)
     return colony_store_put_template(engine->store, &row);
 }
 
-/* What was done is never undone for want of memory: it is recorded as soon as there is some. */
-int engine_record_rest(struct colony_engine *engine)
-{
-    int rc = 0;
-
-    if (!engine->has_unrecorded)
-        return 0;
-    for (struct template_entry *entry = engine->entries; entry && rc == 0; entry = entry->hh.next) {
-        if (!entry->is_unrecorded)
-            continue;
-        rc = entry->is_removed ? 0 : put(entry);
-        entry->is_unrecorded = colony_is_shortage(rc);
-    }
-    engine->has_unrecorded = rc < 0;
-    return rc;
-}
-
 static void on_record_again(struct colony_timer *timer)
 {
     struct colony_engine *engine =
         (struct colony_engine *)((char *)timer - offsetof(struct colony_engine, record_timer));
 
-    if (engine_record_rest(engine) < 0)
-        colony_timer_start(engine->timers, timer, on_record_again, RECORD_AGAIN_MS);
+    (void)engine_record_rest(engine);
+}
+
+void engine_record_later(struct colony_engine *engine)
+{
+    if (!engine->has_unrecorded)
+        colony_timer_start(engine->timers, &engine->record_timer, on_record_again, RECORD_AGAIN_MS);
+    engine->has_unrecorded = true;
+}
+
+/* -ENOMEM. */
+static int record_rest_of(struct template_entry *entry)
+{
+    const struct colony_engine *engine = entry->engine;
+    bool is_going_on = !engine->is_lost && !engine->is_closing;
+    int rc = 0;
+
+    for (uint32_t i = 0; is_going_on && i < entry->slot_count; i++)
+        if (entry->slots[i]->is_unnoted)
+            engine_save_note(entry->slots[i]);
+    if (entry->is_unrecorded)
+        rc = entry->is_removed ? 0 : put(entry);
+    entry->is_unrecorded = colony_is_shortage(rc);
+    if (entry->is_unlinked && is_going_on && rc == 0)
+        rc = engine_link_rest(entry);
+    return colony_is_shortage(rc) ? -ENOMEM : 0;
+}
+
+/* What was done is never undone for want of memory: it is recorded as soon as there is some. */
+int engine_record_rest(struct colony_engine *engine)
+{
+    struct template_entry *next;
+    int rc = 0;
+
+    if (!engine->has_unrecorded)
+        return 0;
+    engine->has_unrecorded = false;
+    for (struct template_entry *entry = engine->entries; entry; entry = next) {
+        next = entry->hh.next;
+        if (record_rest_of(entry) < 0)
+            rc = -ENOMEM;
+    }
+    if (rc < 0)
+        engine_record_later(engine);
+    return rc;
 }
 
 void engine_record(struct template_entry *entry)
@@ -79,10 +105,8 @@ void engine_record(struct template_entry *entry)
     entry->is_unrecorded = colony_is_shortage(rc);
     if (rc < 0)
         colony_log(SEVERITY_ERROR, "cannot record %s: %s", entry->template->name, strerror(-rc));
-    if (!entry->is_unrecorded)
-        return;
-    engine->has_unrecorded = true;
-    colony_timer_start(engine->timers, &engine->record_timer, on_record_again, RECORD_AGAIN_MS);
+    if (entry->is_unrecorded)
+        engine_record_later(engine);
 }
 
 int engine_record_removed(const struct template_entry *entry)

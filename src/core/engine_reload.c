@@ -188,7 +188,9 @@ static void apply_template(struct reload *reload, struct colony_template *templa
     } else if (entry) {
         engine_set_why(entry, reload->why);
         entry->file_hash = hash;
-        rc = engine_renew_template(entry, template);
+        if (engine_renew_template(entry, template) < 0)
+            colony_log(SEVERITY_ERROR, "cannot change all of %s: out of memory",
+                       entry->template->name);
     } else {
         rc = engine_make_entry(engine, template, ENGINE_ORIGIN_CONFIG, &entry);
         if (rc == 0) {
@@ -200,7 +202,8 @@ static void apply_template(struct reload *reload, struct colony_template *templa
         }
     }
     if (rc < 0)
-        colony_log(SEVERITY_ERROR, "cannot apply all of the settings: out of memory");
+        reload->rc = colony_fail(&reload->err, -ENOMEM,
+                                 "cannot apply all of the settings: out of memory, reload again");
     if (!entry || entry->is_removed)
         return;
     entry->origin = ENGINE_ORIGIN_CONFIG;

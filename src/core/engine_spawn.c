@@ -291,13 +291,14 @@ int engine_order_spawn(struct slot *slot, struct colony_error *err)
     return rc;
 }
 
-/* An order that cannot be sent is one that nobody can carry out: the keeper is gone, or we are. */
+/* An order that cannot be sent is one that nobody can carry out: the keeper is gone, or we are. One
+ * that was lost for want of memory, of a stop under way, would be waited for without end. */
 static void send_order(struct colony_engine *engine, struct colony_message *message)
 {
     int rc = colony_link_send(engine->link, message, NULL, 0);
 
     if (rc < 0 && rc != -ESHUTDOWN)
-        colony_log(SEVERITY_ERROR, "cannot tell the keeper: %s", strerror(-rc));
+        engine_give_up(engine, "cannot tell the keeper: out of memory");
 }
 
 void engine_order_signal(struct slot *slot, int signo, uint32_t flags)
@@ -372,16 +373,22 @@ void engine_save_note(struct slot *slot)
     struct colony_engine *engine = slot->entry->engine;
     struct slot_note note = make_note(slot);
     uint8_t bytes[COLONY_NOTE_SIZE] = {0};
+    bool was_unnoted = slot->is_unnoted;
     int rc;
 
+    slot->is_unnoted = false;
     if (!slot->has_record || slot->is_spawning)
         return;
     memcpy(bytes, &note, sizeof note);
     rc = colony_notes_put(&engine->notes, slot->index, engine_slot_record(slot), bytes);
-    if (rc < 0)
+    if (rc == 0)
+        return;
+    if (!was_unnoted)
         colony_log(SEVERITY_ERROR,
                    "cannot note the state of %s.%u for an engine after this one: %s",
                    slot->entry->template->name, slot->number, strerror(-rc));
+    slot->is_unnoted = true;
+    engine_record_later(engine);
 }
 
 static const char *user_name(uid_t uid, char buffer[COLONY_USER_NAME_SIZE])

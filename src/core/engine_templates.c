@@ -249,7 +249,32 @@ int engine_renew_template(struct template_entry *entry, struct colony_template *
         fill_slots(entry);
     engine_schedule_look(entry);
     engine_gates_look(entry);
+    entry->is_unlinked = rc < 0;
+    if (entry->is_unlinked)
+        engine_record_later(entry->engine);
     return rc;
+}
+
+int engine_link_rest(struct template_entry *entry)
+{
+    int rc;
+
+    if (entry->is_removed)
+        return 0;
+    engine_gates_unlink(entry);
+    rc = engine_schedule_link(entry);
+    if (rc == 0)
+        rc = engine_gates_link(entry);
+    if (rc == 0)
+        rc = engine_set_slots(entry, wanted_slots(entry));
+    entry->is_unlinked = rc < 0;
+    if (rc < 0)
+        return rc;
+    if (entry->is_wanted)
+        fill_slots(entry);
+    engine_schedule_look(entry);
+    engine_gates_look(entry);
+    return 0;
 }
 
 int colony_engine_update_template(struct colony_engine *engine, struct colony_template *template,
@@ -332,9 +357,11 @@ int colony_engine_scale_template(struct colony_engine *engine, const char *name,
     if (wanted > COLONY_SLOTS_MAX)
         return colony_fail(err, -EINVAL, "cannot scale %s to %lld: %d processes at most", name,
                            (long long)wanted, COLONY_SLOTS_MAX);
-    entry->scaled = wanted;
-    if (engine_set_slots(entry, (uint32_t)wanted) < 0)
+    if (engine_set_slots(entry, (uint32_t)wanted) < 0) {
+        (void)engine_set_slots(entry, (uint32_t)had); /* which are there */
         return colony_fail(err, -ENOMEM, "cannot scale %s: out of memory", name);
+    }
+    entry->scaled = wanted;
     (void)snprintf(text, sizeof text, "scaled from %lld to %lld by %.100s", (long long)had,
                    (long long)wanted, entry->why);
     engine_publish_because(entry, EVENT_UPDATE, text);

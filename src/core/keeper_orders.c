@@ -260,6 +260,8 @@ void keeper_on_link(struct keeper *keeper, uint32_t events)
         rc = colony_message_receive(keeper->link_fd, &message, fds, &fd_count);
         if (rc == -EBADMSG || rc == -EMFILE) { /* refused; MSG_CTRUNC is never fatal to us */
             colony_log(SEVERITY_WARNING, "refused a message of the engine: %s", strerror(-rc));
+            if (rc == -EMFILE && message.type == MESSAGE_SPAWN)
+                (void)answer(keeper, &message, rc); /* it would wait for ever */
             continue;
         }
         if (rc < 0)

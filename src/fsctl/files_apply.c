@@ -130,6 +130,7 @@ struct names {
     char **items;
     size_t count;
     size_t capacity;
+    bool is_short;
 };
 
 static void add_if_unknown(const struct colony_template *template, void *data)
@@ -142,14 +143,17 @@ static void add_if_unknown(const struct colony_template *template, void *data)
         colony__directory_has(names->files->job->directory, template->name))
         return;
     grown = colony_array_room(names->items, names->count, &names->capacity, sizeof *grown);
-    if (!grown)
-        return; /* at the next engine's start */
-    names->items = grown;
-    grown[names->count] = strdup(template->name);
-    names->count += grown[names->count] != NULL;
+    if (grown) {
+        names->items = grown;
+        grown[names->count] = strdup(template->name);
+    }
+    if (grown && grown[names->count])
+        names->count++;
+    else
+        names->is_short = true;
 }
 
-void files_drop_unknown(struct files *files)
+bool files_drop_unknown(struct files *files)
 {
     struct names names = {.files = files};
 
@@ -159,6 +163,7 @@ void files_drop_unknown(struct files *files)
         free(names.items[i]);
     }
     free(names.items);
+    return !names.is_short;
 }
 
 /* --- messages --------------------------------------------------------------------------------- */
@@ -230,24 +235,28 @@ static void act(struct files *files, struct colony__letter *letter)
     const char *origin = colony_engine_origin(files->engine, target);
     char why[WHY_SIZE];
     struct restart wish = {.files = files, .why = why};
+    bool is_refused = false;
 
     write_why(why, "message", letter->name);
     switch (letter->message.type) {
     case MESSAGE_RESTART_ONE:
-        if (origin && strcmp(origin, COLONY_ORIGIN_FILE) == 0)
-            restart(target, &wish);
-        else
+        is_refused = !origin || strcmp(origin, COLONY_ORIGIN_FILE) != 0;
+        if (is_refused)
             letter->refusal = refuse_name(files, target);
+        else
+            restart(target, &wish);
         break;
     case MESSAGE_RESTART_ALL:
         colony_engine_each_template(files->engine, restart_if_ours, &wish);
         break;
     case MESSAGE_RESTART_GROUP:
-        if (!colony__directory_each(files->job->directory, target, restart, &wish))
+        is_refused = !colony__directory_each(files->job->directory, target, restart, &wish);
+        if (is_refused)
             letter->refusal = refuse_target(target, "there is no group of that name", "");
         break;
     }
-    letter->is_pending = wish.rc < 0; /* colony ends: the next one does it */
+    /* Colony ends, and the next one does it; or there was no memory to say why not. */
+    letter->is_pending = wish.rc < 0 || (is_refused && !letter->refusal);
 }
 
 void files_handle_post(struct files *files)
@@ -265,5 +274,6 @@ void files_handle_post(struct files *files)
             files_refuse(files, NULL, letter->refusal);
         else if (!letter->is_pending)
             files->messages_total++;
+        files->is_soon |= letter->is_pending;
     }
 }

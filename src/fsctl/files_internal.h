@@ -48,7 +48,8 @@ struct files {
 
 /* files_apply.c: what a look has found becomes what runs. */
 void files_apply_batch(struct files *files);
-void files_drop_unknown(struct files *files);
+/* False: memory was short, and some are left. */
+bool files_drop_unknown(struct files *files);
 void files_handle_post(struct files *files);
 
 /* files_tell.c: the log, the bus, figures. */

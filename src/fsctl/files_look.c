@@ -127,8 +127,8 @@ static void after_pass(struct files *files)
     files_tell(files, SUBJECT_CONFIG, is_whole ? NULL : job->batch.err.message);
     colony__batch_clear(&job->batch);
     if (is_whole && !files->is_complete) {
-        files->is_complete = true;
-        files_drop_unknown(files);
+        files->is_complete = files_drop_unknown(files);
+        files->is_soon |= !files->is_complete;
     }
     files_tell(files, SUBJECT_MESSAGES, job->post.rc < 0 ? job->post.err.message : NULL);
     job->post.rc = 0;

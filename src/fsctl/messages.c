@@ -17,6 +17,7 @@ struct kept {
     struct colony__identity identity;
     uint64_t since_ms; /* when it was first seen so */
     bool is_stuck;     /* it was acted on, or refused, and cannot be put away; else not all there */
+    bool is_done;      /* it was acted on: deleting it is tried again */
     bool is_seen;      /* it is still there */
 };
 
@@ -89,8 +90,11 @@ static void keep(struct colony__messages *messages, const struct colony__letter 
         messages->kept = grown;
         kept = &grown[messages->kept_count++];
     }
-    *kept = (struct kept){
-        .identity = letter->identity, .since_ms = since_ms, .is_stuck = is_stuck, .is_seen = true};
+    *kept = (struct kept){.identity = letter->identity,
+                          .since_ms = since_ms,
+                          .is_stuck = is_stuck,
+                          .is_done = is_stuck && !letter->refusal,
+                          .is_seen = true};
     memcpy(kept->name, letter->name, sizeof kept->name);
 }
 
@@ -119,7 +123,7 @@ struct listing {
     char *names[COLONY__MESSAGES_MAX];
     size_t count;
     bool has_more;
-    bool has_failed; /* no memory */
+    bool has_failed; /* no memory, or the folder could not be read to its end */
 };
 
 /* Where @name belongs among those that are listed. */
@@ -162,7 +166,7 @@ static void list(struct listing *listing, const char *name)
     listing->count++;
 }
 
-/* With some left out for want of memory, those after them must wait too. */
+/* With some left out, those after them must wait too. */
 static void take_listing(struct colony__post *post, struct listing *listing)
 {
     for (size_t i = 0; i < listing->count; i++) {
@@ -191,7 +195,11 @@ static bool is_stuck(struct colony__messages *messages, int folder, const char *
     if (!kept->is_stuck || fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
         return false;
     colony__entry_identify(&identity, &info);
-    return colony__entry_is_same(&identity, &kept->identity);
+    if (!colony__entry_is_same(&identity, &kept->identity))
+        return false;
+    if (kept->is_done)
+        (void)unlinkat(folder, name, 0);
+    return true;
 }
 
 void colony__messages_list(struct colony__messages *messages, struct colony__post *post)
@@ -208,12 +216,14 @@ void colony__messages_list(struct colony__messages *messages, struct colony__pos
     }
     for (size_t i = 0; i < messages->kept_count; i++)
         messages->kept[i].is_seen = false;
-    while ((entry = readdir(stream)))
+    while ((errno = 0, entry = readdir(stream)))
         if (!colony__entry_is_ignored(entry->d_name) && !is_stuck(messages, fd, entry->d_name))
             list(&listing, entry->d_name);
+    listing.has_failed |= errno != 0;
     (void)closedir(stream);
     take_listing(post, &listing);
-    drop_unseen(messages);
+    if (!listing.has_failed)
+        drop_unseen(messages);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -326,8 +336,15 @@ void colony__messages_put_away(struct colony__messages *messages, struct colony_
 {
     int folder = post->count > 0 ? open_folder(messages, post) : -1;
 
-    for (size_t i = 0; i < post->count && folder >= 0; i++)
-        put_away(messages, folder, post, &post->letters[i]);
+    for (size_t i = 0; i < post->count; i++) {
+        const struct colony__letter *letter = &post->letters[i];
+
+        if (folder >= 0)
+            put_away(messages, folder, post, letter);
+        else if (!letter->is_pending && !letter->refusal)
+            keep(messages, letter, true); /* or it would be acted on again */
+    }
+    post->has_pending |= folder < 0;
     if (folder >= 0)
         (void)close(folder);
 }

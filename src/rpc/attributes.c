@@ -137,30 +137,39 @@ static int put(struct rpc_attributes *attributes, const char *name, const char *
     return 0;
 }
 
-static void take_saved(struct rpc_attributes *attributes, const char *text)
+/* -ENOMEM: not all of them. What is no name of theirs, or too large, is left out. */
+static int take_saved(struct rpc_attributes *attributes, const char *text)
 {
-    cJSON *json = cJSON_Parse(text);
+    cJSON *json = cJSON_Parse(text); /* it was parsed before: memory is all that it can lack */
     const cJSON *item = json ? json->child : NULL;
+    int rc = json ? 0 : -ENOMEM;
 
-    for (; item; item = item->next) {
-        char *value = colony_json_print(item);
+    for (; item && rc != -ENOMEM; item = item->next) {
+        char *value;
 
-        if (value && colony_rpc_is_name(item->string) && strncmp(item->string, "pst", 3) == 0)
-            (void)put(attributes, item->string, value);
+        if (!colony_rpc_is_name(item->string) || strncmp(item->string, "pst", 3) != 0)
+            continue;
+        value = colony_json_print(item);
+        rc = value ? put(attributes, item->string, value) : -ENOMEM;
         free(value);
     }
     cJSON_Delete(json);
+    return rc == -ENOMEM ? rc : 0;
 }
 
 static void on_loaded(int rc, const char *text, const struct colony_error *err, void *data)
 {
     struct rpc_attributes *attributes = data;
     rpc_attributes_cb cb = attributes->loaded_cb;
+    struct colony_error short_of;
 
-    if (rc == 0)
-        attributes->has_loaded = true;
     if (rc == 0 && text)
-        take_saved(attributes, text);
+        rc = take_saved(attributes, text);
+    if (rc < 0 && text) {
+        (void)colony_fail_os(&short_of, rc, "cannot take the attributes that were saved");
+        err = &short_of;
+    }
+    attributes->has_loaded |= rc == 0; /* else nothing is saved over them */
     attributes->loaded_cb = NULL;
     cb(rc < 0 ? err : NULL, attributes->loaded_data);
     if (attributes->is_closing)

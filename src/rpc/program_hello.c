@@ -253,6 +253,7 @@ void program_take_hello(struct colony_rpc_program *program, const struct colony_
     program->object.doc = program->hello.doc;
     cJSON_Delete(program->hello_params);
     program->hello_params = colony_value_to_json(params);
+    cJSON_Delete(program->hello_id);
     program->hello_id = id ? colony_value_to_json(id) : NULL;
     note_hello(program);
     program->state = PROGRAM_GREETING;

@@ -70,11 +70,28 @@ void program_note_saved(struct colony_rpc_program *program, const char *name,
 
 /* --- the beginning ---------------------------------------------------------------------------- */
 
+/* Its own values would be saved over those that it never got. */
+static void lack_memory(struct colony_rpc_program *program)
+{
+    struct colony_error err;
+
+    if (program->state != PROGRAM_GREETING)
+        return;
+    program->state = PROGRAM_STARTING; /* and not ready, whatever it answers */
+    colony_log(SEVERITY_WARNING, "%s is restarted: there was no memory for its saved values",
+               program->name);
+    if (colony_engine_restart_template(program->engine, program->name,
+                                       "its saved values could not be set", &err) < 0)
+        colony_log(SEVERITY_ERROR, "%s", err.message);
+}
+
 static void on_greeted(const struct program_answer *answer, void *data)
 {
     struct wanted *wanted = data;
     struct colony_rpc_program *program = wanted->look->program;
 
+    if (answer->err && answer->err->code == -ENOMEM)
+        lack_memory(program);
     if (answer->error)
         colony_log(SEVERITY_WARNING, "%s does not take the saved value of %s", program->name,
                    wanted->name);
@@ -91,8 +108,11 @@ static void set_one(struct colony_rpc_program *program, const struct colony__hel
     struct wanted *wanted = value ? calloc(1, sizeof *wanted) : NULL;
     struct look *look = wanted ? calloc(1, sizeof *look) : NULL;
 
+    if (!value)
+        return;
     if (!look) {
         free(wanted);
+        lack_memory(program);
         return;
     }
     look->program = program;

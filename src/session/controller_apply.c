@@ -101,23 +101,25 @@ static void set_alias(struct member *member, const char *alias)
     member->alias = copy;
 }
 
-/* What cannot be used leaves what there was. */
-static void put_template(struct controller *controller, struct session_look *look,
-                         struct look_item *item, struct member *member)
+/* What cannot be used leaves what there was. -ENOMEM: it could be. */
+static int put_template(struct controller *controller, struct session_look *look,
+                        struct look_item *item, struct member *member)
 {
     struct colony_template *template = item->template;
     struct colony_error err;
+    int rc;
 
     item->template = NULL;
     if (!template) {
         colony_engine_keep_owned(controller->engine, COLONY_ORIGIN_SESSION, member->name);
-        return;
+        return 0;
     }
-    if (colony_engine_put_owned(controller->engine, COLONY_ORIGIN_SESSION, template, why, &err) ==
-        0)
+    rc = colony_engine_put_owned(controller->engine, COLONY_ORIGIN_SESSION, template, why, &err);
+    if (rc == 0)
         member->is_template = true;
-    else if (err.code != -ESHUTDOWN)
+    else if (rc != -ESHUTDOWN)
         session_look_tell(look, err.message);
+    return colony_is_shortage(rc) ? -ENOMEM : 0;
 }
 
 static void put(struct controller *controller, struct session_look *look, struct look_item *item)
@@ -128,8 +130,9 @@ static void put(struct controller *controller, struct session_look *look, struct
 
     if (is_new)
         member = controller_add(controller, process->name);
+    controller->is_short |= !member;
     if (!member)
-        return; /* no memory: at the next look */
+        return;
     member->is_seen = true;
     if (is_new && !controller->is_complete)
         member->is_held = session_held_has(look->held, process->name);
@@ -138,7 +141,12 @@ static void put(struct controller *controller, struct session_look *look, struct
     if (item->template)
         member->restart = process->restart;
     set_alias(member, process->alias);
-    put_template(controller, look, item, member);
+    if (put_template(controller, look, item, member) < 0) {
+        controller->is_short = true;
+        if (is_new)
+            controller_remove(controller, member); /* as new again at the next look */
+        return;
+    }
     if (is_new)
         note_beginning(controller, member, item, process);
 }
@@ -166,16 +174,23 @@ static void take_over(struct controller *controller, const struct session_look *
     bool is_news = member && item->pid > 0 &&
                    (item->is_noted ? item->pid != member->seen_pid : !controller->is_complete);
     struct colony_error err;
+    int rc;
 
     if (member && item->is_noted)
         member->seen_pid = item->pid;
     if (!is_news || !member->is_template || member->pid > 0 || is_somebodys(controller, item->pid))
         return;
-    if (colony_engine_adopt(controller->engine, member->name, 1, item->pid, item->start_ticks, why,
-                            &err) < 0) {
+    rc = colony_engine_adopt(controller->engine, member->name, 1, item->pid, item->start_ticks, why,
+                             &err);
+    if (rc < 0)
         colony_log(SEVERITY_ERROR, "%s", err.message);
-        return;
+    if (colony_is_shortage(rc)) { /* it lives: no second one is started beside it */
+        controller->is_short = true;
+        member->seen_pid = 0;
+        member->wants_start = member->restart = false;
     }
+    if (rc < 0)
+        return;
     free(member->adopted_state);
     member->adopted_state = process->state ? strdup(process->state) : NULL;
     member->adopting = item->pid;
@@ -230,7 +245,7 @@ static void make_due(struct controller *controller)
 void controller_apply(struct controller *controller, struct session_look *look)
 {
     controller->period_ms = look->config.period_ms;
-    controller->wants_again = false;
+    controller->wants_again = controller->is_short = false;
     for (struct member *member = controller->members; member; member = member->hh.next)
         member->is_seen = false;
     for (size_t i = 0; i < look->count; i++)
@@ -245,9 +260,12 @@ void controller_apply(struct controller *controller, struct session_look *look)
         if (member && member->wants_start)
             start(controller, member);
     }
-    if (!controller->is_complete)
+    if (!controller->is_complete && !controller->is_short)
         colony_engine_let_go_unclaimed(controller->engine, why); /* it was taken out meanwhile */
-    controller_complete(controller);
+    if (controller->is_short)
+        controller_look_again(controller);
+    else
+        controller_complete(controller);
     tell_problems(controller, look);
     session_look_free(look);
     make_due(controller);

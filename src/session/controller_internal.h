@@ -54,9 +54,11 @@ struct controller {
     uint64_t period_ms;
     uint64_t states_at_ms; /* on the loop's clock: when all states are looked at again */
     uint64_t write_at_ms;  /* not before */
+    uint64_t look_at_ms;   /* not before: the last one failed, or not all of it was applied */
     bool is_started;
     bool is_busy;     /* the job is the thread's */
     bool is_complete; /* the first look was applied */
+    bool is_short;    /* memory was, for the look that is being applied */
     bool is_stale;    /* a newer look was applied since the one under way began */
     bool wants_look;
     bool wants_again; /* with the next look at states: somebody could not be let go yet */
@@ -81,6 +83,8 @@ void controller_complete(struct controller *controller);
 void controller_go_on(struct controller *controller);
 /* Something has changed: the same, unless something is under way. */
 void controller_look_soon(struct controller *controller);
+/* The look could not be taken, or not all of it applied: another one, in a moment. */
+void controller_look_again(struct controller *controller);
 
 /* controller_apply.c: what the workspace says becomes what runs. Owns @look. */
 void controller_apply(struct controller *controller, struct session_look *look);

@@ -48,41 +48,54 @@ static bool queue(struct controller *controller, enum session_step step)
 /* --- what is told to the thread, and what it tells ---------------------------------------------
  */
 
+void controller_look_again(struct controller *controller)
+{
+    controller->wants_look = true;
+    controller->look_at_ms = now_ms(controller) + RETRY_MS;
+}
+
 /* False: no memory. */
 static bool copy_life(struct session_life *life, const struct member *member)
 {
     life->name = strdup(member->name);
-    life->state = strdup(member->state);
+    life->state = life->name ? strdup(member->state) : NULL;
+    if (!life->state) {
+        free(life->name);
+        return false;
+    }
     life->pid = member->pid;
     life->start_ticks = member->start_ticks;
     life->is_settled = member->is_settled;
-    return life->name && life->state;
+    return true;
 }
 
-/* With those that @step is about. False: there are none, or no memory for them. */
-static bool fill_lives(struct controller *controller, enum session_step step)
+/* With those that @step is about. 0: there are none. -ENOMEM: some are not among them. */
+static int fill_lives(struct controller *controller, enum session_step step)
 {
     struct session_job *job = controller->job;
 
     if (session_job_begin_lives(job, HASH_COUNT(controller->members) + 1) < 0)
-        return false;
-    if (step == STEP_WRITE && controller->has_held)
+        return -ENOMEM;
+    if (step == STEP_WRITE && controller->has_held) {
         job->held = controller_list_held(controller);
-    if (job->held)
+        if (!job->held)
+            return -ENOMEM;
         controller->has_held = false;
+    }
     for (struct member *member = controller->members; member; member = member->hh.next) {
         bool is_meant = step == STEP_WRITE ? member->is_dirty : member->is_due && member->pid > 0;
 
         if (!is_meant)
             continue;
-        if (!copy_life(&job->lives[job->life_count++], member))
-            return false;
+        if (!copy_life(&job->lives[job->life_count], member))
+            return -ENOMEM;
+        job->life_count++;
         if (step == STEP_WRITE)
             member->is_dirty = false;
         else
             member->is_due = false;
     }
-    return job->life_count > 0 || job->held;
+    return job->life_count > 0 || job->held ? 1 : 0;
 }
 
 static void after_states(struct controller *controller)
@@ -131,6 +144,8 @@ static void after_look(struct controller *controller)
     struct session_look *look = job->look;
 
     job->look = NULL;
+    if (!look && (!controller->is_complete || colony_is_shortage(job->rc)))
+        controller_look_again(controller); /* else when something changes */
     if (controller->is_stale || !controller->is_started || !look) {
         controller->wants_look |= controller->is_stale;
         session_look_free(look);
@@ -171,6 +186,8 @@ static void after_work(uv_work_t *work, int status)
 
 static bool begin(struct controller *controller, enum session_step step)
 {
+    int rc = 1;
+
     if (step == STEP_LOOK) {
         controller->wants_look = false;
         controller->is_stale = false;
@@ -180,9 +197,17 @@ static bool begin(struct controller *controller, enum session_step step)
     } else {
         controller->has_due = false;
     }
-    if (step != STEP_LOOK && !fill_lives(controller, step))
-        return false;
-    return queue(controller, step);
+    if (step != STEP_LOOK)
+        rc = fill_lives(controller, step);
+    if (rc > 0)
+        return queue(controller, step);
+    if (rc < 0 && step == STEP_WRITE) { /* those that were marked, too */
+        controller->has_dirty = true;
+        controller->job->rc = rc;
+        after_write(controller);
+    }
+    session_job_clear_lives(controller->job);
+    return false;
 }
 
 static bool has_living(const struct controller *controller)
@@ -210,6 +235,8 @@ static void arm(struct controller *controller, uint64_t now)
         at_ms = controller->states_at_ms;
     if (controller->has_dirty && controller->write_at_ms < at_ms)
         at_ms = controller->write_at_ms;
+    if (controller->is_started && controller->wants_look && controller->look_at_ms < at_ms)
+        at_ms = controller->look_at_ms;
     if (at_ms == UINT64_MAX)
         (void)uv_timer_stop(&controller->timer);
     else
@@ -229,7 +256,8 @@ void controller_go_on(struct controller *controller)
         controller_close_handles(controller);
         return;
     }
-    if (controller->is_started && controller->wants_look && begin(controller, STEP_LOOK))
+    if (controller->is_started && controller->wants_look && now >= controller->look_at_ms &&
+        begin(controller, STEP_LOOK))
         return;
     if (controller->is_started && now >= controller->states_at_ms && has_living(controller))
         begin_period(controller, now);

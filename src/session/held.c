@@ -22,27 +22,43 @@ static void place(char path[PATH_MAX], const struct colony_workspace *workspace,
     (void)snprintf(path, PATH_MAX, "%.4000s/held%s", colony_workspace_state_dir(workspace), ending);
 }
 
-char *session_held_read(const struct colony_workspace *workspace)
+static int read_all(char **out, int fd)
 {
-    char path[PATH_MAX];
     struct stat info;
-    ssize_t size = 0;
     char *held;
-    int fd;
 
-    place(path, workspace, "");
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0)
-        return strdup("");
     if (fstat(fd, &info) < 0 || !S_ISREG(info.st_mode) || info.st_size > HELD_MAX)
         info.st_size = 0;
     held = calloc(1, (size_t)info.st_size + 1);
-    if (held)
-        size = read(fd, held, (size_t)info.st_size);
-    if (held && size < 0)
-        held[0] = '\0';
-    (void)close(fd);
-    return held;
+    if (!held)
+        return -ENOMEM;
+    if (read(fd, held, (size_t)info.st_size) < 0) {
+        int rc = -errno;
+
+        free(held);
+        return rc;
+    }
+    *out = held;
+    return 0;
+}
+
+int session_held_read(char **out, const struct colony_workspace *workspace,
+                      struct colony_error *err)
+{
+    char path[PATH_MAX];
+    int fd;
+    int rc;
+
+    place(path, workspace, "");
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    rc = fd < 0 ? -errno : read_all(out, fd);
+    if (fd >= 0)
+        (void)close(fd);
+    if (rc < 0 && rc != -EIO && !colony_is_shortage(rc)) { /* no such file, or none of ours */
+        *out = strdup("");
+        rc = *out ? 0 : -ENOMEM;
+    }
+    return rc < 0 ? colony_fail_os(err, rc, "cannot read who was stopped in %s", path) : 0;
 }
 
 bool session_held_has(const char *held, const char *name)

@@ -12,8 +12,10 @@
 struct colony_error;
 struct colony_workspace;
 
-/* The file as it is, "" when there is none; the caller frees it. NULL: no memory. */
-char *session_held_read(const struct colony_workspace *workspace);
+/* The file as it is, "" when there is none; the caller frees it. A shortage or -EIO: there may be
+ * one. */
+int session_held_read(char **out, const struct colony_workspace *workspace,
+                      struct colony_error *err);
 bool session_held_has(const char *held, const char *name);
 /* Replaces it by @held. */
 int session_held_write(const struct colony_workspace *workspace, const char *held,

@@ -93,18 +93,22 @@ static int put_in_order(struct session_look *look, struct colony_error *err)
     return rc;
 }
 
-static void make_templates(struct session_look *look, struct colony_workspace *workspace)
+static int make_templates(struct session_look *look, struct colony_workspace *workspace,
+                          struct colony_error *err)
 {
-    struct colony_error err;
-
     for (size_t i = 0; i < look->count; i++) {
         struct look_item *item = &look->items[i];
         const struct colony_session_process *process = &look->list.items[item->index];
+        int rc = 0;
 
-        if (process->cmdline && process->cmdline[0] &&
-            session_template_make(&item->template, process, look, workspace, &err) < 0)
-            session_look_tell(look, err.message);
+        if (process->cmdline && process->cmdline[0])
+            rc = session_template_make(&item->template, process, look, workspace, err);
+        if (colony_is_shortage(rc))
+            return rc; /* or it would be taken for one that cannot be used */
+        if (rc < 0)
+            session_look_tell(look, err->message);
     }
+    return 0;
 }
 
 int session_look_take(struct session_look **out, struct colony_workspace *workspace, bool finds,
@@ -120,12 +124,14 @@ int session_look_take(struct session_look **out, struct colony_workspace *worksp
         rc = colony_session_list_read(&look->list, workspace, on_problem, look, err);
     if (rc == 0)
         rc = put_in_order(look, err);
-    look->held = session_held_read(workspace);
+    if (rc == 0)
+        rc = session_held_read(&look->held, workspace, err);
+    if (rc == 0)
+        rc = make_templates(look, workspace, err);
     if (rc < 0) {
         session_look_free(look);
         return rc;
     }
-    make_templates(look, workspace);
     session_look_find(look, workspace, finds);
     *out = look;
     return 0;

@@ -90,8 +90,11 @@ static bool put_env(cJSON *json, char *const *env)
 
     for (; is_whole && env && *env; env++) {
         const char *equals = strchr(*env, '=');
-        char *key = equals ? strndup(*env, (size_t)(equals - *env)) : NULL;
+        char *key;
 
+        if (!equals)
+            continue; /* which is no variable */
+        key = strndup(*env, (size_t)(equals - *env));
         is_whole = key && put(map, key, cJSON_CreateString(equals + 1));
         free(key);
     }

@@ -2,8 +2,12 @@
 /* test_messages.c - the directory of messages: what is read, acted on and put away. */
 #include "../scratch.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "fsctl/messages_internal.h"
 #include "fsctl/places.h"
@@ -52,6 +56,29 @@ TEST(test_one_that_was_acted_on_is_deleted)
     assert_false(folder.post->has_pending);
     read_all(&folder);
     assert_int_equal(folder.post->count, 0);
+    tear_down(&folder);
+}
+
+TEST(test_one_that_was_acted_on_is_not_again_when_it_cannot_be_deleted_for_a_moment)
+{
+    struct folder folder;
+    struct rlimit had;
+    struct rlimit none;
+
+    set_up(&folder);
+    assert_int_equal(colony_places_send(folder.scratch.path, all, NULL), 0);
+    read_all(&folder);
+    assert_int_equal(folder.post->count, 1);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &had), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = had.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    colony__messages_put_away(folder.messages, folder.post);
+    assert_int_equal(folder.post->rc, -EMFILE);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &had), 0);
+    read_all(&folder);
+    assert_int_equal(folder.post->count, 0);
+    assert_int_equal(rmdir(folder.scratch.path), 0); /* it was deleted now */
+    assert_int_equal(mkdir(folder.scratch.path, 0700), 0);
     tear_down(&folder);
 }
 
@@ -121,6 +148,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_that_was_acted_on_is_deleted),
+        cmocka_unit_test(
+            test_one_that_was_acted_on_is_not_again_when_it_cannot_be_deleted_for_a_moment),
         cmocka_unit_test(test_one_that_changes_while_it_is_acted_on_stays_and_is_looked_at_soon),
         cmocka_unit_test(test_one_that_is_sent_is_there_at_once_as_it_stays),
     };

@@ -2,6 +2,8 @@
 """When calls fail, when descriptors run out, when colony is stopped for a while."""
 
 import contextlib
+import http.client
+import json
 import os
 import pathlib
 import resource
@@ -12,6 +14,7 @@ import time
 
 import pytest
 
+import conftest
 from conftest import alive, eventually
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "faults"))
@@ -78,6 +81,95 @@ def test_what_was_changed_while_memory_was_short_is_not_forgotten(faults, action
         faults.do("engine")
         faults.settle("engine")
     assert faults.ran[action, "engine", "alloc", "once"] == 8
+
+
+def under_faults(colony, settings):
+    if "/asan/" in conftest.BINARY or "/tsan/" in conftest.BINARY:
+        pytest.skip("a sanitizer wants to be loaded first")
+    control = driver.Control(colony.folder / "faults")
+    colony.start(settings, env={**os.environ, "LD_PRELOAD": driver.LIBRARY,
+                                "COLONY_FAULTS": str(colony.folder / "faults")})
+    return control
+
+
+def test_what_could_not_be_noted_on_a_full_disk_is_as_soon_as_there_is_room(colony):
+    control = under_faults(colony, {"processes": {
+        "many": {"cmd": "sleep 1000", "numprocesses": 80, "graceful_timeout": 5}}})
+    eventually(lambda: all(slot["state"] == "running" for slot in colony.slots()), what="all up")
+    notes = colony.state / "notes"
+    stopped = max(colony.slots(), key=lambda slot: slot["id"])
+
+    def noted():
+        return len(notes.read_bytes().rstrip(b"\0"))
+
+    before = noted()
+    control.arm("engine", "write", "on", 1)  # its place among the notes is new: that takes room
+    colony.http("POST", f"/processes/{stopped['id']}/_stop?stay_stopped=true")
+    colony.wait_state("many", "stopped", stopped["slot"])
+    assert noted() == before and "cannot note the state" in colony.log.read_text()
+    control.disarm()
+    eventually(lambda: noted() > before, what="it is noted")
+    engine = colony.engine
+    os.kill(engine, signal.SIGKILL)
+    eventually(lambda: colony.engine != engine and colony.answers(), what="another engine")
+    assert colony.slot("many", stopped["slot"])["state"] == "stopped"
+
+
+@pytest.mark.parametrize("field", ["depends_on", "numprocesses"])
+def test_a_change_that_lacks_memory_is_made_whole(colony, field):
+    """Or it is refused: who is told that it was done has all of it."""
+    control = under_faults(colony, {"processes": {"first": {"cmd": "sleep 1000", "start": False}}})
+    value = {"depends_on": ["first"], "numprocesses": 3}[field]
+    plain = {"name": "it", "cmd": "sleep 1000", "start": False}
+    for nth in range(1, 120):
+        assert colony.http("POST", "/processes", json.dumps(plain)).status == 200
+        control.arm("engine", "alloc", "once", nth)
+        status = 0
+        with contextlib.suppress(http.client.HTTPException, OSError):
+            status = colony.http("PUT", "/processes/it", json.dumps({**plain, field: value})).status
+        seen = control.read("engine")["seen"]
+        control.disarm()
+        colony.http("POST", "/processes/it/_start")
+        slots = colony.slots("it")
+        if status == 200 and field == "numprocesses":
+            assert len(slots) == 3, nth
+        elif status == 200:
+            assert slots[0]["state"] == "waiting", nth
+        colony.http("DELETE", "/processes/it?wait=5")
+        if status == 200 and seen < nth:
+            return
+    raise AssertionError("it takes more than 120 allocations")
+
+
+def test_a_reload_that_lacked_memory_for_what_is_new_does_not_say_that_it_was_done(colony):
+    old, new = {"old": {"cmd": "sleep 1000"}}, {"new": {"cmd": "sleep 1000"}}
+    control = under_faults(colony, {"processes": old})
+    for nth in range(1, 1000):
+        colony.write({"processes": old | new})
+        control.arm("engine", "alloc", "once", nth)
+        status = 0
+        with contextlib.suppress(http.client.HTTPException, OSError):
+            status = colony.http("POST", "/_reload").status
+        seen = control.read("engine")["seen"]
+        control.disarm()
+        if status == 200:
+            assert "new" in {slot["name"] for slot in colony.slots()}, nth
+        colony.write({"processes": old})
+        assert colony.http("POST", "/_reload").status == 200
+        if status == 200 and seen < nth:
+            return
+
+
+def test_a_start_whose_descriptors_do_not_reach_the_keeper_fails_and_is_tried_again(colony):
+    colony.start({"processes": {"it": {
+        "cmd": "sleep 1000", "start": False, "env": {"LARGE": "x" * 6000},  # more than a message takes
+        "restart": {"delay": 0.05, "max_delay": 0.2}}}})
+    soft, hard = resource.prlimit(colony.keeper, resource.RLIMIT_NOFILE)
+    resource.prlimit(colony.keeper, resource.RLIMIT_NOFILE, (0, hard))
+    assert colony.http("POST", "/processes/it/_start").status == 200
+    eventually(lambda: "descriptors" in colony.slot("it")["failure"], what="it is told")
+    resource.prlimit(colony.keeper, resource.RLIMIT_NOFILE, (soft, hard))
+    colony.wait_state("it", "running")
 
 
 def test_a_thousand_starts_that_fail_at_once_need_no_stack(colony):

@@ -19,6 +19,9 @@ import pytest
 
 from conftest import BINARY, DEADLINE, Colony, alive, eventually
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "faults"))
+import driver  # noqa: E402
+
 # Opens its port only after a delay, as TWS does; then it serves until it is told to end.
 TWS = """
 import os, signal, socket, sys, time
@@ -665,3 +668,29 @@ def test_nonsense_in_the_sessions_settings_keeps_it_from_being_activated(workspa
     result = workspace.session("activate", check=False)
     assert result.returncode == 78 and "etc/session.yaml:" in result.stderr
     assert not workspace.socket.exists()
+
+
+def test_an_engine_that_cannot_look_at_its_session_for_a_moment_goes_on_with_it(workspace):
+    """Whatever of it cannot be opened: nobody is let go of, and nobody held is started."""
+    if "/asan/" in BINARY or "/tsan/" in BINARY:
+        pytest.skip("a sanitizer wants to be loaded first")
+    one = start_sleep(workspace, "one", "--restart", "1", seconds=1001)
+    start_sleep(workspace, "two", "--restart", "1", seconds=1002)
+    control = driver.Control(workspace.folder / "faults")
+    workspace.env.update(LD_PRELOAD=driver.LIBRARY, COLONY_FAULTS=str(workspace.folder / "faults"))
+    workspace.session("activate")
+    workspace.session("stop", "two")
+    names = {alias: row["name"] for alias, row in workspace.rows().items()}
+    as_it_was = {names["one"]: one, names["two"]: None}
+
+    def replace_engine():
+        old = workspace.engine
+        os.kill(old, signal.SIGKILL)
+        eventually(lambda: workspace.engine != old, what="another engine")
+        eventually(lambda: {slot["name"]: slot["os_pid"] for slot in workspace.slots()} == as_it_was,
+                   what="one runs as it did, and two is stopped")
+
+    for first in range(28, 60):
+        control.arm("engine", "open", "once", first)
+        replace_engine()
+        control.disarm()
