@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from conftest import eventually
+from conftest import BINARY, eventually
 from followed import Feed
 
 BOTH = {"redirect_output": ["out", "err"], "redirect_input": True}
@@ -187,7 +187,8 @@ def test_followers_who_never_read_cost_little_and_are_told_what_they_missed(colo
         with Feed(colony, f"/streams/{pid}/err?feed=eventsource") as quick:
             tell(colony, pid, "seq 1 3000000; echo done >&2\n") # 23 MB
             assert quick.event()["data"] == "done\n"
-        assert rss(colony.engine) - before < 20 << 20
+        if "/asan/" not in BINARY:  # which keeps what was freed
+            assert rss(colony.engine) - before < 20 << 20
         missed, told = 0, 0
         tell(colony, pid, "exit\n")
         while event := slow[0].event():
