@@ -106,6 +106,16 @@ static void revive(struct template_entry *entry)
     outdate_slots(entry);
 }
 
+/* All that its template takes. -ENOMEM: some of it is missing. */
+static int link_entry(struct template_entry *entry)
+{
+    int rc = engine_schedule_link(entry);
+
+    if (rc == 0)
+        rc = engine_gates_link(entry);
+    return rc < 0 ? rc : engine_set_slots(entry, wanted_slots(entry));
+}
+
 /* Takes ownership of @template, also when it fails. */
 int engine_make_entry(struct colony_engine *engine, struct colony_template *template,
                       const char *origin, struct template_entry **out)
@@ -124,11 +134,7 @@ int engine_make_entry(struct colony_engine *engine, struct colony_template *temp
             colony_template_free(template);
     }
     if (rc == 0)
-        rc = engine_schedule_link(entry);
-    if (rc == 0)
-        rc = engine_gates_link(entry);
-    if (rc == 0)
-        rc = engine_set_slots(entry, template->numprocesses);
+        rc = link_entry(entry);
     if (rc < 0 && entry)
         engine_remove_entry(entry);
     if (rc < 0)
@@ -218,16 +224,12 @@ static void restart_stale(struct template_entry *entry)
 int engine_exchange_template(struct template_entry *entry, struct colony_template *template)
 {
     bool is_resized = entry->template->numprocesses != template->numprocesses;
-    int rc;
 
     engine_gates_unlink(entry);
     engine_swap_template(entry, template);
     if (is_resized)
         entry->scaled = -1;
-    rc = engine_schedule_link(entry);
-    if (rc == 0)
-        rc = engine_gates_link(entry);
-    return rc < 0 ? rc : engine_set_slots(entry, wanted_slots(entry));
+    return link_entry(entry);
 }
 
 /* The same for one that may run. Takes ownership of @template. */
@@ -262,11 +264,7 @@ int engine_link_rest(struct template_entry *entry)
     if (entry->is_removed)
         return 0;
     engine_gates_unlink(entry);
-    rc = engine_schedule_link(entry);
-    if (rc == 0)
-        rc = engine_gates_link(entry);
-    if (rc == 0)
-        rc = engine_set_slots(entry, wanted_slots(entry));
+    rc = link_entry(entry);
     entry->is_unlinked = rc < 0;
     if (rc < 0)
         return rc;
