@@ -9,26 +9,21 @@ import pathlib
 import resource
 import signal
 import socket
-import sys
 import time
 
 import pytest
 
-import conftest
-from conftest import alive, eventually
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "faults"))
-import driver  # noqa: E402
+import faulty
+from conftest import alive, children, eventually
+from faulty import driver
 
 SEED = int(os.environ.get("SEED", "1"))
 SECONDS = float(os.environ.get("COLONY_FAULTS_SECONDS", "45"))
 STOPPED_SECONDS = float(os.environ.get("COLONY_STOPPED_SECONDS", "2"))
 
-
 @pytest.fixture
 def faults(short_path):
-    if "/asan/" in os.environ.get("COLONY", "") or "/tsan/" in os.environ.get("COLONY", ""):
-        pytest.skip("a sanitizer wants to be loaded first")
+    faulty.skip_under_sanitizers()
     run = driver.Faults(short_path, SEED)
     yield run
     run.stop()
@@ -84,11 +79,8 @@ def test_what_was_changed_while_memory_was_short_is_not_forgotten(faults, action
 
 
 def under_faults(colony, settings):
-    if "/asan/" in conftest.BINARY or "/tsan/" in conftest.BINARY:
-        pytest.skip("a sanitizer wants to be loaded first")
-    control = driver.Control(colony.folder / "faults")
-    colony.start(settings, env={**os.environ, "LD_PRELOAD": driver.LIBRARY,
-                                "COLONY_FAULTS": str(colony.folder / "faults")})
+    control, env = faulty.prepare(colony.folder)
+    colony.start(settings, env={**os.environ, **env})
     return control
 
 
@@ -251,7 +243,7 @@ def test_without_a_free_descriptor_colony_sleeps_answers_and_restarts(colony):
 
 
 def children_of(pid):
-    return [child for child in driver.conftest.children(pid) if alive(child)]
+    return [child for child in children(pid) if alive(child)]
 
 
 # Stopped for a while.

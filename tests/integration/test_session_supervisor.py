@@ -17,10 +17,8 @@ import time
 
 import pytest
 
+import faulty
 from conftest import BINARY, DEADLINE, Colony, alive, eventually
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "faults"))
-import driver  # noqa: E402
 
 # Opens its port only after a delay, as TWS does; then it serves until it is told to end.
 TWS = """
@@ -673,12 +671,10 @@ def test_nonsense_in_the_sessions_settings_keeps_it_from_being_activated(workspa
 
 def test_an_engine_that_cannot_look_at_its_session_for_a_moment_goes_on_with_it(workspace):
     """Whatever of it cannot be opened: nobody is let go of, and nobody held is started."""
-    if "/asan/" in BINARY or "/tsan/" in BINARY:
-        pytest.skip("a sanitizer wants to be loaded first")
+    control, env = faulty.prepare(workspace.folder)
     one = start_sleep(workspace, "one", "--restart", "1", seconds=1001)
     start_sleep(workspace, "two", "--restart", "1", seconds=1002)
-    control = driver.Control(workspace.folder / "faults")
-    workspace.env.update(LD_PRELOAD=driver.LIBRARY, COLONY_FAULTS=str(workspace.folder / "faults"))
+    workspace.env.update(env)
     workspace.session("activate")
     workspace.session("stop", "two")
     names = {alias: row["name"] for alias, row in workspace.rows().items()}

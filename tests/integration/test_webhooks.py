@@ -8,21 +8,17 @@ import re
 import shutil
 import signal
 import socket
-import sys
 import threading
 import time
 
 import pytest
 
-import conftest
+import faulty
 from conftest import assert_sleeps, eventually
 from pki import Pki
 from receiver import Receiver
 from test_access import free_port
 from test_metrics import Metrics
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "faults"))
-import driver  # noqa: E402
 
 SECRET = "correct-horse-battery-staple-0123456789"
 WEB = {"web": {"cmd": "sleep", "args": ["1000"]}}
@@ -486,12 +482,8 @@ def test_what_waits_is_posted_by_the_next_engine(colony, how):
 
 
 def test_what_waits_is_not_lost_when_the_next_engine_lacks_a_descriptor_for_a_moment(colony):
-    if "/asan/" in conftest.BINARY or "/tsan/" in conftest.BINARY:
-        pytest.skip("a sanitizer wants to be loaded first")
-    control = driver.Control(colony.folder / "faults")
-    colony.start(settings({"restart": f"http://127.0.0.1:{free_port()}/"}),
-                 env={**os.environ, "LD_PRELOAD": driver.LIBRARY,
-                      "COLONY_FAULTS": str(colony.folder / "faults")})
+    control, env = faulty.prepare(colony.folder)
+    colony.start(settings({"restart": f"http://127.0.0.1:{free_port()}/"}), env={**os.environ, **env})
     flood(colony, 3)
     for first in range(2, 50):  # the first is the old engine's, which tells when it cannot keep them
         engine = colony.engine
