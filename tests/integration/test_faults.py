@@ -21,6 +21,7 @@ SEED = int(os.environ.get("SEED", "1"))
 SECONDS = float(os.environ.get("COLONY_FAULTS_SECONDS", "45"))
 STOPPED_SECONDS = float(os.environ.get("COLONY_STOPPED_SECONDS", "2"))
 
+
 @pytest.fixture
 def faults(short_path):
     faulty.skip_under_sanitizers()
