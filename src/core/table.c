@@ -80,12 +80,22 @@ void colony_record_set_state(struct colony_record *record, enum colony_record_st
     atomic_store_explicit(&record->state, (uint32_t)state, memory_order_release);
 }
 
-uint64_t colony_wall_now_ms(void)
+static uint64_t wall_now_us(void)
 {
     struct timespec now;
 
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t colony_wall_now_ms(void)
+{
+    return wall_now_us() / 1000;
+}
+
+uint64_t colony_id_after_loss(void)
+{
+    return wall_now_us() / 10;
 }
 
 uint64_t colony_boot_now_ns(void)
@@ -287,7 +297,7 @@ static uint32_t check_next_id(struct colony_table_header *header)
 {
     if (header->next_id > 0 && header->next_id <= id_max)
         return 0;
-    header->next_id = 1;
+    header->next_id = colony_id_after_loss();
     return 1;
 }
 
@@ -355,8 +365,8 @@ int colony_table_open(struct colony_table *table, int state_fd, uint32_t capacit
         rc = make_table(table, state_fd, capacity, err);
         if (rc < 0)
             return rc;
-        if (*damaged_records > 0) /* nobody knows how far ids had come: surely not so far */
-            table->header->next_id = colony_wall_now_ms();
+        if (*damaged_records > 0)
+            table->header->next_id = colony_id_after_loss();
     } else {
         *damaged_records = drop_damaged_records(table);
         rc = grow_empty(table, state_fd, capacity, err);

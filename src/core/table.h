@@ -111,6 +111,12 @@ int colony_boot_read(struct colony_boot *out, struct colony_error *err);
 uint64_t colony_boot_now_ns(void);
 /* For people. */
 uint64_t colony_wall_now_ms(void);
+/*
+ * Where a counter of ids goes on when nobody knows how far it had come: above all that it gave, for
+ * a process or a question takes longer than the ten microseconds that are counted here. Below 10^15
+ * (until 2286): printers of JSON write it in digits.
+ */
+uint64_t colony_id_after_loss(void);
 
 /*
  * Opens or makes the table `table` in the folder @state_fd, to be written. A file that is not a

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cjson/cJSON.h>
 
@@ -15,6 +14,7 @@
 #include "core/events.h"
 #include "core/log.h"
 #include "core/settings.h"
+#include "core/table.h"
 #include "core/template.h"
 #include "rpc/program_internal.h"
 
@@ -112,7 +112,7 @@ static void adopt(const struct colony_slot_info *info, void *data)
     if (program->state == PROGRAM_ABSENT)
         return;
     program->is_adopted = true; /* or has begun a moment ago: then it is yet to say hello */
-    program->next_id = (uint64_t)time(NULL) * 1000000; /* above all that engine has used */
+    program->next_id = colony_id_after_loss();
     if (program->has_loaded)
         program_recall_hello(program);
 }
